@@ -1,0 +1,76 @@
+# Every word sets up what it needs: Python >= 3.11 with pip, and make, are enough.
+#   make test PYTHON=python3.13 VENV=.venv-3.13     another Python, beside the first
+#   make test ARGS="-k webhook"                     more arguments for the command behind the word
+
+PYTHON ?=
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+
+# pyright and its node come from the lock: no newer one is looked for, none of the machine is used.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PYRIGHT_PYTHON_GLOBAL_NODE := 0
+unexport PYRIGHT_PYTHON_FORCE_VERSION PYRIGHT_PYTHON_PYLANCE_VERSION
+
+# A candidate counts only if it runs, is new enough and can make a virtual environment.
+FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+		if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+		then echo "$$python"; exit; fi; \
+	done; \
+	echo "Resolute needs Python 3.11 or newer with venv; $(if $(PYTHON),$(PYTHON) is not one,none was found): \
+	install one, or name it: make $(or $(MAKECMDGOALS),help) PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check dev bench soak format lock clean
+
+help: ## these words
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word purpose; do \
+		printf '  make %-8s %s\n' "$$word" "$$purpose"; \
+	done
+
+demo: $(READY) ## an incident from its first alert to its end, on real Temporal and a simulated PagerDuty
+	@$(BIN)/resolute demo $(ARGS)
+
+test: $(READY) ## the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## format, lint and types
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as agreed; 'make format' mends that." >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+dev: $(READY) ## the local set: Temporal, worker and webhooks for flows/, reloading on change
+	@$(BIN)/resolute dev flows/ $(ARGS)
+
+bench: $(READY) ## speed and memory, as ratios measured in one run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(READY) ## the long tests that 'make test' leaves out
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+format: $(READY) ## format, and mend what the linter can
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+lock: ## lock again after a change of pyproject.toml (all anew: ARGS=--upgrade)
+	@python=$$($(FIND_PYTHON)) && tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	"$$python" -m venv "$$tools" && "$$tools/bin/python" -m pip --disable-pip-version-check -qq install uv && \
+	"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.11 --all-extras \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+		--custom-compile-command "make lock" --output-file requirements.txt $(ARGS) pyproject.toml
+
+clean: ## remove the environment and every cache; what runs have stored in .resolute/ stays
+	@rm -rf "$(VENV)" dist build .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.txt pyproject.toml
+	@"$(BIN)/python" -c '' 2>/dev/null || { python=$$($(FIND_PYTHON)) && \
+		echo "Setting up $(VENV) with $$("$$python" --version)" >&2 && "$$python" -m venv --clear "$(VENV)"; }
+	@echo "Installing the locked versions" >&2
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
