@@ -1,0 +1,142 @@
+"""The rules of the house. Each answers with the places where it is broken, each with what to do; none is good news."""
+
+import ast
+import graphlib
+from collections.abc import Iterator
+
+from tests.house.reading import House, Module, imports, matches, room_of, uses
+from tests.house.rooms import INSIDE_THE_WORKFLOW, NEVER_ASYNC, NEVER_IN, ONLY_IN, READERS_OF_STEPS, ROOMS, Room
+
+
+def climbing_rooms() -> list[str]:
+    """Rooms of the table that know a room which does not stand above them."""
+    above: list[str] = []
+    wrong: list[str] = []
+    for room in ROOMS:
+        wrong += [
+            f"room {room.name!r} cannot know {known!r}: list it further up"
+            for known in room.knows
+            if known not in above
+        ]
+        above.append(room.name)
+    return wrong
+
+
+def homeless(house: House) -> list[str]:
+    """Modules that stand in no room."""
+    return [f"{module.file} is in no room: add it to one in tests/house/rooms.py" for module in _outside(house)]
+
+
+def _outside(house: House) -> Iterator[Module]:
+    yield from (module for module in house.values() if room_of(module.name) is None)
+
+
+def wrong_imports(house: House) -> list[str]:
+    """Imports of a room that the importing room may not know."""
+    return [
+        f"{module.at(use.line)} imports {use.name}: {room.name} may not know {other.name}"
+        for module, room in _placed(house)
+        for use in imports(module, house)
+        if (other := room_of(use.name)) is not None and other != room and other.name not in room.knows
+    ]
+
+
+def cycles(house: House) -> list[str]:
+    """Modules that import each other in a ring, be it under TYPE_CHECKING or inside a function."""
+    graph = {name: {use.name for use in imports(module, house)} - {name} for name, module in house.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as ring:
+        return [" -> ".join(ring.args[1]) + " go round: move what both need to a module below them"]
+    return []
+
+
+def reached_from(start: str, house: House) -> list[str]:
+    """Modules outside the workflow's side of the line that are reached from `start`, each with the way there."""
+    ways = {start: start}
+    waiting = [start] if start in house else []
+    while waiting:
+        name = waiting.pop()
+        for use in imports(house[name], house):
+            if use.name not in ways:
+                ways[use.name] = f"{ways[name]} -> {use.name}"
+                waiting.append(use.name)
+    rooms = ((room_of(name), way) for name, way in ways.items())
+    return [
+        f"{way}: {room.name} is outside the workflow"
+        for room, way in rooms
+        if room and room.name not in INSIDE_THE_WORKFLOW
+    ]
+
+
+def misplaced_names(house: House) -> list[str]:
+    """Libraries and names that are used where they may not stand."""
+    return [
+        *(
+            f"{module.at(use.line)} uses {use.name}: {name} stands only in {', '.join(places)}"
+            for module in house.values()
+            for use in uses(module)
+            for name, places in ONLY_IN.items()
+            if matches(use.name, (name,)) and not matches(module.name, places)
+        ),
+        *(
+            f"{module.at(use.line)} uses {use.name}: never in {room.name}"
+            for module, room in _placed(house)
+            for use in uses(module)
+            if matches(use.name, NEVER_IN.get(room.name, ()))
+        ),
+    ]
+
+
+def misplaced_async(house: House) -> list[str]:
+    """Coroutines in rooms whose own code never waits."""
+    return [
+        f"{module.at(node.lineno)} {node.name} is async: {room.name} never waits"
+        for module, room in _placed(house)
+        if room.name in NEVER_ASYNC
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.AsyncFunctionDef)
+    ]
+
+
+def open_matches(house: House) -> list[str]:
+    """Readers of step kinds in a place of their own, or without a last case that raises."""
+    wrong: list[str] = []
+    for module in house.values():
+        for node in ast.walk(module.tree):
+            if not (isinstance(node, ast.Match) and isinstance(node.subject, ast.Name) and node.subject.id == "step"):
+                continue
+            if not matches(module.name, READERS_OF_STEPS):
+                wrong.append(f"{module.at(node.lineno)} reads kinds of steps: only {', '.join(READERS_OF_STEPS)} do")
+            if not _closed(node):
+                wrong.append(f"{module.at(node.lineno)} is open: end it with `case _: assert_never(step)`")
+    return wrong
+
+
+def _closed(node: ast.Match) -> bool:
+    last = node.cases[-1]
+    irrefutable = isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None and last.guard is None
+    ends = last.body[-1]
+    asserts = (
+        isinstance(ends, ast.Expr)
+        and isinstance(ends.value, ast.Call)
+        and "assert_never" in ast.unparse(ends.value.func)
+    )
+    return irrefutable and (asserts or isinstance(ends, ast.Raise))
+
+
+def untold_tests(module: Module) -> list[str]:
+    """Tests without a docstring."""
+    return [
+        f"{module.at(node.lineno)} {node.name} does not say what it promises"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+
+
+def _placed(house: House) -> Iterator[tuple[Module, Room]]:
+    for module in house.values():
+        room = room_of(module.name)
+        if room is not None:
+            yield module, room

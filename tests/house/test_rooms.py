@@ -1,0 +1,129 @@
+"""The rooms and the walls between them, checked on the source as it stands; and that each check can fail."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.house import rules
+from tests.house.reading import House, house, module
+
+Rule = Callable[[House], list[str]]
+
+
+def reached_from_the_workflow(house: House) -> list[str]:
+    """The rule of the workflow, for the one module that it is about."""
+    return rules.reached_from("resolute.temporal.workflow", house)
+
+
+def test_a_room_knows_only_rooms_above_it() -> None:
+    """The table itself has an order, so no import that it allows climbs."""
+    climbing = "\n".join(rules.climbing_rooms())
+
+    assert not climbing, climbing
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rules.homeless,
+        rules.wrong_imports,
+        rules.cycles,
+        rules.misplaced_names,
+        rules.misplaced_async,
+        rules.open_matches,
+        reached_from_the_workflow,
+    ],
+)
+def test_the_house_keeps_its_rules(rule: Rule) -> None:
+    """Every module stands in a room, imports only what its room may know, and holds only what its room may hold."""
+    broken = "\n".join(rule(house()))
+
+    assert not broken, broken
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "source"),
+    [
+        (rules.homeless, "resolute.attic", ""),
+        (rules.wrong_imports, "resolute.plan", "from resolute.builder import Flow"),
+        (rules.wrong_imports, "resolute.builder", "from . import interpreter"),
+        (rules.wrong_imports, "resolute.interpreter", "def hidden():\n    from .builder import Flow"),
+        (rules.wrong_imports, "resolute.interpreter", "import resolute"),
+        (rules.wrong_imports, "resolute.temporal.client", "from resolute_worker.cli import main"),
+        (rules.wrong_imports, "resolute_pagerduty.nodes", "import resolute.temporal"),
+        (rules.wrong_imports, "flows.smart_alerting", "from resolute_worker import cli"),
+        (rules.cycles, "resolute.builder", "from resolute.diagram import mermaid"),
+        (rules.misplaced_names, "resolute.runtime", "import temporalio.workflow"),
+        (rules.misplaced_names, "resolute.memory", "from httpx import AsyncClient"),
+        (rules.misplaced_names, "resolute_pagerduty.client", "from temporalio import activity"),
+        (rules.misplaced_names, "resolute.plan", "from datetime import datetime\nwhen = datetime.now()"),
+        (rules.misplaced_names, "resolute.plan", "import datetime as d\nwhen = d.datetime.now()"),
+        (rules.misplaced_names, "resolute.state", "from uuid import uuid4"),
+        (rules.misplaced_names, "resolute.state", "import random"),
+        (rules.misplaced_names, "resolute.interpreter", "import asyncio\nasync def f():\n    await asyncio.wait([])"),
+        (rules.misplaced_names, "resolute.checks", "import logging"),
+        (rules.misplaced_names, "resolute_pagerduty.client", "import os\nkey = os.environ['KEY']"),
+        (rules.misplaced_names, "resolute.execution", "import os\nkey = os.getenv('KEY')"),
+        (rules.misplaced_async, "resolute.builder", "class Flow:\n    async def build(self): ..."),
+        (rules.open_matches, "resolute.builder", "match step:\n    case _:\n        raise TypeError"),
+        (rules.open_matches, "resolute.checks", "match step:\n    case str():\n        pass"),
+        (
+            rules.open_matches,
+            "resolute.checks",
+            "match step:\n    case str():\n        pass\n    case _:\n        pass",
+        ),
+        (reached_from_the_workflow, "resolute.temporal.workflow", "from resolute.execution import run"),
+        (reached_from_the_workflow, "resolute.temporal.workflow", "from resolute.plan import Plan"),
+    ],
+)
+def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
+    """Each rule names the file of a module that breaks it, whatever the form of the import."""
+    neighbours = {
+        "resolute.__init__": "",
+        "resolute.plan": "from resolute.secrets import resolve",
+        "resolute.secrets": "",
+        "resolute.execution": "",
+        "resolute.interpreter": "",
+        "resolute.builder": "",
+        "resolute.diagram": "from .builder import Flow",
+        "resolute.temporal.__init__": "",
+        "resolute_worker.__init__": "",
+        "resolute_worker.cli": "",
+    }
+    broken = {each: module(each, text) for each, text in {**neighbours, name: source}.items()}
+    only_neighbours = {each: module(each, text) for each, text in neighbours.items()}
+
+    seen = [finding for finding in rule(broken) if finding not in rule(only_neighbours)]
+
+    assert 1 == len(seen)
+    assert name in seen[0].replace("/", ".")
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "source"),
+    [
+        (rules.homeless, "resolute.temporal.deep.inside", ""),
+        (rules.wrong_imports, "resolute.interpreter", "from .plan import Plan\nfrom ._plan import x\nimport asyncio"),
+        (rules.wrong_imports, "resolute_worker.cli", "from resolute import flow\nimport resolute.temporal"),
+        (
+            rules.misplaced_names,
+            "resolute.temporal.client",
+            "import temporalio\nimport logging\nimport uuid\nuuid.uuid4()",
+        ),
+        (rules.misplaced_names, "resolute.plan", "from datetime import datetime\nstart: datetime\nstart.now"),
+        (rules.misplaced_names, "resolute.plan", "from .secrets import x\nfrom resolute.secrets import y"),
+        (rules.misplaced_async, "flows.smart_alerting", "async def check(): ..."),
+        (
+            rules.open_matches,
+            "resolute.checks",
+            "match step:\n    case str():\n        pass\n    case _:\n        assert_never(step)",
+        ),
+    ],
+)
+def test_a_standing_wall_is_left_alone(rule: Rule, name: str, source: str) -> None:
+    """The rules do not cry over what a room may do."""
+    neighbours = {
+        each: module(each, "") for each in ("resolute.__init__", "resolute.plan", "resolute.temporal.__init__")
+    }
+
+    assert [] == rule({**neighbours, name: module(name, source)})
