@@ -39,9 +39,11 @@ test: $(READY) ## the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(READY) ## format, lint and types
-	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as agreed; 'make format' mends that." >&2; exit 1; }
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@status=0; \
+	$(BIN)/ruff format --check --quiet . || { status=1; echo "Not formatted as agreed; 'make format' mends that." >&2; }; \
+	$(BIN)/ruff check --quiet . || status=1; \
+	$(BIN)/pyright --pythonpath $(BIN)/python || status=1; \
+	exit $$status
 
 dev: $(READY) ## the local set: Temporal, worker and webhooks for flows/, reloading on change
 	@$(BIN)/resolute dev flows/ $(ARGS)
