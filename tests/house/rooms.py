@@ -126,10 +126,10 @@ NEVER_IN = {
     "door": (*CHANCE, "logging", "asyncio", "anyio"),
 }
 
-# Rooms whose own code never waits: what an author writes is collected and checked without an event loop. Excepted is what
-# a worker takes from them: it enters a provider, and runs the node that decides.
+# Rooms whose own code never waits: what an author writes is collected and checked without an event loop. Excepted is
+# what a worker takes from them: it enters a provider, and runs the node that decides.
 NEVER_ASYNC = ("words", "writing", "door")
 TAKEN_BY_WORKERS = ("resolute.provider", "resolute.decision")
 
 # The only readers of the kinds of a step; each is closed by a last case that raises.
-READERS_OF_STEPS = ("resolute.plan", "resolute.interpreter", "resolute.checks", "resolute.diagram")
+READERS_OF_STEPS = ("resolute.plan", "resolute.compiler", "resolute.checks", "resolute.diagram", "resolute.interpreter")

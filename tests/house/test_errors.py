@@ -24,7 +24,7 @@ def test_every_error_is_a_resolute_error() -> None:
         f"{error.__module__}.{error.__qualname__}" for error in _errors() if not issubclass(error, ResoluteError)
     ]
 
-    assert [] == strangers
+    assert not strangers, "\n".join(strangers)
 
 
 def test_every_error_says_what_happened() -> None:
@@ -33,4 +33,4 @@ def test_every_error_says_what_happened() -> None:
         error.__qualname__ for error in _errors() if not inspect.getdoc(error) or not error.__name__.endswith("Error")
     ]
 
-    assert [] == mute
+    assert not mute, "\n".join(mute)

@@ -13,7 +13,7 @@ def test_every_test_says_what_it_promises() -> None:
         for finding in rules.untold_tests(module(path.stem, path.read_text(), str(path.relative_to(ROOT))))
     ]
 
-    assert [] == untold
+    assert not untold, "\n".join(untold)
 
 
 def test_a_silent_test_is_seen() -> None:
