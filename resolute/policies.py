@@ -1,0 +1,52 @@
+"""How often, how long and where a node is tried. Temporal's RetryPolicy and activity timeouts as data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Lane: TypeAlias = Literal["activity", "local"]
+"""`activity` is a task on the queue; `local` runs inside the workflow task, without round trips to the server.
+
+The local lane is for quick nodes (about a second) that are safe to repeat; where something else of the run is in
+flight the interpreter uses the activity lane all the same.
+"""
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Retry(BaseModel):
+    """When a failed node is tried again. The default tries for about five minutes.
+
+    Source: Temporal's RetryPolicy. `attempts` of 0 means no limit.
+
+    >>> Retry(attempts=3).pause(2)
+    2.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attempts: Annotated[int, Field(ge=0)] = 10
+    initial: Seconds = 1.0
+    maximum: Seconds = 60.0
+    coefficient: Annotated[float, Field(ge=1)] = 2.0
+
+    def pause(self, attempt: int) -> float:
+        """Seconds to wait after the attempt of that number (from 1) failed."""
+        return min(self.initial * self.coefficient ** min(attempt - 1, 1000), self.maximum)
+
+
+class Policy(BaseModel):
+    """Retry and timeouts of one step, in seconds.
+
+    `timeout` limits one attempt (Temporal: start-to-close), `within` all attempts together (schedule-to-close),
+    `heartbeat` the silence between two heartbeats of a long node.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    retry: Retry = Retry()
+    timeout: Seconds = 60.0
+    within: Seconds | None = None
+    heartbeat: Seconds | None = None

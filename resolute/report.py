@@ -1,0 +1,64 @@
+"""What can be asked of a run, while it goes on and afterwards: its status, and that of each step."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+RunStatus: TypeAlias = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
+StepStatus: TypeAlias = Literal["pending", "running", "completed", "failed", "skipped"]
+
+
+class Failure(BaseModel):
+    """Why a step, and with it a run, failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    node: str
+    error_type: str
+    message: str
+
+
+class StepReport(BaseModel):
+    """One step of a run. `taken` is the block that a `when` took; `attempt` counts from 1 while it is tried."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: Literal["call", "when", "parallel"]
+    node: str | None = None
+    status: StepStatus = "pending"
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    taken: Literal["then", "otherwise"] | None = None
+    attempt: int | None = None
+    output: JsonValue = None
+    failure: Failure | None = None
+
+
+class RunReport(BaseModel):
+    """A run on its own plan: what has happened, what goes on, what was left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flow: str
+    fingerprint: str
+    status: RunStatus = "running"
+    steps: tuple[StepReport, ...] = ()
+    result: JsonValue = None
+    failure: Failure | None = None
+    compensation_failures: tuple[Failure, ...] = ()
+
+    def step(self, step_id: str) -> StepReport:
+        """The step of that name.
+
+        Raises:
+            KeyError: the plan has no such step.
+        """
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
