@@ -1,9 +1,8 @@
 """What starts a flow: a schedule, a webhook, a person. Data only; nothing here looks at a clock or opens a socket.
 
-Authors write `schedule(...)`, `every(...)`, `webhook(...)` and `manual(...)`. Each gives a `TriggerSpec`: the trigger as
-data, which goes into the plan, and the Python model of its input, which stays with the author for `input_data(...)`.
-What is wrong with a trigger is not raised where it is written: `problems()` says it, and `build()` reports it together
-with everything else that is wrong with the flow.
+Authors write `schedule(...)`, `every(...)`, `webhook(...)` and `manual(...)`. What is wrong with a trigger is not
+raised where it is written: `problems()` says it, and `build()` reports it together with everything else that is wrong
+with the flow.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Literal, TypeAlias, cast
+from typing import Annotated, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from resolute import cron as crons
-from resolute.expressions import encode
+from resolute.verification import Verification
 
 Overlap: TypeAlias = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
 """What happens when a run is due while the one before still runs. Temporal's ScheduleOverlapPolicy by name."""
@@ -44,11 +43,7 @@ Complaint: TypeAlias = tuple[str, str]
 """What is wrong, and what to do about it."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Schedule(_Frozen):
+class Schedule(BaseModel, frozen=True, extra="forbid"):
     """Runs of a flow at certain times: those of `cron` in `timezone`, or every so many seconds since 1970 (UTC).
 
     Source: Temporal's Schedule (spec and policies).
@@ -120,7 +115,7 @@ class Schedule(_Frozen):
         return found
 
 
-class Webhook(_Frozen):
+class Webhook(BaseModel, frozen=True, extra="forbid"):
     """Runs of a flow for HTTP requests to a path. The request's JSON body is the run's input.
 
     `verify` says how a delivery proves where it comes from: `scheme` names a verification that the worker knows, the
@@ -168,7 +163,7 @@ class Webhook(_Frozen):
         return found
 
 
-class Manual(_Frozen):
+class Manual(BaseModel, frozen=True, extra="forbid"):
     """Runs of a flow that a person or a program asks for, with the JSON Schema of what they have to give."""
 
     kind: Literal["manual"] = "manual"
@@ -198,37 +193,6 @@ class TriggerSpec:
     input_type: type[BaseModel] | None = None
 
 
-class Verification(_Frozen):
-    """How a webhook delivery proves where it comes from, as data. Subclass it for a scheme of your own.
-
-    `scheme` is the name under which the worker finds the code of the verification.
-    """
-
-    scheme: str
-
-
-class HmacSha256(Verification):
-    """A keyed digest (HMAC-SHA256, hexadecimal) of the raw body in a header, behind a prefix."""
-
-    scheme: Literal["hmac_sha256"] = "hmac_sha256"
-    secrets: tuple[JsonValue, ...]
-    header: str
-    prefix: str = ""
-
-
-class BearerToken(Verification):
-    """A shared token in the header `Authorization: Bearer ...`."""
-
-    scheme: Literal["bearer_token"] = "bearer_token"
-    secrets: tuple[JsonValue, ...]
-
-
-class Unverified(Verification):
-    """No proof at all: whoever reaches the path starts runs."""
-
-    scheme: Literal["unverified"] = "unverified"
-
-
 def schedule(
     cron: str,
     *,
@@ -251,16 +215,15 @@ def schedule(
     >>> schedule("*/5 * * * *").trigger.text
     '*/5 * * * * UTC'
     """
-    return TriggerSpec(
-        Schedule(
-            cron=cron,
-            timezone=timezone,
-            jitter_seconds=_seconds(jitter),
-            overlap=overlap,
-            catchup_seconds=catchup.total_seconds(),
-            paused=paused,
-        )
+    trigger = Schedule(
+        cron=cron,
+        timezone=timezone,
+        jitter_seconds=_seconds(jitter),
+        overlap=overlap,
+        catchup_seconds=catchup.total_seconds(),
+        paused=paused,
     )
+    return TriggerSpec(trigger)
 
 
 def every(
@@ -280,16 +243,15 @@ def every(
     >>> every(timedelta(minutes=90)).trigger.text
     'every 1:30:00'
     """
-    return TriggerSpec(
-        Schedule(
-            every_seconds=interval.total_seconds(),
-            offset_seconds=_seconds(offset),
-            jitter_seconds=_seconds(jitter),
-            overlap=overlap,
-            catchup_seconds=catchup.total_seconds(),
-            paused=paused,
-        )
+    trigger = Schedule(
+        every_seconds=interval.total_seconds(),
+        offset_seconds=_seconds(offset),
+        jitter_seconds=_seconds(jitter),
+        overlap=overlap,
+        catchup_seconds=catchup.total_seconds(),
+        paused=paused,
     )
+    return TriggerSpec(trigger)
 
 
 def webhook(
@@ -310,7 +272,7 @@ def webhook(
             body is its own name, and two equal bodies are one delivery.
         max_bytes: larger bodies are refused.
 
-    >>> from resolute.expressions import secret
+    >>> from resolute import hmac_sha256, secret
     >>> github = hmac_sha256(secret("GITHUB_WEBHOOK_SECRET"), header="X-Hub-Signature-256", prefix="sha256=")
     >>> webhook("/hooks/github", verify=github, delivery_id_header="X-GitHub-Delivery").trigger.text
     'POST /hooks/github (hmac_sha256)'
@@ -338,39 +300,6 @@ def manual(
     ['service']
     """
     return TriggerSpec(Manual(id=id, input_schema=_schema(input)), input)
-
-
-def hmac_sha256(*secrets: object, header: str, prefix: str = "") -> HmacSha256:
-    """The body is signed: `header` holds `prefix` and the hexadecimal HMAC-SHA256 of the raw body.
-
-    Several secrets are all tried, so that one can be replaced by the next without losing a delivery.
-
-    Raises:
-        TypeError: something else than `secret("NAME")` is given for a secret.
-    """
-    return HmacSha256(secrets=_references(secrets), header=header, prefix=prefix)
-
-
-def bearer_token(*secrets: object) -> BearerToken:
-    """The request carries `Authorization: Bearer <token>`, and the token is one of the secrets.
-
-    Raises:
-        TypeError: something else than `secret("NAME")` is given for a secret.
-    """
-    return BearerToken(secrets=_references(secrets))
-
-
-def unverified() -> Unverified:
-    """Whoever reaches the path starts runs. Said aloud, because it is seldom what is wanted."""
-    return Unverified()
-
-
-def _references(secrets: tuple[object, ...]) -> tuple[JsonValue, ...]:
-    """The JSON of secret references. A literal is refused without showing it: it may be the secret itself."""
-    encoded = tuple(encode(value) for value in secrets)
-    if not encoded or not all(isinstance(value, Mapping) and set(value) == {"$secret"} for value in encoded):
-        raise TypeError('a secret is given by name: secret("NAME"), at least one')
-    return cast("tuple[JsonValue, ...]", encoded)
 
 
 def _schema(model: type[BaseModel] | None) -> dict[str, JsonValue] | None:
