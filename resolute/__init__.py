@@ -36,7 +36,8 @@ from resolute.node import Node, NodeFactory, node
 from resolute.plan import Plan
 from resolute.policies import Policy, Retry
 from resolute.provider import Provider
-from resolute.triggers import bearer_token, every, hmac_sha256, manual, schedule, unverified, webhook
+from resolute.triggers import every, manual, schedule, webhook
+from resolute.verification import bearer_token, hmac_sha256, unverified
 
 __all__ = [
     "CallContext",
