@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self, get_type_hints
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_type_hints
 
 from resolute.errors import ResoluteError
 from resolute.policies import Lane, Policy
@@ -32,7 +32,7 @@ class NodeDefinition:
 
     name: str
     function: Callable[..., Any]
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     lane: Lane = "activity"
     provider: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -64,6 +64,15 @@ class NodeDefinition:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
 
+    @property
+    def origin(self) -> str:
+        """Where the function stands, for messages."""
+        return f"{self.function.__module__}.{getattr(self.function, '__qualname__', '')}"
+
+    def same_as(self, other: NodeDefinition) -> bool:
+        """Whether two definitions are the same node, also where a module was loaded anew."""
+        return self.function is other.function or self.origin == other.origin
+
     def is_secret(self, parameter: str) -> bool:
         """Whether the parameter takes a secret."""
         return _has_mark(self.types.get(parameter))
@@ -74,6 +83,49 @@ def _has_mark(annotation: Any) -> bool:
     if any(isinstance(mark, SecretMark) for mark in metadata):
         return True
     return any(_has_mark(inner) for inner in typing.get_args(annotation) if not isinstance(inner, str))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a verification says of a webhook delivery, and the HTTP status that answers it.
+
+    `accepted` starts a run. `ignored` is answered with 2xx and starts none: a ping, or an event nobody asked for.
+    `refused` does not prove where it comes from, or is no delivery at all.
+    """
+
+    outcome: Literal["accepted", "ignored", "refused"]
+    status: int
+    reason: str = ""
+
+
+ACCEPTED: Final = Verdict(outcome="accepted", status=202)
+
+
+def ignored(reason: str) -> Verdict:
+    """A genuine delivery that starts no run."""
+    return Verdict(outcome="ignored", status=202, reason=reason)
+
+
+def refused(reason: str, *, status: int = 403) -> Verdict:
+    """A delivery that is not taken. `reason` goes to the log, never to the sender."""
+    return Verdict(outcome="refused", status=status, reason=reason)
+
+
+class Verifier(Protocol):
+    """The code behind a `resolute.verification.Verification`, found by the name of its scheme. Pure: it never waits."""
+
+    def __call__(
+        self, settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+    ) -> Verdict:
+        """Judges one delivery.
+
+        Args:
+            settings: the verification as data, as it stands in the plan's trigger.
+            headers: the request's headers, their names in lower case.
+            body: the raw bytes; a signature is of these and of nothing that was parsed from them.
+            secrets: the values of the secrets that `settings` refers to, in order.
+        """
+        ...
 
 
 class Provider(ABC):
@@ -93,9 +145,19 @@ class Provider(ABC):
         """Why this instance may not run the node, or None where it may."""
         return None
 
+    @classmethod
+    def verifications(cls) -> Mapping[str, Verifier]:
+        """The schemes of webhook verification that the provider adds, each with its code."""
+        return {}
+
+    def secrets(self) -> Sequence[str]:
+        """Secret values that this instance holds; they are masked wherever something is recorded."""
+        return ()
+
     async def __aenter__(self) -> Self:
         """Opens connections."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Closes connections."""
+        return
