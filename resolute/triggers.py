@@ -86,8 +86,11 @@ class Schedule(BaseModel, frozen=True, extra="forbid"):
             return crons.next_times(self.cron, self.timezone, after, count)
         period = int(self.every_seconds or 0)
         first = (int(after.timestamp() - self.offset_seconds) // period + 1) * period + int(self.offset_seconds)
-        zone = ZoneInfo(self.timezone)
-        return [datetime.fromtimestamp(first + turn * period, UTC).astimezone(zone) for turn in range(count)]
+        return [self.localised(datetime.fromtimestamp(first + turn * period, UTC)) for turn in range(count)]
+
+    def localised(self, at: datetime) -> datetime:
+        """A time (with zone) in the schedule's time zone."""
+        return at.astimezone(ZoneInfo(self.timezone))
 
     def problems(self) -> list[Complaint]:
         """Every mistake in this schedule, each with what to do about it."""

@@ -1,0 +1,241 @@
+"""What people do with deployed schedules: look at them, start a run now, pause, resume, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.schedule.v1 import SchedulePatch, TriggerImmediatelyRequest
+from temporalio.api.workflowservice.v1 import PatchScheduleRequest
+from temporalio.client import (
+    Client,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionResult,
+    ScheduleDescription,
+    ScheduleHandle,
+    ScheduleOverlapPolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.errors import ResoluteError, UnknownFlowError
+from resolute.temporal.schedule_spec import PREFIX, mark_of, schedule_id
+from resolute.triggers import Schedule
+
+_WAITS_FOR_ITS_TURN: Final = {
+    ScheduleOverlapPolicy.SKIP,
+    ScheduleOverlapPolicy.BUFFER_ONE,
+    ScheduleOverlapPolicy.BUFFER_ALL,
+}
+_PATIENCE: Final = timedelta(seconds=10)
+_GLANCE: Final = 0.05
+
+
+class FlowBusyError(ResoluteError):
+    """A run of the flow is at work, and its schedule lets none start beside it."""
+
+    def __init__(self, flow: str, running: tuple[str, ...]) -> None:
+        self.flow = flow
+        self.running = running
+        super().__init__(
+            f"flow {flow!r} is running ({', '.join(running) or 'just started'}), and its schedule lets "
+            "runs wait for each other: wait until it has ended, or cancel it"
+        )
+
+
+class NotTriggeredError(ResoluteError):
+    """A schedule was asked for a run, and none came."""
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """A run that a schedule started: Temporal's workflow id and run id, and when it was due."""
+
+    workflow_id: str
+    run_id: str
+    due: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedSchedule:
+    """A schedule as Temporal has it. `trigger` is the flow's own word for it; none where Resolute did not make it.
+
+    `next_times` are Temporal's own, jitter included, in the schedule's time zone; empty times are a schedule that has
+    none left. `skipped` counts starts left out because of a run at work, `missed` those that came too late to catch up.
+    """
+
+    flow: str
+    trigger: Schedule | None
+    worker_set: str
+    released: datetime | None
+    next_times: tuple[datetime, ...]
+    paused: bool
+    note: str
+    running: tuple[str, ...]
+    last_run: ScheduledRun | None
+    started: int
+    skipped: int
+    missed: int
+
+
+async def list_schedules(client: Client) -> list[DeployedSchedule]:
+    """Every deployed schedule of the namespace, by name of flow.
+
+    Temporal's list of schedules lags a moment behind; what it still names and is gone is left out.
+    """
+    found: list[DeployedSchedule] = []
+    async for entry in await client.list_schedules():
+        if entry.id.startswith(PREFIX):
+            try:
+                found.append(await describe_schedule(client, entry.id.removeprefix(PREFIX)))
+            except UnknownFlowError:
+                continue
+    return sorted(found, key=lambda schedule: schedule.flow)
+
+
+async def describe_schedule(client: Client, flow: str) -> DeployedSchedule:
+    """A flow's schedule as Temporal has it.
+
+    Raises:
+        UnknownFlowError: the flow has no schedule in this namespace.
+    """
+    async with _schedule(client, flow) as handle:
+        description = await handle.describe()
+    mark = await mark_of(description)
+    info, state = description.info, description.schedule.state
+    return DeployedSchedule(
+        flow=flow,
+        trigger=mark.trigger if mark else None,
+        worker_set=mark.worker_set if mark else "",
+        released=mark.released if mark else None,
+        next_times=tuple(mark.trigger.localised(at) if mark else at for at in info.next_action_times),
+        paused=state.paused,
+        note=state.note or "",
+        running=_running(description),
+        last_run=_run(info.recent_actions[-1]) if info.recent_actions else None,
+        started=info.num_actions,
+        skipped=info.num_actions_skipped_overlap,
+        missed=info.num_actions_missed_catchup_window,
+    )
+
+
+async def trigger_schedule(client: Client, flow: str, *, patience: timedelta = _PATIENCE) -> ScheduledRun:
+    """Start a run now through the flow's schedule, so that it knows the run before it. Works while it is paused.
+
+    The request names a time of its own, to the microsecond, and the run is found again by it: whatever else the
+    schedule starts at the same moment is not mistaken for it. Temporal makes that time, to the second, part of the
+    workflow id; a second that is taken is not used again.
+
+    Raises:
+        UnknownFlowError: the flow has no schedule in this namespace.
+        FlowBusyError: a run is at work, and the schedule's overlap policy would skip this one or make it wait.
+        NotTriggeredError: no run came within `patience`.
+    """
+    async with _schedule(client, flow) as handle:
+        before = await handle.describe()
+        if before.schedule.policy.overlap in _WAITS_FOR_ITS_TURN and (running := _running(before)):
+            raise FlowBusyError(flow, running)
+        due = _free_time(flow, before)
+        await _patch(client, handle, due)
+        deadline = asyncio.get_running_loop().time() + patience.total_seconds()
+        while True:
+            now = await handle.describe()
+            ours = next((action for action in now.info.recent_actions if action.scheduled_at == due), None)
+            if ours:
+                return _run(ours)
+            if now.info.num_actions_skipped_overlap > before.info.num_actions_skipped_overlap:
+                raise FlowBusyError(flow, _running(now))
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(_GLANCE)  # Temporal announces nothing of a schedule
+    if running := _running(now):
+        raise FlowBusyError(flow, running)
+    raise NotTriggeredError(
+        f"the schedule of flow {flow!r} started no run within {patience.total_seconds():g} seconds: "
+        "look whether it came later before you ask again"
+    )
+
+
+async def pause_schedule(client: Client, flow: str, note: str) -> None:
+    """Let a flow's schedule start nothing until it is resumed. The note says who did it, and why.
+
+    Raises:
+        UnknownFlowError: the flow has no schedule in this namespace.
+    """
+    async with _schedule(client, flow) as handle:
+        await handle.pause(note=note)
+
+
+async def unpause_schedule(client: Client, flow: str, note: str) -> None:
+    """Let a paused schedule go on; what fell due meanwhile is not made up for.
+
+    Raises:
+        UnknownFlowError: the flow has no schedule in this namespace.
+    """
+    async with _schedule(client, flow) as handle:
+        await handle.unpause(note=note)
+
+
+async def delete_schedule(client: Client, flow: str) -> None:
+    """Delete a flow's schedule, and with it what `previous(...)` knows. The next deploy of the flow makes it anew.
+
+    Raises:
+        UnknownFlowError: the flow has no schedule in this namespace.
+    """
+    async with _schedule(client, flow) as handle:
+        await handle.delete()
+
+
+@asynccontextmanager
+async def _schedule(client: Client, flow: str) -> AsyncGenerator[ScheduleHandle]:
+    try:
+        yield client.get_schedule_handle(schedule_id(flow))
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        raise UnknownFlowError(
+            f"flow {flow!r} has no schedule in namespace {client.namespace!r}: "
+            "start its worker, which deploys it, or look for the name in the list of schedules"
+        ) from None
+
+
+async def _patch(client: Client, handle: ScheduleHandle, due: datetime) -> None:
+    """As `ScheduleHandle.trigger`, which cannot name the time."""
+    scheduled = Timestamp()
+    scheduled.FromDatetime(due)
+    await client.workflow_service.patch_schedule(
+        PatchScheduleRequest(
+            namespace=client.namespace,
+            schedule_id=handle.id,
+            patch=SchedulePatch(trigger_immediately=TriggerImmediatelyRequest(scheduled_time=scheduled)),
+            identity=client.identity,
+            request_id=str(uuid.uuid4()),
+        ),
+        retry=True,
+    )
+
+
+def _free_time(flow: str, description: ScheduleDescription) -> datetime:
+    """Now, or the next second that no known run of the schedule bears in its id."""
+    taken = {*_running(description), *(_run(action).workflow_id for action in description.info.recent_actions)}
+    at = datetime.now(UTC)
+    while f"{flow}-{at:%Y-%m-%dT%H:%M:%SZ}" in taken:
+        at += timedelta(seconds=1)
+    return at
+
+
+def _running(description: ScheduleDescription) -> tuple[str, ...]:
+    actions = description.info.running_actions
+    return tuple(action.workflow_id for action in actions if isinstance(action, ScheduleActionExecutionStartWorkflow))
+
+
+def _run(result: ScheduleActionResult) -> ScheduledRun:
+    action = result.action
+    if not isinstance(action, ScheduleActionExecutionStartWorkflow):
+        raise NotTriggeredError(f"the schedule did something else than start a workflow: {action!r}")
+    return ScheduledRun(action.workflow_id, action.first_execution_run_id, result.scheduled_at)

@@ -1,0 +1,148 @@
+"""A flow's schedule in Temporal's terms, and the mark by which a deployed one is known again.
+
+Temporal gives back calendars, never the cron text, and a schedule's own memo cannot be changed once it is there. So
+what has to be read back stands in the memo of the action: it is replaced with every update, and each run shows by
+which deploy it was started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import BaseModel
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Schedule as TemporalSchedule
+from temporalio.client import (
+    ScheduleActionStartWorkflow,
+    ScheduleCalendarSpec,
+    ScheduleDescription,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleState,
+)
+
+from resolute.calendars import Calendar, Range
+from resolute.cron import translate
+from resolute.triggers import Overlap, Schedule
+from resolute.values import Json, digest, jsonable
+
+FORMAT: Final = 1
+"""Counted up when the same flow is to be deployed differently."""
+
+PREFIX: Final = "resolute:"
+MARK: Final = "resolute.schedule"
+
+_OVERLAPS: Final[dict[Overlap, ScheduleOverlapPolicy]] = {
+    "skip": ScheduleOverlapPolicy.SKIP,
+    "buffer_one": ScheduleOverlapPolicy.BUFFER_ONE,
+    "buffer_all": ScheduleOverlapPolicy.BUFFER_ALL,
+    "cancel_other": ScheduleOverlapPolicy.CANCEL_OTHER,
+    "terminate_other": ScheduleOverlapPolicy.TERMINATE_OTHER,
+    "allow_all": ScheduleOverlapPolicy.ALLOW_ALL,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledFlow:
+    """What is deployed: a flow by name, its schedule, and the one argument that its runs are started with."""
+
+    name: str
+    schedule: Schedule
+    start_argument: Json
+
+
+class Mark(BaseModel, frozen=True):
+    """Who deployed a schedule: which set of workers, released when, and what (`fingerprint`, `trigger`)."""
+
+    worker_set: str
+    released: datetime
+    fingerprint: str
+    trigger: Schedule
+
+
+def schedule_id(flow: str) -> str:
+    """The id of a flow's schedule in Temporal."""
+    return PREFIX + flow
+
+
+def fingerprint(flow: ScheduledFlow, task_queue: str) -> str:
+    """The same for deploys that make no difference to Temporal."""
+    trigger = flow.schedule
+    times = translate(trigger.cron, trigger.timezone) if trigger.cron is not None else None
+    return digest([FORMAT, task_queue, trigger.model_dump(mode="json"), jsonable(times), flow.start_argument])
+
+
+def temporal_schedule(flow: ScheduledFlow, *, task_queue: str, mark: Mark, state: ScheduleState) -> TemporalSchedule:
+    """What Temporal is given.
+
+    Temporal appends the time of each start to the workflow id, which is the flow's name.
+    """
+    trigger = flow.schedule
+    return TemporalSchedule(
+        action=ScheduleActionStartWorkflow(
+            flow.name,
+            flow.start_argument,
+            id=flow.name,
+            task_queue=task_queue,
+            memo={MARK: mark.model_dump(mode="json")},
+        ),
+        spec=_spec(trigger),
+        policy=SchedulePolicy(
+            overlap=_OVERLAPS[trigger.overlap], catchup_window=timedelta(seconds=trigger.catchup_seconds)
+        ),
+        state=state,
+    )
+
+
+async def mark_of(description: ScheduleDescription) -> Mark | None:
+    """The mark of a deployed schedule; none where it was not Resolute that made it."""
+    payload = memo_of(description).get(MARK)
+    if payload is None:
+        return None
+    (value,) = await description.data_converter.decode([payload])
+    return Mark.model_validate(value)
+
+
+def memo_of(description: ScheduleDescription) -> dict[str, Payload]:
+    """What a described schedule's runs carry as memo, still encoded."""
+    action = description.schedule.action
+    if not isinstance(action, ScheduleActionStartWorkflow):
+        return {}
+    return {key: value for key, value in (action.memo or {}).items() if isinstance(value, Payload)}
+
+
+def _spec(trigger: Schedule) -> ScheduleSpec:
+    jitter = timedelta(seconds=trigger.jitter_seconds) or None
+    if trigger.cron is None:
+        every, offset = timedelta(seconds=trigger.every_seconds or 0), timedelta(seconds=trigger.offset_seconds)
+        return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)], jitter=jitter)
+    times = translate(trigger.cron, trigger.timezone)
+    return ScheduleSpec(
+        calendars=[_calendar(calendar, trigger.text) for calendar in times.calendars],
+        skip=[_calendar(calendar, "a repeated hour") for calendar in times.skip],
+        time_zone_name=times.timezone,
+        jitter=jitter,
+    )
+
+
+def _calendar(calendar: Calendar, comment: str) -> ScheduleCalendarSpec:
+    return ScheduleCalendarSpec(
+        second=_ranges(calendar.second),
+        minute=_ranges(calendar.minute),
+        hour=_ranges(calendar.hour),
+        day_of_month=_ranges(calendar.day_of_month),
+        month=_ranges(calendar.month),
+        year=_ranges(calendar.year),
+        day_of_week=_ranges(calendar.day_of_week),
+        comment=comment[:200],  # the most that Temporal takes
+    )
+
+
+def _ranges(ranges: Sequence[Range]) -> list[ScheduleRange]:
+    return [ScheduleRange(one.start, one.end, one.step) for one in ranges]
