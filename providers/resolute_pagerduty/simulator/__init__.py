@@ -1,0 +1,29 @@
+"""A stateful PagerDuty on loopback, to try flows and clients on without paging anyone."""
+
+from .clock import Clock
+from .delivery import Attempt, Delivery, Pace, signature
+from .engine import Recorded
+from .faults import Fault, Faults
+from .limits import Limits
+from .run import Options, run
+from .simulator import Simulator
+from .state import Behaviour
+from .world import WORLD, World
+
+__all__ = [
+    "WORLD",
+    "Attempt",
+    "Behaviour",
+    "Clock",
+    "Delivery",
+    "Fault",
+    "Faults",
+    "Limits",
+    "Options",
+    "Pace",
+    "Recorded",
+    "Simulator",
+    "World",
+    "run",
+    "signature",
+]

@@ -1,0 +1,158 @@
+"""The simulated PagerDuty without its socket: a request goes in, an answer comes out."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from . import events, incident_parts, incidents, oncalls, people, schedules, services, webhooks
+from .auth import Credentials
+from .call import Call, Query, Reply, Route
+from .delivery import Deliverer, Pace
+from .faults import Faults
+from .limits import Verdict
+from .problems import Problem
+from .router import Router
+from .state import Account
+from .values import without_credentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A request that the simulator has seen.
+
+    Attributes:
+        query: The query parameters, each with all its values.
+        body: The body as text.
+        headers: The headers in lower case, the credential hidden.
+        status: The status of the answer; None if a fault let it get no answer.
+        fault: The action of the fault that hit it, if any.
+    """
+
+    at: datetime
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: str
+    status: int | None
+    fault: str | None = None
+
+
+def exchange_token(credentials: Credentials) -> Callable[[Call], Reply]:
+    """Return the handler of POST /oauth/token."""
+
+    def handle(call: Call) -> Reply:
+        return Reply(200, credentials.exchange(dict(parse_qsl(call.raw.decode())), call.account.now()))
+
+    return handle
+
+
+class Engine:
+    """Routes, authenticates, limits, answers and records."""
+
+    def __init__(self, account: Account, credentials: Credentials, pace: Pace) -> None:
+        self.account = account
+        self.credentials = credentials
+        self.faults = Faults()
+        self.deliverer = Deliverer(account, pace)
+        self.requests: deque[Recorded] = deque(maxlen=20_000)
+        account.listeners.append(self.deliverer.publish)
+        self.router = Router(
+            (
+                *incidents.ROUTES,
+                *incident_parts.ROUTES,
+                *services.ROUTES,
+                *people.ROUTES,
+                *oncalls.ROUTES,
+                *schedules.ROUTES,
+                *webhooks.ROUTES,
+                *events.ROUTES,
+                Route(method="POST", path="/oauth/token", handler=exchange_token(credentials), public=True),
+            )
+        )
+
+    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        """Carry out a request and return its answer; everything that has fallen due happens first."""
+        call = Call(method=method, path=path, query=Query(query), headers=headers, raw=raw, account=self.account)
+        with self.account.changed:
+            self.account.settle()
+            try:
+                reply = self._handle(call)
+            except Problem as problem:
+                reply = Reply(problem.status, problem.body)
+            self.account.changed.notify_all()
+        reply.headers["x-request-id"] = self.account.ids.uuid("request")
+        return reply
+
+    def _handle(self, call: Call) -> Reply:
+        route, call.params = self.router.find(call.method, call.path)
+        if route.public:
+            return route.handler(call)
+        now = self.account.now()
+        call.actor = self.credentials.identify(call.headers.get("authorization"), now)
+        verdict = self.account.limits.take(call.actor.name, route.limit, now)
+        try:
+            reply = self._permitted(route, call, verdict)
+        except Problem as problem:
+            reply = Reply(problem.status, problem.body)
+        reply.headers.update(verdict.headers)
+        return reply
+
+    def _permitted(self, route: Route, call: Call, verdict: Verdict) -> Reply:
+        if not verdict.allowed:
+            raise Problem(429, 2020)
+        if call.actor.kind == "read_only" and call.method != "GET":
+            raise Problem(403, 2010, "This API key can only read")
+        if route.scope and not call.actor.may(route.scope):
+            raise Problem(403, 2010, f"Token requires scope {route.scope}")
+        if route.needs_from and call.actor.user_id is None:
+            call.actor = replace(call.actor, user_id=self._sender(call.headers.get("from")))
+        elif call.method != "GET" and call.actor.user_id is None and (sender := call.headers.get("from")):
+            call.actor = replace(call.actor, user_id=self._known_sender(sender))
+        return route.handler(call)
+
+    def _sender(self, header: str | None) -> str:
+        """Return the id of the user whom a From header names.
+
+        Raises:
+            Problem: 400 if it is missing (2016), malformed (1028) or names nobody (1008).
+        """
+        if not header or not header.strip():
+            raise Problem(400, 2016)
+        if "@" not in header:
+            raise Problem(400, 1028)
+        found = self._known_sender(header)
+        if found is None:
+            raise Problem(400, 1008)
+        return found
+
+    def _known_sender(self, header: str) -> str | None:
+        wanted = header.strip().casefold()
+        return next((user.id for user in self.account.state.users.values() if user.email.casefold() == wanted), None)
+
+    def record(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        raw: bytes,
+        status: int | None,
+        fault: str | None = None,
+    ) -> None:
+        """Write a request into the log."""
+        entry = Recorded(
+            at=self.account.clock.now(),
+            method=method,
+            path=path,
+            query=Query(query).as_dict(),
+            headers=without_credentials(headers),
+            body=raw.decode("utf-8", "replace"),
+            status=status,
+            fault=fault,
+        )
+        with self.account.changed:
+            self.requests.append(entry)
+            self.account.changed.notify_all()

@@ -1,0 +1,56 @@
+"""Running a simulator from a command line, until it is told to stop."""
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .limits import Limits
+from .server import Serving
+from .simulator import Simulator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a simulator is run.
+
+    Attributes:
+        port: The port on loopback; 0 takes a free one.
+        rate_limit: REST requests per minute and credential; None for no limit at all.
+        webhook_url: An address that all events of the account are sent to.
+        webhook_secret: The secret that they are signed with; the world's own if none is given.
+        certfile: A certificate, to serve https.
+        keyfile: Its key.
+        seed: Decides made-up ids and keys.
+    """
+
+    port: int = 0
+    rate_limit: int | None = 960
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    seed: str = "simulator"
+
+
+def run(options: Options, ready: Callable[[Simulator], None]) -> None:
+    """Serve a simulator until SIGINT or SIGTERM; call it from the main thread.
+
+    Args:
+        options: How to run it.
+        ready: Called once it answers, to say where it is and what its keys are.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    limits = Limits(options.rate_limit) if options.rate_limit is not None else Limits.none()
+    sim = Simulator(limits=limits, seed=options.seed)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with Serving(sim, options.port, options.certfile, options.keyfile):
+        if options.webhook_url:
+            sim.add_webhook(options.webhook_url, secret=options.webhook_secret or sim.world.webhook_secret)
+        ready(sim)
+        stopped.wait()

@@ -1,0 +1,158 @@
+"""Serving the simulator on loopback, in a thread of its own, so that blocking clients can use it too."""
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .app import App, Scope
+from .state import Account
+
+HOST = "127.0.0.1"
+
+
+class Served(Protocol):
+    """What can be served: a simulator."""
+
+    account: Account
+    app: App
+
+
+S = TypeVar("S", bound=Served)
+
+
+def _listen(port: int) -> socket.socket:
+    # The protocol is named so that asyncio sees TCP and sends small answers at once instead of collecting them.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class Connections:
+    """The open connections by the address of their client, so that a fault can break one."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def protocol(self) -> type[H11Protocol]:
+        """Return uvicorn's HTTP protocol with a look at its connections."""
+        known = self._open
+
+        class Watched(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+                super().connection_made(transport)
+                known[transport.get_extra_info("peername")] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                if self.client:
+                    known.pop(self.client, None)
+
+        return Watched
+
+    def cut(self, scope: Scope) -> None:
+        """Break the connection of a request, so that its client sees a reset."""
+        transport = self._open[tuple(scope["client"])]
+        raw: socket.socket | None = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        transport.abort()
+
+
+class Serving(Generic[S]):
+    """A simulator that is served for the length of a `with` or `async with`.
+
+    Raises:
+        OSError: On entering, if the port is taken.
+    """
+
+    def __init__(
+        self, sim: S, port: int = 0, certfile: Path | str | None = None, keyfile: Path | str | None = None
+    ) -> None:
+        self._sim = sim
+        self._port = port
+        self._tls = (certfile, keyfile)
+        self._connections = Connections()
+        self._thread: threading.Thread | None = None
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> S:
+        """Start, and return the simulator once it answers."""
+        listener = _listen(self._port)
+        certfile, keyfile = self._tls
+        scheme = "https" if certfile else "http"
+        self._sim.account.base_url = f"{scheme}://{HOST}:{listener.getsockname()[1]}"
+        self._sim.account.renamed()
+        self._sim.app.break_connection = self._connections.cut
+        config = uvicorn.Config(
+            self._sim.app,
+            http=self._connections.protocol(),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=certfile and str(certfile),
+            ssl_keyfile=keyfile and str(keyfile),
+        )
+        config.load()
+        self._server = uvicorn.Server(config)
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(listener, started), name="simulator", daemon=True)
+        self._thread.start()
+        started.wait()
+        return self._sim
+
+    def _run(self, listener: socket.socket, started: threading.Event) -> None:
+        async def main(server: uvicorn.Server) -> None:
+            self._loop = asyncio.get_running_loop()
+            started.set()
+            await server.serve(sockets=[listener])
+
+        if self._server is not None:
+            asyncio.run(main(self._server))
+
+    def stop(self) -> None:
+        """Stop, and let go whoever is still waiting for an answer."""
+        if self._server is None or self._thread is None or self._loop is None:
+            return
+        self._loop.call_soon_threadsafe(self._sim.app.released.set)
+        self._server.should_exit = True
+        self._thread.join()
+        self._sim.app.break_connection = None
+        self._server = self._thread = self._loop = None
+
+    def join(self) -> None:
+        """Wait until the simulator stops."""
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(0.5)
+
+    def __enter__(self) -> S:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> S:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)

@@ -1,0 +1,115 @@
+"""The world that a simulator begins with: a small company, the same in every run."""
+
+from dataclasses import dataclass
+
+from .auth import ApiKey, Credentials, OAuthClient
+from .builder import Builder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The names, ids and keys of the simulator's first resources, to use in settings, tests and documents.
+
+    None of these keys opens anything but a simulator.
+    """
+
+    subdomain: str = "harbour"
+
+    account_key: str = "simulator-account-key"
+    user_key: str = "u+simulator-user-key"
+    read_only_key: str = "simulator-read-only-key"
+    oauth_client_id: str = "simulator-oauth-client"
+    oauth_client_secret: str = "simulator-oauth-secret"  # noqa: S105 - opens nothing but a simulator
+    webhook_secret: str = "simulator-webhook-secret"  # noqa: S105 - opens nothing but a simulator
+
+    from_email: str = "ada@harbour.example"
+    ada: str = "PUSRADA"
+    bo: str = "PUSRBOB"
+    chen: str = "PUSRCHE"
+    dara: str = "PUSRDAR"
+
+    payments_team: str = "PTEAMPAY"
+    platform_team: str = "PTEAMPLA"
+    payments_schedule: str = "PSCHPAY"
+    platform_schedule: str = "PSCHPLA"
+    payments_policy: str = "PEPPAYM"
+    platform_policy: str = "PEPPLAT"
+
+    service: str = "PSVCPAY"
+    checkout_service: str = "PSVCCHE"
+    search_service: str = "PSVCSEA"
+    routing_key: str = "paymentsroutingkey00000000000001"
+    checkout_routing_key: str = "checkoutroutingkey00000000000002"
+    search_routing_key: str = "searchroutingkey0000000000000003"
+
+    p1: str = "PPRIONE"
+    p2: str = "PPRITWO"
+    p3: str = "PPRITHR"
+    workflow: str = "PWFMAJR"
+
+    @property
+    def user_email(self) -> str:
+        """The address of the user whom the user key belongs to."""
+        return self.from_email
+
+    @property
+    def oauth_scope(self) -> str:
+        """The scope that every request for an app token has to contain."""
+        return f"as_account-us.{self.subdomain}"
+
+
+WORLD = World()
+
+
+def populate(builder: Builder, world: World = WORLD) -> None:
+    """Build the world."""
+    builder.add_user(
+        "Ada Moreno", world.from_email, identity=world.ada, role="admin", job_title="Site Reliability Engineer"
+    )
+    builder.add_user("Bo Lindqvist", "bo@harbour.example", identity=world.bo, job_title="Backend Engineer")
+    builder.add_user(
+        "Chen Wei", "chen@harbour.example", identity=world.chen, role="limited_user", job_title="Team Lead"
+    )
+    builder.add_user("Dara Okafor", "dara@harbour.example", identity=world.dara, job_title="Platform Engineer")
+    builder.add_team("Payments", identity=world.payments_team, members={world.ada: "manager", world.bo: "responder"})
+    builder.add_team("Platform", identity=world.platform_team, members={world.chen: "manager", world.dara: "responder"})
+    builder.add_schedule(
+        "Payments Primary", [world.ada, world.bo], identity=world.payments_schedule, team_ids=[world.payments_team]
+    )
+    builder.add_schedule(
+        "Platform Primary", [world.dara, world.chen], identity=world.platform_schedule, team_ids=[world.platform_team]
+    )
+    builder.add_escalation_policy(
+        "Payments",
+        [[world.payments_schedule], [world.chen]],
+        identity=world.payments_policy,
+        team_ids=[world.payments_team],
+    )
+    builder.add_escalation_policy(
+        "Platform",
+        [[world.platform_schedule], [world.chen]],
+        identity=world.platform_policy,
+        team_ids=[world.platform_team],
+    )
+    builder.add_service(
+        "Payments API", world.payments_policy, identity=world.service, routing_key=world.routing_key,
+        description="Takes the money",
+    )  # fmt: skip
+    builder.add_service(
+        "Checkout", world.payments_policy, identity=world.checkout_service, routing_key=world.checkout_routing_key
+    )
+    builder.add_service(
+        "Search", world.platform_policy, identity=world.search_service, routing_key=world.search_routing_key
+    )
+    builder.add_priority("P1", "Customers cannot use the product", identity=world.p1)
+    builder.add_priority("P2", "A part of the product is down", identity=world.p2)
+    builder.add_priority("P3", "Something is slow or looks wrong", identity=world.p3)
+    builder.add_workflow("Major incident", identity=world.workflow, description="Opens a bridge and tells stakeholders")
+
+
+def hand_out_keys(credentials: Credentials, world: World = WORLD) -> None:
+    """Make the world's keys valid."""
+    credentials.add_key(world.account_key, ApiKey(kind="account", name="account key"))
+    credentials.add_key(world.user_key, ApiKey(kind="user", name="user key", user_id=world.ada))
+    credentials.add_key(world.read_only_key, ApiKey(kind="read_only", name="read-only key"))
+    credentials.add_client(OAuthClient(id=world.oauth_client_id, secret=world.oauth_client_secret))
