@@ -94,6 +94,9 @@ class Schedule(BaseModel, frozen=True, extra="forbid"):
 
     def problems(self) -> list[Complaint]:
         """Every mistake in this schedule, each with what to do about it."""
+        if (self.cron is None) == (self.every_seconds is None):
+            which = "neither a cron text nor an interval" if self.cron is None else "both a cron text and an interval"
+            return [(which, "use schedule(...) or every(...)")]
         found = self._cron_problems() if self.cron is not None else self._interval_problems()
         if self.jitter_seconds < 0:
             found.append(("jitter is negative", "jitter only delays a start; give a length of time, or none"))
