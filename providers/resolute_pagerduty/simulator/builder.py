@@ -1,6 +1,6 @@
 """Making resources from Python, for worlds and for tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -34,7 +34,7 @@ class Builder:
         self.account = account
 
     @contextmanager
-    def _changing(self) -> Iterator[Account]:
+    def _changing(self) -> Generator[Account]:
         with self.account.changed:
             yield self.account
             self.account.renamed()

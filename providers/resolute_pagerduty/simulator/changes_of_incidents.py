@@ -38,8 +38,12 @@ def urgency(value: object) -> Urgency | None:
         Problem: 400 for any other word.
     """
     match value:
-        case None | "high" | "low":
-            return value
+        case None:
+            return None
+        case "high":
+            return "high"
+        case "low":
+            return "low"
         case _:
             raise invalid("Urgency must be high or low")
 
@@ -75,8 +79,14 @@ def policy_id(state: State, value: object) -> str | None:
 
 def _status(value: object) -> Status | None:
     match value:
-        case None | "triggered" | "acknowledged" | "resolved":
-            return value
+        case None:
+            return None
+        case "triggered":
+            return "triggered"
+        case "acknowledged":
+            return "acknowledged"
+        case "resolved":
+            return "resolved"
         case _:
             raise Problem(400, 1003, "Status must be triggered, acknowledged or resolved")
 

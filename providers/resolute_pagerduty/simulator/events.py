@@ -159,19 +159,17 @@ def apply(account: Account, integration: Integration, event: Json) -> None:
     service = account.state.services[integration.service_id]
     alert = account.state.open_alerts.get((integration.id, event["dedup_key"]))
     agent = refs.service(account, service.id)
-    match event["event_action"]:
-        case "trigger" if alert is None:
+    if event["event_action"] == "trigger":
+        if alert is None:
             _open(account, service, integration, event)
-        case "trigger":
+        else:
             _repeat(account, alert, event, agent)
-        case "acknowledge" if alert is not None:
-            incident = account.state.incidents[alert.incident_id]
-            if incident.open:
-                lifecycle.acknowledge(account, incident, agent)
-        case "resolve" if alert is not None:
-            _resolve(account, alert, agent)
-        case _:
-            pass  # Nothing is open under this key: PagerDuty drops the event and says nothing.
+    elif alert is None:
+        return  # Nothing is open under this key: PagerDuty drops the event and says nothing.
+    elif event["event_action"] == "resolve":
+        _resolve(account, alert, agent)
+    elif (incident := account.state.incidents[alert.incident_id]).open:
+        lifecycle.acknowledge(account, incident, agent)
 
 
 def _channel(event: Json) -> Json:
@@ -187,21 +185,22 @@ def _channel(event: Json) -> Json:
     }
 
 
+def _objects(value: object) -> list[Json]:
+    return [found for each in as_list(value) or [] if (found := as_object(each)) is not None]
+
+
 def _contexts(event: Json) -> list[Json]:
-    links = [
-        {"type": "link", "href": each["href"], "text": each.get("text") or each["href"]}
-        for each in event.get("links") or []
-    ]
-    images = [
-        {"type": "image", "src": each["src"], "href": each.get("href") or each["src"], "text": each.get("alt") or ""}
-        for each in event.get("images") or []
-    ]
-    client = (
-        [{"type": "link", "href": event["client_url"], "text": event.get("client") or event["client_url"]}]
-        if event.get("client_url")
-        else []
-    )
-    return client + links + images
+    found: list[Json] = []
+    if url := event.get("client_url"):
+        found.append({"type": "link", "href": url, "text": event.get("client") or url})
+    for link in _objects(event.get("links")):
+        found.append({"type": "link", "href": link["href"], "text": link.get("text") or link["href"]})
+    for image in _objects(event.get("images")):
+        source = image["src"]
+        found.append(
+            {"type": "image", "src": source, "href": image.get("href") or source, "text": image.get("alt") or ""}
+        )
+    return found
 
 
 def _open(account: Account, service: Service, integration: Integration, event: Json) -> None:
@@ -291,8 +290,8 @@ def _keep(account: Account, integration: Integration, event: Json, payload: Json
         timestamp=parse_time(stamp) if stamp else account.now(),
         source=as_text(payload.get("source")) or "",
         details=as_object(payload.get("custom_details")) or {},
-        links=[dict(each) for each in event.get("links") or []],
-        images=[dict(each) for each in event.get("images") or []],
+        links=_objects(event.get("links")),
+        images=_objects(event.get("images")),
     )
     account.state.changes[change.id] = change
 

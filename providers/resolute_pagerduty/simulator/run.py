@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from .limits import Limits
 from .server import Serving
@@ -47,8 +48,12 @@ def run(options: Options, ready: Callable[[Simulator], None]) -> None:
     limits = Limits(options.rate_limit) if options.rate_limit is not None else Limits.none()
     sim = Simulator(limits=limits, seed=options.seed)
     stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     with Serving(sim, options.port, options.certfile, options.keyfile):
         if options.webhook_url:
             sim.add_webhook(options.webhook_url, secret=options.webhook_secret or sim.world.webhook_secret)

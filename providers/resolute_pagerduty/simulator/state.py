@@ -1,6 +1,6 @@
 """Everything one simulated account holds, with the indexes that keep look-ups cheap."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -189,7 +189,7 @@ class Account:
                 action()
 
     @contextmanager
-    def moment(self, moment: datetime) -> Iterator[None]:
+    def moment(self, moment: datetime) -> Generator[None]:
         """Let everything inside happen at another time than now."""
         before, self._moment = self._moment, moment
         try:

@@ -37,13 +37,19 @@ def record(
         incident_id=incident.id,
         service_id=incident.service_id,
         agent=agent,
-        channel=channel or {"type": "timeout" if agent is None else "api"},
+        channel=channel or _usual_channel(agent),
         extra=extra,
     )
     incident.entries.append(entry)
     account.state.log.append(entry)
     account.state.entries[entry.id] = entry
     return entry
+
+
+def _usual_channel(agent: Json | None) -> Json:
+    if agent is None:
+        return {"type": "timeout"}
+    return {"type": "website" if agent["type"] == "user_reference" else "api"}
 
 
 def summary(entry: LogEntry) -> str:
