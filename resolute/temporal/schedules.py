@@ -83,9 +83,14 @@ async def deploy_schedules(
         One change for each flow, and one for each schedule that was removed.
 
     Raises:
+        ValueError: two flows of one name, or a release without time zone.
         temporalio.service.RPCError: Temporal refused, or is out of reach. Deploy again: what is done is not done twice.
     """
     names = tuple(sorted(flow.name for flow in flows))
+    if len(set(names)) < len(names):
+        raise ValueError(f"two flows of one name in {', '.join(names)}: a flow has one schedule")
+    if released.tzinfo is None:
+        raise ValueError(f"release {released} has no time zone, so it cannot be told which of two is newer")
     record = await _read_record(client, worker_set)
     if record and record.released > released:
         reason = f"worker set {worker_set!r} has deployed the newer release of {record.released:%Y-%m-%d %H:%M:%S %Z}"
