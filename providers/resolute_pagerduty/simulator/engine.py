@@ -6,7 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from . import events, incident_parts, incidents, oncalls, people, schedules, services, webhooks
+from . import (
+    analytics,
+    change_events,
+    events,
+    incident_parts,
+    incidents,
+    maintenance,
+    oncalls,
+    people,
+    schedules,
+    services,
+    webhooks,
+    workflows,
+)
 from .auth import Credentials
 from .call import Call, Query, Reply, Route
 from .delivery import Deliverer, Pace
@@ -68,6 +81,10 @@ class Engine:
                 *oncalls.ROUTES,
                 *schedules.ROUTES,
                 *webhooks.ROUTES,
+                *change_events.ROUTES,
+                *workflows.ROUTES,
+                *maintenance.ROUTES,
+                *analytics.ROUTES,
                 *events.ROUTES,
                 Route(method="POST", path="/oauth/token", handler=exchange_token(credentials), public=True),
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from . import seeding
 from .limits import Limits
 from .server import Serving
 from .simulator import Simulator
@@ -24,6 +25,7 @@ class Options:
         certfile: A certificate, to serve https.
         keyfile: Its key.
         seed: Decides made-up ids and keys.
+        seed_file: A JSON file with more resources; `seeding` shows what it looks like.
     """
 
     port: int = 0
@@ -33,6 +35,7 @@ class Options:
     certfile: Path | None = None
     keyfile: Path | None = None
     seed: str = "simulator"
+    seed_file: Path | None = None
 
 
 def run(options: Options, ready: Callable[[Simulator], None]) -> None:
@@ -43,10 +46,13 @@ def run(options: Options, ready: Callable[[Simulator], None]) -> None:
         ready: Called once it answers, to say where it is and what its keys are.
 
     Raises:
-        OSError: If the port is taken.
+        OSError: If the port is taken or a file cannot be read.
+        ValueError: If something in the seed file is wrong.
     """
     limits = Limits(options.rate_limit) if options.rate_limit is not None else Limits.none()
     sim = Simulator(limits=limits, seed=options.seed)
+    if options.seed_file:
+        seeding.load(sim, options.seed_file)
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

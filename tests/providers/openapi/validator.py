@@ -79,8 +79,10 @@ def _json_schema(schema: Any, mode: Mode) -> Any:
     source = cast("dict[str, Any]", schema)
     result: dict[str, Any] = {}
     for name, value in source.items():
-        if name in ("nullable", "readOnly"):
+        if name in ("nullable", "readOnly", "exclusiveMaximum"):
             continue
+        if name == "exclusiveMinimum":
+            value = source["minimum"]  # A flag in OpenAPI 3.0, the bound itself in JSON Schema.
         if name == "properties":
             required = {"id", "type", *source.get("required", [])}
             result[name] = {
