@@ -61,7 +61,7 @@ class FlowBuilder:
             problem
             for branch in branches
             if isinstance(branch, FlowBuilder)
-            for problem in (*branch.mistakes, *branch._unclosed("branch()"))
+            for problem in (*branch.mistakes, *branch.unclosed("branch()"))
         ]
         builder = self._add(DraftParallel(tuple(_steps_of(branch) for branch in branches)))
         return replace(builder, mistakes=(*builder.mistakes, *mistakes))
@@ -108,23 +108,25 @@ class FlowBuilder:
         Raises:
             FlowBuildError: the flow cannot run; lists every mistake with its place and a hint.
         """
-        problems = [*self.mistakes, *self._unclosed("build()")]
+        problems = [*self.mistakes, *self.unclosed("build()")]
         return compile_flow(
             FlowDraft(
                 name=self.name,
                 description=self.description,
                 triggers=self.triggers,
-                steps=self._closed().steps,
+                steps=self.closed().steps,
                 failure_steps=self.failure_steps,
                 result=self.result,
                 mistakes=tuple(problems),
             )
         )
 
-    def _closed(self) -> FlowBuilder:
-        return self if not self._open else self.end_when()._closed()
+    def closed(self) -> FlowBuilder:
+        """The same with every open `when` closed."""
+        return self if not self._open else self.end_when().closed()
 
-    def _unclosed(self, place: str) -> list[Problem]:
+    def unclosed(self, place: str) -> list[Problem]:
+        """The mistake of leaving `when` blocks open, if any is."""
         message = f"{len(self._open)} when block(s) are open"
         return [Problem(place, message, "close each with .end_when()")] if self._open else []
 
@@ -137,7 +139,7 @@ class FlowBuilder:
 
 def _steps_of(branch: object) -> tuple[Draft, ...]:
     if isinstance(branch, FlowBuilder):
-        return fresh(branch._closed().steps)
+        return fresh(branch.closed().steps)
     if isinstance(branch, Sequence) and not isinstance(branch, str):
         return tuple(DraftCall(node) for node in cast("Sequence[object]", branch))
     return (DraftCall(branch),)
@@ -159,4 +161,3 @@ def flow(name: str, *, description: str = "") -> FlowBuilder:
 def branch() -> FlowBuilder:
     """Begins a branch of `then_parallel` that is more than a list of nodes."""
     return FlowBuilder("branch")
-

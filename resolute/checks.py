@@ -89,7 +89,10 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
         return
     source = shape_in(value, scope, report)
     if not compatible(source.kinds, target.kinds):
-        report(f"{describe(value)} is {spoken(source.kinds)}, the node wants {spoken(target.kinds)}", _cast_hint(value, target))
+        report(
+            f"{describe(value)} is {spoken(source.kinds)}, the node wants {spoken(target.kinds)}",
+            _cast_hint(value, target),
+        )
 
 
 def check_condition(value: Json, scope: Scope, report: Report) -> None:
@@ -163,7 +166,9 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
             "give the flow a schedule(...) or every(...) whose runs do not overlap",
         )
     if step not in scope.everywhere:
-        report(f"reads previous({dotted(inner)}): no step is called {step!r}", did_you_mean(step, list(scope.everywhere)))
+        report(
+            f"reads previous({dotted(inner)}): no step is called {step!r}", did_you_mean(step, list(scope.everywhere))
+        )
         return ANY
     return or_null(_walk(scope.everywhere[step], step, inner[1:], report))
 
@@ -175,9 +180,14 @@ def _walk(shape: Shape, origin: str, path: list[Json], report: Report) -> Shape:
         inner = shape.at(part)
         if inner is None:
             if shape.fields:
-                report(f"reads {dotted([*walked, key])}: {shape.title} has no field {key!r}", did_you_mean(key, shape.fields))
+                report(
+                    f"reads {dotted([*walked, key])}: {shape.title} has no field {key!r}",
+                    did_you_mean(key, shape.fields),
+                )
             else:
-                report(f"reads {dotted([*walked, key])}: {dotted(walked)} is {spoken(shape.kinds)} and has no {key!r}", "")
+                report(
+                    f"reads {dotted([*walked, key])}: {dotted(walked)} is {spoken(shape.kinds)} and has no {key!r}", ""
+                )
             return ANY
         shape = inner
         walked.append(key)

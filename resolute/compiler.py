@@ -44,6 +44,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
 class _Compiler:
     def __init__(self, draft: FlowDraft) -> None:
         self.draft = draft
+        self.triggers = tuple(spec.trigger for spec in draft.triggers)
         self.problems: list[Problem] = list(draft.mistakes)
         self.ids: dict[int, str] = {}  # by the identity of the draft, which stands once in the tree
         self.by_node: dict[int, list[str]] = {}
@@ -61,12 +62,12 @@ class _Compiler:
             everywhere=self.shapes,
             elsewhere={name: f"step {name!r} comes later" for name in self.shapes},
             input=self._input_shape(),
-            has_previous=any(isinstance(spec.trigger, Schedule) and spec.trigger.keeps_previous for spec in draft.triggers),
+            has_previous=any(isinstance(trigger, Schedule) and trigger.keeps_previous for trigger in self.triggers),
         )
         steps, scope = self._block(draft.steps, base, "")
         on_failure, _ = self._block(
             draft.failure_steps,
-            replace(base, in_failure=True, elsewhere={name: "the run may have failed before it" for name in self.shapes}),
+            replace(base, in_failure=True, elsewhere=dict.fromkeys(self.shapes, "the run may have failed before it")),
             "on_failure.",
         )
         returns = self._encode(draft.result[0], "returns") if draft.result else None
@@ -78,7 +79,7 @@ class _Compiler:
         plan = Plan(
             name=draft.name,
             description=draft.description,
-            triggers=tuple(spec.trigger for spec in draft.triggers),
+            triggers=self.triggers,
             steps=steps,
             on_failure=on_failure,
             outputs=(*self.named, *(name for name in remembered if name not in self.named)),
@@ -96,17 +97,21 @@ class _Compiler:
     def _check_frame(self) -> None:
         draft = self.draft
         if not _NAME.fullmatch(draft.name):
-            self._report("name", f"{draft.name!r} is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter")
+            self._report(
+                "name", f"{draft.name!r} is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"
+            )
         if not draft.steps:
             self._report("steps", "the flow has no step", "add one with .then(node)")
         if not draft.triggers:
-            self._report("trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)")
-        kinds = [spec.trigger.kind for spec in draft.triggers]
+            self._report(
+                "trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"
+            )
+        kinds = [trigger.kind for trigger in self.triggers]
         for kind in ("schedule", "manual"):
             if kinds.count(kind) > 1:
                 self._report("trigger", f"the flow has {kinds.count(kind)} {kind} triggers", "keep one")
-        for index, spec in enumerate(draft.triggers):
-            for message, hint in spec.trigger.problems():
+        for index, trigger in enumerate(self.triggers):
+            for message, hint in trigger.problems():
                 self._report(f"trigger[{index}]", message, hint)
 
     def _input_shape(self) -> Shape:
@@ -139,7 +144,11 @@ class _Compiler:
             else:
                 self.named.append(name)
             if not _STEP_NAME.fullmatch(name):
-                self._report(f"step {name!r}", f"{name!r} is no step name", "letters, digits, '_' and '-', beginning with a letter")
+                self._report(
+                    f"step {name!r}",
+                    f"{name!r} is no step name",
+                    "letters, digits, '_' and '-', beginning with a letter",
+                )
         self.ids[id(call)] = name
         self.taken.add(name)
         self.by_node.setdefault(id(node.identity), []).append(name)
@@ -160,7 +169,9 @@ class _Compiler:
             found = self.by_node.get(id(source.identity), [])
             if len(found) > 1:
                 self._report(
-                    f"step {found[0]!r}", f"a reference can mean any of {', '.join(found)}", "name each use with .as_(...)"
+                    f"step {found[0]!r}",
+                    f"a reference can mean any of {', '.join(found)}",
+                    "name each use with .as_(...)",
                 )
             return found[0] if found else source.default_name
         return str(source)
@@ -181,7 +192,11 @@ class _Compiler:
     def _call(self, draft: DraftCall, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         node = draft.node
         if not isinstance(node, Node):
-            hint = f"call it: {node.__name__}(...)" if isinstance(node, NodeFactory) else "declare it with @node and call it"
+            hint = (
+                f"call it: {node.__name__}(...)"
+                if isinstance(node, NodeFactory)
+                else "declare it with @node and call it"
+            )
             self._report(place, f"{_spoken(node)} is not a step", hint)
             return [], scope
         step_id = self.ids[id(draft)]
@@ -192,7 +207,9 @@ class _Compiler:
             name = self._free(inner.name or f"{step_id}_undo")
             self.taken.add(name)
             undo.append(
-                self._compile_node(inner, name, replace(after, in_failure=True), f"{place}.on_failure[{number}] {name!r}")
+                self._compile_node(
+                    inner, name, replace(after, in_failure=True), f"{place}.on_failure[{number}] {name!r}"
+                )
             )
         return [call.model_copy(update={"undo": tuple(undo)}) if undo else call], after
 
@@ -245,7 +262,9 @@ class _Compiler:
     def _define(self, definition: NodeDefinition, place: str) -> None:
         known = self.definitions.setdefault(definition.name, definition)
         if known.function is not definition.function and not definition.name.startswith("decision."):
-            self._report(place, f"two different nodes are called {definition.name!r}", "give one another with @node(name=...)")
+            self._report(
+                place, f"two different nodes are called {definition.name!r}", "give one another with @node(name=...)"
+            )
 
     def _when(self, draft: DraftWhen, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         step_id = self.ids[id(draft)]
@@ -254,12 +273,14 @@ class _Compiler:
         otherwise, _ = self._block(draft.otherwise, scope, f"{place}.otherwise.")
         if not draft.then and not draft.otherwise:
             self._report(place, "the block is empty", "add .then(node) between .when(...) and .end_when()")
-        maybe = {name: f"step {name!r} may not have run, it stands inside {place}" for name in _names_in((*then, *otherwise))}
+        maybe = {
+            name: f"step {name!r} may not have run, it stands inside {place}" for name in _names_in((*then, *otherwise))
+        }
         step = When(id=step_id, condition=cast("Any", condition), then=then, otherwise=otherwise)
         return [*before, step], replace(scope, elsewhere={**scope.elsewhere, **maybe})
 
     def _condition(self, condition: object, step_id: str, scope: Scope, place: str) -> tuple[list[Step], Json]:
-        if isinstance(condition, Expression) or isinstance(condition, bool):
+        if isinstance(condition, (Expression, bool)):
             encoded = self._encode(condition, place)
             check_condition(encoded, scope, lambda message, hint: self._report(place, message, hint))
             if not has_holes(encoded):
@@ -273,13 +294,21 @@ class _Compiler:
                 return [], False
             arguments: dict[str, Json] = {"state": {"$state": []}}
         else:
-            self._report(place, f"{_spoken(condition)} is no condition", "write an expression over outputs, or a function of the state")
+            self._report(
+                place,
+                f"{_spoken(condition)} is no condition",
+                "write an expression over outputs, or a function of the state",
+            )
             return [], False
         self._define(definition, place)
         name = self._free(f"{step_id}_decision")
         self.taken.add(name)
         call = Call(
-            id=name, node=definition.name, arguments=cast("dict[str, Any]", arguments), policy=definition.policy, lane="local"
+            id=name,
+            node=definition.name,
+            arguments=cast("dict[str, Any]", arguments),
+            policy=definition.policy,
+            lane="local",
         )
         return [call], {"$output": [name]}
 
@@ -360,6 +389,6 @@ def _conditions(steps: tuple[Step, ...], found: list[Json]) -> None:
 
 
 def _spoken(value: object) -> str:
-    return repr(value) if value is None or isinstance(value, (str, int, float, NodeFactory)) else f"a {type(value).__name__}"
-
-
+    if isinstance(value, NodeFactory):
+        return f"{cast('NodeFactory[..., Any]', value).__name__}(...)"
+    return repr(value) if value is None or isinstance(value, (str, int, float)) else f"a {type(value).__name__}"

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 from resolute.context import State, state_from
+from resolute.errors import ExpressionError
 from resolute.policies import Policy, Retry
 from resolute.provider import NodeDefinition
 
@@ -23,7 +24,7 @@ async def _evaluate(condition: bool) -> bool:
 EVALUATE: Final = NodeDefinition(name="resolute.Evaluate", function=_evaluate, policy=_POLICY, lane="local")
 
 
-class DecisionError(ValueError):
+class DecisionError(ExpressionError):
     """A function cannot be a decision."""
 
 

@@ -3,6 +3,7 @@
 ResoluteError
 ├── FlowBuildError              the flow as written cannot run; lists every mistake
 ├── ExpressionError             a deferred value was used as if it were there already
+│   └── DecisionError               a function given to when(...) cannot be a decision (in resolute.decision)
 ├── ConfigurationError          the process is not set up for what it was asked
 │   ├── TemporalUnreachableError    no Temporal server answers
 │   ├── UnknownFlowError            no flow of that name
@@ -100,7 +101,14 @@ class NodeFailedError(FlowError):
     """
 
     def __init__(
-        self, *, step: str, node: str, error_type: str, reason: str, retryable: bool = False, attempts: int | None = None
+        self,
+        *,
+        step: str,
+        node: str,
+        error_type: str,
+        reason: str,
+        retryable: bool = False,
+        attempts: int | None = None,
     ) -> None:
         self.step = step
         self.node = node
@@ -126,7 +134,8 @@ class PayloadTooLargeError(FlowError):
         self.size = size
         self.limit = limit
         super().__init__(
-            f"{what} is {size:,} bytes, Temporal takes {limit:,}: pass a reference to the data (an id, a URL) instead of the data"
+            f"{what} is {size:,} bytes, Temporal takes {limit:,}: "
+            "pass a reference to the data (an id, a URL) instead of the data"
         )
 
 

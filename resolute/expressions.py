@@ -79,7 +79,9 @@ class Expression:
         )
 
     def __contains__(self, item: object) -> NoReturn:
-        raise ExpressionError(f"`in` needs the value of {self!r} now; write contains({self!r}, item) or one_of(item, {self!r})")
+        raise ExpressionError(
+            f"`in` needs the value of {self!r} now; write contains({self!r}, item) or one_of(item, {self!r})"
+        )
 
     def __iter__(self) -> NoReturn:
         raise ExpressionError(f"{self!r} cannot be iterated while the flow is written; do it inside a node")
@@ -268,7 +270,9 @@ def text(template: str, *values: object) -> str:
     """
     fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
     if any(not (name == "" or name.isdigit()) for name in fields):
-        raise ExpressionError(f"text({template!r}): fields are positional, '{{}}' or '{{0}}'; give the values in that order")
+        raise ExpressionError(
+            f"text({template!r}): fields are positional, '{{}}' or '{{0}}'; give the values in that order"
+        )
     wanted = max((int(name) + 1 for name in fields if name), default=0) or len(fields)
     if wanted != len(values):
         raise ExpressionError(f"text({template!r}) has {wanted} field(s) and was given {len(values)} value(s)")

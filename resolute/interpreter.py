@@ -119,7 +119,9 @@ class Interpreter:
     async def _handle(self, error: FlowError) -> None:
         state = self.state
         known = error if isinstance(error, NodeFailedError) else None
-        state.failure = failure_of(known or NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error)))
+        state.failure = failure_of(
+            known or NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error))
+        )
         for step in (*self._saga.due(), *self._plan.on_failure):
             try:
                 await self._block((step,), alone=True)

@@ -12,12 +12,11 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 from resolute.errors import Problem
 from resolute.expressions import Reference
 from resolute.policies import Lane, Policy, Retry
-from resolute.provider import NodeDefinition, Provider
+from resolute.provider import NodeDefinition
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-ProviderT = TypeVar("ProviderT", bound=Provider)
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,10 @@ class Node(Generic[R_co]):
         coefficient: float | None = None,
     ) -> Node[R_co]:
         """Changes when a failed attempt is repeated; `attempts` of 0 means no limit. Source: Temporal's RetryPolicy."""
-        given: dict[str, float | None] = {
-            "attempts": attempts,
-            "initial": initial and initial.total_seconds(),
-            "maximum": maximum and maximum.total_seconds(),
-            "coefficient": coefficient,
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
-        return self._with_policy("retry", lambda: Retry(**{**self.policy.retry.model_dump(), **changes}))
+        changes = _given(
+            attempts=attempts, initial=_seconds(initial), maximum=_seconds(maximum), coefficient=coefficient
+        )
+        return self._with_policy("retry", {**self.policy.retry.model_dump(), **changes})
 
     def timeout(
         self, timeout: timedelta | None = None, *, within: timedelta | None = None, heartbeat: timedelta | None = None
@@ -87,20 +82,20 @@ class Node(Generic[R_co]):
         copy: Node[R_co] = self
         for name, value in (("timeout", timeout), ("within", within), ("heartbeat", heartbeat)):
             if value is not None:
-                copy = copy._with_policy(name, value.total_seconds)
+                copy = copy._with_policy(name, value.total_seconds())
         return copy
-
-    def lane(self, lane: Lane) -> Node[R_co]:
-        """Chooses the lane: `local` for quick nodes that are safe to repeat, else `activity`."""
-        return replace(self, placement=lane)
 
     def on_failure(self, *undo: Node[Any]) -> Node[R_co]:
         """What to run when this step has completed and the run fails later; undo steps run last step first."""
         return replace(self, undo=undo)
 
-    def _with_policy(self, name: str, value: Callable[[], object]) -> Node[R_co]:
+    def lane(self, lane: Lane) -> Node[R_co]:
+        """Chooses the lane: `local` for quick nodes that are safe to repeat, else `activity`."""
+        return replace(self, placement=lane)
+
+    def _with_policy(self, name: str, value: object) -> Node[R_co]:
         try:
-            policy = Policy.model_validate({**self.policy.model_dump(), name: value()})
+            policy = Policy.model_validate({**self.policy.model_dump(), name: value})
         except ValueError as error:
             return replace(self, mistakes=(*self.mistakes, Problem("", f"{name}: {_first_line(error)}")))
         return replace(self, policy=policy)
@@ -116,6 +111,7 @@ class NodeFactory(Generic[P, R_co]):
         self.__wrapped__ = definition.function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[R_co]:
+        """A step that runs the node with these arguments; each may be a reference or hold some."""
         definition = self.definition
         signature = inspect.Signature(list(definition.parameters.values()))
         mistakes: tuple[Problem, ...] = ()
@@ -138,13 +134,16 @@ class _NodeDecorator:
     """`@node(...)` with options, waiting for its function."""
 
     def __init__(self, name: str | None, policy: Policy, lane: Lane) -> None:
-        self._name, self._policy, self._lane = name, policy, lane
+        self._name = name
+        self._policy = policy
+        self._lane: Lane = lane
 
     @overload
     def __call__(self, function: Callable[P, Awaitable[R]]) -> NodeFactory[P, R]: ...
     @overload
     def __call__(self, function: Callable[P, R]) -> NodeFactory[P, R]: ...
     def __call__(self, function: Callable[..., Any]) -> NodeFactory[..., Any]:
+        """Declares the function as a node."""
         return NodeFactory(
             NodeDefinition(
                 name=self._name or function.__name__, function=function, policy=self._policy, lane=self._lane
@@ -188,13 +187,8 @@ def node(
     >>> double(21).as_("answer").output
     answer
     """
-    given = {
-        "retry": retry,
-        "timeout": timeout and timeout.total_seconds(),
-        "within": within and within.total_seconds(),
-        "heartbeat": heartbeat and heartbeat.total_seconds(),
-    }
-    decorator = _NodeDecorator(name, Policy(**{key: value for key, value in given.items() if value is not None}), lane)
+    given = _given(retry=retry, timeout=_seconds(timeout), within=_seconds(within), heartbeat=_seconds(heartbeat))
+    decorator = _NodeDecorator(name, Policy.model_validate(given), lane)
     return decorator if function is None else decorator(function)
 
 
@@ -205,13 +199,13 @@ def provider_node(
     policy: Policy | None = None,
     lane: Lane = "activity",
     facts: Mapping[str, str] | None = None,
-) -> Callable[[Callable[Concatenate[ProviderT, P], Awaitable[R]]], NodeFactory[P, R]]:
+) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], NodeFactory[P, R]]:
     """Declares a node of a provider: the function's first argument is the provider's instance on the worker.
 
     `name` is the documented name of the operation (`TriggerEvent`); the activity type is `provider.name`.
     """
 
-    def declare(function: Callable[Concatenate[ProviderT, P], Awaitable[R]]) -> NodeFactory[P, R]:
+    def declare(function: Callable[Concatenate[Any, P], Awaitable[R]]) -> NodeFactory[P, R]:
         return NodeFactory(
             NodeDefinition(
                 name=f"{provider}.{name}",
@@ -224,6 +218,14 @@ def provider_node(
         )
 
     return declare
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
 
 
 def _first_line(error: ValueError) -> str:

@@ -107,7 +107,7 @@ class Shape:
                 schema.get("type") == "object" and "properties" not in schema and "additionalProperties" not in schema
             ):
                 extra = schema.get("additionalProperties", {})
-                found.append(extra if isinstance(extra, Mapping) else {})
+                found.append(cast("Schema", extra) if isinstance(extra, Mapping) else {})
         if not found:
             return None
         return Shape(found[0] if len(found) == 1 else {"anyOf": found}, self.definitions)
@@ -179,7 +179,9 @@ def compatible(source: frozenset[str], target: frozenset[str]) -> bool:
 
 def spoken(kinds: frozenset[str]) -> str:
     """Kinds as a person says them: `an int`, `a list or null`."""
-    return " or ".join(_ARTICLES.get(kind, f"a {kind}") for kind in sorted(kinds, key=lambda kind: (kind == "null", kind)))
+    return " or ".join(
+        _ARTICLES.get(kind, f"a {kind}") for kind in sorted(kinds, key=lambda kind: (kind == "null", kind))
+    )
 
 
 def did_you_mean(word: object, known: list[str]) -> str:

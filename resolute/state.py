@@ -16,7 +16,9 @@ from resolute.values import Json, JsonObject
 class RunState:
     """The state of one run."""
 
-    def __init__(self, plan: Plan, *, input_data: Json, previous: JsonObject | None, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, plan: Plan, *, input_data: Json, previous: JsonObject | None, now: Callable[[], datetime]
+    ) -> None:
         self.plan = plan
         self.outputs: dict[str, Json] = {}
         self.failure: Failure | None = None

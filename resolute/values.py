@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 
 from pydantic_core import to_json, to_jsonable_python
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A JSON value. Read-only by type: nobody writes into a plan or a recorded output."""
 
 JsonObject: TypeAlias = Mapping[str, Json]
