@@ -1,0 +1,1 @@
+"""Flows in a test: no server, no network, no waiting."""

@@ -1,0 +1,1 @@
+"""What `resolute` brings to every pytest that can import it."""
