@@ -26,8 +26,8 @@ async def run(engine: Engine) -> None:
                 wake.clear()
                 with engine.account.changed:
                     engine.account.settle()
-                for key in engine.deliverer.ready():
-                    task = loop.create_task(engine.deliverer.attempt(client, key))
+                for delivery in engine.deliverer.ready():
+                    task = loop.create_task(engine.deliverer.attempt(client, delivery))
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
                     task.add_done_callback(lambda _: wake.set())

@@ -77,6 +77,11 @@ class Delivery:
     attempts: list[Attempt] = field(default_factory=list[Attempt])
 
     @property
+    def queue(self) -> tuple[str, str]:
+        """What it is kept in order by: its subscription and what it is about."""
+        return self.subscription_id, self.order_key
+
+    @property
     def event_type(self) -> str:
         """The type of the event that it carries."""
         return self.event["event_type"]
@@ -120,14 +125,13 @@ class Deliverer:
             due=now,
         )
         self.deliveries.append(delivery)
-        queue = self._queues.setdefault((subscription.id, emission.order_key), [])
-        queue.extend([delivery] * self.pace.copies)
+        self._queues.setdefault(delivery.queue, []).extend([delivery] * self.pace.copies)
         self.on_work()
 
     def redeliver(self, delivery: Delivery) -> None:
         """Send a delivery once more, with the same X-Webhook-Id."""
         delivery.state, delivery.due = "pending", self._account.now()
-        self._queues.setdefault((delivery.subscription_id, delivery.order_key), []).append(delivery)
+        self._queues.setdefault(delivery.queue, []).append(delivery)
         self.on_work()
 
     def next_due(self) -> datetime | None:
@@ -145,30 +149,34 @@ class Deliverer:
         """Whether every delivery has arrived or has been dropped."""
         return not self._queues
 
-    def ready(self) -> list[tuple[str, str]]:
-        """Return the queues whose first delivery is due, and mark them as under way."""
+    def ready(self) -> list[Delivery]:
+        """Return the deliveries whose turn it is, at most one of each queue, and mark those as under way."""
         with self._account.changed:
             now = self._account.clock.now()
-            ready = [key for key, queue in self._queues.items() if key not in self._busy and queue[0].due <= now]
-            self._busy.update(ready)
+            ready = [queue[0] for key, queue in self._queues.items() if key not in self._busy and queue[0].due <= now]
+            self._busy.update(delivery.queue for delivery in ready)
             return ready
 
-    async def attempt(self, client: httpx.AsyncClient, key: tuple[str, str]) -> None:
-        """Carry out one attempt of the first delivery of a queue that is under way."""
-        delivery = self._queues[key][0]
+    async def attempt(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
+        """Carry out one attempt of a delivery whose turn it is."""
         subscription = self._account.state.subscriptions.get(delivery.subscription_id)
         outcome = await self._send(client, delivery, subscription) if subscription else None
         with self._account.changed:
-            self._busy.discard(key)
+            self._busy.discard(delivery.queue)
             if subscription is None or outcome is None:
                 delivery.state = "dropped"
             else:
                 self._judge(delivery, subscription, outcome)
-            if delivery.state != "pending" and (queue := self._queues.get(key)):
-                queue.remove(delivery)
-                if not queue:
-                    del self._queues[key]
+            if delivery.state != "pending":
+                self._leave(delivery)
             self._account.changed.notify_all()
+
+    def _leave(self, delivery: Delivery) -> None:
+        queue = self._queues.get(delivery.queue, [])
+        if delivery in queue:
+            queue.remove(delivery)
+            if not queue:
+                del self._queues[delivery.queue]
 
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery, subscription: Subscription) -> Attempt:
         headers = {

@@ -10,7 +10,7 @@ from .problems import Problem
 from .resources import Alert, Incident, Service, Stamp, Status, Urgency
 from .state import Account
 from .timeline import annotate, record, tell
-from .values import Json
+from .values import Json, iso
 
 
 def open_incident(
@@ -215,8 +215,8 @@ def escalate(account: Account, incident: Incident, level: int, agent: Json | Non
 def snooze(account: Account, incident: Incident, seconds: int, agent: Json) -> None:
     """Keep an acknowledged incident quiet for a while; then it is un-acknowledged."""
     _plan(account, incident, "unacknowledge", timedelta(seconds=seconds))
-    record(account, incident, "snooze", agent, changed_actions=[{"type": "unacknowledge"}])
-    incident.entries[-1].channel = {"type": "website", "duration": seconds}
+    action = {"type": "unacknowledge", "at": iso(incident.pending["unacknowledge"])}
+    record(account, incident, "snooze", agent, {"type": "website", "duration": seconds}, changed_actions=[action])
     account.touch(incident)
 
 

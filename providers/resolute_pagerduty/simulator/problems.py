@@ -22,6 +22,7 @@ MESSAGES = {
     2002: "Arguments Caused Error",
     2003: "Missing Arguments",
     2004: "Invalid since/until Parameters Provided",
+    2005: "Invalid Query Date Range",
     2006: "Authentication failed",
     2010: "Access Denied",
     2014: "Missing Account Ability",

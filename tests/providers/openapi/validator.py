@@ -1,8 +1,9 @@
 """Requests and answers, held against PagerDuty's official OpenAPI documents.
 
-Two things are read more kindly than the documents are written, because the documents say so elsewhere or cannot be
-met as they stand: any field of an answer that is not required may be null ("Types" in the REST API's overview), and
-`oneOf` is read as `anyOf`, because the alternatives given there overlap.
+Three things are read more kindly than the documents are written, because the documents say so elsewhere or cannot be
+met as they stand: any field of an answer that is not required may be null ("Types" in the REST API's overview); where
+an answer has a reference there may be the whole object (that is what `include[]` is for, and only some schemas say it);
+and `oneOf` is read as `anyOf`, because the alternatives given there overlap.
 
 Example:
     >>> validate_request("GET", "/incidents", [("limit", "5")], {"Accept": JSON_V2}, None)
@@ -60,10 +61,15 @@ class OpenApiError(AssertionError):
 
 
 def _read(text: str) -> dict[str, Any]:
-    # Two slips of the documents that nothing real could satisfy: a log entry type that is spelled otherwise in the
-    # list of types, and a pattern for times that is meant as an example.
+    # Slips of the documents that nothing real could satisfy: a log entry type that is spelled otherwise in the list of
+    # types, a pattern for times that is meant as an example, and details that are an object here and a string in every
+    # example and in the guide to creating incidents.
     text = text.replace('"acknowledgement_log_entry"', '"acknowledge_log_entry"')
-    return json.loads(text.replace('"pattern":"YYYY-MM-DDThh:mm:ssZ"', '"minLength":1'))
+    document = json.loads(text.replace('"pattern":"YYYY-MM-DDThh:mm:ssZ"', '"minLength":1'))
+    document["definitions"]["schemas.IncidentBody"]["properties"]["details"] = {
+        "oneOf": [{"type": "string"}, {"type": "object"}]
+    }
+    return document
 
 
 DOCUMENT = _read((Path(__file__).parent / "operations.json").read_text())
@@ -80,6 +86,9 @@ def _json_schema(schema: Any, mode: Mode) -> Any:
     result: dict[str, Any] = {}
     for name, value in source.items():
         if name in ("nullable", "readOnly", "exclusiveMaximum"):
+            continue
+        if name == "enum" and mode == "response":
+            result[name] = [*value, *(each.removesuffix("_reference") for each in value if isinstance(each, str))]
             continue
         if name == "exclusiveMinimum":
             value = source["minimum"]  # A flag in OpenAPI 3.0, the bound itself in JSON Schema.
