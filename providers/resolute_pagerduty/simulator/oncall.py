@@ -85,12 +85,14 @@ def final_shifts(schedule: Schedule, since: datetime, until: datetime) -> list[S
     stack: list[Shift] = []
     for layer in schedule.layers:
         stack.extend(layer_shifts(layer, zone, since, until))
+    # Overrides outside the window still decide where the shifts that reach into it begin and end.
+    first, last = min([since, *(each.start for each in stack)]), max([until, *(each.end for each in stack)])
     stack.extend(
         Shift(override.start, override.end, override.user_id)
         for override in schedule.overrides
-        if override.start < until and override.end > since
+        if override.start < last and override.end > first
     )
-    return flatten(stack)
+    return [shift for shift in flatten(stack) if shift.end > since and shift.start < until]
 
 
 def flatten(stack: list[Shift]) -> list[Shift]:

@@ -45,10 +45,7 @@ class OnCall:
 
 def _all(call: Call, since: datetime, until: datetime) -> list[OnCall]:
     state = call.state
-    shifts = {
-        each.id: [shift for shift in final_shifts(each, since, until) if shift.end > since]
-        for each in state.schedules.values()
-    }
+    shifts = {each.id: final_shifts(each, since, until) for each in state.schedules.values()}
     found: list[OnCall] = []
     for policy in state.policies.values():
         for level, rule in enumerate(policy.rules, start=1):

@@ -50,7 +50,7 @@ class Connections:
         known = self._open
 
         class Watched(H11Protocol):
-            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+            def connection_made(self, transport: asyncio.Transport) -> None:
                 super().connection_made(transport)
                 known[transport.get_extra_info("peername")] = transport
 
