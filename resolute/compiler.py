@@ -192,12 +192,8 @@ class _Compiler:
     def _call(self, draft: DraftCall, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         node = draft.node
         if not isinstance(node, Node):
-            hint = (
-                f"call it: {node.__name__}(...)"
-                if isinstance(node, NodeFactory)
-                else "declare it with @node and call it"
-            )
-            self._report(place, f"{_spoken(node)} is not a step", hint)
+            hint = "call it" if isinstance(node, NodeFactory) else "declare it with @node and call it"
+            self._report(place, f"{_spoken(cast('object', node))} is not a step", hint)
             return [], scope
         step_id = self.ids[id(draft)]
         call = self._compile_node(cast("Node[Any]", node), step_id, scope, f"{place} {step_id!r}")
@@ -261,7 +257,7 @@ class _Compiler:
 
     def _define(self, definition: NodeDefinition, place: str) -> None:
         known = self.definitions.setdefault(definition.name, definition)
-        if known.function is not definition.function and not definition.name.startswith("decision."):
+        if not known.same_as(definition):
             self._report(
                 place, f"two different nodes are called {definition.name!r}", "give one another with @node(name=...)"
             )

@@ -12,6 +12,7 @@ ResoluteError
 │   ├── NodeFailedError             a node failed for good
 │   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
 │   ├── UnknownStepError            a plan holds a kind of step that this worker does not know
+│   ├── TextError                   a text(...) cannot hold the values it was given
 │   └── PayloadTooLargeError        a value is larger than Temporal takes
 └── NodeError                   raised inside a node: the world said no; tried again
     ├── UnknownNodeError            this worker does not have the node; another one may
@@ -125,6 +126,10 @@ class UnsupportedPlanError(FlowError):
 
 class UnknownStepError(FlowError):
     """The plan holds a kind of step that this worker does not know."""
+
+
+class TextError(FlowError):
+    """A text(...) cannot hold the values it was given."""
 
 
 class PayloadTooLargeError(FlowError):

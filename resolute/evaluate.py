@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from resolute.errors import FlowError
+from resolute.errors import FlowError, TextError
 from resolute.language import CONDITIONS, HOLES, escape, has_holes, operands, operator_of
 from resolute.values import Json, JsonObject
 
@@ -104,8 +104,7 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
                 raise FlowError(f"{operator} is read on the worker, not in the workflow")
             return scope.read(operator, inner[0])
         case "$text":
-            template = str(inner[0])
-            return template.format(*[_as_text(evaluate(item, scope)) for item in inner[1:]])
+            return _filled(str(inner[0]), [evaluate(item, scope) for item in inner[1:]])
         case "$and":
             return all(is_true(item, scope) for item in inner)
         case "$or":
@@ -195,6 +194,13 @@ def _contains(collection: Json, item: Json) -> bool:
             return any(_same(item, other) for other in collection)
         case _:
             return False
+
+
+def _filled(template: str, values: list[Json]) -> str:
+    try:
+        return template.format(*[_as_text(value) for value in values])
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise TextError(f"text({template!r}) cannot hold the values it was given: {error}") from None
 
 
 def _as_text(value: Json) -> object:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias, cast
 
 from pydantic_core import to_json, to_jsonable_python
+from typing_extensions import TypeAliasType
 
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+Json = TypeAliasType("Json", "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None")
 """A JSON value. Read-only by type: nobody writes into a plan or a recorded output."""
 
 JsonObject: TypeAlias = Mapping[str, Json]

@@ -1,0 +1,78 @@
+"""The one activity: it runs whatever node its activity type names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import cast
+
+from temporalio import activity
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from resolute.context import CallContext
+from resolute.errors import UnknownFlowError
+from resolute.execution import NodeExecutor
+from resolute.flow import Flow
+from resolute.temporal.failures import activity_failure
+from resolute.temporal.start import RECORD_PLAN
+from resolute.values import Json, JsonObject
+
+log = logging.getLogger(__name__)
+
+
+class Activities:
+    """The nodes and the flows of one worker. `replace` swaps them while the worker goes on."""
+
+    def __init__(self, flows: Sequence[Flow], executor: NodeExecutor) -> None:
+        self._flows: dict[str, Flow] = {}
+        self._executor = executor
+        self.replace(flows, executor)
+
+    def replace(self, flows: Sequence[Flow], executor: NodeExecutor) -> None:
+        """Uses other flows and nodes from now on; runs in flight keep their plans."""
+        self._flows = {flow.name: flow for flow in flows}
+        self._executor = executor
+
+    @activity.defn(dynamic=True)
+    async def run(self, args: Sequence[RawValue]) -> Json:
+        """Runs the node that the activity type names."""
+        info = activity.info()
+        arguments: JsonObject = {}
+        if args:
+            arguments = cast("JsonObject", activity.payload_converter().from_payload(args[0].payload))
+        if info.activity_type == RECORD_PLAN:
+            return self._plan(str(arguments.get("flow")))
+        executor = self._executor
+        call = _call_context(info)
+        try:
+            return await executor.execute(call, arguments)
+        except Exception as error:
+            facts = executor.failure_facts(error)
+            log.warning(
+                "step %s failed: %s: %s",
+                call.step,
+                facts.error_type,
+                facts.message,
+                extra={"flow": call.flow, "run": info.workflow_id, "step": call.step, "attempt": call.attempt},
+            )
+            # From None: a chained error would be recorded unmasked.
+            raise activity_failure(facts, call) from None
+
+    def _plan(self, name: str) -> Json:
+        flow = self._flows.get(name)
+        if flow is None:
+            raise ApplicationError(f"no flow {name!r} here", type=UnknownFlowError.__name__, non_retryable=True)
+        return cast("Json", flow.plan.model_dump(mode="json"))
+
+
+def _call_context(info: activity.Info) -> CallContext:
+    return CallContext(
+        flow=info.workflow_type or "",
+        run_id=info.workflow_run_id or "",
+        step=info.activity_id,
+        node=info.activity_type,
+        attempt=info.attempt,
+        **({} if info.is_local else {"heartbeat": activity.heartbeat}),
+        last_heartbeat=tuple(cast("Sequence[Json]", info.heartbeat_details)),
+    )

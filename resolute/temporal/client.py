@@ -1,0 +1,165 @@
+"""Starting runs and asking for their results, as a client of Temporal."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import (
+    ApplicationError,
+    CancelledError,
+    TerminatedError,
+    WorkflowAlreadyStartedError,
+)
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.errors import (
+    ConfigurationError,
+    FlowError,
+    NodeFailedError,
+    PayloadTooLargeError,
+    TemporalUnreachableError,
+)
+from resolute.interpreter import PAYLOAD_LIMIT
+from resolute.plan import Plan
+from resolute.result import result_of
+from resolute.temporal.start import start_argument
+from resolute.values import Json, size_of
+
+DEFAULT_ADDRESS = "127.0.0.1:7233"
+
+
+async def connect(
+    address: str | None = None, *, namespace: str | None = None, runtime: Runtime | None = None, lazy: bool = False
+) -> Client:
+    """Connects to Temporal: to `address` where given, else as Temporal's own environment variables and profile say.
+
+    Those are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_*, TEMPORAL_PROFILE and the file
+    temporal.toml; without any of them, a server on this machine.
+
+    Raises:
+        TemporalUnreachableError: no server answers.
+        ConfigurationError: Temporal's configuration cannot be read.
+    """
+    try:
+        config: dict[str, Any] = {**ClientConfig.load_client_connect_config()}
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ConfigurationError(f"Temporal's configuration cannot be read: {error}") from None
+    target = address or config.pop("target_host", None) or DEFAULT_ADDRESS
+    config.pop("target_host", None)
+    if namespace:
+        config["namespace"] = namespace
+    try:
+        return await Client.connect(target, **config, runtime=runtime, lazy=lazy)
+    except (RuntimeError, RPCError) as error:
+        raise unreachable(target, error) from None
+
+
+def unreachable(address: str, error: BaseException) -> TemporalUnreachableError:
+    """The error for a Temporal server that does not answer."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return TemporalUnreachableError(
+        f"no Temporal server answers at {address} ({reason[:160]}): start one (resolute dev), or set TEMPORAL_ADDRESS"
+    )
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether an RPC failed because the server is away, so that the same call may work later."""
+    return isinstance(error, RPCError) and error.status in {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    }
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """A run that was started, here or elsewhere."""
+
+    handle: WorkflowHandle[Any, Any]
+    flow: str
+    is_new: bool = True
+
+    @property
+    def workflow_id(self) -> str:
+        """Temporal's workflow id."""
+        return self.handle.id
+
+    @property
+    def run_id(self) -> str | None:
+        """Temporal's run id, where it is known."""
+        return self.handle.result_run_id or self.handle.run_id
+
+    async def result(self) -> Json:
+        """Waits for the run's end and gives its result.
+
+        Raises:
+            NodeFailedError: a node failed, and with it the run.
+            FlowError: the run failed otherwise, or was cancelled or terminated.
+        """
+        try:
+            return result_of(cast("Json", await self.handle.result()))
+        except WorkflowFailureError as error:
+            raise flow_failure(error) from None
+
+
+async def start_run(
+    client: Client,
+    plan: Plan,
+    *,
+    task_queue: str,
+    input_data: Json = None,
+    workflow_id: str | None = None,
+    eager: bool = False,
+) -> RunHandle:
+    """Starts a run that carries its plan.
+
+    With `workflow_id` the id is used once in the namespace's retention: a second start of it finds the first run, also
+    where that has ended (`is_new` is then False). `eager` asks for the first task at once, which works where a worker
+    of the task queue runs on the same client.
+
+    Raises:
+        PayloadTooLargeError: plan and input are larger than Temporal takes.
+    """
+    argument = start_argument(plan, input_data)
+    size = size_of(argument)
+    if size > PAYLOAD_LIMIT:
+        raise PayloadTooLargeError(what=f"plan and input of flow {plan.name!r}", size=size, limit=PAYLOAD_LIMIT)
+    try:
+        handle = await client.start_workflow(
+            plan.name,
+            argument,
+            id=workflow_id or f"{plan.name}/{uuid.uuid4().hex[:16]}",
+            task_queue=task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            request_eager_start=eager,
+        )
+    except WorkflowAlreadyStartedError as error:
+        known = client.get_workflow_handle(error.workflow_id, run_id=error.run_id)
+        return RunHandle(known, plan.name, is_new=False)
+    return RunHandle(handle, plan.name)
+
+
+def flow_failure(error: WorkflowFailureError) -> FlowError:
+    """Why a run did not complete, as an error of ours."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        for detail in cause.details:
+            if cause.type == NodeFailedError.__name__ and isinstance(detail, Mapping):
+                facts = cast("Mapping[str, str]", detail)
+                return NodeFailedError(
+                    step=facts["step"], node=facts["node"], error_type=facts["error_type"], reason=facts["message"]
+                )
+        return FlowError(f"{cause.type}: {cause.message}")
+    if isinstance(cause, CancelledError):
+        return FlowError("the run was cancelled")
+    if isinstance(cause, TerminatedError):
+        return FlowError("the run was terminated")
+    return FlowError(str(cause or error))

@@ -1,0 +1,85 @@
+"""One shape for every failure, live and replayed, local and on the queue.
+
+The SDK gives a local activity's timeout as `ActivityError` while it happens and as a bare `TimeoutError` when it is
+replayed; an application failure of a local activity is never wrapped. Code that told these apart would run one way
+live and another way on replay, so everything is caught as `FailureError` and unwrapped to a `NodeFailedError` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    TimeoutError as TemporalTimeoutError,
+    TimeoutType,
+)
+
+from resolute.context import CallContext
+from resolute.errors import FlowError, NodeFailedError
+from resolute.execution import FailureFacts
+from resolute.policies import Policy
+from resolute.runtime import CallRequest
+from resolute.state import failure_of
+
+
+def activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationError:
+    """What an activity raises for an error of its node, so that Temporal retries it or not."""
+    return ApplicationError(
+        facts.message,
+        {"attempt": call.attempt},
+        type=facts.error_type,
+        non_retryable=not facts.retryable,
+        next_retry_delay=facts.retry_after,
+    )
+
+
+def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
+    """What the interpreter is told when an activity failed for good."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, TemporalTimeoutError):
+        if isinstance(cause.cause, ApplicationError):
+            cause = cause.cause
+        else:
+            return NodeFailedError(
+                step=request.step, node=request.node, error_type="TimeoutError", reason=_timeout(cause, request.policy)
+            )
+    if isinstance(cause, ApplicationError):
+        return NodeFailedError(
+            step=request.step,
+            node=request.node,
+            error_type=cause.type or "ApplicationError",
+            reason=cause.message,
+            retryable=not cause.non_retryable,
+            attempts=_attempts(cause),
+        )
+    return NodeFailedError(
+        step=request.step, node=request.node, error_type=type(cause or error).__name__, reason=str(cause or error)
+    )
+
+
+def run_failure(error: FlowError) -> ApplicationError:
+    """What a run ends with when its flow has failed: never retried, with the facts as details."""
+    details = [failure_of(error).model_dump()] if isinstance(error, NodeFailedError) else []
+    return ApplicationError(str(error), *details, type=type(error).__name__, non_retryable=True)
+
+
+def _attempts(cause: ApplicationError) -> int | None:
+    for detail in cause.details:
+        if isinstance(detail, Mapping):
+            attempt = cast("Mapping[str, object]", detail).get("attempt")
+            return attempt if isinstance(attempt, int) else None
+    return None
+
+
+def _timeout(cause: TemporalTimeoutError, policy: Policy) -> str:
+    match cause.type:
+        case TimeoutType.HEARTBEAT:
+            return f"no heartbeat within {policy.heartbeat or 0:g} s"
+        case TimeoutType.SCHEDULE_TO_CLOSE if policy.within is not None:
+            return f"not done within {policy.within:g} s"
+        case _:
+            return f"no answer within {policy.timeout:g} s"

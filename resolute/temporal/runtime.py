@@ -1,0 +1,95 @@
+"""The interpreter's runtime on Temporal: calls become activities, the clock is the workflow's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import FailureError, is_cancelled_exception
+
+from resolute.errors import PayloadTooLargeError
+from resolute.policies import Policy
+from resolute.runtime import CallRequest
+from resolute.temporal.failures import node_failure
+from resolute.values import Json, size_of
+
+TASK_LIMIT: Final = 3_500_000
+"""Bytes of arguments that one workflow task may schedule: the message that carries them has 4 MiB."""
+
+
+class TemporalRuntime:
+    """Runs nodes as activities of the current workflow."""
+
+    def __init__(self) -> None:
+        self._task = -1
+        self._scheduled = 0
+
+    def now(self) -> datetime:
+        """The workflow's clock."""
+        return workflow.now()
+
+    async def call(self, request: CallRequest) -> Json:
+        """Runs a node as an activity whose id is the step's name; see `Runtime.call`."""
+        self._check_task(request)
+        policy = request.policy
+        retry, timeout, within = _temporal_policy(policy)
+        try:
+            if request.lane == "local":
+                return cast(
+                    "Json",
+                    await workflow.execute_local_activity(
+                        request.node,
+                        request.arguments,
+                        activity_id=request.step,
+                        start_to_close_timeout=timeout,
+                        schedule_to_close_timeout=within,
+                        retry_policy=retry,
+                        summary=request.step,
+                    ),
+                )
+            return cast(
+                "Json",
+                await workflow.execute_activity(
+                    request.node,
+                    request.arguments,
+                    activity_id=request.step,
+                    start_to_close_timeout=timeout,
+                    schedule_to_close_timeout=within,
+                    heartbeat_timeout=timedelta(seconds=policy.heartbeat) if policy.heartbeat else None,
+                    retry_policy=retry,
+                    summary=request.step,
+                ),
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            raise node_failure(request, error) from None
+
+    def _check_task(self, request: CallRequest) -> None:
+        # Parallel branches schedule in one workflow task; together they must fit into one message, or the server
+        # would end the run without a word of why.
+        task, size = workflow.info().get_current_history_length(), size_of(request.arguments)
+        self._scheduled = size + (self._scheduled if task == self._task else 0)
+        self._task = task
+        if self._scheduled > TASK_LIMIT:
+            raise PayloadTooLargeError(
+                what=f"the input of step {request.step!r} ({request.node}), with what runs beside it,",
+                size=self._scheduled,
+                limit=TASK_LIMIT,
+            )
+
+
+def _temporal_policy(policy: Policy) -> tuple[RetryPolicy, timedelta, timedelta | None]:
+    retry = policy.retry
+    return (
+        RetryPolicy(
+            initial_interval=timedelta(seconds=retry.initial),
+            backoff_coefficient=retry.coefficient,
+            maximum_interval=timedelta(seconds=max(retry.maximum, retry.initial)),
+            maximum_attempts=retry.attempts,
+        ),
+        timedelta(seconds=policy.timeout),
+        timedelta(seconds=policy.within) if policy.within else None,
+    )
