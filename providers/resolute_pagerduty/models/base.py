@@ -1,0 +1,36 @@
+"""What all models of PagerDuty's answers have in common."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Model(BaseModel):
+    """Something PagerDuty answered: frozen, and tolerant of what the documents do not promise.
+
+    Fields that are not known are left out; a field that is null or missing has its default. So a field that PagerDuty
+    adds, drops or forgets never fails a read.
+
+    Source: https://developer.pagerduty.com/docs/resource-references
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_missing(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        fields = cast("dict[str, Any]", value)
+        return {name: item for name, item in fields.items() if item is not None}
+
+
+class Reference(Model):
+    """A short form of something else: `summary` is what people call it, `html_url` where they see it."""
+
+    id: str = ""
+    type: str = ""
+    summary: str = ""
+    html_url: str | None = None

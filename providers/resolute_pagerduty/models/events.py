@@ -1,0 +1,55 @@
+"""What the Events API takes and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from resolute import Record
+from resolute_pagerduty.models.base import Model
+
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+SafeAddress = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+
+
+class EventLink(Record):
+    """A link shown with an alert: `EventLink(href=health.output.url, text="Dashboard")`.
+
+    Source: https://developer.pagerduty.com/docs/send-alert-event
+    """
+
+    href: WebAddress
+    text: str | None = None
+
+
+class EventImage(Record):
+    """An image shown with an alert. PagerDuty takes only addresses that begin with https.
+
+    Source: https://developer.pagerduty.com/docs/send-alert-event
+    """
+
+    src: SafeAddress
+    href: WebAddress | None = None
+    alt: str | None = None
+
+
+class EventOutput(Model):
+    """What the Events API says: the event was taken, and will be processed. There is no promise about when."""
+
+    status: str = ""
+    message: str = ""
+
+
+class TriggerEventOutput(EventOutput):
+    """As `EventOutput`, with the key by which later events mean the same alert."""
+
+    dedup_key: str
+
+
+class AcknowledgeEventOutput(EventOutput):
+    """As `EventOutput`. Where no alert with the key was open, the event is dropped without a word."""
+
+
+class ResolveEventOutput(EventOutput):
+    """As `EventOutput`. Where no alert with the key was open, the event is dropped without a word."""

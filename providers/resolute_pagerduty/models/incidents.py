@@ -1,0 +1,110 @@
+"""Incidents and what belongs to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from resolute_pagerduty.models.base import Model, Reference
+from resolute_pagerduty.models.people import User
+
+
+class Priority(Reference):
+    """How important an incident is. `name` is there where the whole priority is; `summary` always is."""
+
+    name: str = ""
+    description: str = ""
+
+
+class Assignment(Model):
+    """Who an incident is assigned to, and since when."""
+
+    at: datetime | None = None
+    assignee: User = User()
+
+
+class Acknowledgement(Model):
+    """Who acknowledged an incident, and when."""
+
+    at: datetime | None = None
+    acknowledger: User = User()
+
+
+class AlertCounts(Model):
+    """How many alerts an incident has."""
+
+    all: int = 0
+    triggered: int = 0
+    resolved: int = 0
+
+
+class PendingAction(Model):
+    """What will happen to an incident by itself: unacknowledge, escalate, resolve, urgency_change."""
+
+    type: str = ""
+    at: datetime | None = None
+    to: str | None = None
+
+
+class IncidentBody(Model):
+    """The details that an incident was created with."""
+
+    type: str = ""
+    details: str = ""
+
+
+class ConferenceBridge(Model):
+    """Where responders meet."""
+
+    conference_number: str | None = None
+    conference_url: str | None = None
+
+
+class ResolveReason(Model):
+    """Why an incident was resolved, where that is not a person: merged into `incident`."""
+
+    type: str = ""
+    incident: Reference | None = None
+
+
+class Incident(Reference):
+    """An incident. `assignments` and `acknowledgements` are empty once it is resolved.
+
+    Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#incidents
+    """
+
+    incident_number: int = 0
+    title: str = ""
+    status: str = ""
+    urgency: str = ""
+    incident_key: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    last_status_change_at: datetime | None = None
+    last_status_change_by: Reference | None = None
+    priority: Priority | None = None
+    service: Reference = Reference()
+    escalation_policy: Reference = Reference()
+    teams: tuple[Reference, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    assigned_via: str = ""
+    alert_counts: AlertCounts = AlertCounts()
+    pending_actions: tuple[PendingAction, ...] = ()
+    body: IncidentBody | None = None
+    conference_bridge: ConferenceBridge | None = None
+    resolve_reason: ResolveReason | None = None
+    is_mergeable: bool | None = None
+
+
+class Note(Model):
+    """A note on an incident.
+
+    Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#incidents
+    """
+
+    id: str = ""
+    content: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    user: Reference = Reference()

@@ -1,0 +1,22 @@
+"""The nodes of the provider, by what they are about."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeGuard
+
+from resolute.node import NodeFactory
+from resolute_pagerduty.nodes import events, incidents, notes, oncall, services
+
+
+def is_factory(value: object) -> TypeGuard[NodeFactory[..., Any]]:
+    """Whether a value is a declared node."""
+    return isinstance(value, NodeFactory)
+
+
+FACTORIES: Final[tuple[NodeFactory[..., Any], ...]] = tuple(
+    value
+    for module in (events, incidents, notes, oncall, services)
+    for value in vars(module).values()
+    if is_factory(value)
+)
+"""Every node of the provider."""

@@ -1,0 +1,168 @@
+"""Alerts: what a monitor says, with a routing key as its only credential.
+
+Source: https://developer.pagerduty.com/docs/send-alert-event
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resolute.provider import SecretText
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.events import details_of, given, listed, send_alert, summary_of
+from resolute_pagerduty.models.events import (
+    AcknowledgeEventOutput,
+    EventImage,
+    EventLink,
+    ResolveEventOutput,
+    TriggerEventOutput,
+)
+from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
+from resolute_pagerduty.operations import ENQUEUE_EVENT
+from resolute_pagerduty.parameters import DedupKey, Severity, Text, Time
+from resolute_pagerduty.repeats import derived_key
+
+
+@pagerduty_node(
+    "TriggerEvent",
+    ENQUEUE_EVENT,
+    repeat="a dedup_key always goes with it, derived from run and step where the author gives none",
+    policy=ALERT_POLICY,
+)
+async def trigger_event(
+    pagerduty: Accounts,
+    *,
+    summary: Text,
+    source: Text,
+    severity: Severity,
+    routing_key: SecretText | None = None,
+    dedup_key: DedupKey | None = None,
+    component: str | None = None,
+    group: str | None = None,
+    class_: str | None = None,
+    custom_details: Mapping[str, Any] | None = None,
+    links: Sequence[EventLink] | None = None,
+    images: Sequence[EventImage] | None = None,
+    client: str | None = None,
+    client_url: str | None = None,
+    timestamp: Time | None = None,
+    truncate: bool = False,
+    account: str | None = None,
+) -> TriggerEventOutput:
+    """Opens an alert, or adds to the open alert with the same dedup_key; the service's on-call person is notified.
+
+    PagerDuty takes the event and processes it later: there may be no incident yet when this returns. It is tried for
+    twelve hours, because an alert that is given up is an incident that nobody knows of.
+
+    Args:
+        summary: what is wrong, in at most 1024 characters.
+        source: what it is about: a host, a service, a job.
+        severity: critical, error, warning or info.
+        routing_key: the integration key of the service, as `secret("NAME")`; the provider's own where none is given.
+        dedup_key: what all events of this alert have in common, at most 255 characters; else one for this step alone.
+        component: the part that is at fault.
+        group: what the part belongs to.
+        class_: the kind of problem.
+        custom_details: anything that helps whoever is woken up.
+        links: at most 50 links.
+        images: images by address.
+        client: the name of the monitor.
+        client_url: where the monitor shows the problem.
+        timestamp: when it happened; else when PagerDuty receives it.
+        truncate: cuts a summary that is too long, which is refused otherwise.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: a value that PagerDuty refuses; nothing was sent.
+        MissingSettingError: there is no routing key.
+
+    Example:
+        >>> from resolute import secret
+        >>> key = secret("PAGERDUTY_ROUTING_KEY")
+        >>> node = trigger_event(routing_key=key, summary="Pool exhausted", source="db", severity="critical")
+    """
+    payload = given(
+        summary=summary_of(summary, truncate=truncate),
+        source=source,
+        severity=severity,
+        timestamp=timestamp and timestamp.isoformat(),
+        component=component,
+        group=group,
+        custom_details=details_of(custom_details),
+        **{"class": class_},
+    )
+    fields = given(
+        payload=payload,
+        links=listed("links", links),
+        images=listed("images", images),
+        client=client,
+        client_url=client_url,
+    )
+    key = dedup_key or derived_key()
+    answer = await send_alert(pagerduty.account(account), "trigger", routing_key, key, fields)
+    return TriggerEventOutput.model_validate({"dedup_key": key, **answer})
+
+
+@pagerduty_node(
+    "AcknowledgeEvent",
+    ENQUEUE_EVENT,
+    repeat="PagerDuty drops it where no alert with the key is open",
+    policy=ALERT_POLICY,
+)
+async def acknowledge_event(
+    pagerduty: Accounts,
+    *,
+    dedup_key: DedupKey,
+    routing_key: SecretText | None = None,
+    account: str | None = None,
+) -> AcknowledgeEventOutput:
+    """Acknowledges the incident of the open alert with this dedup_key and routing key.
+
+    Where none is open, PagerDuty drops the event, and says the same as if there had been one.
+
+    Args:
+        dedup_key: the key that the alert was triggered with.
+        routing_key: the integration key that it was triggered with; the provider's own where none is given.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        MissingSettingError: there is no routing key.
+
+    Example:
+        >>> node = acknowledge_event(dedup_key="db-pool-exhausted")
+    """
+    answer = await send_alert(pagerduty.account(account), "acknowledge", routing_key, dedup_key)
+    return AcknowledgeEventOutput.model_validate(answer)
+
+
+@pagerduty_node(
+    "ResolveEvent",
+    ENQUEUE_EVENT,
+    repeat="PagerDuty drops it where no alert with the key is open",
+    policy=ALERT_POLICY,
+)
+async def resolve_event(
+    pagerduty: Accounts,
+    *,
+    dedup_key: DedupKey,
+    routing_key: SecretText | None = None,
+    account: str | None = None,
+) -> ResolveEventOutput:
+    """Resolves the open alert with this dedup_key and routing key, and its incident with the last of its alerts.
+
+    Where none is open, PagerDuty drops the event, and says the same as if there had been one.
+
+    Args:
+        dedup_key: the key that the alert was triggered with.
+        routing_key: the integration key that it was triggered with; the provider's own where none is given.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        MissingSettingError: there is no routing key.
+
+    Example:
+        >>> node = resolve_event(dedup_key="db-pool-exhausted")
+    """
+    answer = await send_alert(pagerduty.account(account), "resolve", routing_key, dedup_key)
+    return ResolveEventOutput.model_validate(answer)

@@ -1,0 +1,36 @@
+"""Notes on incidents."""
+
+from __future__ import annotations
+
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.models.outputs import AddNoteOutput
+from resolute_pagerduty.nodes.declare import pagerduty_node
+from resolute_pagerduty.notes import add_once
+from resolute_pagerduty.operations import ADD_NOTE, LIST_NOTES
+from resolute_pagerduty.parameters import Id, Text
+
+
+@pagerduty_node(
+    "AddNote",
+    ADD_NOTE,
+    LIST_NOTES,
+    repeat="the note ends with a line that names its step, and is not posted where a note with that line is there",
+)
+async def add_note(
+    pagerduty: Accounts, *, incident_id: Id | int, content: Text, account: str | None = None
+) -> AddNoteOutput:
+    """Adds a note to an incident, once, however often it is tried.
+
+    PagerDuty has no key by which it would know a repeated note. So the note ends with a short line such as
+    `[ref: 3f9a0c1d2e4b5a69]`, and the notes that are there are searched for it first. An incident takes 2000 notes.
+
+    Args:
+        incident_id: the incident's id, or its number.
+        content: the text.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = add_note(incident_id="PT4KHLK", content="Restarted the connection pool")
+    """
+    note = await add_once(pagerduty.account(account), str(incident_id), content)
+    return AddNoteOutput(note_id=str(note.get("id", "")))

@@ -1,0 +1,61 @@
+"""Who is on call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.models.oncall import OnCall
+from resolute_pagerduty.models.outputs import GetOnCallsOutput
+from resolute_pagerduty.nodes.declare import pagerduty_node
+from resolute_pagerduty.operations import LIST_ONCALLS
+from resolute_pagerduty.paging import walk
+from resolute_pagerduty.parameters import Ids, Time
+
+Include: TypeAlias = Sequence[Literal["escalation_policies", "users", "schedules"]]
+
+
+@pagerduty_node("GetOnCalls", LIST_ONCALLS, repeat="it only reads")
+async def get_on_calls(
+    pagerduty: Accounts,
+    *,
+    escalation_policy_ids: Ids | None = None,
+    schedule_ids: Ids | None = None,
+    user_ids: Ids | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
+    earliest: bool | None = None,
+    include: Include | None = None,
+    account: str | None = None,
+) -> GetOnCallsOutput:
+    """Reads who is on call, now or in a time: every entry, however many pages they fill.
+
+    Args:
+        escalation_policy_ids: for these escalation policies.
+        schedule_ids: by these schedules.
+        user_ids: of these users.
+        since: from here on; now where it is left out.
+        until: up to here; now where it is left out.
+        earliest: only the next time of each user on each level of each policy.
+        include: what to show in full: with `users`, also their e-mail addresses.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> oncall = get_on_calls(escalation_policy_ids=["PT20YPA"], include=["users"]).as_("oncall")
+    """
+    found = await walk(
+        pagerduty.account(account),
+        LIST_ONCALLS,
+        "oncalls",
+        query={
+            "escalation_policy_ids": escalation_policy_ids,
+            "schedule_ids": schedule_ids,
+            "user_ids": user_ids,
+            "since": since,
+            "until": until,
+            "earliest": earliest,
+            "include": include,
+        },
+    )
+    return GetOnCallsOutput(oncalls=tuple(OnCall.model_validate(item) for item in found))

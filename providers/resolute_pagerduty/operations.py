@@ -1,0 +1,237 @@
+"""What PagerDuty can be asked for, as data: the client, the grants and the reference of the nodes all read it here.
+
+Source: the official OpenAPI document; a test compares every operation with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
+
+_CONCEPTS: Final = "https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts"
+_REFERENCE: Final = "https://developer.pagerduty.com/api-reference/"
+_EVENTS: Final = "https://developer.pagerduty.com/docs/events-api-v2-overview"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of an API of PagerDuty.
+
+    Attributes:
+        id: the operation's name in the OpenAPI document.
+        method: the HTTP method.
+        path: the path, with `{name}` for a part that the caller gives.
+        grant: what a provider must be granted to send it, such as `notes:write`.
+        scope: the scope that a scoped OAuth token needs; None where the documents name none.
+        needs_from: whether the documents require the header From.
+        limit: the rate limit it counts against: that of the credential, one of its own besides, or the routing key's.
+        page: the official page.
+    """
+
+    id: str
+    method: Method
+    path: str
+    grant: str
+    scope: str | None = None
+    needs_from: bool = False
+    limit: Literal["credential", "own", "routing_key"] = "credential"
+    page: str = _REFERENCE
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something at PagerDuty."""
+        return self.grant.endswith(":write")
+
+
+def _rest(
+    id: str,  # noqa: A002  # the documents' word
+    method: Method,
+    path: str,
+    scope: str | None,
+    *,
+    grant: str = "",
+    about: str = "",
+    needs_from: bool = False,
+    own_limit: bool = False,
+) -> Operation:
+    return Operation(
+        id=id,
+        method=method,
+        path=path,
+        scope=scope,
+        grant=grant or (scope or "").replace(".", ":"),
+        needs_from=needs_from,
+        limit="own" if own_limit else "credential",
+        page=f"{_CONCEPTS}#{about}" if about else _REFERENCE,
+    )
+
+
+# Incidents
+LIST_INCIDENTS = _rest("listIncidents", "GET", "/incidents", "incidents.read", about="incidents")
+GET_INCIDENT = _rest("getIncident", "GET", "/incidents/{id}", "incidents.read", about="incidents")
+CREATE_INCIDENT = _rest(
+    "createIncident", "POST", "/incidents", "incidents.write", about="incidents", needs_from=True, own_limit=True
+)
+UPDATE_INCIDENT = _rest(
+    "updateIncident", "PUT", "/incidents/{id}", "incidents.write", about="incidents", needs_from=True
+)
+UPDATE_INCIDENTS = _rest(
+    "updateIncidents", "PUT", "/incidents", "incidents.write", about="incidents", needs_from=True, own_limit=True
+)
+LIST_NOTES = _rest(
+    "listIncidentNotes", "GET", "/incidents/{id}/notes", "incidents.read", grant="notes:read", about="incidents"
+)
+ADD_NOTE = _rest(
+    "createIncidentNote",
+    "POST",
+    "/incidents/{id}/notes",
+    "incidents.write",
+    grant="notes:write",
+    about="incidents",
+    needs_from=True,
+)
+LIST_ALERTS = _rest("listIncidentAlerts", "GET", "/incidents/{id}/alerts", "incidents.read", about="alerts")
+LIST_LOG_ENTRIES = _rest(
+    "listIncidentLogEntries", "GET", "/incidents/{id}/log_entries", "incidents.read", about="log-entries"
+)
+MERGE_INCIDENTS = _rest(
+    "mergeIncidents", "PUT", "/incidents/{id}/merge", "incidents.write", about="incidents", needs_from=True
+)
+SNOOZE_INCIDENT = _rest(
+    "createIncidentSnooze", "POST", "/incidents/{id}/snooze", "incidents.write", about="incidents", needs_from=True
+)
+SEND_STATUS_UPDATE = _rest(
+    "createIncidentStatusUpdate",
+    "POST",
+    "/incidents/{id}/status_updates",
+    "incidents.write",
+    grant="status_updates:write",
+    about="incidents",
+    needs_from=True,
+)
+
+# Services
+LIST_SERVICES = _rest("listServices", "GET", "/services", "services.read", about="services")
+GET_SERVICE = _rest("getService", "GET", "/services/{id}", "services.read", about="services")
+CREATE_SERVICE = _rest("createService", "POST", "/services", "services.write", about="services")
+UPDATE_SERVICE = _rest("updateService", "PUT", "/services/{id}", "services.write", about="services")
+CREATE_INTEGRATION = _rest(
+    "createServiceIntegration", "POST", "/services/{id}/integrations", "services.write", about="services"
+)
+GET_INTEGRATION = _rest(
+    "getServiceIntegration",
+    "GET",
+    "/services/{id}/integrations/{integration_id}",
+    "services.read",
+    about="services",
+)
+_WINDOWS = "maintenance-windows"
+LIST_MAINTENANCE_WINDOWS = _rest(
+    "listMaintenanceWindows",
+    "GET",
+    "/maintenance_windows",
+    "services.read",
+    grant="maintenance_windows:read",
+    about=_WINDOWS,
+)
+CREATE_MAINTENANCE_WINDOW = _rest(
+    "createMaintenanceWindow",
+    "POST",
+    "/maintenance_windows",
+    "services.write",
+    grant="maintenance_windows:write",
+    about=_WINDOWS,
+    needs_from=True,
+)
+DELETE_MAINTENANCE_WINDOW = _rest(
+    "deleteMaintenanceWindow",
+    "DELETE",
+    "/maintenance_windows/{id}",
+    "services.write",
+    grant="maintenance_windows:write",
+    about=_WINDOWS,
+)
+
+# Schedules, escalation policies, on-calls
+LIST_SCHEDULES = _rest("listSchedules", "GET", "/schedules", "schedules.read", about="schedules")
+GET_SCHEDULE = _rest("getSchedule", "GET", "/schedules/{id}", "schedules.read", about="schedules")
+LIST_OVERRIDES = _rest("listScheduleOverrides", "GET", "/schedules/{id}/overrides", "schedules.read", about="schedules")
+CREATE_OVERRIDES = _rest(
+    "createScheduleOverride", "POST", "/schedules/{id}/overrides", "schedules.write", about="schedules"
+)
+LIST_ESCALATION_POLICIES = _rest(
+    "listEscalationPolicies", "GET", "/escalation_policies", "escalation_policies.read", about="escalation-policies"
+)
+GET_ESCALATION_POLICY = _rest(
+    "getEscalationPolicy", "GET", "/escalation_policies/{id}", "escalation_policies.read", about="escalation-policies"
+)
+CREATE_ESCALATION_POLICY = _rest(
+    "createEscalationPolicy", "POST", "/escalation_policies", "escalation_policies.write", about="escalation-policies"
+)
+LIST_ONCALLS = _rest("listOnCalls", "GET", "/oncalls", "oncalls.read", about="on-calls", own_limit=True)
+
+# People
+LIST_USERS = _rest("listUsers", "GET", "/users", "users.read", about="users")
+GET_USER = _rest("getUser", "GET", "/users/{id}", "users.read", about="users")
+GET_ME = _rest("getCurrentUser", "GET", "/users/me", None, grant="users:read", about="users")
+CREATE_USER = _rest("createUser", "POST", "/users", "users.write", about="users", needs_from=True)
+LIST_TEAMS = _rest("listTeams", "GET", "/teams", "teams.read", about="teams")
+CREATE_TEAM = _rest("createTeam", "POST", "/teams", "teams.write", about="teams")
+ADD_TEAM_MEMBER = _rest("updateTeamUser", "PUT", "/teams/{id}/users/{user_id}", "teams.write", about="teams")
+LIST_TEAM_MEMBERS = _rest("listTeamUsers", "GET", "/teams/{id}/members", "teams.read", about="teams")
+
+# The account
+LIST_PRIORITIES = _rest("listPriorities", "GET", "/priorities", "priorities.read", about="priorities")
+LIST_ABILITIES = _rest("listAbilities", "GET", "/abilities", "abilities.read", about="abilities")
+TEST_ABILITY = _rest("getAbility", "GET", "/abilities/{id}", "abilities.read", about="abilities")
+
+# Webhook subscriptions
+_HOOKS = "/webhook_subscriptions"
+LIST_SUBSCRIPTIONS = _rest("listWebhookSubscriptions", "GET", _HOOKS, "webhook_subscriptions.read")
+GET_SUBSCRIPTION = _rest("getWebhookSubscription", "GET", f"{_HOOKS}/{{id}}", "webhook_subscriptions.read")
+CREATE_SUBSCRIPTION = _rest("createWebhookSubscription", "POST", _HOOKS, "webhook_subscriptions.write")
+ENABLE_SUBSCRIPTION = _rest(
+    "enableWebhookSubscription", "POST", f"{_HOOKS}/{{id}}/enable", "webhook_subscriptions.write"
+)
+PING_SUBSCRIPTION = _rest("testWebhookSubscription", "POST", f"{_HOOKS}/{{id}}/ping", "webhook_subscriptions.write")
+DELETE_SUBSCRIPTION = _rest("deleteWebhookSubscription", "DELETE", f"{_HOOKS}/{{id}}", "webhook_subscriptions.write")
+
+# Analytics: questions that are asked with POST, for which scoped OAuth wants the write scope. They change nothing.
+_METRICS = "/analytics/metrics/incidents"
+METRICS_OF_ALL = _rest(
+    "getAnalyticsMetricsIncidentsAll", "POST", f"{_METRICS}/all", "analytics.write", grant="analytics:read"
+)
+METRICS_BY_SERVICE = _rest(
+    "getAnalyticsMetricsIncidentsService", "POST", f"{_METRICS}/services", "analytics.write", grant="analytics:read"
+)
+METRICS_BY_TEAM = _rest(
+    "getAnalyticsMetricsIncidentsTeam", "POST", f"{_METRICS}/teams", "analytics.write", grant="analytics:read"
+)
+
+# Incident workflows
+LIST_WORKFLOWS = _rest("listIncidentWorkflows", "GET", "/incident_workflows", "incident_workflows.read")
+START_WORKFLOW = _rest(
+    "createIncidentWorkflowInstance",
+    "POST",
+    "/incident_workflows/{id}/instances",
+    "incident_workflows:instances.write",
+    grant="incident_workflows:write",
+)
+
+# Events API v2: the routing key in the body is the credential.
+ENQUEUE_EVENT = Operation(
+    id="sendEvent", method="POST", path="/v2/enqueue", grant="events:write", limit="routing_key", page=_EVENTS
+)
+ENQUEUE_CHANGE_EVENT = Operation(
+    id="createChangeEvent",
+    method="POST",
+    path="/v2/change/enqueue",
+    grant="change_events:write",
+    limit="routing_key",
+    page="https://developer.pagerduty.com/docs/send-change-event",
+)
+
+OPERATIONS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Operation))
+"""Every operation that the provider can send."""

@@ -1,0 +1,38 @@
+"""Types of what authors give to nodes: what PagerDuty's documents refuse is refused when the flow is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import MaxLen, MinLen
+from pydantic import AwareDatetime, Field, StringConstraints
+
+Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+"""The id of something at PagerDuty, such as `PT4KHLK`."""
+
+Ids: TypeAlias = Annotated[Sequence[Id], MinLen(1)]
+"""One or more ids. An empty list would be no filter at all, so it is refused."""
+
+Status: TypeAlias = Literal["triggered", "acknowledged", "resolved"]
+Urgency: TypeAlias = Literal["high", "low"]
+Severity: TypeAlias = Literal["critical", "error", "warning", "info"]
+
+Statuses: TypeAlias = Annotated[Sequence[Status], MinLen(1)]
+Urgencies: TypeAlias = Annotated[Sequence[Urgency], MinLen(1)]
+
+Text: TypeAlias = Annotated[str, MinLen(1)]
+"""Text that is not empty."""
+
+Texts: TypeAlias = Annotated[Sequence[Text], MinLen(1)]
+
+DedupKey: TypeAlias = Annotated[str, MinLen(1), MaxLen(255)]
+"""What events of one alert have in common. Source: https://developer.pagerduty.com/docs/send-alert-event"""
+
+PageSize: TypeAlias = Annotated[int, Field(ge=1, le=100)]
+"""Items of one page. Source: https://developer.pagerduty.com/docs/pagination"""
+
+Offset: TypeAlias = Annotated[int, Field(ge=0)]
+
+Time: TypeAlias = AwareDatetime
+"""A time with its zone. One without is read in the account's time zone, which a worker does not know."""

@@ -1,0 +1,79 @@
+"""The PagerDuty provider: what a worker is given to work with PagerDuty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from resolute.errors import ConfigurationError
+from resolute.provider import NodeDefinition, Verifier
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.config import PagerDutyConfig, Words, spoken
+from resolute_pagerduty.nodes import FACTORIES
+from resolute_pagerduty.webhooks import SCHEME, verify
+
+
+class PagerDuty(Accounts):
+    """PagerDuty, for workers: its nodes, and the accounts that they work with.
+
+    Example:
+        >>> from pydantic import SecretStr
+        >>> provider = PagerDuty(PagerDutyConfig(api_key=SecretStr("a key of the account")), read_only=True)
+        >>> str(provider.grants)
+        '*:read'
+    """
+
+    @classmethod
+    def from_env(cls, *, grants: Sequence[str] | None = None, read_only: bool = False) -> PagerDuty:
+        """The provider as the environment describes it.
+
+        `PAGERDUTY_API_KEY`, `PAGERDUTY_FROM_EMAIL`, `PAGERDUTY_REGION`, `PAGERDUTY_ROUTING_KEY` and the other settings
+        of `PagerDutyConfig` describe the account that nodes mean when they name none. `PAGERDUTY_ACCOUNTS=eu,staging`
+        adds accounts by name, described by `PAGERDUTY_EU_API_KEY` and so on. `PAGERDUTY_GRANTS` and
+        `PAGERDUTY_READ_ONLY` limit what nodes may do, as the arguments do. `PAGERDUTY_AUDIT_LOG` is the file that every
+        request is written to, `.resolute/audit.jsonl` where it is not set.
+
+        Args:
+            grants: what nodes may do; instead of `PAGERDUTY_GRANTS`.
+            read_only: grants every read and no write, as `PAGERDUTY_READ_ONLY=true` does.
+
+        Raises:
+            ConfigurationError: a variable is not what it should be; the message names it, never its value.
+        """
+        try:
+            settings = _ProviderSettings()
+        except ValidationError as error:
+            raise ConfigurationError(spoken(error, "PAGERDUTY_")) from None
+        return cls(
+            PagerDutyConfig.from_env(),
+            accounts={name: PagerDutyConfig.from_env(name) for name in settings.accounts},
+            grants=settings.grants if grants is None else grants,
+            read_only=read_only or settings.read_only,
+            audit_log=settings.audit_log,
+        )
+
+    @classmethod
+    def nodes(cls) -> Sequence[NodeDefinition]:
+        """Every node of the provider."""
+        return [factory.definition for factory in FACTORIES]
+
+    @classmethod
+    def verifications(cls) -> Mapping[str, Verifier]:
+        """The scheme of PagerDuty's webhook signatures."""
+        return {SCHEME: verify}
+
+
+class _ProviderSettings(BaseSettings):
+    """What the environment says of the provider as a whole."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PAGERDUTY_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
+
+    accounts: Words = ()
+    grants: Words | None = None
+    read_only: bool = False
+    audit_log: Path = Path(".resolute/audit.jsonl")

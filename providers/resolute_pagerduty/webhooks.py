@@ -1,0 +1,139 @@
+"""Webhooks V3: proves that a delivery comes from PagerDuty, and says which deliveries start a flow.
+
+Source: https://developer.pagerduty.com/docs/webhooks-overview
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeVar, cast, get_args
+
+from pydantic import BaseModel, JsonValue
+
+from resolute import input_data
+from resolute import secret as secret_named
+from resolute.provider import ACCEPTED, Verdict, ignored, refused
+from resolute.triggers import TriggerSpec
+from resolute.triggers import webhook as webhook_trigger
+from resolute.verification import Verification, references
+from resolute_pagerduty.models.webhooks import EventType, delivery_of
+
+SCHEME: Final = "pagerduty"
+SIGNATURE_HEADER: Final = "x-pagerduty-signature"
+DELIVERY_HEADER: Final = "X-Webhook-Id"
+"""The same in every attempt to deliver one event; `event.id` is another."""
+
+EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
+"""The event types of the official list. PagerDuty may add others; they can be asked for by name."""
+
+PING: Final = "pagey.ping"
+
+E = TypeVar("E", bound=BaseModel)
+
+
+class PagerDutySignature(Verification, frozen=True):
+    """A delivery signed by PagerDuty with one of the secrets, of one of the event types; of any where none is named."""
+
+    scheme: Literal["pagerduty"] = SCHEME
+    secrets: tuple[JsonValue, ...]
+    events: tuple[str, ...] = ()
+
+
+def webhook(
+    path: str, *, secret: str | Sequence[str] | None = None, events: Sequence[EventType] = (), max_bytes: int = 262_144
+) -> TriggerSpec:
+    """Runs the flow for events of PagerDuty, each once, however often it is delivered.
+
+    What the flow reads is `event(...)`. Pings, and events that were not asked for, are answered with 2xx and start
+    nothing: a receiver that refuses three deliveries is disabled by PagerDuty for a day.
+
+    Args:
+        path: such as "/pagerduty/webhook"; the subscription's address ends with it.
+        secret: what the subscription's creation answered, as `secret("NAME")`; several while one replaces another;
+            without it, `PAGERDUTY_WEBHOOK_SECRET`.
+        events: the event types that start a run; every one where none is named.
+        max_bytes: larger bodies are refused. PagerDuty drops what is larger than 256 KB.
+
+    Raises:
+        TypeError: a secret is given as a value and not by its name.
+
+    Example:
+        >>> webhook("/pagerduty/webhook", events=["incident.triggered"]).trigger.text
+        'POST /pagerduty/webhook (pagerduty)'
+    """
+    given: Sequence[object] = (
+        [secret_named("PAGERDUTY_WEBHOOK_SECRET")]
+        if secret is None
+        else secret
+        if isinstance(secret, (list, tuple))
+        else [secret]
+    )
+    return webhook_trigger(
+        path,
+        verify=PagerDutySignature(secrets=references(tuple(given)), events=tuple(events)),
+        input=delivery_of(events),
+        delivery_id_header=DELIVERY_HEADER,
+        max_bytes=max_bytes,
+    )
+
+
+def event(of: type[E]) -> E:
+    """What a flow with a `webhook(...)` trigger was started by, typed as its kind of event.
+
+    Example:
+        >>> from resolute_pagerduty import IncidentEvent
+        >>> event(IncidentEvent).data.title
+        input.event.data.title
+    """
+    return cast("E", input_data("event"))
+
+
+def sign(body: bytes, secret: str) -> str:
+    """The signature of a body, as PagerDuty sends it: `v1=` and the hexadecimal HMAC-SHA256 of the raw bytes."""
+    return "v1=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def is_signed(body: bytes, header: str, secrets: Sequence[str]) -> bool:
+    """Whether one of the header's signatures was made with one of the secrets.
+
+    While a secret is being replaced, PagerDuty sends a signature for each. Versions other than `v1` are not known.
+    """
+    wanted = [sign(body, secret) for secret in secrets]
+    given = [part.strip() for part in header.split(",")]
+    # Every pair is compared, and each in constant time: how long it takes says nothing about a secret.
+    results = [hmac.compare_digest(one.encode(), other.encode()) for one in given for other in wanted]
+    return any(results)
+
+
+def verify(settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Verdict:
+    """Judges a delivery; the code behind `PagerDutySignature`.
+
+    Source: https://developer.pagerduty.com/docs/verifying-signatures
+    """
+    header = headers.get(SIGNATURE_HEADER)
+    if not header:
+        return refused(f"no {SIGNATURE_HEADER}: not sent by PagerDuty, or changed on its way", status=400)
+    if not is_signed(body, header, secrets):
+        return refused(f"{SIGNATURE_HEADER} fits none of {len(secrets)} secret(s): is it that of the subscription?")
+    kind = _event_type(body)
+    if kind is None:
+        return refused("signed, and yet no event of Webhooks V3: is it a V3 subscription?", status=400)
+    if kind == PING:
+        return ignored("a ping")
+    wanted = settings.get("events") or ()
+    if wanted and kind not in wanted:
+        return ignored(f"{kind} was not asked for")
+    return ACCEPTED
+
+
+def _event_type(body: bytes) -> str | None:
+    try:
+        found: object = json.loads(body)
+    except ValueError:
+        return None
+    event = cast("dict[str, Any]", found).get("event") if isinstance(found, dict) else None
+    kind = cast("dict[str, Any]", event).get("event_type") if isinstance(event, dict) else None
+    return kind if isinstance(kind, str) else None
