@@ -1,0 +1,156 @@
+"""Asks Temporal for runs: which there are, and how one of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.errors import ConfigurationError
+from resolute.report import RunReport, RunStatus, StepReport
+from resolute.temporal.recorded import last_failure, read_history, replayed, run_failure_of
+
+_STATUSES: Final[Mapping[WorkflowExecutionStatus, RunStatus]] = {
+    WorkflowExecutionStatus.COMPLETED: "completed",
+    WorkflowExecutionStatus.FAILED: "failed",
+    WorkflowExecutionStatus.CANCELED: "cancelled",
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.TIMED_OUT: "timed_out",
+}
+_NAMES: Final = {
+    "running": "Running",
+    "completed": "Completed",
+    "failed": "Failed",
+    "cancelled": "Canceled",
+    "terminated": "Terminated",
+    "timed_out": "TimedOut",
+}
+
+
+class UnknownRunError(ConfigurationError):
+    """Temporal knows no run of that id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """One run in a list."""
+
+    workflow_id: str
+    run_id: str
+    flow: str
+    status: RunStatus
+    started_at: datetime
+    ended_at: datetime | None
+    task_queue: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDescription:
+    """One run whole. `report` is None where the run has not begun to run its plan."""
+
+    summary: RunSummary
+    report: RunReport | None
+
+
+async def list_runs(
+    client: Client,
+    *,
+    flows: Sequence[str] = (),
+    status: RunStatus | None = None,
+    task_queue: str | None = None,
+    limit: int = 50,
+) -> list[RunSummary]:
+    """The latest runs, newest first.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused or did not answer.
+    """
+    clauses: list[str] = []
+    if flows:
+        clauses.append("WorkflowType IN (" + ", ".join(_quoted(flow) for flow in flows) + ")")
+    if status is not None:
+        clauses.append(f"ExecutionStatus = '{_NAMES[status]}'")
+    if task_queue is not None:
+        clauses.append(f"TaskQueue = {_quoted(task_queue)}")
+    found: list[RunSummary] = []
+    async for run in client.list_workflows(" AND ".join(clauses), limit=limit):
+        found.append(
+            RunSummary(
+                workflow_id=run.id,
+                run_id=run.run_id,
+                flow=run.workflow_type,
+                status=_status(run.status),
+                started_at=run.start_time,
+                ended_at=run.close_time,
+                task_queue=run.task_queue,
+            )
+        )
+    return found
+
+
+async def describe_run(client: Client, workflow_id: str, run_id: str | None = None) -> RunDescription:
+    """How a run stands, read from its history: no worker has to be there.
+
+    Raises:
+        UnknownRunError: Temporal knows no such run, or no longer.
+        temporalio.service.RPCError: Temporal refused or did not answer.
+    """
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    try:
+        description = await handle.describe()
+        history = await client.get_workflow_handle(workflow_id, run_id=description.run_id).fetch_history()
+    except RPCError as error:
+        if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
+            raise UnknownRunError(
+                f"Temporal knows no run {workflow_id!r}, or no longer: see `resolute runs` for the ones it has"
+            ) from None
+        raise
+    recorded = await read_history(list(history.events), client.data_converter)
+    report = await replayed(recorded)
+    if report is not None:
+        update: dict[str, object] = {"status": _status(description.status)}
+        if report.failure is None:
+            update["failure"] = run_failure_of(recorded.failure)
+        report = report.model_copy(update=update)
+        report = await _with_pending(client, report, description)
+    return RunDescription(summary=_summary(description), report=report)
+
+
+async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
+    """Adds to steps at work which attempt they are in, and why the last one failed."""
+    steps = {step.id: step for step in report.steps}
+    for pending in description.raw_description.pending_activities:
+        step = steps.get(pending.activity_id)
+        if step is None:
+            continue
+        changes: dict[str, object] = {"status": "running", "attempt": pending.attempt}
+        if pending.HasField("last_failure"):
+            error = await client.data_converter.decode_failure(pending.last_failure)
+            changes["failure"] = last_failure(step.id, step.node or "", error)
+        steps[step.id] = step.model_copy(update=changes)
+    ordered: tuple[StepReport, ...] = tuple(steps[step.id] for step in report.steps)
+    return report.model_copy(update={"steps": ordered})
+
+
+def _summary(description: WorkflowExecutionDescription) -> RunSummary:
+    return RunSummary(
+        workflow_id=description.id,
+        run_id=description.run_id,
+        flow=description.workflow_type,
+        status=_status(description.status),
+        started_at=description.start_time,
+        ended_at=description.close_time,
+        task_queue=description.task_queue,
+    )
+
+
+def _status(status: WorkflowExecutionStatus | None) -> RunStatus:
+    return _STATUSES.get(status or WorkflowExecutionStatus.RUNNING, "running")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
