@@ -18,7 +18,7 @@ from resolute.expressions import Expression, encode, holds_expression
 from resolute.flow import Flow
 from resolute.language import expressions_in, has_holes
 from resolute.node import Node, NodeFactory, StepSource
-from resolute.plan import Call, Parallel, Plan, Step, When, calls_in
+from resolute.plan import Call, Parallel, Plan, Step, When, calls_in, walk
 from resolute.provider import NodeDefinition
 from resolute.shapes import ANY, Shape, shape_of_type
 from resolute.triggers import Schedule
@@ -362,26 +362,13 @@ def _names_in(steps: tuple[Step, ...]) -> list[str]:
 def _previous_steps(steps: tuple[Step, ...], returns: Json) -> list[str]:
     """The steps whose outputs the next run reads, in the order of the plan."""
     values: list[Json] = [cast("Json", call.arguments) for call in calls_in(steps)]
-    _conditions(steps, values)
+    values += [cast("Json", step.condition) for step in walk(steps) if isinstance(step, When)]
     found = [str(inner[0]) for value in [*values, returns] for op, inner in expressions_in(value) if op == "$previous"]
     return list(dict.fromkeys(found))
 
 
 def _decides(steps: tuple[Step, ...]) -> bool:
     return any("$state" in {op for op, _ in expressions_in(cast("Json", call.arguments))} for call in calls_in(steps))
-
-
-def _conditions(steps: tuple[Step, ...], found: list[Json]) -> None:
-    for step in steps:
-        match step:
-            case When():
-                found.append(step.condition)
-                _conditions((*step.then, *step.otherwise), found)
-            case Parallel():
-                for branch in step.branches:
-                    _conditions(branch, found)
-            case Call():
-                pass
 
 
 def _spoken(value: object) -> str:

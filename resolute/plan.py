@@ -5,8 +5,9 @@ A run carries its plan, so whatever happens to the flow's source, the run ends b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -89,15 +90,22 @@ class Plan(_Frozen):
         return digest(self.model_dump(mode="json"))
 
 
-def calls_in(steps: tuple[Step, ...]) -> list[Call]:
-    """Every call in the steps, in the order of the plan, undo calls behind their step."""
-    found: list[Call] = []
+def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step, in the order of the plan: a call before its undo calls, a block before what is in it."""
     for step in steps:
+        yield step
         match step:
             case Call():
-                found += [step, *step.undo]
+                yield from step.undo
             case When():
-                found += [*calls_in(step.then), *calls_in(step.otherwise)]
+                yield from walk((*step.then, *step.otherwise))
             case Parallel():
-                found += [call for branch in step.branches for call in calls_in(branch)]
-    return found
+                for branch in step.branches:
+                    yield from walk(branch)
+            case _:
+                assert_never(step)
+
+
+def calls_in(steps: tuple[Step, ...]) -> list[Call]:
+    """Every call in the steps, in the order of the plan, undo calls behind their step."""
+    return [step for step in walk(steps) if isinstance(step, Call)]

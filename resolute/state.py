@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from resolute.errors import NodeFailedError
 from resolute.evaluate import Scope
-from resolute.plan import Call, Parallel, Plan, Step, When
+from resolute.plan import Call, Plan, Step, walk
 from resolute.report import Failure, RunReport, StepReport
 from resolute.values import Json, JsonObject
 
@@ -76,17 +76,7 @@ def failure_of(error: NodeFailedError) -> Failure:
 
 
 def _pending(steps: tuple[Step, ...]) -> list[StepReport]:
-    found: list[StepReport] = []
-    for step in steps:
-        match step:
-            case Call():
-                found.append(StepReport(id=step.id, kind="call", node=step.node))
-                found += _pending(step.undo)
-            case When():
-                found.append(StepReport(id=step.id, kind="when"))
-                found += _pending((*step.then, *step.otherwise))
-            case Parallel():
-                found.append(StepReport(id=step.id, kind="parallel"))
-                for branch in step.branches:
-                    found += _pending(branch)
-    return found
+    return [
+        StepReport(id=step.id, kind=step.kind, node=step.node if isinstance(step, Call) else None)
+        for step in walk(steps)
+    ]

@@ -12,9 +12,8 @@ from temporalio.exceptions import ApplicationError
 
 from resolute.context import CallContext
 from resolute.errors import UnknownFlowError
-from resolute.execution import NodeExecutor
+from resolute.execution import FailureFacts, NodeExecutor
 from resolute.flow import Flow
-from resolute.temporal.failures import activity_failure
 from resolute.temporal.start import RECORD_PLAN
 from resolute.values import Json, JsonObject
 
@@ -57,13 +56,24 @@ class Activities:
                 extra={"flow": call.flow, "run": info.workflow_id, "step": call.step, "attempt": call.attempt},
             )
             # From None: a chained error would be recorded unmasked.
-            raise activity_failure(facts, call) from None
+            raise _activity_failure(facts, call) from None
 
     def _plan(self, name: str) -> Json:
         flow = self._flows.get(name)
         if flow is None:
             raise ApplicationError(f"no flow {name!r} here", type=UnknownFlowError.__name__, non_retryable=True)
         return cast("Json", flow.plan.model_dump(mode="json"))
+
+
+def _activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationError:
+    """What an activity raises for an error of its node, so that Temporal retries it or not."""
+    return ApplicationError(
+        facts.message,
+        {"attempt": call.attempt},
+        type=facts.error_type,
+        non_retryable=not facts.retryable,
+        next_retry_delay=facts.retry_after,
+    )
 
 
 def _call_context(info: activity.Info) -> CallContext:

@@ -20,23 +20,10 @@ from temporalio.exceptions import (
     TimeoutError as TemporalTimeoutError,
 )
 
-from resolute.context import CallContext
 from resolute.errors import FlowError, NodeFailedError
-from resolute.execution import FailureFacts
 from resolute.policies import Policy
 from resolute.runtime import CallRequest
 from resolute.state import failure_of
-
-
-def activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationError:
-    """What an activity raises for an error of its node, so that Temporal retries it or not."""
-    return ApplicationError(
-        facts.message,
-        {"attempt": call.attempt},
-        type=facts.error_type,
-        non_retryable=not facts.retryable,
-        next_retry_delay=facts.retry_after,
-    )
 
 
 def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:

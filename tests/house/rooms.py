@@ -65,6 +65,7 @@ ROOMS = (
             "resolute.interpreter",
             "resolute.runtime",
             "resolute.report",
+            "resolute.result",
         ),
         knows=("words",),
     ),

@@ -14,7 +14,8 @@ def _errors() -> Iterator[type[BaseException]]:
             continue
         module = importlib.import_module(name.removesuffix(".__init__"))
         for value in vars(module).values():
-            if inspect.isclass(value) and issubclass(value, BaseException) and value.__module__ == module.__name__:
+            # A BaseException that is no Exception is a signal that nobody may catch, not an error.
+            if inspect.isclass(value) and issubclass(value, Exception) and value.__module__ == module.__name__:
                 yield value
 
 
