@@ -1,0 +1,78 @@
+"""Records the histories anew: `python -m tests.replay.record`.
+
+Needed when the flows here change, or when the interpreter's version does. A history of an older interpreter version is
+never recorded over: runs in flight may be of that version.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+
+from resolute.errors import FlowError
+from resolute.execution import NodeExecutor
+from resolute.plan import INTERPRETER
+from resolute.secrets import Environment
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import start_run
+from resolute.temporal.schedule_control import trigger_schedule
+from resolute.temporal.schedule_spec import ScheduledFlow
+from resolute.temporal.schedules import deploy_schedules
+from resolute.temporal.start import start_argument
+from resolute.temporal.worker import temporal_worker
+from resolute.triggers import Schedule
+from tests.replay.flows import ENVIRONMENT, FLOWS, everything, remembering
+
+HISTORIES = Path(__file__).parent / "histories"
+QUEUE = "recording"
+
+
+async def record() -> None:
+    """Runs every flow on a real server and keeps what it recorded."""
+    binary = Path(sys.executable).with_name("temporal")
+    server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+        dev_server_existing_path=str(binary)
+    )
+    async with server as environment:
+        client = environment.client
+        executor = NodeExecutor.for_flows(FLOWS, environment=Environment(ENVIRONMENT))
+        async with temporal_worker(client, Activities(FLOWS, executor), task_queue=QUEUE):
+            for flow in FLOWS:
+                run = await start_run(client, flow.plan, task_queue=QUEUE)
+                try:
+                    await run.result()
+                except FlowError as error:
+                    sys.stdout.write(f"{flow.name}: {error}\n")
+                await _keep(flow.name, run.handle)
+            other = await client.start_workflow(everything.name, id="other-client", task_queue=QUEUE)
+            await other.result()
+            await _keep("everything-without-a-plan", other)
+            await _keep("remembering-again", await _second_scheduled_run(client))
+
+
+async def _second_scheduled_run(client: Client) -> WorkflowHandle[object, object]:
+    (trigger,) = remembering.plan.triggers
+    if not isinstance(trigger, Schedule):
+        raise TypeError("the flow has a schedule")
+    scheduled = ScheduledFlow(name=remembering.name, schedule=trigger, start_argument=start_argument(remembering.plan))
+    await deploy_schedules(client, [scheduled], task_queue=QUEUE, worker_set="recording", released=datetime.now(UTC))
+    first = await trigger_schedule(client, remembering.name)
+    await client.get_workflow_handle(first.workflow_id, run_id=first.run_id).result()
+    second = await trigger_schedule(client, remembering.name)
+    handle: WorkflowHandle[object, object] = client.get_workflow_handle(second.workflow_id, run_id=second.run_id)
+    await handle.result()
+    return handle
+
+
+async def _keep(name: str, handle: WorkflowHandle[object, object]) -> None:
+    history = await handle.fetch_history()
+    path = HISTORIES / f"v{INTERPRETER}-{name}.json"
+    path.write_text(history.to_json() + "\n")
+    sys.stdout.write(f"{path.name}: {len(history.events)} events\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(record())
