@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from pydantic import SecretStr
@@ -116,7 +116,7 @@ class AppCredential:
     async def header(self) -> str:
         """The header's value, with a token that is good for some more minutes."""
         async with self._lock:
-            if self._token is None or time.monotonic() >= self._token.renew_at:
+            if self._token is None or monotonic() >= self._token.renew_at:
                 self._token = await self._fetch()
             return self._token.header
 
@@ -135,7 +135,7 @@ class AppCredential:
 
     async def _fetch(self) -> _Token:
         config = self._config
-        asked = time.monotonic()
+        asked = monotonic()
         form = {
             "grant_type": "client_credentials",
             "client_id": config.client_id or "",
