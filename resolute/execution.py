@@ -97,10 +97,10 @@ class NodeExecutor:
             raise UnknownNodeError(
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
             )
+        enter_call(call)  # first of all: a provider that refuses the node says in its audit log who asked
         leading = self._leading(definition)
         filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
         values = _validated(definition, filled)
-        enter_call(call)
         if inspect.iscoroutinefunction(definition.function):
             result: object = await definition.function(*leading, **values)
         else:
