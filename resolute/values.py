@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pydantic_core import to_json, to_jsonable_python
 from typing_extensions import TypeAliasType
 
-Json = TypeAliasType("Json", "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None")
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+else:
+    # A named alias, so that annotations with it can be resolved in any module, and by pydantic.
+    Json = TypeAliasType("Json", bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None)
 """A JSON value. Read-only by type: nobody writes into a plan or a recorded output."""
 
 JsonObject: TypeAlias = Mapping[str, Json]
