@@ -135,6 +135,8 @@ async def _send(reply: Reply, send: Send) -> None:
     body, kind = b"", b"application/json; charset=utf-8"
     if isinstance(reply.body, str):
         body, kind = reply.body.encode(), b"text/html"
+    elif isinstance(reply.body, bytes):
+        body = reply.body
     elif reply.body is not None:
         body = json.dumps(reply.body, separators=(",", ":")).encode()
     headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]

@@ -9,6 +9,7 @@ from . import changes_of_incidents as changes
 from . import lifecycle
 from .call import Call, Reply, get, post, put, reference_id, required_text
 from .problems import Problem, invalid, not_found
+from .render_incident import encoded
 from .render_incident import incident as show
 from .resources import Incident, Service
 from .state import Account
@@ -108,6 +109,8 @@ def list_incidents(call: Call) -> Reply:
     """GET /incidents."""
     include = call.query.many("include[]")
     call.paging()
+    if not include:
+        return call.encoded_page("incidents", _found(call), lambda each: encoded(call.account, each))
     return call.page("incidents", _found(call), lambda each: show(call.account, each, include))
 
 

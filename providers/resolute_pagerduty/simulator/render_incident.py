@@ -1,5 +1,6 @@
 """An incident, its alerts, notes and log entries as the REST API shows them."""
 
+import json
 from collections.abc import Collection
 
 from . import people, refs, services, timeline
@@ -13,12 +14,20 @@ def incident(account: Account, found: Incident, include: Collection[str] = ()) -
 
     The answer without `include` is kept until something in it changes, and must not be altered.
     """
-    if found.cached and found.cached[0] == account.generation:
-        shown = found.cached[1]
-    else:
-        shown = _incident(account, found)
-        found.cached = (account.generation, shown)
+    shown = _kept(account, found)[1]
     return _included(account, found, dict(shown), include) if include else shown
+
+
+def encoded(account: Account, found: Incident) -> str:
+    """Return an incident without includes as JSON text."""
+    return _kept(account, found)[2]
+
+
+def _kept(account: Account, found: Incident) -> tuple[int, Json, str]:
+    if found.cached is None or found.cached[0] != account.generation:
+        shown = _incident(account, found)
+        found.cached = (account.generation, shown, json.dumps(shown, separators=(",", ":")))
+    return found.cached
 
 
 def _incident(account: Account, found: Incident) -> Json:

@@ -246,7 +246,7 @@ class Incident:
     pending: dict[str, datetime] = field(default_factory=dict[str, datetime])
     custom_fields: Mapping[str, object] = field(default_factory=dict[str, object])
     by_rest: bool = False
-    cached: tuple[int, Json] | None = None
+    cached: tuple[int, Json, str] | None = None
 
     @property
     def open(self) -> bool:
