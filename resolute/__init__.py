@@ -35,7 +35,7 @@ from resolute.flow import Flow
 from resolute.node import Node, NodeFactory, node
 from resolute.plan import Plan
 from resolute.policies import Policy, Retry
-from resolute.provider import Provider
+from resolute.provider import Provider, SecretText
 from resolute.triggers import every, manual, schedule, webhook
 from resolute.verification import bearer_token, hmac_sha256, unverified
 
@@ -57,6 +57,7 @@ __all__ = [
     "Record",
     "ResoluteError",
     "Retry",
+    "SecretText",
     "State",
     "TerminalError",
     "bearer_token",
