@@ -1,0 +1,78 @@
+"""The command line: its commands, how mistakes are said, and with which code it ends.
+
+Codes: 0 all is well; 1 a flow has mistakes, or a run failed; 2 the environment or the call of the command is wrong.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import typer
+
+from resolute.errors import ConfigurationError, ResoluteError
+from resolute_worker.cli import flows, pagerduty, runs, schedules, serve
+from resolute_worker.cli.output import say
+
+FLOW_MISTAKE: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+app = typer.Typer(
+    name="resolute",
+    help="Durable automation for the people who run services.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    flows.check,
+    flows.graph,
+    runs.run,
+    flows.list_,
+    runs.runs,
+    runs.show,
+    serve.worker,
+    serve.dev,
+    serve.simulator,
+    serve.demo,
+):
+    app.command(name=command.__name__.rstrip("_"))(command)
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(pagerduty.app, name="pagerduty")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and gives its exit code."""
+    try:
+        app(args=list(arguments))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. Python would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ResoluteError as error:
+        say(f"resolute: {error}")
+        return USAGE if isinstance(error, ConfigurationError) else FLOW_MISTAKE
+    return 0
+
+
+def main() -> NoReturn:
+    """The entry point of `resolute`."""
+    code = run(sys.argv[1:])
+    logging.shutdown()
+    if "temporalio" in sys.modules:
+        # Threads of the Temporal SDK may crash an interpreter that is going down, and with it the exit code.
+        gc.collect()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

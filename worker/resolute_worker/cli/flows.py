@@ -1,0 +1,148 @@
+"""Commands about flows as they are written: check, graph, list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from resolute.errors import ConfigurationError, TemporalUnreachableError
+from resolute.plan import Plan, calls_in
+from resolute_worker.cli.loading import Paths, flow_named, loaded, paths_or_default, tell_mistakes, with_temporal
+from resolute_worker.cli.output import AsJson, clock, say, show, table
+from resolute_worker.discovery import Discovery, discover, shown
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from resolute.temporal.schedule_control import DeployedSchedule
+
+
+def check(paths: Paths = None, as_json: AsJson = False) -> None:
+    """Check flows: list the good ones, name every mistake."""
+    given = paths_or_default(paths)
+    found = discover(given)
+    rows = [_row(each.flow.plan, shown(each.file)) for each in found.flows]
+    mistakes = [{"place": each.place, "flow": each.flow, "message": each.message} for each in found.mistakes]
+
+    def render() -> Any:
+        headers = ("Flow", "Started by", "Steps", "Fingerprint", "File")
+        lines = [[escape(str(cell)) for cell in _cells(row)] for row in rows]
+        return table(headers, lines, empty="")
+
+    if rows or as_json:
+        show(as_json, {"flows": rows, "mistakes": mistakes}, render)
+    tell_mistakes(found)
+    if mistakes:
+        say(f"{len(mistakes)} of {len(found.files)} file(s) have mistakes" if len(found.files) > 1 else "not ready")
+        raise typer.Exit(1)
+    if not rows:
+        raise ConfigurationError(f"no flow in {', '.join(map(str, given))}: a flow is what .build() gives")
+
+
+def _row(plan: Plan, file: str) -> dict[str, Any]:
+    return {
+        "flow": plan.name,
+        "triggers": [trigger.text for trigger in plan.triggers],
+        "steps": len(calls_in(plan.steps)),
+        "fingerprint": plan.fingerprint,
+        "file": file,
+    }
+
+
+def _cells(row: dict[str, Any]) -> Sequence[Any]:
+    return (row["flow"], ", ".join(row["triggers"]), row["steps"], row["fingerprint"], row["file"])
+
+
+class GraphFormat(StrEnum):
+    """What a graph is drawn as."""
+
+    text = "text"
+    mermaid = "mermaid"
+
+
+def graph(
+    flow: Annotated[str, typer.Argument(help="The name of a flow, or a file with one flow.")],
+    paths: Paths = None,
+    format: Annotated[GraphFormat, typer.Option(help="text, or mermaid for documents.")] = GraphFormat.text,  # noqa: A002  # the option's name
+    as_json: AsJson = False,
+) -> None:
+    """Draw a flow; with --json, print its plan."""
+    from resolute.diagram import mermaid, outline
+
+    plan = flow_named(flow, paths).plan
+    if as_json:
+        typer.echo(plan.model_dump_json(indent=2))
+    else:
+        typer.echo(mermaid(plan) if format is GraphFormat.mermaid else outline(plan))
+
+
+def list_(paths: Paths = None, as_json: AsJson = False) -> None:
+    """List flows, and when the scheduled ones run next."""
+    found = loaded(paths)
+    try:
+        deployed = {schedule.flow: schedule for schedule in with_temporal(_schedules)}
+    except TemporalUnreachableError as error:
+        deployed = {}
+        say(f"resolute: {error}; shown is what the files say")
+    rows = [*_known(found, deployed), *_elsewhere(found, deployed)]
+
+    def render() -> Any:
+        headers = ("Flow", "Started by", "Next run", "Last run", "File")
+        lines = [
+            [
+                escape(row["flow"]),
+                escape(", ".join(row["triggers"])),
+                "[yellow]paused[/]" if row["paused"] else clock(row["next"]),
+                clock(row["last"]),
+                escape(row["file"] or "elsewhere"),
+            ]
+            for row in rows
+        ]
+        return table(headers, lines, empty="no flow")
+
+    show(as_json, rows, render)
+
+
+async def _schedules(client: Client) -> list[DeployedSchedule]:
+    from resolute.temporal.schedule_control import list_schedules
+
+    return await list_schedules(client)
+
+
+def _known(found: Discovery, deployed: dict[str, DeployedSchedule]) -> list[dict[str, Any]]:
+    return [
+        {
+            "flow": each.flow.name,
+            "triggers": [trigger.text for trigger in each.flow.plan.triggers],
+            **_times(deployed.get(each.flow.name)),
+            "file": shown(each.file),
+        }
+        for each in found.flows
+    ]
+
+
+def _elsewhere(found: Discovery, deployed: dict[str, DeployedSchedule]) -> list[dict[str, Any]]:
+    return [
+        {
+            "flow": name,
+            "triggers": [schedule.trigger.text] if schedule.trigger else [],
+            **_times(schedule),
+            "file": None,
+        }
+        for name, schedule in deployed.items()
+        if found.flow(name) is None
+    ]
+
+
+def _times(schedule: DeployedSchedule | None) -> dict[str, Any]:
+    if schedule is None:
+        return {"next": None, "last": None, "paused": False}
+    return {
+        "next": schedule.next_times[0] if schedule.next_times else None,
+        "last": schedule.last_run.due if schedule.last_run else None,
+        "paused": schedule.paused,
+    }

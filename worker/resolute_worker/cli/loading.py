@@ -1,0 +1,108 @@
+"""What commands share: settings, flows from files, and a connection to Temporal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+
+import typer
+
+from resolute.errors import ConfigurationError, UnknownFlowError
+from resolute.flow import Flow
+from resolute.shapes import did_you_mean
+from resolute_worker.cli.output import say
+from resolute_worker.discovery import Discovery, discover
+from resolute_worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+T = TypeVar("T")
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Files or folders with flows; flows/ if not given.", show_default=False),
+]
+
+_PATIENCE: Final = 15.0
+
+
+def paths_or_default(paths: Sequence[Path] | None) -> list[Path]:
+    """The paths that were given, or those of the settings.
+
+    Raises:
+        ConfigurationError: a path does not exist.
+    """
+    return list(paths or load_settings().flows)
+
+
+def loaded(paths: Sequence[Path] | None) -> Discovery:
+    """Flows without a mistake; mistakes are said, and end the command with code 1.
+
+    Raises:
+        ConfigurationError: there is no flow in the paths.
+    """
+    given = paths_or_default(paths)
+    found = discover(given)
+    if found.mistakes:
+        tell_mistakes(found)
+        raise typer.Exit(1)
+    if not found.flows:
+        names = ", ".join(map(str, given))
+        raise ConfigurationError(f"no flow in {names}: a flow is what .build() gives, at the top of a file")
+    return found
+
+
+def tell_mistakes(found: Discovery) -> None:
+    """Says every mistake, with its place."""
+    for mistake in found.mistakes:
+        say(f"{mistake.place}: {mistake.message}")
+
+
+def flow_named(name: str, paths: Sequence[Path] | None) -> Flow:
+    """A flow by its name, or the only one of the file that is named.
+
+    Raises:
+        UnknownFlowError: there is none.
+    """
+    if name.endswith(".py") and not paths:
+        found = loaded([Path(name)])
+        if len(found.flows) == 1:
+            return found.flows[0].flow
+        raise UnknownFlowError(f"{name} has {len(found.flows)} flows: name one of them and give the file after it")
+    found = loaded(paths)
+    flow = found.flow(name)
+    if flow is None:
+        hint = did_you_mean(name, [each.flow.name for each in found.flows])
+        raise UnknownFlowError(f"there is no flow {name!r} ({hint})")
+    return flow
+
+
+def with_temporal(work: Callable[[Client], Awaitable[T]]) -> T:
+    """Does something with a connection to Temporal.
+
+    Raises:
+        TemporalUnreachableError: no server answers.
+        ConfigurationError: Temporal refuses what was asked.
+    """
+    from temporalio.service import RPCError
+
+    from resolute.temporal.client import is_unreachable, unreachable
+    from resolute_worker.connection import checked_client
+
+    async def connected() -> T:
+        async with asyncio.timeout(_PATIENCE):
+            client = await checked_client()
+        try:
+            return await work(client)
+        except RPCError as error:
+            if is_unreachable(error):
+                raise unreachable(client.service_client.config.target_host, error) from None
+            raise ConfigurationError(f"Temporal refuses: {error.message}") from None
+
+    try:
+        return asyncio.run(connected())
+    except TimeoutError:
+        raise ConfigurationError(f"Temporal does not answer within {_PATIENCE:g} s: check TEMPORAL_ADDRESS") from None

@@ -1,0 +1,75 @@
+"""What commands print: a table for people, JSON for programs; everything else goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_PLAIN_WIDTH: Final = 200
+_COLOURS: Final = {
+    "completed": "green",
+    "running": "cyan",
+    "failed": "red",
+    "cancelled": "yellow",
+    "terminated": "yellow",
+    "timed_out": "red",
+    "skipped": "dim",
+    "pending": "dim",
+}
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Where to print; lines of a pipe are never cut to the width of a terminal."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    return Console(stderr=to_stderr, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def show(as_json: bool, value: Any, render: Callable[[], RenderableType]) -> None:
+    """Prints a value as JSON, or as what `render` makes of it."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    else:
+        console().print(render())
+
+
+def say(message: str) -> None:
+    """A line for a person, on stderr."""
+    console(to_stderr=True).print(escape(message), soft_wrap=True)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> RenderableType:
+    """Rows under headers; `empty` where there is none. Cells may hold rich markup."""
+    made = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*row)
+    return made if made.row_count else escape(empty)
+
+
+def coloured(status: str) -> str:
+    """A status in its colour."""
+    colour = _COLOURS.get(status, "default")
+    return f"[{colour}]{escape(status)}[/]"
+
+
+def clock(at: datetime | None) -> str:
+    """A time in the zone of whoever reads it, to the second."""
+    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def lasted(began: datetime | None, ended: datetime | None) -> str:
+    """How long something took, or has taken until now."""
+    if began is None:
+        return ""
+    length = (ended or datetime.now(UTC)) - began
+    seconds = length.total_seconds()
+    return f"{seconds:.1f} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,83 @@
+"""Follows a run to its end, and says on the way what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from resolute.errors import FlowError
+from resolute.report import StepReport
+from resolute.temporal.client import RunHandle
+from resolute.temporal.runs import describe_run
+from resolute_worker.cli.output import lasted, say
+
+_GLANCE: Final = 0.3
+_LONELY: Final = 2.0
+
+
+class Progress:
+    """Says each change of a step once."""
+
+    def __init__(self, task_queue: str) -> None:
+        self.task_queue = task_queue
+        self._said: dict[str, str] = {}
+
+    def tell(self, step: StepReport) -> None:
+        """Says how a step stands, if that is news."""
+        line = self._line(step)
+        if line and self._said.get(step.id) != line:
+            self._said[step.id] = line
+            say(line)
+
+    def _line(self, step: StepReport) -> str | None:
+        match step.status:
+            case "completed" if step.kind == "call":
+                return f"  done     {step.id}  {lasted(step.started_at, step.ended_at)}"
+            case "failed":
+                return f"  failed   {step.id}  {_why(step)}"
+            case "running" if step.failure:
+                return f"  retries  {step.id}  attempt {step.attempt}: {_why(step)}"
+            case _:
+                return None
+
+
+def _why(step: StepReport) -> str:
+    return f"{step.failure.error_type}: {step.failure.message}" if step.failure else ""
+
+
+async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str, Any]:
+    """Waits for the end of a run; gives status, result and failure."""
+    began, warned = time.monotonic(), False
+    result = asyncio.ensure_future(run.result())
+    while not result.done():
+        await asyncio.wait([result], timeout=_GLANCE)
+        report = (await describe_run(client, run.workflow_id, run.run_id)).report
+        for step in report.steps if report else ():
+            progress.tell(step)
+        if not warned and not result.done() and time.monotonic() - began > _LONELY:
+            warned = True
+            if not await _polled(client, progress.task_queue):
+                say(f"no worker polls task queue {progress.task_queue!r}: the run goes on once you start one")
+    try:
+        return {"status": "completed", "result": result.result()}
+    except FlowError:
+        found = await describe_run(client, run.workflow_id, run.run_id)
+        failure = found.report.failure.model_dump() if found.report and found.report.failure else None
+        return {"status": found.summary.status, "failure": failure}
+
+
+async def _polled(client: Client, task_queue: str) -> bool:
+    description = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    return bool(description.pollers)

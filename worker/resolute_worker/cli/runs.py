@@ -1,0 +1,193 @@
+"""Commands about runs: start one, list them, show one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+
+from resolute.errors import InvalidInputError
+from resolute.report import RunReport, StepReport
+from resolute.values import Json
+from resolute_worker.cli.loading import Paths, flow_named, with_temporal
+from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
+from resolute_worker.cli.output import show as display
+from resolute_worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from resolute.temporal.runs import RunDescription, RunSummary
+
+
+class Status(StrEnum):
+    """How a run stands."""
+
+    running = "running"
+    completed = "completed"
+    failed = "failed"
+    cancelled = "cancelled"
+    terminated = "terminated"
+    timed_out = "timed_out"
+
+
+def run(
+    flow: Annotated[str, typer.Argument(help="The name of a flow, or a file with one flow.")],
+    paths: Paths = None,
+    input: Annotated[  # noqa: A002  # the option's name
+        str | None, typer.Option(help="The run's input as JSON, @FILE, or - for stdin.", show_default=False)
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Wait for the end, and end with its code.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run now; a scheduled flow is started through its schedule."""
+    plan = flow_named(flow, paths).plan
+    value = _input(input)
+    queue = load_settings().task_queue
+
+    async def work(client: Client) -> dict[str, Any]:
+        from resolute_worker.cli.progress import Progress, follow
+        from resolute_worker.starting import start_on_request
+
+        run = await start_on_request(client, plan, task_queue=queue, input_data=value)
+        started = {"flow": plan.name, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
+        say(f"started {run.workflow_id}")
+        if not wait:
+            return started
+        return {**started, **await follow(client, run, Progress(queue))}
+
+    outcome = with_temporal(work)
+    display(as_json, outcome, lambda: _rendered_outcome(outcome))
+    if outcome["status"] not in ("running", "completed"):
+        raise typer.Exit(1)
+
+
+def _input(given: str | None) -> Json:
+    """The input as JSON.
+
+    Raises:
+        InvalidInputError: it is not JSON, or its file cannot be read.
+    """
+    if given is None:
+        return None
+    try:
+        text = sys.stdin.read() if given == "-" else Path(given[1:]).read_text() if given.startswith("@") else given
+    except OSError as error:
+        raise InvalidInputError(f"the input cannot be read: {error.strerror}: {given[1:]}") from None
+    try:
+        return cast("Json", json.loads(text))
+    except ValueError as error:
+        raise InvalidInputError(f'the input is not JSON ({error}): give it like \'{{"name": "value"}}\'') from None
+
+
+def _rendered_outcome(outcome: dict[str, Any]) -> RenderableType:
+    if outcome["status"] == "running":
+        return escape(f"resolute show {outcome['run']}")
+    lines = [f"{escape(outcome['flow'])} {coloured(outcome['status'])}"]
+    if outcome.get("failure"):
+        lines.append(escape(_failure_text(outcome["failure"])))
+    if outcome.get("result") is not None:
+        lines.append(escape(json.dumps(outcome["result"], indent=2, ensure_ascii=False)))
+    return "\n".join(lines)
+
+
+def _failure_text(failure: dict[str, Any]) -> str:
+    where = f"step {failure['step']} ({failure['node']}): " if failure.get("step") else ""
+    return f"{where}{failure['error_type']}: {failure['message']}"
+
+
+def runs(
+    flow: Annotated[str | None, typer.Argument(help="Only runs of this flow.", show_default=False)] = None,
+    status: Annotated[Status | None, typer.Option(help="Only runs that stand so.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+
+    async def work(client: Client) -> list[RunSummary]:
+        from resolute.temporal.runs import list_runs
+
+        flows = [flow] if flow else []
+        return await list_runs(client, flows=flows, status=status.value if status else None, limit=limit)
+
+    found = with_temporal(work)
+
+    def render() -> RenderableType:
+        rows = [
+            (
+                clock(each.started_at),
+                escape(each.flow),
+                coloured(each.status),
+                lasted(each.started_at, each.ended_at),
+                escape(each.workflow_id),
+            )
+            for each in found
+        ]
+        return table(("Started", "Flow", "Status", "Took", "Run"), rows, empty="no run")
+
+    display(as_json, [asdict(each) for each in found], render)
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run, as `resolute runs` names it.")],
+    run_id: Annotated[
+        str | None, typer.Option(help="Temporal's run id, for one of several.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run on its own plan: each step, its attempts, and why it failed."""
+
+    async def work(client: Client) -> RunDescription:
+        from resolute.temporal.runs import describe_run
+
+        return await describe_run(client, run, run_id)
+
+    found = with_temporal(work)
+    report = found.report.model_dump(mode="json") if found.report else None
+    value = {**asdict(found.summary), "report": report}
+    display(as_json, value, lambda: _rendered(found))
+
+
+def _rendered(found: RunDescription) -> RenderableType:
+    summary = found.summary
+    head = (
+        f"[bold]{escape(summary.flow)}[/] {coloured(summary.status)}  {escape(summary.workflow_id)}  "
+        f"{clock(summary.started_at)}  {lasted(summary.started_at, summary.ended_at)}"
+    )
+    if found.report is None:
+        return Group(head, "it has not begun to run its plan: is a worker there for its task queue?")
+    report = found.report
+    rows = [_step_row(step) for step in report.steps]
+    parts: list[RenderableType] = [
+        head,
+        table(("Step", "Node", "Status", "Took", "Attempt", ""), rows, empty="no step yet"),
+    ]
+    parts += [f"[red]{escape(_failure_text(failure.model_dump()))}[/]" for failure in _failures(report)]
+    if report.result is not None:
+        parts.append(escape(json.dumps(report.result, indent=2, ensure_ascii=False)))
+    return Group(*parts)
+
+
+def _failures(report: RunReport) -> list[Any]:
+    return [*([report.failure] if report.failure else []), *report.compensation_failures]
+
+
+def _step_row(step: StepReport) -> tuple[str, ...]:
+    ended = step.ended_at if step.status != "running" else None
+    took = lasted(step.started_at, ended) if step.status in ("running", "completed", "failed") else ""
+    why = f"{step.failure.error_type}: {step.failure.message}" if step.failure else ""
+    return (
+        escape(step.id),
+        escape(step.node or (f"when → {step.taken}" if step.taken else step.kind)),
+        coloured(step.status),
+        took,
+        str(step.attempt or ""),
+        escape(why),
+    )

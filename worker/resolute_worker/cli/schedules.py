@@ -1,0 +1,100 @@
+"""Commands about deployed schedules."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from resolute_worker.cli.loading import with_temporal
+from resolute_worker.cli.output import AsJson, clock, say, show, table
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from resolute.temporal.schedule_control import DeployedSchedule, ScheduledRun
+
+app = typer.Typer(help="Look at the schedules of flows, pause them, start a run now.", rich_markup_mode=None)
+
+FlowName = Annotated[str, typer.Argument(help="The name of a scheduled flow.")]
+Note = Annotated[str, typer.Option(help="Why, for whoever looks at it later.")]
+
+
+@app.callback(invoke_without_command=True)
+def schedules(context: typer.Context, as_json: AsJson = False) -> None:
+    """List schedules as Temporal has them."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work(client: Client) -> list[DeployedSchedule]:
+        from resolute.temporal.schedule_control import list_schedules
+
+        return await list_schedules(client)
+
+    found = with_temporal(work)
+
+    def render() -> Any:
+        rows = [
+            (
+                escape(each.flow),
+                escape(each.trigger.text if each.trigger else ""),
+                "[yellow]paused[/]" if each.paused else clock(each.next_times[0] if each.next_times else None),
+                clock(each.last_run.due if each.last_run else None),
+                str(each.started),
+                escape(each.worker_set),
+                escape(each.note),
+            )
+            for each in found
+        ]
+        return table(
+            ("Flow", "Times", "Next run", "Last run", "Runs", "Deployed by", "Note"), rows, empty="no schedule"
+        )
+
+    show(as_json, [_json(each) for each in found], render)
+
+
+def _json(schedule: DeployedSchedule) -> dict[str, Any]:
+    trigger = schedule.trigger.model_dump(mode="json") if schedule.trigger else None
+    last = asdict(schedule.last_run) if schedule.last_run else None
+    return {**vars(schedule), "trigger": trigger, "last_run": last}
+
+
+@app.command()
+def pause(flow: FlowName, note: Note = "paused with resolute schedules pause") -> None:
+    """Let a schedule start nothing until it is resumed."""
+
+    async def work(client: Client) -> None:
+        from resolute.temporal.schedule_control import pause_schedule
+
+        await pause_schedule(client, flow, note)
+
+    with_temporal(work)
+    say(f"{flow} is paused")
+
+
+@app.command()
+def unpause(flow: FlowName, note: Note = "resumed with resolute schedules unpause") -> None:
+    """Let a paused schedule go on."""
+
+    async def work(client: Client) -> None:
+        from resolute.temporal.schedule_control import unpause_schedule
+
+        await unpause_schedule(client, flow, note)
+
+    with_temporal(work)
+    say(f"{flow} goes on")
+
+
+@app.command()
+def trigger(flow: FlowName, as_json: AsJson = False) -> None:
+    """Start a run now, without waiting for it."""
+
+    async def work(client: Client) -> ScheduledRun:
+        from resolute.temporal.schedule_control import trigger_schedule
+
+        return await trigger_schedule(client, flow)
+
+    run = with_temporal(work)
+    show(as_json, asdict(run), lambda: escape(run.workflow_id))

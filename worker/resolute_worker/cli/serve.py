@@ -1,0 +1,99 @@
+"""Commands that stay: worker, dev, simulator; and the demo, which ends by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resolute.errors import ConfigurationError
+from resolute_worker.cli.loading import Paths, loaded, paths_or_default
+from resolute_worker.cli.output import say
+from resolute_worker.settings import load_settings
+
+TaskQueue = Annotated[
+    str | None, typer.Option(help="The queue that runs are put on; RESOLUTE_TASK_QUEUE.", show_default=False)
+]
+HttpPort = Annotated[
+    int | None, typer.Option(help="Port of webhooks and health; 0 takes a free one; RESOLUTE_HTTP_PORT.", min=0)
+]
+
+
+def worker(
+    paths: Paths = None,
+    task_queue: TaskQueue = None,
+    http_port: HttpPort = None,
+    embedded: Annotated[
+        bool | None, typer.Option(help="Start a Temporal server of its own; RESOLUTE_EMBEDDED.", show_default=False)
+    ] = None,
+) -> None:
+    """Run flows: poll Temporal, serve webhooks, deploy schedules."""
+    from resolute_worker.nodes import nodes_beside
+    from resolute_worker.providers import providers_for
+    from resolute_worker.release import release_of
+    from resolute_worker.worker import Worker
+
+    settings = load_settings(task_queue=task_queue, http_port=http_port, embedded=embedded)
+    found = loaded(paths)
+    flows = [each.flow for each in found.flows]
+    released = settings.released or release_of(found.files)
+    Worker(
+        flows=flows,
+        providers=providers_for(found.modules),
+        nodes=nodes_beside(flows, found.modules),
+        settings=settings.model_copy(update={"released": released}),
+    ).run()
+
+
+def dev(
+    paths: Paths = None,
+    simulator: Annotated[
+        bool, typer.Option("--simulator", help="Work a simulated PagerDuty: nobody is paged.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Port of Temporal; 0 takes a free one.", min=0)] = None,
+    http_port: HttpPort = None,
+) -> None:
+    """Run everything on this machine: Temporal, worker, webhooks; reload flows when their files change."""
+    import asyncio
+
+    from resolute_worker.dev import DevSet
+
+    settings = load_settings(http_port=http_port, embedded_port=port, embedded=True, log_level=None)
+    asyncio.run(DevSet(paths_or_default(paths), settings, simulated=simulator, say=say).serve())
+
+
+def simulator(
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.", min=0)] = 8090,
+    rate_limit: Annotated[int, typer.Option(help="REST requests per minute; 0 for no limit.", min=0)] = 960,
+    webhook_url: Annotated[
+        str | None, typer.Option(help="Send the account's events there, signed.", show_default=False)
+    ] = None,
+    seed_file: Annotated[Path | None, typer.Option(help="A JSON file with more resources.", show_default=False)] = None,
+) -> None:
+    """Run a simulated PagerDuty: REST, events, webhooks. Nobody is paged."""
+    from resolute_pagerduty.simulator import Options, Simulator, run
+
+    def ready(sim: Simulator) -> None:
+        world = sim.world
+        say(f"A simulated PagerDuty answers at {sim.url}. Let a worker use it with:")
+        typer.echo(f"export PAGERDUTY_API_URL={sim.url} PAGERDUTY_EVENTS_URL={sim.events_url}")
+        typer.echo(f"export PAGERDUTY_API_KEY={world.account_key} PAGERDUTY_FROM_EMAIL={world.from_email}")
+        typer.echo(f"export PAGERDUTY_ROUTING_KEY={world.routing_key} PAGERDUTY_WEBHOOK_SECRET={world.webhook_secret}")
+
+    options = Options(port=port, rate_limit=rate_limit or None, webhook_url=webhook_url, seed_file=seed_file)
+    try:
+        run(options, ready)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the simulator cannot start on port {port} ({error.strerror}): choose another --port, or 0 for a free one"
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"{seed_file}: {error}") from None
+
+
+def demo() -> None:
+    """See an incident from its first alert to its end: real Temporal, simulated PagerDuty."""
+    from resolute_worker.demo import run
+
+    raise typer.Exit(run())

@@ -1,0 +1,77 @@
+"""The connection to Temporal that the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.errors import ConfigurationError
+from resolute.temporal.client import connect, unreachable
+from resolute_worker.embedded import NAMESPACE, EmbeddedServer
+from resolute_worker.settings import Settings
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client that works, and the embedded server behind it if there is one."""
+
+    client: Client
+    server: EmbeddedServer | None = None
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncGenerator[Connection]:
+    """A connection for the length of an `async with`; starts and stops the embedded server where it is asked for.
+
+    Raises:
+        TemporalUnreachableError: no server answers.
+        ConfigurationError: the namespace is not there, the credentials are refused, or the embedded server cannot run.
+    """
+    if not settings.embedded:
+        yield Connection(await checked_client())
+        return
+    async with EmbeddedServer(settings.state_dir, settings.embedded_port) as server:
+        # Not through Temporal's configuration: an API key or TLS settings are meant for another server.
+        yield Connection(await Client.connect(server.address, namespace=NAMESPACE), server)
+
+
+async def check_namespace(client: Client) -> None:
+    """Sees that the client may work in its namespace.
+
+    Raises:
+        TemporalUnreachableError: no server answers.
+        ConfigurationError: the namespace is not there, or the credentials are refused.
+    """
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        match error.status:
+            case RPCStatusCode.NOT_FOUND:
+                raise ConfigurationError(
+                    f"Temporal has no namespace {client.namespace!r}: "
+                    f"create it (temporal operator namespace create -n {client.namespace}), or set TEMPORAL_NAMESPACE"
+                ) from None
+            case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
+                raise ConfigurationError(
+                    f"Temporal refuses the credentials for namespace {client.namespace!r}: "
+                    "check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH"
+                ) from None
+            case _:
+                raise unreachable(client.service_client.config.target_host, error) from None
+
+
+async def checked_client() -> Client:
+    """A client as Temporal's own configuration describes it, which has been seen to work.
+
+    Raises:
+        TemporalUnreachableError: no server answers.
+        ConfigurationError: the namespace is not there, or the credentials are refused.
+    """
+    client = await connect()
+    await check_namespace(client)
+    return client

@@ -1,0 +1,157 @@
+"""The local set: Temporal, worker, webhooks and, if asked, a simulated PagerDuty; it reloads flows as they change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVariableType]  # trio is optional there
+
+from resolute.errors import ConfigurationError, ResoluteError
+from resolute.secrets import Environment
+from resolute.triggers import Webhook
+from resolute_worker.discovery import Discovery, discover, forget
+from resolute_worker.logs import set_up_logs
+from resolute_worker.needs import missing_variables
+from resolute_worker.nodes import nodes_beside
+from resolute_worker.process import Load, Running, running
+from resolute_worker.providers import check_providers, providers_for
+from resolute_worker.settings import Settings
+from resolute_worker.worker import stopping_signals
+
+if TYPE_CHECKING:
+    from resolute.provider import Provider
+    from resolute_pagerduty.simulator import Simulator
+
+_REAL: Final = "PAGERDUTY_"
+_DEFAULT_PORT: Final = 7233
+
+
+class DevSet:
+    """Everything that flows need, on this machine, until Ctrl-C."""
+
+    def __init__(
+        self, paths: Sequence[Path], settings: Settings, *, simulated: bool, say: Callable[[str], None]
+    ) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._simulated = simulated
+        self._say = say
+        self._providers: list[Provider] = []
+
+    async def serve(self) -> None:
+        """Works until SIGTERM or SIGINT.
+
+        Raises:
+            ConfigurationError: there is no flow, a port is taken, the embedded server is not installed.
+            EmbeddedServerError: the embedded server ended by itself.
+        """
+        # An edit in the same second, and of the same length, would be taken for the compiled file before it.
+        sys.dont_write_bytecode = True
+        environment, stop = Environment(), asyncio.Event()
+        set_up_logs(environment, self._settings.log_format, self._settings.log_level)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(stopping_signals(stop))
+            sim = await stack.enter_async_context(_simulated_pagerduty()) if self._simulated else None
+            found = self._discovered()
+            self._providers = providers_for(found.modules)
+            check_providers([each.flow for each in found.flows], self._providers)
+            worker = await stack.enter_async_context(
+                running(_load(found), settings=self._settings, providers=self._providers, environment=environment)
+            )
+            self._greet(worker, found, sim)
+            watching = asyncio.create_task(self._watch(worker, stop))
+            await worker.until(stop)
+            self._say("stopping")
+            await watching
+        gc.collect()
+
+    def _discovered(self) -> Discovery:
+        found = discover(self._paths)
+        self._tell_mistakes(found)
+        if not found.flows:
+            names = ", ".join(map(str, self._paths))
+            raise ConfigurationError(
+                f"no flow that works in {names}: a flow is what .build() gives, at the top of a file"
+            )
+        return found
+
+    def _tell_mistakes(self, found: Discovery) -> None:
+        for mistake in found.mistakes:
+            self._say(f"{mistake.place}: {mistake.message}")
+
+    async def _watch(self, worker: Running, stop: asyncio.Event) -> None:
+        async for _ in awatch(*self._paths, watch_filter=PythonFilter(), stop_event=stop, debounce=400):
+            try:
+                await self._reload(worker)
+            except ResoluteError as error:
+                self._say(f"not reloaded: {error}")
+
+    async def _reload(self, worker: Running) -> None:
+        forget(self._paths)
+        found = discover(self._paths)
+        if found.mistakes:
+            self._tell_mistakes(found)
+            self._say("not reloaded: what worked before goes on")
+            return
+        flows = [each.flow for each in found.flows]
+        check_providers(flows, self._providers)
+        await worker.replace(_load(found))
+        self._say(f"reloaded: {', '.join(flow.name for flow in flows)}")
+        self._tell_missing(found)
+
+    def _greet(self, worker: Running, found: Discovery, sim: Simulator | None) -> None:
+        if worker.server:
+            self._say(f"Temporal    {worker.server.ui_url}  (runs, step by step)")
+        self._say(f"Worker      {worker.http.url}  (task queue {self._settings.task_queue})")
+        if sim is not None:
+            self._say(f"PagerDuty   {sim.url}  (simulated: nobody is paged)")
+        for each in found.flows:
+            triggers = ", ".join(trigger.text for trigger in each.flow.plan.triggers)
+            self._say(f"Flow        {each.flow.name}  {triggers}")
+            for trigger in each.flow.plan.triggers:
+                if isinstance(trigger, Webhook) and sim is not None and trigger.verify.get("scheme") == "pagerduty":
+                    sim.add_webhook(worker.http.url + trigger.path, secret=sim.world.webhook_secret)
+        self._tell_missing(found)
+        if worker.server and worker.server.port != _DEFAULT_PORT:
+            self._say(f"In other terminals: export TEMPORAL_ADDRESS={worker.server.address}")
+        paths = " ".join(map(str, self._paths))
+        self._say(f"Ready. Start a run: resolute run {found.flows[0].flow.name} {paths}")
+        self._say("Edit a flow and it is reloaded; Ctrl-C ends it all, and runs in flight go on at the next start.")
+
+    def _tell_missing(self, found: Discovery) -> None:
+        for missing in missing_variables([each.flow for each in found.flows]):
+            self._say(f"Not set     {missing}: a step that reads it fails")
+
+
+def _load(found: Discovery) -> Load:
+    flows = [each.flow for each in found.flows]
+    # Here the newest edit is the release; a deployed worker tells it from its files.
+    return Load(flows=flows, nodes=nodes_beside(flows, found.modules), released=datetime.now(UTC))
+
+
+@contextlib.asynccontextmanager
+async def _simulated_pagerduty() -> AsyncGenerator[Simulator]:
+    """A simulator that every account of this process is: whatever was set for the real PagerDuty is taken away."""
+    from resolute_pagerduty.simulator import Simulator
+
+    async with Simulator.serve() as sim:
+        for name in [name for name in os.environ if name.startswith(_REAL)]:
+            del os.environ[name]
+        os.environ.update(
+            PAGERDUTY_API_URL=sim.url,
+            PAGERDUTY_EVENTS_URL=sim.events_url,
+            PAGERDUTY_IDENTITY_URL=sim.url,
+            PAGERDUTY_API_KEY=sim.world.account_key,
+            PAGERDUTY_FROM_EMAIL=sim.world.from_email,
+            PAGERDUTY_ROUTING_KEY=sim.world.routing_key,
+            PAGERDUTY_WEBHOOK_SECRET=sim.world.webhook_secret,
+        )
+        yield sim

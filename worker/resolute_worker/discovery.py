@@ -1,0 +1,218 @@
+"""Finds flows in files: every flow that stands at the top of a module, and every mistake on the way there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import linecache
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from resolute.builder import FlowBuilder
+from resolute.errors import ConfigurationError, FlowBuildError
+from resolute.flow import Flow
+from resolute.provider import NodeDefinition
+
+_SKIPPED = ("_", ".", "test_")
+
+
+@dataclass(frozen=True)
+class FoundFlow:
+    """A flow and the file that it was found in."""
+
+    flow: Flow
+    file: Path
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something wrong in a file. `place` is `file:line`, or the file alone."""
+
+    place: str
+    message: str
+    flow: str | None = None
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found in files."""
+
+    flows: tuple[FoundFlow, ...]
+    mistakes: tuple[Mistake, ...]
+    modules: tuple[ModuleType, ...]
+    files: tuple[Path, ...]
+
+    def flow(self, name: str) -> Flow | None:
+        """The flow of that name, if it was found."""
+        return next((found.flow for found in self.flows if found.flow.name == name), None)
+
+
+def discover(paths: Sequence[Path]) -> Discovery:
+    """Loads files, and folders of files, and gives every flow in them.
+
+    Files whose name begins with `_`, `.` or `test_` are left out, as are folders that begin so.
+
+    Raises:
+        ConfigurationError: a path does not exist.
+    """
+    files = _files(paths)
+    modules: list[tuple[Path, ModuleType]] = []
+    mistakes: list[Mistake] = []
+    for file in files:
+        try:
+            modules.append((file, _load(file)))
+        except FlowBuildError as error:
+            mistakes.append(Mistake(_place(error, file), str(error), flow=error.flow))
+        except (Exception, SystemExit) as error:  # whatever a file does when it is imported is its author's to mend
+            mistakes.append(Mistake(_place(error, file), _spoken(error)))
+    flows, doubled = _flows_in(modules)
+    mistakes += [*doubled, *_clashing_nodes(flows)]
+    mistakes += _unbuilt(modules, {found.flow.name for found in flows} | {mistake.flow or "" for mistake in mistakes})
+    return Discovery(tuple(flows), tuple(mistakes), tuple(module for _, module in modules), tuple(files))
+
+
+def forget(paths: Iterable[Path]) -> None:
+    """Makes the next `discover` of the paths read their files anew, and the modules beside and below them."""
+    folders = {path if path.is_dir() else path.parent for path in (path.resolve() for path in paths)}
+    for name, module in list(sys.modules.items()):
+        file = _file_of(module)
+        own = name.partition(".")[0].startswith("resolute")
+        if file is not None and not own and not _installed(file) and not folders.isdisjoint(file.parents):
+            del sys.modules[name]
+    linecache.checkcache()
+    importlib.invalidate_caches()
+
+
+def shown(file: Path) -> str:
+    """A path as a person wants to read it: relative where it is below the current folder."""
+    current = Path.cwd()
+    return str(file.relative_to(current)) if file.is_relative_to(current) else str(file)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise ConfigurationError(f"{path} does not exist: give files or folders with flows in them")
+        found.update(dict.fromkeys(_python_files(path.resolve()) if path.is_dir() else [path.resolve()]))
+    return list(found)
+
+
+def _python_files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(_SKIPPED) or entry.name == "conftest.py":
+            continue
+        if entry.is_dir() and not (entry / "pyvenv.cfg").exists():
+            found += _python_files(entry)
+        elif entry.suffix == ".py":
+            found.append(entry)
+    return found
+
+
+def _load(file: Path) -> ModuleType:
+    name, root = _module_name(file)
+    for folder in (str(root), str(file.parent)):
+        if folder not in sys.path:
+            sys.path.append(folder)
+    known = sys.modules.get(name)
+    if known is not None and _file_of(known) == file:
+        return known
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        # What a flow file prints must not end up in the middle of JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _module_name(file: Path) -> tuple[str, Path]:
+    """The name that `python -m` would know the file by from here; it is part of the names of decisions."""
+    current = Path.cwd()
+    if file.is_relative_to(current):
+        parts = file.relative_to(current).with_suffix("").parts
+        if all(part.isidentifier() for part in parts):
+            return ".".join(parts), current
+    root = file.parent
+    while (root / "__init__.py").exists():
+        root = root.parent
+    return ".".join(file.relative_to(root).with_suffix("").parts), root
+
+
+def _flows_in(modules: Sequence[tuple[Path, ModuleType]]) -> tuple[list[FoundFlow], list[Mistake]]:
+    found: dict[str, FoundFlow] = {}
+    mistakes: list[Mistake] = []
+    for file, module in modules:
+        for value in list(vars(module).values()):
+            if not isinstance(value, Flow):
+                continue
+            first = found.setdefault(value.name, FoundFlow(value, file))
+            if first.flow is not value:
+                where = "twice in this file" if first.file == file else f"also in {shown(first.file)}"
+                mistakes.append(
+                    Mistake(shown(file), f"flow {value.name!r} is {where}: give one another name", flow=value.name)
+                )
+    return list(found.values()), mistakes
+
+
+def _unbuilt(modules: Sequence[tuple[Path, ModuleType]], known: set[str]) -> list[Mistake]:
+    return [
+        Mistake(shown(file), f"flow {value.name!r} is never built: end it with .build()", flow=value.name)
+        for file, module in modules
+        for value in list(vars(module).values())
+        if isinstance(value, FlowBuilder) and value.triggers and value.name not in known
+    ]
+
+
+def _clashing_nodes(flows: Sequence[FoundFlow]) -> list[Mistake]:
+    known: dict[str, tuple[NodeDefinition, Path]] = {}
+    mistakes: list[Mistake] = []
+    for found in flows:
+        for name, definition in found.flow.nodes.items():
+            first, file = known.setdefault(name, (definition, found.file))
+            if not definition.same_as(first):
+                message = f"node {name!r} is another one in {shown(file)}: give one another name with @node(name=...)"
+                mistakes.append(Mistake(shown(found.file), message, flow=found.flow.name))
+    return mistakes
+
+
+def _place(error: BaseException, file: Path) -> str:
+    """Where the author has to look: the innermost line of an error that is in a file of theirs."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{shown(Path(error.filename))}:{error.lineno or 1}"
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    beside = [(path, line) for path, line in frames if file.parent in path.parents and not _installed(path)]
+    if not beside:
+        return shown(file)
+    path, line = beside[-1]
+    return f"{shown(path)}:{line}"
+
+
+def _installed(file: Path) -> bool:
+    return "site-packages" in file.parts
+
+
+def _file_of(module: Any) -> Path | None:
+    name = getattr(module, "__file__", None)
+    return Path(name).resolve() if isinstance(name, str) else None
+
+
+def _spoken(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "the file ends the process when it is imported: keep that under if __name__ == '__main__'"
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg}"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,117 @@
+"""What the worker answers over HTTP: webhooks, and how it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from resolute.errors import ResoluteError
+from resolute_worker.deliveries import Deliveries, Outcome, Result
+from resolute_worker.health import Health
+
+RETRY_AFTER: Final = "5"
+BODY_SECONDS: Final = 30.0
+DRAINED: Final = 8 * 1024 * 1024
+"""Bytes that are read and thrown away after the limit, so that the sender gets to the answer instead of a reset."""
+
+_WEIGHT: Final[Sequence[Result]] = (
+    "unavailable",
+    "started",
+    "duplicate",
+    "ignored",
+    "malformed",
+    "too_large",
+    "refused",
+)
+"""Which of several flows' outcomes answers a delivery: the sender comes again if any of them needs it to."""
+
+
+class _TooLargeError(ResoluteError):
+    """A body is larger than any flow behind its path takes."""
+
+
+def http_app(deliveries: Deliveries, health: Health) -> Starlette:
+    """The application of one worker."""
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    return Starlette(
+        routes=[
+            Route("/livez", _health(health.live)),
+            Route("/readyz", _health(health.ready)),
+            Route("/startupz", _health(health.started)),
+            Route("/{path:path}", _webhook(deliveries), methods=methods),
+        ]
+    )
+
+
+def _health(ask: Callable[[], Awaitable[str | None]]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        reason = await ask()
+        if reason is None:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "unavailable", "reason": reason}, status_code=503)
+
+    return endpoint
+
+
+def _webhook(deliveries: Deliveries) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        path = request.url.path
+        limit = deliveries.limit(path)
+        if limit is None:
+            return JSONResponse({"error": "no flow listens here"}, status_code=404)
+        if request.method != "POST":
+            return JSONResponse({"error": "use POST"}, status_code=405, headers={"Allow": "POST"})
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(request, limit)
+        except _TooLargeError:
+            return JSONResponse(
+                {"error": f"more than {limit:,} bytes"}, status_code=413, headers={"Connection": "close"}
+            )
+        except TimeoutError:
+            return JSONResponse({"error": "the body took too long"}, status_code=408, headers={"Connection": "close"})
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return _answer(await deliveries.deliver(path, request.headers, body))
+
+    return endpoint
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body, never more of it than the limit."""
+    announced = request.headers.get("content-length", "")
+    too_large = announced.isdigit() and int(announced) > limit
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if too_large or size > limit:
+            too_large = True
+            chunks.clear()
+            if size > limit + DRAINED:
+                break
+        else:
+            chunks.append(chunk)
+    if too_large:
+        raise _TooLargeError
+    return b"".join(chunks)
+
+
+def _answer(outcomes: list[Outcome]) -> Response:
+    first = min(outcomes, key=lambda outcome: _WEIGHT.index(outcome.result))
+    headers = {"Retry-After": RETRY_AFTER} if first.status == 503 else {}
+    if first.result in ("unavailable", "malformed", "too_large", "refused"):
+        said = first.detail or {"unavailable": "try again", "refused": "the delivery is not verified"}[first.result]
+        return JSONResponse({"error": said}, status_code=first.status, headers=headers)
+    runs = [
+        {"flow": outcome.flow, "status": outcome.result, **({"run": outcome.run} if outcome.run else {})}
+        for outcome in outcomes
+        if outcome.result in ("started", "duplicate", "ignored")
+    ]
+    return JSONResponse({"status": first.result, "flows": runs}, status_code=first.status)

@@ -1,0 +1,75 @@
+"""Log lines that name flow, run and step: JSON for machines, short lines for people, and no secret in either."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from resolute.secrets import Environment
+from resolute.values import Json
+from resolute_worker.settings import LogFormat, LogLevel
+
+FIELDS: Final = ("flow", "run", "step", "attempt")
+"""What log calls give as `extra`, and every line shows where it is known."""
+
+_NOISY: Final = ("httpx", "httpcore", "uvicorn", "watchfiles", "asyncio")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line: time, level, logger, message, flow, run, step, attempt, error."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__()
+        self._environment = environment
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with every known secret masked."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **fields_of(record),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        masked = self._environment.mask_json(cast("Json", line))
+        return json.dumps(masked, ensure_ascii=False, default=str)
+
+
+class ConsoleLines(logging.Formatter):
+    """Short lines: time, level, message, and what they are about."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+        self._environment = environment
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with every known secret masked."""
+        about = "".join(f"  {name}={value}" for name, value in fields_of(record).items())
+        first, newline, rest = super().format(record).partition("\n")
+        return self._environment.mask(f"{first}{about}{newline}{rest}")
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Which flow, run and step a record is about, as far as its writer said."""
+    return {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
+
+
+def set_up_logs(environment: Environment, form: LogFormat, level: LogLevel) -> None:
+    """Sends every log line of the process to stderr, masked."""
+    formatter: Callable[[Environment], logging.Formatter]
+    formatter = JsonLines if form == "json" or (form == "auto" and not sys.stderr.isatty()) else ConsoleLines
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(environment))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
+    # The activity says what failed with flow, run and step; the SDK would say it again with a traceback.
+    logging.getLogger("temporalio.activity").setLevel(logging.ERROR)

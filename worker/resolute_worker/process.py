@@ -1,0 +1,210 @@
+"""A worker at work: it polls Temporal, serves webhooks and health, and has deployed its schedules."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker as TemporalWorker
+
+from resolute.errors import ConfigurationError, MissingEnvironmentError
+from resolute.execution import NodeExecutor
+from resolute.flow import Flow
+from resolute.provider import NodeDefinition, Provider
+from resolute.secrets import Environment
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import is_unreachable, unreachable
+from resolute.temporal.schedule_spec import ScheduledFlow
+from resolute.temporal.schedules import deploy_schedules
+from resolute.temporal.start import start_argument
+from resolute.temporal.worker import temporal_worker
+from resolute.triggers import Schedule
+from resolute_worker.connection import Connection, connected
+from resolute_worker.deliveries import Deliveries
+from resolute_worker.health import Health
+from resolute_worker.http_app import http_app
+from resolute_worker.http_server import HttpServer
+from resolute_worker.needs import secret_names
+from resolute_worker.schemes import verifiers_of
+from resolute_worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a worker runs: its flows, and the nodes beyond theirs that runs in flight may still need."""
+
+    flows: Sequence[Flow]
+    nodes: Sequence[NodeDefinition] = ()
+    released: datetime
+
+
+class Running:
+    """A worker at work, as `running` gives it."""
+
+    def __init__(
+        self, load: Load, providers: Sequence[Provider], settings: Settings, env: Environment, to: Connection
+    ) -> None:
+        self._providers = providers
+        self._settings = settings
+        self._environment = env
+        self._connection = to
+        self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
+        self.activities = Activities(load.flows, self._executor)
+        self.deliveries = Deliveries(
+            to.client, task_queue=settings.task_queue, verifiers=verifiers_of(providers), environment=env
+        )
+        self.health = Health()
+        self.http = HttpServer(http_app(self.deliveries, self.health), settings.http_host, settings.http_port)
+        self.polling: asyncio.Task[None] | None = None
+
+    @property
+    def client(self) -> Client:
+        """The worker's connection to Temporal."""
+        return self._connection.client
+
+    @property
+    def server(self) -> Any:
+        """The embedded server, if there is one."""
+        return self._connection.server
+
+    async def replace(self, load: Load) -> None:
+        """Goes on with other flows and nodes; runs in flight keep their plans.
+
+        Raises:
+            ConfigurationError: the new flows cannot be served, or Temporal is out of reach.
+        """
+        fresh = NodeExecutor.for_flows(load.flows, self._providers, self._environment, load.nodes)
+        # A node that is gone from its file stays for the runs in flight that still name it.
+        gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
+        self._executor = NodeExecutor.for_flows(load.flows, self._providers, self._environment, [*load.nodes, *gone])
+        self.deliveries.replace(load.flows)
+        self.activities.replace(load.flows, self._executor)
+        await self.deploy(load)
+
+    async def deploy(self, load: Load) -> None:
+        """Makes Temporal's schedules those of the flows.
+
+        Raises:
+            ConfigurationError: Temporal is out of reach, or refuses a schedule.
+        """
+        self._remember_secrets(load.flows)
+        settings = self._settings
+        scheduled = [
+            ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan))
+            for flow in load.flows
+            for trigger in flow.plan.triggers
+            if isinstance(trigger, Schedule)
+        ]
+        try:
+            changes = await deploy_schedules(
+                self.client,
+                scheduled,
+                task_queue=settings.task_queue,
+                worker_set=settings.deploys_as,
+                released=load.released,
+            )
+        except RPCError as error:
+            if is_unreachable(error):
+                raise unreachable(self.client.service_client.config.target_host, error) from None
+            raise ConfigurationError(f"Temporal refuses the schedules of the flows: {error.message}") from None
+        for change in changes:
+            if change.action == "kept":
+                log.warning("schedule left as it is: %s", change.reason, extra={"flow": change.flow})
+            elif change.action != "unchanged":
+                log.info("schedule %s", change.action, extra={"flow": change.flow})
+
+    def _remember_secrets(self, flows: Sequence[Flow]) -> None:
+        """Reads every secret once, so that log lines are masked from the first one on."""
+        for name in secret_names(flow.plan for flow in flows):
+            with contextlib.suppress(MissingEnvironmentError):
+                self._environment.read("$secret", name)
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set.
+
+        Raises:
+            EmbeddedServerError: the embedded server ended by itself.
+            Exception: whatever ended the polling.
+        """
+
+        async def server_died() -> None:
+            raise await self.server.died()
+
+        tasks = [asyncio.create_task(stop.wait())]
+        tasks += [asyncio.create_task(server_died())] if self.server else []
+        watched: list[asyncio.Task[Any]] = [*tasks, *([self.polling] if self.polling else [])]
+        try:
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    load: Load,
+    *,
+    settings: Settings,
+    providers: Sequence[Provider] = (),
+    environment: Environment | None = None,
+    client: Client | None = None,
+) -> AsyncGenerator[Running]:
+    """A worker for the length of an `async with`; inside, it polls and all is served.
+
+    On the way out it stops polling, lets nodes at work end or hands them back, and then closes everything else.
+
+    Args:
+        load: what it runs.
+        settings: how it is set up.
+        providers: entered here, once.
+        environment: where `env` and `secret` are read.
+        client: a connection to use instead of the one that the settings ask for.
+
+    Raises:
+        ConfigurationError: Temporal is out of reach, a port is taken, or a flow cannot be served.
+    """
+    # Plain functions run in threads, as many as nodes may run at the same time.
+    threads = ThreadPoolExecutor(settings.max_activities, thread_name_prefix="node")
+    asyncio.get_running_loop().set_default_executor(threads)
+    async with contextlib.AsyncExitStack() as stack:
+        connection = Connection(client) if client else await stack.enter_async_context(connected(settings))
+        for provider in providers:
+            await stack.enter_async_context(provider)
+        worker = Running(load, providers, settings, environment or Environment(), connection)
+        worker.deliveries.replace(load.flows)
+        await worker.deploy(load)
+        await stack.enter_async_context(worker.http)
+        await stack.enter_async_context(_polling(worker, settings))
+        worker.health.client, worker.health.phase = connection.client, "running"
+        yield worker
+
+
+@contextlib.asynccontextmanager
+async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
+    poller: TemporalWorker = temporal_worker(
+        worker.client,
+        worker.activities,
+        task_queue=settings.task_queue,
+        graceful_shutdown=timedelta(seconds=settings.shutdown_seconds),
+        max_concurrent_activities=settings.max_activities,
+    )
+    task = worker.polling = asyncio.create_task(poller.run(), name="temporal worker")
+    try:
+        yield
+    finally:
+        worker.health.phase = "stopping"
+        if not task.done():
+            await poller.shutdown()
+        await asyncio.wait([task])

@@ -1,0 +1,80 @@
+"""The providers for flows: those that their files set up, and the known ones as the environment describes them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final, cast
+
+from resolute.errors import ConfigurationError
+from resolute.flow import Flow
+from resolute.provider import NodeDefinition, Provider
+
+
+@dataclass(frozen=True)
+class KnownProvider:
+    """A provider that can be set up from the environment alone."""
+
+    package: str
+    type_name: str
+
+    def from_env(self) -> Provider:
+        """The provider as the environment describes it."""
+        provider_type: Any = getattr(importlib.import_module(self.package), self.type_name)
+        return cast("Provider", provider_type.from_env())
+
+
+KNOWN: Final = {"pagerduty": KnownProvider("resolute_pagerduty", "PagerDuty")}
+
+
+def providers_for(modules: Sequence[ModuleType]) -> list[Provider]:
+    """The providers for the flows in modules.
+
+    A module may set providers up itself and put them into a list `providers`. Of those that are then missing, the known
+    ones come from the environment. One whose package is loaded counts as needed, so that a run in flight finds its
+    nodes after the last of them was removed from the flow.
+
+    Raises:
+        ConfigurationError: a provider's settings are wrong.
+    """
+    found: dict[str, Provider] = {}
+    for module in modules:
+        given: object = getattr(module, "providers", ())
+        for provider in cast("Sequence[object]", given) if isinstance(given, (list, tuple)) else ():
+            if isinstance(provider, Provider):
+                found.setdefault(provider.name, provider)
+    for name, known in KNOWN.items():
+        if name not in found and known.package in sys.modules:
+            found[name] = known.from_env()
+    return list(found.values())
+
+
+def check_providers(flows: Iterable[Flow], providers: Iterable[Provider]) -> None:
+    """Sees that every node of the flows has its provider, and that the provider may run it.
+
+    Raises:
+        ConfigurationError: a provider is missing, or was not granted what a node does.
+    """
+    by_name = {provider.name: provider for provider in providers}
+    problems: dict[str, None] = {}
+    for flow in flows:
+        for definition in flow.nodes.values():
+            reason = _refusal(definition, by_name)
+            if reason:
+                problems[f"flow {flow.name!r}: {reason}"] = None
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+
+
+def _refusal(definition: NodeDefinition, providers: dict[str, Provider]) -> str | None:
+    if definition.provider is None:
+        return None
+    provider = providers.get(definition.provider)
+    if provider is None:
+        return (
+            f"node {definition.name} needs provider {definition.provider!r}: give it to the worker in providers=[...]"
+        )
+    return provider.refusal(definition)

@@ -1,0 +1,66 @@
+"""The webhook verifications that every worker knows; providers add theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from resolute.errors import ConfigurationError
+from resolute.provider import ACCEPTED, Provider, Verdict, Verifier, refused
+
+
+def _hmac_sha256(
+    settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+) -> Verdict:
+    header, prefix = str(settings["header"]).lower(), str(settings["prefix"])
+    given = headers.get(header, "")
+    if not given:
+        return refused(f"no {header}")
+    wanted = [prefix + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets]
+    return _one_of(given.strip(), wanted, f"{header} fits none of {len(secrets)} secret(s)")
+
+
+def _bearer_token(
+    settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+) -> Verdict:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return refused("no bearer token")
+    return _one_of(token.strip(), secrets, f"the bearer token is none of {len(secrets)} secret(s)")
+
+
+def _unverified(
+    settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+) -> Verdict:
+    return ACCEPTED
+
+
+def _one_of(given: str, wanted: Sequence[str], reason: str) -> Verdict:
+    # Each is compared, and each in constant time: how long it takes says nothing about a secret.
+    fits = [hmac.compare_digest(given.encode(), value.encode()) for value in wanted]
+    return ACCEPTED if any(fits) else refused(reason)
+
+
+_CORE: Final[Mapping[str, Verifier]] = {
+    "hmac_sha256": _hmac_sha256,
+    "bearer_token": _bearer_token,
+    "unverified": _unverified,
+}
+
+
+def verifiers_of(providers: Iterable[Provider]) -> dict[str, Verifier]:
+    """Every scheme that a worker with these providers knows.
+
+    Raises:
+        ConfigurationError: two providers call a scheme the same.
+    """
+    found = dict(_CORE)
+    for provider in providers:
+        for scheme, verifier in provider.verifications().items():
+            if found.setdefault(scheme, verifier) is not verifier:
+                raise ConfigurationError(
+                    f"webhook scheme {scheme!r} is known twice; provider {provider.name!r} needs another name"
+                )
+    return found

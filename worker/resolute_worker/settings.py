@@ -1,0 +1,89 @@
+"""How the process is set up: environment variables that begin with `RESOLUTE_`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from resolute.errors import ConfigurationError
+
+LogFormat: TypeAlias = Literal["auto", "console", "json"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
+def _split(value: object) -> object:
+    return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """The settings of a worker process.
+
+    Where Temporal is, is said by Temporal's own variables and profile file (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+    TEMPORAL_API_KEY, TEMPORAL_TLS_..., TEMPORAL_PROFILE), and what a provider needs by the provider's.
+
+    Attributes:
+        flows: the files and folders that commands look for flows in; several are separated as in PATH.
+        task_queue: the queue that runs are put on and that this worker polls.
+        worker_set: the name under which workers with the same flows deploy schedules; the task queue if not given.
+        released: when these flows were released (ISO 8601 with zone), so that an older worker that starts again does
+            not undo a newer deploy. Without it, the time of their commit, or that of the newest file.
+        http_host: where webhooks and health endpoints are served.
+        http_port: their port; 0 takes a free one.
+        log_format: `json`, `console`, or `auto`: console on a terminal.
+        log_level: the least important lines that are written.
+        embedded: whether the worker starts a Temporal server of its own, for one machine.
+        embedded_port: that server's port; 0 takes a free one.
+        state_dir: where the embedded server keeps its state.
+        shutdown_seconds: how long nodes at work may take to end when the worker is stopped.
+        max_activities: how many nodes run at the same time.
+
+    Example:
+        >>> Settings(task_queue="alerting").task_queue
+        'alerting'
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RESOLUTE_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
+
+    flows: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = (Path("flows"),)
+    task_queue: Annotated[str, Field(min_length=1)] = "resolute"
+    worker_set: str | None = None
+    released: AwareDatetime | None = None
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8080
+    log_format: LogFormat = "auto"
+    log_level: LogLevel = "info"
+    embedded: bool = False
+    embedded_port: Port = 7233
+    state_dir: Path = Path(".resolute")
+    shutdown_seconds: Annotated[float, Field(ge=0)] = 20
+    max_activities: Annotated[int, Field(ge=1)] = 100
+
+    @property
+    def deploys_as(self) -> str:
+        """The name under which schedules are deployed."""
+        return self.worker_set or self.task_queue
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of the environment; what is given and not None goes first.
+
+    Raises:
+        ConfigurationError: a variable is not what it should be; the message names it.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        parts = [
+            f"RESOLUTE_{'_'.join(str(part) for part in detail['loc']).upper()}: {detail['msg']}"
+            for detail in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise ConfigurationError("; ".join(parts)) from None

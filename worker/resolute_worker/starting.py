@@ -1,0 +1,42 @@
+"""Starts a run of a flow for somebody who asks for it."""
+
+from __future__ import annotations
+
+from temporalio.client import Client
+
+from resolute.errors import InvalidInputError
+from resolute.plan import Plan
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.schedule_control import trigger_schedule
+from resolute.triggers import Manual, Schedule, Webhook
+from resolute.values import Json
+from resolute_worker.inputs import checked_input
+
+
+async def start_on_request(client: Client, plan: Plan, *, task_queue: str, input_data: Json = None) -> RunHandle:
+    """Starts a run now, with an input that was checked.
+
+    A flow with a schedule is started through it, so that it knows its previous run; with an input, a flow that has both
+    is started as its manual trigger says.
+
+    Raises:
+        InvalidInputError: the input is not what the flow wants.
+        UnknownFlowError: the flow's schedule is not deployed.
+        FlowBusyError: a run is at work, and the schedule lets none start beside it.
+    """
+    inputs = sorted(
+        (trigger for trigger in plan.triggers if not isinstance(trigger, Schedule)),
+        key=lambda trigger: isinstance(trigger, Webhook),
+    )
+    if len(inputs) < len(plan.triggers) and (input_data is None or not inputs):
+        if input_data is not None:
+            raise InvalidInputError(f"flow {plan.name!r} is started by its schedule and takes no input: leave it out")
+        scheduled = await trigger_schedule(client, plan.name)
+        handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
+        return RunHandle(handle, plan.name)
+    trigger: Manual | Webhook | None = inputs[0] if inputs else None
+    schema = trigger.input_schema if trigger else None
+    if input_data is None and schema is not None:
+        input_data = {}
+    value = checked_input(plan.name, schema, input_data)
+    return await start_run(client, plan, task_queue=task_queue, input_data=value)

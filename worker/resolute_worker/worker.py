@@ -1,0 +1,186 @@
+"""The worker as a program starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from resolute.errors import ConfigurationError, ResoluteError
+from resolute.flow import Flow
+from resolute.node import NodeFactory
+from resolute.provider import NodeDefinition, Provider
+from resolute.secrets import Environment
+from resolute_worker.needs import missing_variables
+from resolute_worker.nodes import nodes_beside
+from resolute_worker.providers import check_providers
+from resolute_worker.release import release_of
+from resolute_worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from resolute_worker.process import Running
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A process that runs flows: it polls Temporal, runs nodes, serves webhooks, and deploys schedules.
+
+    Args:
+        task_queue: the queue that runs are put on; `RESOLUTE_TASK_QUEUE` if not given.
+        flows: what it runs; each name once.
+        providers: the providers that the flows' nodes belong to.
+        nodes: further nodes, for runs in flight whose flows no longer have them. Those that stand in the same modules
+            as the flows' nodes are found without.
+        settings: everything else; from the environment if not given.
+
+    Example:
+        >>> from resolute import flow, manual, node
+        >>> @node
+        ... def greet(name: str) -> str:
+        ...     return f"hello {name}"
+        >>> greeting = flow("greeting").triggered_by(manual("greet")).then(greet("you")).build()
+        >>> worker = Worker(task_queue="greetings", flows=[greeting])
+        >>> worker.settings.task_queue
+        'greetings'
+
+    Raises:
+        ConfigurationError: two flows of one name, a provider that is missing, a setting that is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        task_queue: str | None = None,
+        flows: Sequence[Flow] = (),
+        providers: Sequence[Provider] = (),
+        nodes: Sequence[NodeFactory[..., Any] | NodeDefinition] = (),
+        settings: Settings | None = None,
+    ) -> None:
+        given = settings or load_settings()
+        self.settings = given.model_copy(update={"task_queue": task_queue}) if task_queue else given
+        self.flows = tuple(flows)
+        self.providers = tuple(providers)
+        self.nodes = tuple(node.definition if isinstance(node, NodeFactory) else node for node in nodes)
+        names = [flow.name for flow in self.flows]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigurationError(f"two flows are called {', '.join(doubled)}: give each a name of its own")
+        check_providers(self.flows, self.providers)
+
+    def run(self) -> None:
+        """Works until SIGTERM or SIGINT, then ends what is at work and returns.
+
+        A mistake in how the process is set up is written to stderr in one line, and ends the process with code 2.
+        """
+        from resolute_worker.logs import set_up_logs
+
+        environment = Environment()
+        if not logging.getLogger().handlers:
+            set_up_logs(environment, self.settings.log_format, self.settings.log_level)
+        try:
+            asyncio.run(self.serve(environment=environment))
+        except ConfigurationError as error:
+            _leave(environment.mask(str(error)), 2)
+        except ResoluteError as error:
+            _leave(environment.mask(str(error)), 1)
+        finally:
+            gc.collect()  # what the Temporal SDK leaves behind may crash an interpreter that is going down
+
+    async def serve(
+        self,
+        *,
+        ready: Callable[[Running], None] | None = None,
+        stop: asyncio.Event | None = None,
+        client: Client | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        """As `run`, inside a loop that is there already.
+
+        Args:
+            ready: called once it polls and all is served.
+            stop: ends it, as a signal does.
+            client: a connection to Temporal to use instead of making one.
+            environment: where `env` and `secret` are read (`resolute.secrets.Environment`).
+
+        Raises:
+            ConfigurationError: Temporal is out of reach, a port is taken, a secret is missing.
+            EmbeddedServerError: the embedded server ended by itself.
+        """
+        # Loaded by processes that work, not by every program that names a worker.
+        from resolute_worker.process import Load, running
+
+        if missing := missing_variables(self.flows):
+            raise ConfigurationError(f"{'; '.join(map(str, missing))}: set it and start the worker again")
+        stop = stop or asyncio.Event()
+        load = Load(flows=self.flows, nodes=[*self.nodes, *self._nodes_beside()], released=self.released())
+        with stopping_signals(stop):
+            async with running(
+                load, settings=self.settings, providers=self.providers, environment=environment, client=client
+            ) as worker:
+                log.info(
+                    "worker runs %d flow(s) on task queue %s, %s",
+                    len(self.flows),
+                    self.settings.task_queue,
+                    worker.http.url,
+                )
+                if ready:
+                    ready(worker)
+                await worker.until(stop)
+                log.info("worker stops: it takes nothing new and lets nodes at work end")
+
+    def _nodes_beside(self) -> list[NodeDefinition]:
+        named = {node.name for node in self.nodes}
+        return [node for node in nodes_beside(self.flows) if node.name not in named]
+
+    def released(self) -> datetime:
+        """When these flows were released; see `Settings.released`."""
+        return self.settings.released or release_of(_files_of(self.flows))
+
+
+@contextlib.contextmanager
+def stopping_signals(stop: asyncio.Event) -> Generator[None]:
+    """Sets an event at SIGTERM or SIGINT for the length of a `with`; a second signal does what it always did."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
+
+    def remove() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    def stopped() -> None:
+        stop.set()
+        remove()
+
+    for number in numbers:
+        loop.add_signal_handler(number, stopped)
+    try:
+        yield
+    finally:
+        remove()
+
+
+def _files_of(flows: Sequence[Flow]) -> list[Path]:
+    """The files that flows are from, as far as their own nodes tell, and the program that was started."""
+    nodes = [node for flow in flows for node in flow.nodes.values() if not node.provider]
+    modules = {node.function.__module__ for node in nodes}
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in sorted({*modules, "__main__"})]
+    own = Path(__file__).resolve().parents[2]
+    found = [Path(file).resolve() for file in files if file]
+    return [file for file in found if "site-packages" not in file.parts and own / "resolute" not in file.parents]
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(f"resolute: {message}", file=sys.stderr)  # noqa: T201  # the last word of a process
+    sys.exit(code)
