@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
+from resolute.decision import EVALUATE
 from resolute.language import describe
 from resolute.plan import Call, Parallel, Plan, Step, When
+from resolute.values import Json
 
 _COLOURS: Final[Mapping[str, str]] = {
     "completed": "fill:#d5f5e3,stroke:#1e8449",
@@ -68,6 +70,10 @@ def _text_of(steps: tuple[Step, ...], depth: int, statuses: Mapping[str, str] | 
 
 def _label(call: Call) -> str:
     last = call.node.rsplit(".", 1)[-1]
+    if call.node == EVALUATE.name:
+        return f"{call.id}: {describe(cast('Json', call.arguments['condition']))}"
+    if call.node.startswith("decision."):
+        return f"{call.id}: function {last}"
     return call.id if last == call.id else f"{call.id}: {call.node}"
 
 
