@@ -19,14 +19,14 @@ _COLOURS: Final[Mapping[str, str]] = {
 _MARKS: Final[Mapping[str, str]] = {"completed": "✓", "running": "…", "failed": "✗", "skipped": "-", "pending": " "}
 
 
-def text(plan: Plan, statuses: Mapping[str, str] | None = None) -> str:
+def outline(plan: Plan, statuses: Mapping[str, str] | None = None) -> str:
     """The plan as indented text; with `statuses` (by step id) each step is marked with how it stands.
 
     >>> from resolute import flow, manual, node
     >>> @node
     ... async def greet(name: str) -> str:
     ...     return name
-    >>> print(text(flow("greeting").triggered_by(manual("greet")).then(greet("you")).build().plan))
+    >>> print(outline(flow("greeting").triggered_by(manual("greet")).then(greet("you")).build().plan))
     greeting
       on manual greet
       greet
