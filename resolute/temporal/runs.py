@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.errors import ConfigurationError
+from resolute.plan import Plan
 from resolute.report import RunReport, RunStatus, StepReport
 from resolute.temporal.recorded import last_failure, read_history, replayed, run_failure_of
 
@@ -50,9 +51,10 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
-    """One run whole. `report` is None where the run has not begun to run its plan."""
+    """One run whole. `plan` and `report` are None where the run has not begun to run its plan."""
 
     summary: RunSummary
+    plan: Plan | None
     report: RunReport | None
 
 
@@ -117,7 +119,8 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
             update["failure"] = run_failure_of(recorded.failure)
         report = report.model_copy(update=update)
         report = await _with_pending(client, report, description)
-    return RunDescription(summary=_summary(description), report=report)
+    plan = recorded.start.plan or recorded.plan
+    return RunDescription(summary=_summary(description), plan=plan, report=report)
 
 
 async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
