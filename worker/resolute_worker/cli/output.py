@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic_core import to_jsonable_python
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -37,7 +38,7 @@ def console(*, to_stderr: bool = False) -> Console:
 def show(as_json: bool, value: Any, render: Callable[[], RenderableType]) -> None:
     """Prints a value as JSON, or as what `render` makes of it."""
     if as_json:
-        typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        typer.echo(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False))
     else:
         console().print(render())
 

@@ -13,8 +13,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
+from resolute.diagram import text
 from resolute.errors import InvalidInputError
-from resolute.report import RunReport, StepReport
+from resolute.report import Failure, RunReport, StepReport
 from resolute.values import Json
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
@@ -78,11 +79,11 @@ def _input(given: str | None) -> Json:
     if given is None:
         return None
     try:
-        text = sys.stdin.read() if given == "-" else Path(given[1:]).read_text() if given.startswith("@") else given
+        raw = sys.stdin.read() if given == "-" else Path(given[1:]).read_text() if given.startswith("@") else given
     except OSError as error:
         raise InvalidInputError(f"the input cannot be read: {error.strerror}: {given[1:]}") from None
     try:
-        return cast("Json", json.loads(text))
+        return cast("Json", json.loads(raw))
     except ValueError as error:
         raise InvalidInputError(f'the input is not JSON ({error}): give it like \'{{"name": "value"}}\'') from None
 
@@ -150,8 +151,7 @@ def show(
         return await describe_run(client, run, run_id)
 
     found = with_temporal(work)
-    report = found.report.model_dump(mode="json") if found.report else None
-    value = {**asdict(found.summary), "report": report}
+    value = {**asdict(found.summary), "plan": found.plan, "report": found.report}
     display(as_json, value, lambda: _rendered(found))
 
 
@@ -161,13 +161,16 @@ def _rendered(found: RunDescription) -> RenderableType:
         f"[bold]{escape(summary.flow)}[/] {coloured(summary.status)}  {escape(summary.workflow_id)}  "
         f"{clock(summary.started_at)}  {lasted(summary.started_at, summary.ended_at)}"
     )
-    if found.report is None:
+    if found.report is None or found.plan is None:
         return Group(head, "it has not begun to run its plan: is a worker there for its task queue?")
     report = found.report
-    rows = [_step_row(step) for step in report.steps]
+    rows = [_step_row(step) for step in report.steps if step.status != "pending"]
     parts: list[RenderableType] = [
         head,
-        table(("Step", "Node", "Status", "Took", "Attempt", ""), rows, empty="no step yet"),
+        "",
+        escape(text(found.plan, {step.id: step.status for step in report.steps})),
+        "",
+        table(("Step", "Node", "Status", "Took", "Attempt", "Why"), rows, empty="no step yet"),
     ]
     parts += [f"[red]{escape(_failure_text(failure.model_dump()))}[/]" for failure in _failures(report)]
     if report.result is not None:
@@ -175,7 +178,7 @@ def _rendered(found: RunDescription) -> RenderableType:
     return Group(*parts)
 
 
-def _failures(report: RunReport) -> list[Any]:
+def _failures(report: RunReport) -> list[Failure]:
     return [*([report.failure] if report.failure else []), *report.compensation_failures]
 
 
