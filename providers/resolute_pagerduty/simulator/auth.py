@@ -45,10 +45,7 @@ class Actor:
         """Whether the credential covers a scope; the classic scopes are plain `read` and `write`."""
         if self.scopes is None or scope in self.scopes:
             return True
-        room, _, verb = scope.rpartition(".")
-        if verb == "read" and (f"{room}.write" in self.scopes or "read" in self.scopes):
-            return True
-        return "write" in self.scopes
+        return "write" in self.scopes or (scope.endswith(".read") and "read" in self.scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

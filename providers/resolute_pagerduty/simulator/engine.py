@@ -14,9 +14,10 @@ from . import (
     incidents,
     maintenance,
     oncalls,
-    people,
+    policies,
     schedules,
     services,
+    users,
     webhooks,
     workflows,
 )
@@ -30,6 +31,8 @@ from .router import Router
 from .state import Account
 from .values import without_credentials
 
+TOKENS = "/oauth/token"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
@@ -37,7 +40,7 @@ class Recorded:
 
     Attributes:
         query: The query parameters, each with all its values.
-        body: The body as text.
+        body: The body as text; hidden where it holds a client's secret.
         headers: The headers in lower case, the credential hidden.
         status: The status of the answer; None if a fault let it get no answer.
         fault: The action of the fault that hit it, if any.
@@ -77,7 +80,8 @@ class Engine:
                 *incidents.ROUTES,
                 *incident_parts.ROUTES,
                 *services.ROUTES,
-                *people.ROUTES,
+                *users.ROUTES,
+                *policies.ROUTES,
                 *oncalls.ROUTES,
                 *schedules.ROUTES,
                 *webhooks.ROUTES,
@@ -86,7 +90,7 @@ class Engine:
                 *maintenance.ROUTES,
                 *analytics.ROUTES,
                 *events.ROUTES,
-                Route(method="POST", path="/oauth/token", handler=exchange_token(credentials), public=True),
+                Route(method="POST", path=TOKENS, handler=exchange_token(credentials), public=True),
             )
         )
 
@@ -166,7 +170,7 @@ class Engine:
             path=path,
             query=Query(query).as_dict(),
             headers=without_credentials(headers),
-            body=raw.decode("utf-8", "replace"),
+            body="[hidden]" if path == TOKENS else raw.decode("utf-8", "replace"),
             status=status,
             fault=fault,
         )

@@ -1,8 +1,9 @@
 """Maintenance windows: times in which services open no incidents."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from . import refs
+from . import refs, shapes
 from .call import Call, Reply, delete, get, matches, post, put, reference_ids
 from .problems import Problem, invalid, not_found
 from .resources import MaintenanceWindow
@@ -10,8 +11,9 @@ from .state import Account
 from .values import Json, as_text, iso, parse_time
 
 
-def show(account: Account, found: MaintenanceWindow) -> Json:
-    """Return a maintenance window."""
+def show(account: Account, found: MaintenanceWindow, include: Collection[str] = ()) -> Json:
+    """Return a maintenance window; `include` swaps references for whole objects."""
+    state = account.state
     teams = dict.fromkeys(
         team for service in found.service_ids for team in account.service_teams(account.state.services[service])
     )
@@ -25,9 +27,19 @@ def show(account: Account, found: MaintenanceWindow) -> Json:
         "start_time": iso(found.start),
         "end_time": iso(found.end),
         "description": found.description,
-        "services": [refs.service(account, service) for service in found.service_ids],
-        "teams": [refs.team(account, team) for team in teams],
-        "created_by": found.created_by,
+        "services": [
+            shapes.service(account, state.services[service])
+            if "services" in include
+            else refs.service(account, service)
+            for service in found.service_ids
+        ],
+        "teams": [
+            shapes.team(account, state.teams[team]) if "teams" in include else refs.team(account, team)
+            for team in teams
+        ],
+        "created_by": shapes.user(account, state.users[found.created_by])
+        if "users" in include
+        else refs.user(account, found.created_by),
     }
 
 
@@ -58,6 +70,7 @@ def _is(window: MaintenanceWindow, wanted: str, now: datetime) -> bool:
 def list_windows(call: Call) -> Reply:
     """GET /maintenance_windows."""
     services, teams = set(call.query.many("service_ids[]")), set(call.query.many("team_ids[]"))
+    include = call.query.many("include[]")
     wanted, now = call.query.one("filter") or "all", call.account.now()
     found = [
         window
@@ -67,7 +80,7 @@ def list_windows(call: Call) -> Reply:
         and (not services or services.intersection(window.service_ids))
         and (not teams or any(teams.intersection(_teams(call, service)) for service in window.service_ids))
     ]
-    return call.page("maintenance_windows", found, lambda each: show(call.account, each))
+    return call.page("maintenance_windows", found, lambda each: show(call.account, each, include))
 
 
 def _teams(call: Call, service_id: str) -> list[str]:
@@ -105,7 +118,7 @@ def create_window(call: Call) -> Reply:
         end=end,
         service_ids=_services(call, wanted),
         description=as_text(wanted.get("description")) or "",
-        created_by=call.agent,
+        created_by=call.agent["id"],
     )
     call.state.windows[window.id] = window
     call.account.renamed()

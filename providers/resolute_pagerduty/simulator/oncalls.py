@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from . import people, refs
+from . import refs, shapes
 from .call import Call, Reply, get
 from .oncall import Shift, final_shifts
 from .problems import Problem, not_found
@@ -93,10 +93,10 @@ def list_oncalls(call: Call) -> Reply:
 def _show(call: Call, found: OnCall) -> Json:
     account, state, include = call.account, call.state, call.query.many("include[]")
     shown: Json = {
-        "user": people.show_user(account, state.users[found.user_id])
+        "user": shapes.user(account, state.users[found.user_id])
         if "users" in include
         else refs.user(account, found.user_id),
-        "escalation_policy": people.show_policy(account, found.policy)
+        "escalation_policy": shapes.policy(account, found.policy)
         if "escalation_policies" in include
         else refs.policy(account, found.policy.id),
         "escalation_level": found.level,

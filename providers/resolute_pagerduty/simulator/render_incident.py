@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection
 
-from . import people, refs, services, timeline
+from . import refs, shapes, timeline
 from .resources import Alert, Incident, LogEntry, Note, Stamp
 from .state import Account
 from .values import Json, iso
@@ -85,24 +85,24 @@ def _included(account: Account, found: Incident, shown: Json, include: Collectio
         return [
             {
                 "at": iso(each.at),
-                role: people.show_user(account, state.users[each.id]) if each.id in state.users else each.who,
+                role: shapes.user(account, state.users[each.id]) if each.id in state.users else each.who,
             }
             for each in stamps
         ]
 
     if "services" in include:
-        shown["service"] = services.show_service(account, state.services[found.service_id])
+        shown["service"] = shapes.service(account, state.services[found.service_id])
     if "escalation_policies" in include:
-        shown["escalation_policy"] = people.show_policy(account, state.policies[found.policy_id])
+        shown["escalation_policy"] = shapes.policy(account, state.policies[found.policy_id])
     if "teams" in include:
         ids = state.policies[found.policy_id].team_ids
-        shown["teams"] = [people.show_team(account, state.teams[team]) for team in ids]
+        shown["teams"] = [shapes.team(account, state.teams[team]) for team in ids]
     if "assignees" in include or "users" in include:
         shown["assignments"] = whole(found.assignments, "assignee")
     if "acknowledgers" in include or "users" in include:
         shown["acknowledgements"] = whole(found.acknowledgements, "acknowledger")
     if "agents" in include and (user := state.users.get(found.last_change_by["id"])):
-        shown["last_status_change_by"] = people.show_user(account, user)
+        shown["last_status_change_by"] = shapes.user(account, user)
     if "first_trigger_log_entries" in include:
         shown["first_trigger_log_entry"] = log_entry(account, found.entries[0])
     if "body" in include:
@@ -136,9 +136,7 @@ def alert(account: Account, found: Alert, include: Collection[str] = ()) -> Json
         "resolved_at": iso(found.resolved_at) if found.resolved_at else None,
         "status": found.status,
         "alert_key": found.key,
-        "service": services.show_service(account, service)
-        if "services" in include
-        else refs.service(account, service.id),
+        "service": shapes.service(account, service) if "services" in include else refs.service(account, service.id),
         "first_trigger_log_entry": log_entry(account, entry)
         if "first_trigger_log_entries" in include
         else timeline.reference(account, entry),
@@ -179,12 +177,10 @@ def log_entry(account: Account, found: LogEntry, include: Collection[str] = ()) 
         "created_at": iso(found.created_at),
         "agent": found.agent or refs.service(account, service.id),
         "channel": channel,
-        "service": services.show_service(account, service)
-        if "services" in include
-        else refs.service(account, service.id),
+        "service": shapes.service(account, service) if "services" in include else refs.service(account, service.id),
         "incident": incident(account, owner) if "incidents" in include else refs.incident(account, owner.id),
         "teams": [
-            people.show_team(account, state.teams[team]) if "teams" in include else refs.team(account, team)
+            shapes.team(account, state.teams[team]) if "teams" in include else refs.team(account, team)
             for team in teams
         ],
         "contexts": found.channel.get("contexts", []),

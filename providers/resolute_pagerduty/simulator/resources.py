@@ -281,8 +281,8 @@ class MaintenanceWindow:
     start: datetime
     end: datetime
     service_ids: list[str]
+    created_by: str
     description: str = ""
-    created_by: Json | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta, tzinfo
 
-from . import people, refs
+from . import refs, shapes
 from .call import Call, Reply, delete, get, matches, post, reference_id
 from .oncall import Shift, final_shifts, flatten, layer_shifts, zone_of
 from .problems import Problem, invalid, not_found
@@ -172,7 +172,7 @@ def list_schedule_users(call: Call) -> Reply:
     since = since or call.account.now()
     shifts = final_shifts(schedule, since, until or since + USUAL_WINDOW)
     ids = dict.fromkeys(shift.user_id for shift in shifts)
-    return Reply(200, {"users": [people.show_user(call.account, call.state.users[user]) for user in ids]})
+    return Reply(200, {"users": [shapes.user(call.account, call.state.users[user]) for user in ids]})
 
 
 def _show_override(account: Account, found: Override, zone: tzinfo) -> Json:

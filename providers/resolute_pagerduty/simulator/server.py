@@ -91,9 +91,20 @@ class Serving(Generic[S]):
     def start(self) -> S:
         """Start, and return the simulator once it answers."""
         listener = _listen(self._port)
+        try:
+            self._server = uvicorn.Server(self._config(listener.getsockname()[1]))
+        except BaseException:
+            listener.close()
+            raise
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(listener, started), name="simulator", daemon=True)
+        self._thread.start()
+        started.wait()
+        return self._sim
+
+    def _config(self, port: int) -> uvicorn.Config:
         certfile, keyfile = self._tls
-        scheme = "https" if certfile else "http"
-        self._sim.account.base_url = f"{scheme}://{HOST}:{listener.getsockname()[1]}"
+        self._sim.account.base_url = f"{'https' if certfile else 'http'}://{HOST}:{port}"
         self._sim.account.renamed()
         self._sim.app.break_connection = self._connections.cut
         config = uvicorn.Config(
@@ -110,12 +121,7 @@ class Serving(Generic[S]):
             ssl_keyfile=keyfile and str(keyfile),
         )
         config.load()
-        self._server = uvicorn.Server(config)
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(listener, started), name="simulator", daemon=True)
-        self._thread.start()
-        started.wait()
-        return self._sim
+        return config
 
     def _run(self, listener: socket.socket, started: threading.Event) -> None:
         async def main(server: uvicorn.Server) -> None:

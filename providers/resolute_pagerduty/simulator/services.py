@@ -1,79 +1,11 @@
 """Services and their integrations."""
 
-from collections.abc import Collection
-
-from . import people, refs
+from . import refs, shapes
 from .call import Call, Reply, get, matches, post, put, reference_id, required_text
 from .problems import invalid, not_found
 from .resources import Integration, Service
 from .state import Account, Emission
-from .values import Json, as_list, as_object, as_text, iso, iso_millis
-
-
-def status(account: Account, service: Service) -> str:
-    """Return the state of a service, which follows from its incidents and maintenance windows."""
-    if service.disabled:
-        return "disabled"
-    if account.in_maintenance(service):
-        return "maintenance"
-    statuses = {incident.status for incident in account.state.open_by_service.get(service.id, {}).values()}
-    if "triggered" in statuses:
-        return "critical"
-    return "warning" if statuses else "active"
-
-
-def show_service(account: Account, found: Service, include: Collection[str] = ()) -> Json:
-    """Return a service."""
-    state = account.state
-    teams = account.service_teams(found)
-    policy = state.policies[found.policy_id]
-    return {
-        **refs.base(account, "service", found.id, found.name),
-        "name": found.name,
-        "description": found.description,
-        "created_at": iso(found.created_at),
-        "updated_at": iso(found.created_at),
-        "status": status(account, found),
-        "auto_resolve_timeout": found.auto_resolve_timeout,
-        "acknowledgement_timeout": found.acknowledgement_timeout,
-        "last_incident_timestamp": iso(found.last_incident_at) if found.last_incident_at else None,
-        "teams": [
-            people.show_team(account, state.teams[team]) if "teams" in include else refs.team(account, team)
-            for team in teams
-        ],
-        "incident_urgency_rule": found.urgency_rule,
-        "support_hours": found.support_hours,
-        "scheduled_actions": found.scheduled_actions,
-        "escalation_policy": people.show_policy(account, policy)
-        if "escalation_policies" in include
-        else refs.policy(account, policy.id),
-        "addons": [],
-        "alert_creation": "create_alerts_and_incidents",
-        "alert_grouping_parameters": {"type": None, "config": {}},
-        "integrations": [
-            show_integration(account, each)
-            if "integrations" in include
-            else refs.integration(account, found.id, each.id, each.name, each.type)
-            for each in found.integrations
-        ],
-        **(
-            {"auto_pause_notifications_parameters": {"enabled": False, "timeout": 0}}
-            if "auto_pause_notifications_parameters" in include
-            else {}
-        ),
-    }
-
-
-def show_integration(account: Account, found: Integration) -> Json:
-    """Return an integration with its routing key, which the documents do not name but real answers carry."""
-    return {
-        **refs.integration(account, found.service_id, found.id, found.name, found.type),
-        "type": found.type,
-        "name": found.name,
-        "service": refs.service(account, found.service_id),
-        "created_at": iso(found.created_at),
-        "integration_key": found.routing_key,
-    }
+from .values import Json, as_list, as_object, as_text, iso_millis
 
 
 def find(call: Call) -> Service:
@@ -125,12 +57,12 @@ def list_services(call: Call) -> Reply:
     ]
     found.sort(key=lambda each: each.name.casefold(), reverse=call.query.one("sort_by") == "name:desc")
     include = call.query.many("include[]")
-    return call.page("services", found, lambda each: show_service(call.account, each, include))
+    return call.page("services", found, lambda each: shapes.service(call.account, each, include))
 
 
 def get_service(call: Call) -> Reply:
     """GET /services/{id}."""
-    return Reply(200, {"service": show_service(call.account, find(call), call.query.many("include[]"))})
+    return Reply(200, {"service": shapes.service(call.account, find(call), call.query.many("include[]"))})
 
 
 def _timeout(value: object) -> int | None:
@@ -183,7 +115,7 @@ def create_service(call: Call) -> Reply:
     call.state.services[service.id] = service
     call.account.renamed()
     tell(call.account, service, "created")
-    return Reply(201, {"service": show_service(call.account, service)})
+    return Reply(201, {"service": shapes.service(call.account, service)})
 
 
 def update_service(call: Call) -> Reply:
@@ -195,7 +127,7 @@ def update_service(call: Call) -> Reply:
     _settings(call, service, wanted)
     call.account.renamed()
     tell(call.account, service, "updated")
-    return Reply(200, {"service": show_service(call.account, service)})
+    return Reply(200, {"service": shapes.service(call.account, service)})
 
 
 def create_integration(call: Call) -> Reply:
@@ -211,7 +143,7 @@ def create_integration(call: Call) -> Reply:
         type=kind.removesuffix("_reference"),
     )
     add_integration(call.account, service, integration)
-    return Reply(201, {"integration": show_integration(call.account, integration)})
+    return Reply(201, {"integration": shapes.integration(call.account, integration)})
 
 
 def add_integration(account: Account, service: Service, integration: Integration) -> None:
@@ -225,7 +157,7 @@ def get_integration(call: Call) -> Reply:
     """GET /services/{id}/integrations/{integration_id}."""
     for each in find(call).integrations:
         if each.id == call.params["integration_id"]:
-            return Reply(200, {"integration": show_integration(call.account, each)})
+            return Reply(200, {"integration": shapes.integration(call.account, each)})
     raise not_found("Integration")
 
 

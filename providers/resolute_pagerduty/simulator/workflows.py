@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from . import people, refs, timeline
+from . import refs, shapes, timeline
 from .call import Call, Reply, get, matches, post, reference_id
 from .incidents import find as find_incident
 from .problems import Problem, not_found
@@ -26,7 +26,7 @@ def show(account: Account, found: Workflow, include: Collection[str] = ()) -> Js
     }
     if found.team_id:
         team = account.state.teams[found.team_id]
-        shown["team"] = people.show_team(account, team) if "team" in include else refs.team(account, team.id)
+        shown["team"] = shapes.team(account, team) if "team" in include else refs.team(account, team.id)
     if "steps" in include:
         shown["steps"] = list(found.steps)
     return shown

@@ -22,7 +22,7 @@ class World:
     oauth_client_secret: str = "simulator-oauth-secret"  # noqa: S105 - opens nothing but a simulator
     webhook_secret: str = "simulator-webhook-secret"  # noqa: S105 - opens nothing but a simulator
 
-    from_email: str = "ada@harbour.example"
+    from_email: str = "ada@harbour.example"  # Ada's, whose user key it is as well.
     ada: str = "PUSRADA"
     bo: str = "PUSRBOB"
     chen: str = "PUSRCHE"
@@ -46,11 +46,6 @@ class World:
     p2: str = "PPRITWO"
     p3: str = "PPRITHR"
     workflow: str = "PWFMAJR"
-
-    @property
-    def user_email(self) -> str:
-        """The address of the user whom the user key belongs to."""
-        return self.from_email
 
     @property
     def oauth_scope(self) -> str:

@@ -148,6 +148,29 @@ async def test_an_app_gets_a_token_for_a_day(sim: Simulator):
     assert (2010, ["Token requires scope users.read"], 2010, 2006) == (code, errors, unwritable, expired)
 
 
+async def test_a_write_scope_does_not_let_anybody_read(sim: Simulator):
+    """Each scope opens what it names; the classic `write` opens everything, the classic `read` all reads."""
+    now = sim.clock.now()
+
+    async def status(scope: str) -> list[int]:
+        api = Api(sim, f"Bearer {sim.credentials.issue(frozenset({scope}), now)}")
+        read = await api.send("GET", "/teams")
+        write = await api.send("POST", "/teams", body={"team": {"type": "team", "name": scope}})
+        return [read.status_code, write.status_code]
+
+    assert [403, 201] == await status("teams.write")
+    assert [200, 403] == await status("teams.read")
+    assert [200, 403] == await status("read")
+    assert [200, 201] == await status("write")
+
+
+async def test_a_client_secret_stays_out_of_the_log_of_requests(sim: Simulator):
+    """The body of a token request is not kept."""
+    await exchange(sim)
+
+    assert sim.world.oauth_client_secret not in repr(list(sim.requests))
+
+
 async def test_a_scope_that_does_not_exist_is_left_out_silently(sim: Simulator):
     """Asking for too much is no error: what was granted has to be compared."""
     some = (await exchange(sim, scope=f"{sim.world.oauth_scope} incidents.read incidents.reed")).json()

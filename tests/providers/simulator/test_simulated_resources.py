@@ -192,6 +192,7 @@ async def test_escalation_policies(sim: Simulator, api: Api):
 
     assert ["user_reference", "schedule_reference"] == [each["type"] for each in made["escalation_rules"][0]["targets"]]
     assert (2001, ["Escalation Policy has already been taken"]) == taken
+    assert ["Checkout", "Payments API"] == sorted(service["name"] for service in whole["services"])
     assert "chen@harbour.example" == whole["escalation_rules"][1]["targets"][0]["email"]
     assert ["Data"] == names(by_user, "escalation_policies")
     assert ["Platform"] == names(by_team, "escalation_policies")
@@ -275,6 +276,14 @@ async def test_the_life_of_a_maintenance_window(sim: Simulator, api: Api):
     await api("DELETE", path, expect=204)
     ended = (await api("GET", path))["maintenance_window"]
 
+    names_of_parts = [("include[]", name) for name in ("services", "teams", "users")]
+    [whole] = (await api("GET", "/maintenance_windows", names_of_parts))["maintenance_windows"]
+
+    assert ("Payments API", "Payments", sim.world.from_email) == (
+        whole["services"][0]["name"],
+        whole["teams"][0]["name"],
+        whole["created_by"]["email"],
+    )
     assert (1, "Sooner", [0, 1, 1, 1], "maintenance") == (future, moved["description"], states, during)
     assert "2026-03-02T12:01:00Z" == ended["end_time"]
     assert [sim.world.payments_team] == [team["id"] for team in ended["teams"]]
