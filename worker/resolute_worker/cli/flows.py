@@ -71,13 +71,13 @@ def graph(
     as_json: AsJson = False,
 ) -> None:
     """Draw a flow; with --json, print its plan."""
-    from resolute.diagram import mermaid, text
+    from resolute.diagram import mermaid, outline
 
     plan = flow_named(flow, paths).plan
     if as_json:
         typer.echo(plan.model_dump_json(indent=2))
     else:
-        typer.echo(mermaid(plan) if format is GraphFormat.mermaid else text(plan))
+        typer.echo(mermaid(plan) if format is GraphFormat.mermaid else outline(plan))
 
 
 def list_(paths: Paths = None, as_json: AsJson = False) -> None:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from resolute.diagram import text
+from resolute.diagram import outline
 from resolute.errors import InvalidInputError
 from resolute.report import Failure, RunReport, StepReport
 from resolute.values import Json
@@ -168,7 +168,7 @@ def _rendered(found: RunDescription) -> RenderableType:
     parts: list[RenderableType] = [
         head,
         "",
-        escape(text(found.plan, {step.id: step.status for step in report.steps})),
+        escape(outline(found.plan, {step.id: step.status for step in report.steps})),
         "",
         table(("Step", "Node", "Status", "Took", "Attempt", "Why"), rows, empty="no step yet"),
     ]
