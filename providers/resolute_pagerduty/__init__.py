@@ -4,15 +4,80 @@ from resolute_pagerduty.config import PagerDutyConfig
 from resolute_pagerduty.errors import PagerDutyAPIError
 from resolute_pagerduty.models.events import EventImage, EventLink
 from resolute_pagerduty.models.webhooks import IncidentEvent, NoteEvent, PartEvent, ServiceEvent, parse_event
+from resolute_pagerduty.nodes.changes import send_change_event
 from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, trigger_event
-from resolute_pagerduty.nodes.incidents import create_incident, get_incident, list_incidents, update_incident
-from resolute_pagerduty.nodes.notes import add_note
+from resolute_pagerduty.nodes.incident_changes import (
+    create_incident,
+    merge_incidents,
+    send_status_update,
+    snooze_incident,
+    update_incident,
+    update_incidents,
+)
+from resolute_pagerduty.nodes.incidents import all_incidents, get_incident, list_incidents
+from resolute_pagerduty.nodes.insights import get_incident_metrics, get_service_metrics, get_team_metrics
+from resolute_pagerduty.nodes.maintenance import (
+    all_maintenance_windows,
+    create_maintenance_window,
+    delete_maintenance_window,
+    list_maintenance_windows,
+)
+from resolute_pagerduty.nodes.notes import add_note, list_notes
 from resolute_pagerduty.nodes.oncall import get_on_calls
-from resolute_pagerduty.nodes.services import list_services
+from resolute_pagerduty.nodes.people import (
+    add_team_member,
+    all_team_members,
+    all_teams,
+    all_users,
+    create_team,
+    create_user,
+    get_current_user,
+    get_user,
+    list_team_members,
+    list_teams,
+    list_users,
+)
+from resolute_pagerduty.nodes.plan import (
+    has_ability,
+    list_abilities,
+    list_incident_workflows,
+    list_priorities,
+    start_incident_workflow,
+)
+from resolute_pagerduty.nodes.schedules import (
+    EscalationLevel,
+    all_escalation_policies,
+    all_schedules,
+    create_escalation_policy,
+    create_override,
+    get_escalation_policy,
+    get_schedule,
+    list_escalation_policies,
+    list_overrides,
+    list_schedules,
+)
+from resolute_pagerduty.nodes.services import (
+    all_services,
+    create_integration,
+    create_service,
+    get_service,
+    list_services,
+    update_service,
+)
+from resolute_pagerduty.nodes.subscriptions import (
+    all_webhook_subscriptions,
+    create_webhook_subscription,
+    delete_webhook_subscription,
+    enable_webhook_subscription,
+    list_webhook_subscriptions,
+    ping_webhook_subscription,
+)
+from resolute_pagerduty.nodes.timeline import all_alerts, all_log_entries, list_alerts, list_log_entries
 from resolute_pagerduty.provider import PagerDuty
 from resolute_pagerduty.webhooks import event, webhook
 
 __all__ = [
+    "EscalationLevel",
     "EventImage",
     "EventLink",
     "IncidentEvent",
@@ -24,15 +89,69 @@ __all__ = [
     "ServiceEvent",
     "acknowledge_event",
     "add_note",
+    "add_team_member",
+    "all_alerts",
+    "all_escalation_policies",
+    "all_incidents",
+    "all_log_entries",
+    "all_maintenance_windows",
+    "all_schedules",
+    "all_services",
+    "all_team_members",
+    "all_teams",
+    "all_users",
+    "all_webhook_subscriptions",
+    "create_escalation_policy",
     "create_incident",
+    "create_integration",
+    "create_maintenance_window",
+    "create_override",
+    "create_service",
+    "create_team",
+    "create_user",
+    "create_webhook_subscription",
+    "delete_maintenance_window",
+    "delete_webhook_subscription",
+    "enable_webhook_subscription",
     "event",
+    "get_current_user",
+    "get_escalation_policy",
     "get_incident",
+    "get_incident_metrics",
     "get_on_calls",
+    "get_schedule",
+    "get_service",
+    "get_service_metrics",
+    "get_team_metrics",
+    "get_user",
+    "has_ability",
+    "list_abilities",
+    "list_alerts",
+    "list_escalation_policies",
+    "list_incident_workflows",
     "list_incidents",
+    "list_log_entries",
+    "list_maintenance_windows",
+    "list_notes",
+    "list_overrides",
+    "list_priorities",
+    "list_schedules",
     "list_services",
+    "list_team_members",
+    "list_teams",
+    "list_users",
+    "list_webhook_subscriptions",
+    "merge_incidents",
     "parse_event",
+    "ping_webhook_subscription",
     "resolve_event",
+    "send_change_event",
+    "send_status_update",
+    "snooze_incident",
+    "start_incident_workflow",
     "trigger_event",
     "update_incident",
+    "update_incidents",
+    "update_service",
     "webhook",
 ]

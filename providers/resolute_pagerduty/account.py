@@ -265,7 +265,7 @@ def object_in(answer: Any, name: str) -> JsonBody:
     return cast("JsonBody", found)
 
 
-def list_in(answer: Any, name: str) -> list[JsonBody]:
+def values_in(answer: Any, name: str) -> list[Any]:
     """The list that an answer holds under a name.
 
     Raises:
@@ -274,4 +274,13 @@ def list_in(answer: Any, name: str) -> list[JsonBody]:
     found = cast("JsonBody", answer).get(name) if isinstance(answer, dict) else None
     if not isinstance(found, list):
         raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be in trouble, or it is no PagerDuty")
-    return [cast("JsonBody", item) for item in cast("list[Any]", found) if isinstance(item, dict)]
+    return cast("list[Any]", found)
+
+
+def list_in(answer: Any, name: str) -> list[JsonBody]:
+    """The list of objects that an answer holds under a name.
+
+    Raises:
+        UnreadableAnswerError: it is not there.
+    """
+    return [cast("JsonBody", item) for item in values_in(answer, name) if isinstance(item, dict)]

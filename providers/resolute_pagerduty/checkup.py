@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from resolute.errors import NodeError
-from resolute_pagerduty.account import Account, list_in
+from resolute_pagerduty.account import Account, list_in, values_in
 from resolute_pagerduty.credentials import AppCredential, NoCredential
 from resolute_pagerduty.errors import BadRequestError, ForbiddenError, NotFoundError, PagerDutyAPIError
 from resolute_pagerduty.events import send_alert
@@ -116,12 +116,11 @@ async def _check_rest(account: Account, facts: dict[str, Any]) -> list[Check]:
 
 async def _check_abilities(account: Account, facts: dict[str, Any]) -> Check:
     try:
-        answer = await account.send(LIST_ABILITIES)
+        found = values_in(await account.send(LIST_ABILITIES), "abilities")
     except ForbiddenError as error:  # valid, and yet not allowed to look: an app without abilities.read
         return Check(name="REST API", ok=True, message=f"{facts['kind']}; abilities cannot be read ({error.status})")
     except NodeError as error:
         return Check(name="REST API", ok=False, message=str(error))
-    found: list[Any] = answer.get("abilities") or [] if isinstance(answer, dict) else []
     facts["abilities"] = tuple(str(name) for name in found)
     return Check(name="REST API", ok=True, message=f"{facts['kind']}; {len(found)} abilities")
 

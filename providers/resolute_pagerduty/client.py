@@ -48,7 +48,7 @@ class Client:
                 data=request.form,
             )
         except httpx.HTTPError as error:
-            raise UnreachableError(_unreachable(request, error)) from None
+            raise _unreachable(request, error) from None
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -56,8 +56,10 @@ class Client:
         )
 
 
-def _unreachable(request: Request, error: httpx.HTTPError) -> str:
+def _unreachable(request: Request, error: httpx.HTTPError) -> UnreachableError:
     reason = str(error) or type(error).__name__
     if isinstance(error, _NOT_SENT):
-        return f"{request.what}: no connection to {request.base} ({reason}); nothing was sent"
-    return f"{request.what}: no answer from {request.base} ({reason}); it may have been carried out"
+        return UnreachableError(
+            f"{request.what}: no connection to {request.base} ({reason}); nothing was sent", sent=False
+        )
+    return UnreachableError(f"{request.what}: no answer from {request.base} ({reason}); it may have been carried out")

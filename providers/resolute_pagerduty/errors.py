@@ -25,6 +25,7 @@ resolute.NodeError
     ├── InvalidRequestError             PagerDuty's documents refuse the value; found before anything was sent
     ├── ReopenRefusedError              the change would re-open a resolved incident, which nobody asked for
     ├── BulkPartError                   a part of a bulk change was refused after others were applied
+    ├── UncertainOutcomeError           it may have been done, and doing it twice would do harm
     └── MissingSettingError             a credential or address that the request needs is not set
 
 Source: https://developer.pagerduty.com/docs/errors
@@ -67,7 +68,14 @@ class PagerDutyAPIError(NodeError):
 
 
 class UnreachableError(PagerDutyAPIError):
-    """There was no connection to PagerDuty, or no answer in time."""
+    """There was no connection to PagerDuty, or no answer in time.
+
+    `sent` says whether the request may have been carried out all the same.
+    """
+
+    def __init__(self, message: str = "", *, sent: bool = True) -> None:
+        self.sent = sent
+        super().__init__(message)
 
 
 class UnreadableAnswerError(PagerDutyAPIError):
@@ -159,6 +167,10 @@ class ReopenRefusedError(TerminalError):
 
 class BulkPartError(TerminalError):
     """A part of a bulk change was refused after earlier parts were applied."""
+
+
+class UncertainOutcomeError(TerminalError):
+    """It may have been done, nothing shows whether it was, and doing it twice would do harm."""
 
 
 class MissingSettingError(TerminalError):

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
 from resolute_pagerduty.account import Account, list_in, object_in
 from resolute_pagerduty.errors import BadRequestError, ReopenRefusedError
 from resolute_pagerduty.exchange import JsonBody
-from resolute_pagerduty.operations import CREATE_INCIDENT, GET_INCIDENT, LIST_INCIDENTS, UPDATE_INCIDENT
+from resolute_pagerduty.operations import (
+    CREATE_INCIDENT,
+    GET_INCIDENT,
+    LIST_INCIDENTS,
+    LIST_LOG_ENTRIES,
+    MERGE_INCIDENTS,
+    SNOOZE_INCIDENT,
+    UPDATE_INCIDENT,
+)
+from resolute_pagerduty.repeats import begun, is_repeat
 
 ALREADY_RESOLVED: Final = 1001
 ALREADY_ACKNOWLEDGED: Final = 1002
+ALREADY_MERGED: Final = 1019
 ARGUMENTS_CAUSED_ERROR: Final = 2002
 
 
@@ -95,6 +106,8 @@ async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -
         wanted.pop("status", None)
         wanted.pop("resolution", None)
     wanted = {name: value for name, value in wanted.items() if name == "status" or not _holds(incident, name, value)}
+    if "escalation_level" in wanted and await happened(account, str(incident["id"]), "escalate"):
+        wanted.pop("escalation_level")
     if not wanted:
         return incident, False
     try:
@@ -105,6 +118,57 @@ async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -
     # Somebody was quicker: the status is there, what is left is the rest.
     rest = {name: value for name, value in wanted.items() if name not in ("status", "resolution")}
     return (await _put(account, id, rest), True) if rest else (await read_incident(account, id), False)
+
+
+async def happened(account: Account, id: str, what: str) -> bool:  # noqa: A002  # PagerDuty's word
+    """Whether an earlier attempt of this step did something to the incident already, as far as its timeline shows."""
+    since = begun()
+    if not is_repeat():
+        return False
+    query = {"since": since, "limit": 100}
+    entries = list_in(await account.send(LIST_LOG_ENTRIES, path={"id": id}, query=query), "log_entries")
+    return any(entry.get("type") == f"{what}_log_entry" for entry in entries)
+
+
+async def merge(account: Account, id: str, source_ids: Sequence[str]) -> JsonBody:  # noqa: A002  # PagerDuty's word
+    """Merges incidents into one. Those that are merged into it already are left out.
+
+    Raises:
+        RefusedError: PagerDuty refuses to, for instance because one is merged into another incident.
+    """
+    left = list(source_ids)
+    if is_repeat():
+        left = [source for source in left if not await _is_merged(account, source, id)]
+    try:
+        await _merge(account, id, left)
+    except BadRequestError as error:
+        rest = [source for source in left if not await _is_merged(account, source, id)]
+        if error.code != ALREADY_MERGED or len(rest) == len(left):
+            raise
+        await _merge(account, id, rest)
+    return await read_incident(account, id)
+
+
+async def _merge(account: Account, id: str, source_ids: Sequence[str]) -> None:  # noqa: A002  # PagerDuty's word
+    if source_ids:
+        body = {"source_incidents": [reference(source, "incident") for source in source_ids]}
+        await account.send(MERGE_INCIDENTS, path={"id": id}, body=body)
+
+
+async def _is_merged(account: Account, source: str, target: str) -> bool:
+    reason: Any = (await read_incident(account, source)).get("resolve_reason")
+    match reason:
+        case {"incident": {"id": str() as into}}:
+            return into == target
+        case _:
+            return False
+
+
+async def snooze(account: Account, id: str, seconds: int) -> JsonBody:  # noqa: A002  # PagerDuty's word
+    """Snoozes an incident once: a second time would begin the whole time anew."""
+    if await happened(account, id, "snooze"):
+        return await read_incident(account, id)
+    return object_in(await account.send(SNOOZE_INCIDENT, path={"id": id}, body={"duration": seconds}), "incident")
 
 
 async def _put(account: Account, id: str, fields: JsonBody) -> JsonBody:  # noqa: A002  # PagerDuty's word
@@ -132,10 +196,16 @@ def status_to_send(incident: JsonBody, wanted: str | None, *, reopen: bool) -> b
 
 
 def _holds(incident: JsonBody, name: str, value: Any) -> bool:
-    """Whether the incident already has a value; unsure of a nested one, it says no."""
+    """Whether the incident already has a value, so that sending it would only notify people again."""
     now: Any = incident.get(name)
     match value, now:
         case {"id": str() as wanted}, {"id": str() as held}:
             return wanted == held
+        case list(), list():
+            return _assignees(cast("list[Any]", value)) == _assignees(cast("list[Any]", now))
         case _:
             return name in ("title", "urgency") and now == value
+
+
+def _assignees(assignments: list[Any]) -> set[str]:
+    return {str(each["assignee"]["id"]) for each in assignments}

@@ -210,6 +210,8 @@ METRICS_BY_TEAM = _rest(
     "getAnalyticsMetricsIncidentsTeam", "POST", f"{_METRICS}/teams", "analytics.write", grant="analytics:read"
 )
 
+LIST_CHANGE_EVENTS = _rest("listChangeEvents", "GET", "/change_events", "change_events.read")
+
 # Incident workflows
 LIST_WORKFLOWS = _rest("listIncidentWorkflows", "GET", "/incident_workflows", "incident_workflows.read")
 START_WORKFLOW = _rest(

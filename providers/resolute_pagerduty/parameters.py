@@ -32,6 +32,9 @@ DedupKey: TypeAlias = Annotated[str, MinLen(1), MaxLen(255)]
 PageSize: TypeAlias = Annotated[int, Field(ge=1, le=100)]
 """Items of one page. Source: https://developer.pagerduty.com/docs/pagination"""
 
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+"""How many to read at most."""
+
 Offset: TypeAlias = Annotated[int, Field(ge=0)]
 
 Time: TypeAlias = AwareDatetime

@@ -1,10 +1,36 @@
-"""What makes a write safe to repeat: keys and marks that are the same in every attempt of a step, and in no other."""
+"""What makes a write safe to repeat: keys and marks that are the same in every attempt of a step, and in no other.
+
+Where PagerDuty keeps no key and shows no trace of a write, it is done at most once.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
 
 from resolute.context import current_call
+from resolute_pagerduty.errors import (
+    PagerDutyAPIError,
+    RateLimitedError,
+    RefusedError,
+    TokenExpiredError,
+    UncertainOutcomeError,
+    UnreachableError,
+)
+
+T = TypeVar("T")
+
+_SLACK: Final = timedelta(minutes=5)
+"""How far the clocks of PagerDuty and of a worker may be apart."""
+
+_LONGEST_STEP: Final = timedelta(hours=1)
+"""How far to look back where the beginning of a step was not kept."""
+
+_BEGUN: Final = "begun"
+_SENDING: Final = "sending"
+_NOT_DONE: Final = "not done"
 
 
 def step_digest(length: int = 32) -> str:
@@ -18,10 +44,67 @@ def derived_key() -> str:
 
 
 def mark() -> str:
-    """A line that names this step of this run, to find its own work again."""
+    """A few words that name this step of this run, to find its own work again."""
     return f"[ref: {step_digest(16)}]"
 
 
 def marked(text: str) -> str:
     """Text that ends with this step's mark."""
     return f"{text}\n\n{mark()}"
+
+
+def is_repeat() -> bool:
+    """Whether an earlier attempt of this step may have done its work already."""
+    return current_call().attempt > 1
+
+
+def begun() -> datetime:
+    """When the first attempt of this step began, by a clock that PagerDuty's may differ from; rather too early.
+
+    The first attempt leaves it with its heartbeat for the next ones.
+    """
+    call = current_call()
+    match call.last_heartbeat:
+        case ({"begun": str(text)}, *_):
+            began = datetime.fromisoformat(text)
+        case _:
+            began = datetime.now(UTC) - (_LONGEST_STEP if is_repeat() else timedelta())
+    call.heartbeat({_BEGUN: began.isoformat()})
+    return began - _SLACK
+
+
+async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: bool) -> T:
+    """Sends something of which PagerDuty keeps no trace that could be looked for.
+
+    It is tried again only after it was certainly not done: without a connection, or refused.
+
+    Args:
+        send: sends it.
+        what: what it is, for the message.
+        repeat: whether the author would rather have it twice than not at all.
+
+    Raises:
+        UncertainOutcomeError: it may have been done, in this attempt or in one before that died.
+    """
+    call = current_call()
+    if call.last_heartbeat == (_SENDING,) and not repeat:
+        raise UncertainOutcomeError(f"an earlier attempt may have sent {what}: it is not sent again. {_ADVICE}")
+    call.heartbeat(_SENDING)
+    try:
+        return await send()
+    except PagerDutyAPIError as error:
+        if _certainly_not_done(error):
+            call.heartbeat(_NOT_DONE)
+            raise
+        if repeat:
+            raise
+        raise UncertainOutcomeError(f"{error}. It is not sent again, for it may have been done. {_ADVICE}") from error
+
+
+_ADVICE: Final = "Look at the incident, or say repeat=True where twice is better than not at all"
+
+
+def _certainly_not_done(error: PagerDutyAPIError) -> bool:
+    if isinstance(error, UnreachableError):
+        return not error.sent
+    return isinstance(error, (RateLimitedError, RefusedError, TokenExpiredError))

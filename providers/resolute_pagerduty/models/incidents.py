@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
 
 from resolute_pagerduty.models.base import Model, Reference
 from resolute_pagerduty.models.people import User
@@ -108,3 +111,76 @@ class Note(Model):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     user: Reference = Reference()
+
+
+class AlertContext(Model):
+    """A link or an image that came with an alert."""
+
+    type: str = ""
+    href: str | None = None
+    src: str | None = None
+    text: str | None = None
+
+
+class AlertBody(Model):
+    """What the monitor said. `details` is what it was sent as: an object, or text."""
+
+    type: str = ""
+    contexts: tuple[AlertContext, ...] = ()
+    details: Any = None
+
+
+class Alert(Reference):
+    """An alert: what a monitor reported, and what belongs to an incident. Its status is triggered or resolved.
+
+    Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#alerts
+    """
+
+    status: str = ""
+    severity: str = ""
+    alert_key: str | None = None
+    created_at: datetime | None = None
+    suppressed: bool = False
+    service: Reference = Reference()
+    incident: Reference | None = None
+    integration: Reference | None = None
+    body: AlertBody = AlertBody()
+
+
+class Channel(Model):
+    """How something reached PagerDuty; only `type` is there unless channels are included."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str = ""
+
+
+class LogEntry(Reference):
+    """Something that happened to an incident: `type` says what, `summary` says it in a sentence, `agent` who did it.
+
+    The types are trigger, acknowledge, unacknowledge, escalate, assign, notify, annotate, snooze, resolve and others,
+    each with `_log_entry` behind it.
+
+    Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#log-entries
+    """
+
+    created_at: datetime | None = None
+    agent: Reference | None = None
+    channel: Channel = Channel()
+    note: str | None = None
+    service: Reference = Reference()
+    incident: Reference = Reference()
+    teams: tuple[Reference, ...] = ()
+    contexts: tuple[AlertContext, ...] = ()
+    event_details: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class StatusUpdate(Model):
+    """What stakeholders were told."""
+
+    id: str = ""
+    message: str = ""
+    subject: str | None = None
+    html_message: str | None = None
+    created_at: datetime | None = None
+    sender: Reference = Reference()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
 from resolute_pagerduty.models.base import Model
-from resolute_pagerduty.models.incidents import Incident
-from resolute_pagerduty.models.oncall import OnCall
-from resolute_pagerduty.models.services import Service
+from resolute_pagerduty.models.incidents import Alert, Incident, LogEntry, Note, Priority, StatusUpdate
+from resolute_pagerduty.models.oncall import EscalationPolicy, OnCall, Schedule, Shift
+from resolute_pagerduty.models.people import Team, TeamMember, User
+from resolute_pagerduty.models.services import Integration, MaintenanceWindow, Service
 
 
 class Page(Model):
@@ -17,6 +19,12 @@ class Page(Model):
     total: int | None = None
 
 
+class Whole(Model):
+    """A list read from its first page to its last. `more` is true only where the author's `limit` cut it."""
+
+    more: bool = False
+
+
 class GetIncidentOutput(Model):
     """An incident."""
 
@@ -25,6 +33,12 @@ class GetIncidentOutput(Model):
 
 class ListIncidentsOutput(Page):
     """A page of incidents."""
+
+    incidents: tuple[Incident, ...] = ()
+
+
+class AllIncidentsOutput(Whole):
+    """Incidents, the oldest first."""
 
     incidents: tuple[Incident, ...] = ()
 
@@ -43,10 +57,65 @@ class UpdateIncidentOutput(Model):
     changed: bool = True
 
 
+class UpdateIncidentsOutput(Model):
+    """The ids of the incidents that were changed, and of those that were left as they are."""
+
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+class MergeIncidentsOutput(Model):
+    """The incident that holds the alerts of all now."""
+
+    incident: Incident
+
+
+class SnoozeIncidentOutput(Model):
+    """The incident; its `pending_actions` say when it is unacknowledged again."""
+
+    incident: Incident
+
+
+class SendStatusUpdateOutput(Model):
+    """What was sent to the subscribers."""
+
+    status_update: StatusUpdate
+
+
 class AddNoteOutput(Model):
     """The id of the note."""
 
     note_id: str
+
+
+class ListNotesOutput(Model):
+    """All notes of an incident."""
+
+    notes: tuple[Note, ...] = ()
+
+
+class ListAlertsOutput(Page):
+    """A page of alerts."""
+
+    alerts: tuple[Alert, ...] = ()
+
+
+class AllAlertsOutput(Whole):
+    """Alerts of an incident."""
+
+    alerts: tuple[Alert, ...] = ()
+
+
+class ListLogEntriesOutput(Page):
+    """A page of an incident's timeline, the newest entry first."""
+
+    log_entries: tuple[LogEntry, ...] = ()
+
+
+class AllLogEntriesOutput(Whole):
+    """An incident's timeline, the newest entry first."""
+
+    log_entries: tuple[LogEntry, ...] = ()
 
 
 class GetOnCallsOutput(Model):
@@ -59,3 +128,230 @@ class ListServicesOutput(Page):
     """A page of services."""
 
     services: tuple[Service, ...] = ()
+
+
+class AllServicesOutput(Whole):
+    """Services."""
+
+    services: tuple[Service, ...] = ()
+
+
+class GetServiceOutput(Model):
+    """A service."""
+
+    service: Service
+
+
+class CreateServiceOutput(Model):
+    """The service. `created` is false where one of that name was there already."""
+
+    service: Service
+    created: bool = True
+
+
+class CreateIntegrationOutput(Model):
+    """The integration. `created` is false where the service had one of that name."""
+
+    integration: Integration
+    created: bool = True
+
+
+class ListMaintenanceWindowsOutput(Page):
+    """A page of maintenance windows."""
+
+    maintenance_windows: tuple[MaintenanceWindow, ...] = ()
+
+
+class AllMaintenanceWindowsOutput(Whole):
+    """Maintenance windows."""
+
+    maintenance_windows: tuple[MaintenanceWindow, ...] = ()
+
+
+class CreateMaintenanceWindowOutput(Model):
+    """The window. `created` is false where the same one was there already."""
+
+    maintenance_window: MaintenanceWindow
+    created: bool = True
+
+
+class ListSchedulesOutput(Page):
+    """A page of schedules."""
+
+    schedules: tuple[Schedule, ...] = ()
+
+
+class AllSchedulesOutput(Whole):
+    """Schedules."""
+
+    schedules: tuple[Schedule, ...] = ()
+
+
+class GetScheduleOutput(Model):
+    """A schedule with its shifts."""
+
+    schedule: Schedule
+
+
+class ListOverridesOutput(Model):
+    """The overrides of a schedule in a time."""
+
+    overrides: tuple[Shift, ...] = ()
+
+
+class CreateOverrideOutput(Model):
+    """The override. `created` is false where the same one was there already."""
+
+    override: Shift
+    created: bool = True
+
+
+class ListEscalationPoliciesOutput(Page):
+    """A page of escalation policies."""
+
+    escalation_policies: tuple[EscalationPolicy, ...] = ()
+
+
+class AllEscalationPoliciesOutput(Whole):
+    """Escalation policies."""
+
+    escalation_policies: tuple[EscalationPolicy, ...] = ()
+
+
+class GetEscalationPolicyOutput(Model):
+    """An escalation policy."""
+
+    escalation_policy: EscalationPolicy
+
+
+class CreateEscalationPolicyOutput(Model):
+    """The escalation policy. `created` is false where one of that name was there already."""
+
+    escalation_policy: EscalationPolicy
+    created: bool = True
+
+
+class ListUsersOutput(Page):
+    """A page of users."""
+
+    users: tuple[User, ...] = ()
+
+
+class AllUsersOutput(Whole):
+    """Users."""
+
+    users: tuple[User, ...] = ()
+
+
+class GetUserOutput(Model):
+    """A user."""
+
+    user: User
+
+
+class CreateUserOutput(Model):
+    """The user. `created` is false where one with that address was there already."""
+
+    user: User
+    created: bool = True
+
+
+class ListTeamsOutput(Page):
+    """A page of teams."""
+
+    teams: tuple[Team, ...] = ()
+
+
+class AllTeamsOutput(Whole):
+    """Teams."""
+
+    teams: tuple[Team, ...] = ()
+
+
+class CreateTeamOutput(Model):
+    """The team. `created` is false where one of that name was there already."""
+
+    team: Team
+    created: bool = True
+
+
+class ListTeamMembersOutput(Page):
+    """A page of a team's members."""
+
+    members: tuple[TeamMember, ...] = ()
+
+
+class AllTeamMembersOutput(Whole):
+    """A team's members."""
+
+    members: tuple[TeamMember, ...] = ()
+
+
+class ListPrioritiesOutput(Page):
+    """The priorities of the account, the most severe first."""
+
+    priorities: tuple[Priority, ...] = ()
+
+
+class ListAbilitiesOutput(Model):
+    """The features of the account's plan, by PagerDuty's names."""
+
+    abilities: tuple[str, ...] = ()
+
+
+class HasAbilityOutput(Model):
+    """Whether the account's plan has the feature."""
+
+    has_ability: bool
+
+
+class ListWebhookSubscriptionsOutput(Page):
+    """A page of webhook subscriptions."""
+
+    webhook_subscriptions: tuple[WebhookSubscription, ...] = ()
+
+
+class AllWebhookSubscriptionsOutput(Whole):
+    """Webhook subscriptions."""
+
+    webhook_subscriptions: tuple[WebhookSubscription, ...] = ()
+
+
+class CreateWebhookSubscriptionOutput(Model):
+    """The subscription, without its secret. `created` is false where it was there already."""
+
+    webhook_subscription: WebhookSubscription
+    created: bool = True
+
+
+class EnableWebhookSubscriptionOutput(Model):
+    """The subscription, delivering again."""
+
+    webhook_subscription: WebhookSubscription
+
+
+class GetMetricsOutput(Model):
+    """Figures, one entry for each thing that was asked about and, with `aggregate_unit`, each time."""
+
+    data: tuple[Metrics, ...] = ()
+    time_zone: str = ""
+    aggregate_unit: str | None = None
+
+
+class ListIncidentWorkflowsOutput(Page):
+    """A page of incident workflows."""
+
+    incident_workflows: tuple[IncidentWorkflow, ...] = ()
+
+
+class StartIncidentWorkflowOutput(Model):
+    """The id of what was started."""
+
+    instance_id: str = ""
+
+
+class SendChangeEventOutput(Model):
+    """What the Events API says: the event was taken. Change events notify nobody."""
+
+    status: str = ""
+    message: str = ""

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import Any, Final, TypeGuard
 
 from resolute.node import NodeFactory
-from resolute_pagerduty.nodes import events, incidents, notes, oncall, services
+from resolute_pagerduty.nodes import (
+    changes,
+    events,
+    incident_changes,
+    incidents,
+    insights,
+    maintenance,
+    notes,
+    oncall,
+    people,
+    plan,
+    schedules,
+    services,
+    subscriptions,
+    timeline,
+)
 
 
 def is_factory(value: object) -> TypeGuard[NodeFactory[..., Any]]:
@@ -15,7 +30,22 @@ def is_factory(value: object) -> TypeGuard[NodeFactory[..., Any]]:
 
 FACTORIES: Final[tuple[NodeFactory[..., Any], ...]] = tuple(
     value
-    for module in (events, incidents, notes, oncall, services)
+    for module in (
+        events,
+        changes,
+        incidents,
+        incident_changes,
+        notes,
+        timeline,
+        oncall,
+        schedules,
+        services,
+        maintenance,
+        people,
+        plan,
+        insights,
+        subscriptions,
+    )
     for value in vars(module).values()
     if is_factory(value)
 )

@@ -10,6 +10,9 @@ from resolute.policies import Policy, Retry
 from resolute_pagerduty.accounts import Accounts
 from resolute_pagerduty.operations import Operation
 
+READS: Final = "it only reads"
+"""Why every read is safe to repeat."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

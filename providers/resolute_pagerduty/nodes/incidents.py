@@ -1,4 +1,4 @@
-"""Incidents: read, create, change.
+"""Incidents, read.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#incidents
 """
@@ -6,37 +6,28 @@ Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from resolute.context import current_call
 from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.errors import InvalidRequestError
-from resolute_pagerduty.events import given
-from resolute_pagerduty.incidents import create, read_incident, reference, update
+from resolute_pagerduty.incidents import read_incident
 from resolute_pagerduty.models.incidents import Incident
-from resolute_pagerduty.models.outputs import (
-    CreateIncidentOutput,
-    GetIncidentOutput,
-    ListIncidentsOutput,
-    UpdateIncidentOutput,
-)
-from resolute_pagerduty.nodes.declare import pagerduty_node
-from resolute_pagerduty.operations import CREATE_INCIDENT, GET_INCIDENT, LIST_INCIDENTS, UPDATE_INCIDENT
-from resolute_pagerduty.paging import read_page
+from resolute_pagerduty.models.outputs import AllIncidentsOutput, GetIncidentOutput, ListIncidentsOutput
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.operations import GET_INCIDENT, LIST_INCIDENTS
+from resolute_pagerduty.paging import read_page, walk_incidents
 from resolute_pagerduty.parameters import (
+    Count,
     DedupKey,
     Id,
     Ids,
     Offset,
     PageSize,
-    Status,
     Statuses,
     Text,
     Time,
     Urgencies,
-    Urgency,
 )
-from resolute_pagerduty.repeats import derived_key
 
 Include: TypeAlias = Sequence[
     Literal[
@@ -55,7 +46,7 @@ Include: TypeAlias = Sequence[
 ]
 
 
-@pagerduty_node("GetIncident", GET_INCIDENT, repeat="it only reads")
+@pagerduty_node("GetIncident", GET_INCIDENT, repeat=READS)
 async def get_incident(
     pagerduty: Accounts, *, id: Id | int, include: Include | None = None, account: str | None = None
 ) -> GetIncidentOutput:
@@ -75,7 +66,7 @@ async def get_incident(
     return GetIncidentOutput(incident=Incident.model_validate(found))
 
 
-@pagerduty_node("ListIncidents", LIST_INCIDENTS, repeat="it only reads")
+@pagerduty_node("ListIncidents", LIST_INCIDENTS, repeat=READS)
 async def list_incidents(
     pagerduty: Accounts,
     *,
@@ -146,128 +137,51 @@ async def list_incidents(
     )
 
 
-@pagerduty_node(
-    "CreateIncident",
-    CREATE_INCIDENT,
-    LIST_INCIDENTS,
-    repeat="an incident_key always goes with it; where PagerDuty knows an open incident with it, that one is returned",
-)
-async def create_incident(
+@pagerduty_node("AllIncidents", LIST_INCIDENTS, repeat=READS, policy=WALK_POLICY)
+async def all_incidents(
     pagerduty: Accounts,
     *,
-    title: Text,
-    service_id: Id,
-    description: str | None = None,
-    urgency: Urgency | None = None,
-    priority_id: Id | None = None,
-    incident_key: DedupKey | None = None,
-    escalation_policy_id: Id | None = None,
-    assignee_id: Id | None = None,
-    incident_type: Text | None = None,
+    since: Time,
+    until: Time | None = None,
+    statuses: Statuses | None = None,
+    service_ids: Ids | None = None,
+    team_ids: Ids | None = None,
+    user_ids: Ids | None = None,
+    urgencies: Urgencies | None = None,
+    include: Include | None = None,
+    limit: Count | None = None,
     account: str | None = None,
-) -> CreateIncidentOutput:
-    """Opens an incident on a service at once, without an alert. Whoever is on call is notified.
+) -> AllIncidentsOutput:
+    """Reads every incident of a time that passes all filters, the oldest first.
 
-    PagerDuty limits how often an account may do this; for what a monitor finds, `trigger_event` is the way.
+    The time may be of any length and hold any number of incidents: it is read in parts where PagerDuty wants that. A
+    result has to stay below Temporal's 2 MB, which about 2,000 incidents reach: give a `limit`, or a shorter time.
 
     Args:
-        title: what is wrong, in a line.
-        service_id: the service that has the problem.
-        description: the details, as text.
-        urgency: high or low; else the service's own.
-        priority_id: from `list_priorities`.
-        incident_key: what makes it the same incident, at most 255 characters; else one for this step alone.
-        escalation_policy_id: who to notify, instead of the service's policy.
-        assignee_id: the user to assign it to, instead of an escalation policy.
-        incident_type: the name of an incident type.
+        since: created at or after.
+        until: created before; now where it is left out.
+        statuses: triggered, acknowledged, resolved.
+        service_ids: of these services.
+        team_ids: of these teams.
+        user_ids: assigned to these users; resolved incidents are assigned to nobody, so they are left out.
+        urgencies: high, low.
+        include: what to show in full instead of as a reference.
+        limit: reads no more than this; `more` says whether there are more.
         account: one of the provider's accounts by name.
 
-    Raises:
-        InvalidRequestError: both an assignee and an escalation policy are given; nothing was sent.
-
     Example:
-        >>> node = create_incident(title="Checkout is down", service_id="PWIXJZS", urgency="high")
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = all_incidents(since=now() - timedelta(days=7), service_ids=["PWIXJZS"])
     """
-    if assignee_id and escalation_policy_id:
-        raise InvalidRequestError("assignee_id", "cannot go with escalation_policy_id: give one of them")
-    fields = given(
-        title=title,
-        body={"type": "incident_body", "details": description} if description else None,
-        urgency=urgency,
-        priority=reference(priority_id, "priority") if priority_id else None,
-        escalation_policy=reference(escalation_policy_id, "escalation_policy") if escalation_policy_id else None,
-        assignments=[{"assignee": reference(assignee_id, "user")}] if assignee_id else None,
-        incident_type={"name": incident_type} if incident_type else None,
-    )
-    incident, created = await create(
-        pagerduty.account(account),
-        service_id,
-        fields,
-        key=incident_key or derived_key(),
-        again=incident_key is None and current_call().attempt > 1,
-    )
-    return CreateIncidentOutput(incident=Incident.model_validate(incident), created=created)
-
-
-@pagerduty_node(
-    "UpdateIncident",
-    UPDATE_INCIDENT,
-    GET_INCIDENT,
-    repeat="it reads first and sends only what differs; a late acknowledgement never re-opens",
-)
-async def update_incident(
-    pagerduty: Accounts,
-    *,
-    id: Id | int,
-    status: Status | None = None,
-    resolution: Text | None = None,
-    title: Text | None = None,
-    urgency: Urgency | None = None,
-    priority_id: Id | None = None,
-    escalation_level: int | None = None,
-    escalation_policy_id: Id | None = None,
-    assignee_ids: Ids | None = None,
-    reopen: bool = False,
-    account: str | None = None,
-) -> UpdateIncidentOutput:
-    """Changes an incident: acknowledges or resolves it, renames, reassigns or escalates it.
-
-    What is so already is not sent again: an incident that is resolved stays so when it is acknowledged late, and
-    `changed` says that nothing was done.
-
-    Args:
-        id: its id, or its number.
-        status: triggered, acknowledged or resolved.
-        resolution: how it was solved; only with status="resolved".
-        title: a new title.
-        urgency: high or low.
-        priority_id: from `list_priorities`.
-        escalation_level: the level of its escalation policy to escalate to.
-        escalation_policy_id: another escalation policy.
-        assignee_ids: the users to assign it to.
-        reopen: whether a resolved incident is opened again by status="triggered" or "acknowledged".
-        account: one of the provider's accounts by name.
-
-    Raises:
-        InvalidRequestError: nothing to change is given, or a resolution without status="resolved".
-        ReopenRefusedError: the incident is resolved, status is "triggered", and `reopen` is not said.
-
-    Example:
-        >>> node = update_incident(id="PT4KHLK", status="resolved", resolution="Restarted the pool")
-    """
-    if resolution and status != "resolved":
-        raise InvalidRequestError("resolution", "goes with status='resolved' only")
-    fields = given(
-        status=status,
-        resolution=resolution,
-        title=title,
-        urgency=urgency,
-        priority=reference(priority_id, "priority") if priority_id else None,
-        escalation_level=escalation_level,
-        escalation_policy=reference(escalation_policy_id, "escalation_policy") if escalation_policy_id else None,
-        assignments=[{"assignee": reference(user, "user")} for user in assignee_ids] if assignee_ids else None,
-    )
-    if not fields:
-        raise InvalidRequestError("status", "or another field to change is missing")
-    incident, changed = await update(pagerduty.account(account), str(id), fields, reopen=reopen)
-    return UpdateIncidentOutput(incident=Incident.model_validate(incident), changed=changed)
+    query = {
+        "statuses": statuses,
+        "service_ids": service_ids,
+        "team_ids": team_ids,
+        "user_ids": user_ids,
+        "urgencies": urgencies,
+        "include": include,
+    }
+    end = until or datetime.now(UTC)
+    walked = await walk_incidents(pagerduty.account(account), query, since=since, until=end, limit=limit)
+    return AllIncidentsOutput(incidents=walked.items, more=walked.more)

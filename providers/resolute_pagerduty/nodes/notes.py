@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.models.outputs import AddNoteOutput
-from resolute_pagerduty.nodes.declare import pagerduty_node
-from resolute_pagerduty.notes import add_once
+from resolute_pagerduty.models.incidents import Note
+from resolute_pagerduty.models.outputs import AddNoteOutput, ListNotesOutput
+from resolute_pagerduty.nodes.declare import READS, pagerduty_node
+from resolute_pagerduty.notes import add_once, read_notes
 from resolute_pagerduty.operations import ADD_NOTE, LIST_NOTES
 from resolute_pagerduty.parameters import Id, Text
+
+
+@pagerduty_node("ListNotes", LIST_NOTES, repeat=READS)
+async def list_notes(pagerduty: Accounts, *, incident_id: Id | int, account: str | None = None) -> ListNotesOutput:
+    """Reads all notes of an incident. PagerDuty gives them in one piece, there are at most 2000.
+
+    Args:
+        incident_id: the incident's id, or its number.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = list_notes(incident_id="PT4KHLK")
+    """
+    found = await read_notes(pagerduty.account(account), str(incident_id))
+    return ListNotesOutput(notes=tuple(Note.model_validate(each) for each in found))
 
 
 @pagerduty_node(

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from resolute_pagerduty.accounts import Accounts
 from resolute_pagerduty.models.oncall import OnCall
 from resolute_pagerduty.models.outputs import GetOnCallsOutput
-from resolute_pagerduty.nodes.declare import pagerduty_node
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
 from resolute_pagerduty.operations import LIST_ONCALLS
 from resolute_pagerduty.paging import walk
 from resolute_pagerduty.parameters import Ids, Time
@@ -16,7 +16,7 @@ from resolute_pagerduty.parameters import Ids, Time
 Include: TypeAlias = Sequence[Literal["escalation_policies", "users", "schedules"]]
 
 
-@pagerduty_node("GetOnCalls", LIST_ONCALLS, repeat="it only reads")
+@pagerduty_node("GetOnCalls", LIST_ONCALLS, repeat=READS, policy=WALK_POLICY)
 async def get_on_calls(
     pagerduty: Accounts,
     *,
@@ -44,10 +44,11 @@ async def get_on_calls(
     Example:
         >>> oncall = get_on_calls(escalation_policy_ids=["PT20YPA"], include=["users"]).as_("oncall")
     """
-    found = await walk(
+    walked = await walk(
         pagerduty.account(account),
         LIST_ONCALLS,
         "oncalls",
+        OnCall,
         query={
             "escalation_policy_ids": escalation_policy_ids,
             "schedule_ids": schedule_ids,
@@ -58,4 +59,4 @@ async def get_on_calls(
             "include": include,
         },
     )
-    return GetOnCallsOutput(oncalls=tuple(OnCall.model_validate(item) for item in found))
+    return GetOnCallsOutput(oncalls=walked.items)

@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
+from pydantic import Field
+
+from resolute_pagerduty.account import object_in
 from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.models.outputs import ListServicesOutput
-from resolute_pagerduty.nodes.declare import pagerduty_node
-from resolute_pagerduty.operations import LIST_SERVICES
-from resolute_pagerduty.paging import read_page
-from resolute_pagerduty.parameters import Ids, Offset, PageSize, Text
+from resolute_pagerduty.errors import InvalidRequestError, UnreadableAnswerError
+from resolute_pagerduty.events import given
+from resolute_pagerduty.files import check_folder, write_secret
+from resolute_pagerduty.incidents import reference
+from resolute_pagerduty.integrations import integrate
+from resolute_pagerduty.lookups import Kind
+from resolute_pagerduty.models.outputs import (
+    AllServicesOutput,
+    CreateIntegrationOutput,
+    CreateServiceOutput,
+    GetServiceOutput,
+    ListServicesOutput,
+)
+from resolute_pagerduty.models.services import Integration, Service
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.operations import (
+    CREATE_INTEGRATION,
+    CREATE_SERVICE,
+    GET_INTEGRATION,
+    GET_SERVICE,
+    LIST_SERVICES,
+    UPDATE_SERVICE,
+)
+from resolute_pagerduty.paging import read_page, walk
+from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Urgency
+
+SERVICES: Final = Kind(
+    model=Service, name="service", plural="services", lookup=LIST_SERVICES, create=CREATE_SERVICE, filter="name"
+)
+
+Timeout: TypeAlias = Annotated[int, Field(ge=1)] | None
+"""Seconds; null switches it off."""
 
 Include: TypeAlias = Sequence[
     Literal["escalation_policies", "teams", "integrations", "auto_pause_notifications_parameters"]
 ]
 
 
-@pagerduty_node("ListServices", LIST_SERVICES, repeat="it only reads")
+@pagerduty_node("ListServices", LIST_SERVICES, repeat=READS)
 async def list_services(
     pagerduty: Accounts,
     *,
@@ -57,3 +87,177 @@ async def list_services(
         total=total,
         query={"query": query, "name": name, "team_ids": team_ids, "sort_by": sort_by, "include": include},
     )
+
+
+@pagerduty_node("AllServices", LIST_SERVICES, repeat=READS, policy=WALK_POLICY)
+async def all_services(
+    pagerduty: Accounts,
+    *,
+    query: Text | None = None,
+    team_ids: Ids | None = None,
+    include: Include | None = None,
+    limit: Count | None = None,
+    account: str | None = None,
+) -> AllServicesOutput:
+    """Reads every service that passes all filters.
+
+    Args:
+        query: a part of the name.
+        team_ids: of these teams.
+        include: what to show in full instead of as a reference.
+        limit: reads no more than this; `more` says whether there are more.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = all_services(team_ids=["PQ9K7I8"])
+    """
+    asked = {"query": query, "team_ids": team_ids, "include": include, "sort_by": "name"}
+    opened = pagerduty.account(account)
+    walked = await walk(opened, LIST_SERVICES, "services", Service, query=asked, limit=limit)
+    return AllServicesOutput(services=walked.items, more=walked.more)
+
+
+@pagerduty_node("GetService", GET_SERVICE, repeat=READS)
+async def get_service(
+    pagerduty: Accounts, *, id: Id, include: Include | None = None, account: str | None = None
+) -> GetServiceOutput:
+    """Reads a service.
+
+    Args:
+        id: its id.
+        include: what to show in full instead of as a reference.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_service(id="PWIXJZS", include=["integrations"])
+    """
+    answer = await pagerduty.account(account).send(GET_SERVICE, path={"id": id}, query={"include": include})
+    return GetServiceOutput(service=Service.model_validate(object_in(answer, "service")))
+
+
+@pagerduty_node(
+    "CreateService",
+    CREATE_SERVICE,
+    LIST_SERVICES,
+    repeat="a service of that name that is there already is returned; PagerDuty has no two of one name",
+)
+async def create_service(
+    pagerduty: Accounts,
+    *,
+    name: Text,
+    escalation_policy_id: Id,
+    description: str | None = None,
+    auto_resolve_timeout: Timeout = 14_400,
+    acknowledgement_timeout: Timeout = 1_800,
+    urgency: Urgency | None = None,
+    account: str | None = None,
+) -> CreateServiceOutput:
+    """Creates a service. One of that name that is there already is returned as it is, with `created` false.
+
+    Args:
+        name: its name; there cannot be two of one name.
+        escalation_policy_id: who is notified of its incidents.
+        description: what it is for.
+        auto_resolve_timeout: seconds after which an open incident is resolved by itself; null for never.
+        acknowledgement_timeout: seconds after which an acknowledged incident is triggered again; null for never.
+        urgency: the urgency of all its incidents.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = create_service(name="checkout", escalation_policy_id="PT20YPA")
+    """
+    body = given(
+        name=name,
+        description=description,
+        escalation_policy=reference(escalation_policy_id, "escalation_policy"),
+        incident_urgency_rule={"type": "constant", "urgency": urgency} if urgency else None,
+    )
+    # Left out, PagerDuty switches a timeout off, where its documents give a default: so both are always said.
+    body |= {"auto_resolve_timeout": auto_resolve_timeout, "acknowledgement_timeout": acknowledgement_timeout}
+    service, created = await SERVICES.make(pagerduty.account(account), body)
+    return CreateServiceOutput(service=service, created=created)
+
+
+@pagerduty_node("UpdateService", UPDATE_SERVICE, repeat="the same change twice is one change")
+async def update_service(
+    pagerduty: Accounts,
+    *,
+    id: Id,
+    name: Text | None = None,
+    description: str | None = None,
+    escalation_policy_id: Id | None = None,
+    status: Literal["active", "disabled"] | None = None,
+    auto_resolve_timeout: Annotated[int, Field(ge=0)] | None = None,
+    acknowledgement_timeout: Annotated[int, Field(ge=0)] | None = None,
+    urgency: Urgency | None = None,
+    account: str | None = None,
+) -> GetServiceOutput:
+    """Changes a service; what is not given stays.
+
+    Args:
+        id: its id.
+        name: a new name.
+        description: what it is for.
+        escalation_policy_id: who is notified of its incidents.
+        status: disabled, and active again.
+        auto_resolve_timeout: seconds after which an open incident is resolved by itself; 0 for never.
+        acknowledgement_timeout: seconds after which an acknowledged incident is triggered again; 0 for never.
+        urgency: the urgency of all its incidents.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: nothing to change is given.
+
+    Example:
+        >>> node = update_service(id="PWIXJZS", escalation_policy_id="PT20YPA")
+    """
+    body = given(
+        name=name,
+        description=description,
+        status=status,
+        escalation_policy=reference(escalation_policy_id, "escalation_policy") if escalation_policy_id else None,
+        auto_resolve_timeout=auto_resolve_timeout,
+        acknowledgement_timeout=acknowledgement_timeout,
+        incident_urgency_rule={"type": "constant", "urgency": urgency} if urgency else None,
+    )
+    if not body:
+        raise InvalidRequestError("name", "or another field to change is missing")
+    opened = pagerduty.account(account)
+    answer = await opened.send(UPDATE_SERVICE, path={"id": id}, body={"service": {"type": "service", **body}})
+    return GetServiceOutput(service=Service.model_validate(object_in(answer, "service")))
+
+
+@pagerduty_node(
+    "CreateIntegration",
+    CREATE_INTEGRATION,
+    GET_SERVICE,
+    GET_INTEGRATION,
+    repeat="an integration of that name that the service has already is returned",
+)
+async def create_integration(
+    pagerduty: Accounts, *, service_id: Id, name: Text, key_file: Text, account: str | None = None
+) -> CreateIntegrationOutput:
+    """Lets events reach a service: creates an Events API v2 integration, and writes its routing key to a file.
+
+    The key is a secret: whoever has it can page people. It is written on the worker, readable for its user alone, and
+    gets into no history. One of that name that the service has already is used, with `created` false.
+
+    Args:
+        service_id: the service.
+        name: what the integration is called.
+        key_file: the file on the worker that the routing key is written to.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: the file's folder is not there; nothing was sent.
+
+    Example:
+        >>> node = create_integration(service_id="PWIXJZS", name="monitor", key_file="/run/secrets/routing-key")
+    """
+    check_folder("key_file", key_file)
+    found, created = await integrate(pagerduty.account(account), service_id, name)
+    key = found.get("integration_key")
+    if not isinstance(key, str):
+        raise UnreadableAnswerError(f"integration {found.get('id')} of service {service_id} came without its key")
+    write_secret(key_file, key)
+    return CreateIntegrationOutput(integration=Integration.model_validate(found), created=created)

@@ -125,7 +125,7 @@ async def test_a_key_of_a_user_acts_in_the_name_of_its_user(sim: Simulator):
         await bench.run(pagerduty.add_note, incident_id=incident.id, content="one")
         await bench.run(pagerduty.add_note, incident_id=incident.id, content="two", step="other")
 
-    assert [WORLD.user_email] * 2 == [each.headers["from"] for each in bench.sent("POST")]
+    assert [WORLD.from_email] * 2 == [each.headers["from"] for each in bench.sent("POST")]
     assert 1 == len(bench.sent(path="/users/me"))
 
 

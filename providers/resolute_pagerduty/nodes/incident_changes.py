@@ -1,0 +1,351 @@
+"""Incidents, opened and changed.
+
+Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#incidents
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from resolute.context import current_call
+from resolute_pagerduty.account import object_in
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.bulk import update_many
+from resolute_pagerduty.errors import InvalidRequestError
+from resolute_pagerduty.events import given
+from resolute_pagerduty.exchange import JsonBody
+from resolute_pagerduty.incidents import create, merge, reference, snooze, update
+from resolute_pagerduty.models.incidents import Incident, StatusUpdate
+from resolute_pagerduty.models.outputs import (
+    CreateIncidentOutput,
+    MergeIncidentsOutput,
+    SendStatusUpdateOutput,
+    SnoozeIncidentOutput,
+    UpdateIncidentOutput,
+    UpdateIncidentsOutput,
+)
+from resolute_pagerduty.nodes.declare import WALK_POLICY, pagerduty_node
+from resolute_pagerduty.operations import (
+    CREATE_INCIDENT,
+    GET_INCIDENT,
+    LIST_INCIDENTS,
+    LIST_LOG_ENTRIES,
+    MERGE_INCIDENTS,
+    SEND_STATUS_UPDATE,
+    SNOOZE_INCIDENT,
+    UPDATE_INCIDENT,
+    UPDATE_INCIDENTS,
+)
+from resolute_pagerduty.parameters import DedupKey, Id, Ids, Status, Text, Urgency
+from resolute_pagerduty.repeats import at_most_once, derived_key
+
+
+@pagerduty_node(
+    "CreateIncident",
+    CREATE_INCIDENT,
+    LIST_INCIDENTS,
+    repeat="an incident_key always goes with it; where PagerDuty knows an open incident with it, that one is returned",
+)
+async def create_incident(
+    pagerduty: Accounts,
+    *,
+    title: Text,
+    service_id: Id,
+    description: str | None = None,
+    urgency: Urgency | None = None,
+    priority_id: Id | None = None,
+    incident_key: DedupKey | None = None,
+    escalation_policy_id: Id | None = None,
+    assignee_id: Id | None = None,
+    incident_type: Text | None = None,
+    account: str | None = None,
+) -> CreateIncidentOutput:
+    """Opens an incident on a service at once, without an alert. Whoever is on call is notified.
+
+    PagerDuty limits how often an account may do this; for what a monitor finds, `trigger_event` is the way.
+
+    Args:
+        title: what is wrong, in a line.
+        service_id: the service that has the problem.
+        description: the details, as text.
+        urgency: high or low; else the service's own.
+        priority_id: from `list_priorities`.
+        incident_key: what makes it the same incident, at most 255 characters; else one for this step alone.
+        escalation_policy_id: who to notify, instead of the service's policy.
+        assignee_id: the user to assign it to, instead of an escalation policy.
+        incident_type: the name of an incident type.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: both an assignee and an escalation policy are given; nothing was sent.
+
+    Example:
+        >>> node = create_incident(title="Checkout is down", service_id="PWIXJZS", urgency="high")
+    """
+    if assignee_id and escalation_policy_id:
+        raise InvalidRequestError("assignee_id", "cannot go with escalation_policy_id: give one of them")
+    fields = given(
+        title=title,
+        body={"type": "incident_body", "details": description} if description else None,
+        urgency=urgency,
+        priority=reference(priority_id, "priority") if priority_id else None,
+        escalation_policy=reference(escalation_policy_id, "escalation_policy") if escalation_policy_id else None,
+        assignments=[{"assignee": reference(assignee_id, "user")}] if assignee_id else None,
+        incident_type={"name": incident_type} if incident_type else None,
+    )
+    incident, created = await create(
+        pagerduty.account(account),
+        service_id,
+        fields,
+        key=incident_key or derived_key(),
+        again=incident_key is None and current_call().attempt > 1,
+    )
+    return CreateIncidentOutput(incident=Incident.model_validate(incident), created=created)
+
+
+@pagerduty_node(
+    "UpdateIncident",
+    UPDATE_INCIDENT,
+    GET_INCIDENT,
+    LIST_LOG_ENTRIES,
+    repeat="it reads first and sends only what differs; a late acknowledgement never re-opens",
+)
+async def update_incident(
+    pagerduty: Accounts,
+    *,
+    id: Id | int,
+    status: Status | None = None,
+    resolution: Text | None = None,
+    title: Text | None = None,
+    urgency: Urgency | None = None,
+    priority_id: Id | None = None,
+    escalation_level: int | None = None,
+    escalation_policy_id: Id | None = None,
+    assignee_ids: Ids | None = None,
+    reopen: bool = False,
+    account: str | None = None,
+) -> UpdateIncidentOutput:
+    """Changes an incident: acknowledges or resolves it, renames, reassigns or escalates it.
+
+    What is so already is not sent again: an incident that is resolved stays so when it is acknowledged late, and
+    `changed` says that nothing was done.
+
+    Args:
+        id: its id, or its number.
+        status: triggered, acknowledged or resolved.
+        resolution: how it was solved; only with status="resolved".
+        title: a new title.
+        urgency: high or low.
+        priority_id: from `list_priorities`.
+        escalation_level: the level of its escalation policy to escalate to.
+        escalation_policy_id: another escalation policy.
+        assignee_ids: the users to assign it to.
+        reopen: whether a resolved incident is opened again by status="triggered" or "acknowledged".
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: nothing to change is given, or a resolution without status="resolved".
+        ReopenRefusedError: the incident is resolved, status is "triggered", and `reopen` is not said.
+
+    Example:
+        >>> node = update_incident(id="PT4KHLK", status="resolved", resolution="Restarted the pool")
+    """
+    fields = _changes(
+        status, resolution, title, urgency, priority_id, escalation_level, escalation_policy_id, assignee_ids
+    )
+    incident, changed = await update(pagerduty.account(account), str(id), fields, reopen=reopen)
+    return UpdateIncidentOutput(incident=Incident.model_validate(incident), changed=changed)
+
+
+@pagerduty_node(
+    "UpdateIncidents",
+    UPDATE_INCIDENTS,
+    LIST_INCIDENTS,
+    GET_INCIDENT,
+    repeat="it leaves out incidents that have the status already, and resolved ones that would be opened again",
+    policy=WALK_POLICY,
+)
+async def update_incidents(
+    pagerduty: Accounts,
+    *,
+    ids: Ids,
+    status: Status | None = None,
+    resolution: Text | None = None,
+    title: Text | None = None,
+    urgency: Urgency | None = None,
+    priority_id: Id | None = None,
+    escalation_level: int | None = None,
+    escalation_policy_id: Id | None = None,
+    assignee_ids: Ids | None = None,
+    reopen: bool = False,
+    account: str | None = None,
+) -> UpdateIncidentsOutput:
+    """Changes many incidents in the same way: acknowledges or resolves them, reassigns them.
+
+    They go in requests of 250, which is as many as PagerDuty takes. It carries out a request as a whole or not at all:
+    one wrong id, and none of its incidents is changed. Between two requests there is no such promise; an error says
+    which incidents were changed before it. PagerDuty takes 500 such requests a minute.
+
+    Args:
+        ids: the incidents, by id.
+        status: triggered, acknowledged or resolved.
+        resolution: how they were solved; only with status="resolved".
+        title: a new title.
+        urgency: high or low.
+        priority_id: from `list_priorities`.
+        escalation_level: the level of their escalation policies to escalate to.
+        escalation_policy_id: another escalation policy.
+        assignee_ids: the users to assign them to.
+        reopen: whether resolved incidents are opened again by status="triggered" or "acknowledged"; they are left as
+            they are otherwise.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: nothing to change is given, or a resolution without status="resolved".
+        BulkPartError: PagerDuty refused a request after earlier ones were carried out.
+
+    Example:
+        >>> node = update_incidents(ids=["PT4KHLK", "PT4KHLL"], status="resolved")
+    """
+    fields = _changes(
+        status, resolution, title, urgency, priority_id, escalation_level, escalation_policy_id, assignee_ids
+    )
+    changed, unchanged = await update_many(pagerduty.account(account), ids, fields, reopen=reopen)
+    return UpdateIncidentsOutput(changed=tuple(changed), unchanged=tuple(unchanged))
+
+
+@pagerduty_node(
+    "MergeIncidents",
+    MERGE_INCIDENTS,
+    GET_INCIDENT,
+    repeat="incidents that are merged into the target already are left out",
+)
+async def merge_incidents(
+    pagerduty: Accounts, *, id: Id, source_ids: Ids, account: str | None = None
+) -> MergeIncidentsOutput:
+    """Merges incidents into one, which gets their alerts; the others are resolved.
+
+    PagerDuty merges only incidents that have alerts or were made on its website, and only into an open one.
+
+    Args:
+        id: the incident to merge into.
+        source_ids: the incidents that are merged into it; at most 1000 alerts can come together.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        BadRequestError: PagerDuty cannot merge them, and says why.
+
+    Example:
+        >>> node = merge_incidents(id="PT4KHLK", source_ids=["PT4KHLL", "PT4KHLM"])
+    """
+    found = await merge(pagerduty.account(account), id, source_ids)
+    return MergeIncidentsOutput(incident=Incident.model_validate(found))
+
+
+@pagerduty_node(
+    "SnoozeIncident",
+    SNOOZE_INCIDENT,
+    GET_INCIDENT,
+    LIST_LOG_ENTRIES,
+    repeat="a repeat looks for the snooze in the timeline; a second one would begin the time anew",
+)
+async def snooze_incident(
+    pagerduty: Accounts, *, id: Id | int, seconds: Annotated[int, Field(ge=1, le=604_800)], account: str | None = None
+) -> SnoozeIncidentOutput:
+    """Keeps an acknowledged incident quiet for a time; then it is triggered again.
+
+    Args:
+        id: its id, or its number.
+        seconds: 1 to 604,800, which is a week.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        BadRequestError: the incident is not acknowledged.
+
+    Example:
+        >>> node = snooze_incident(id="PT4KHLK", seconds=3600)
+    """
+    found = await snooze(pagerduty.account(account), str(id), seconds)
+    return SnoozeIncidentOutput(incident=Incident.model_validate(found))
+
+
+@pagerduty_node(
+    "SendStatusUpdate",
+    SEND_STATUS_UPDATE,
+    repeat="PagerDuty shows no trace of it, so it is sent at most once: an answer that is lost ends the step",
+)
+async def send_status_update(
+    pagerduty: Accounts,
+    *,
+    incident_id: Id | int,
+    message: Text,
+    subject: Text | None = None,
+    html_message: Text | None = None,
+    repeat: bool = False,
+    account: str | None = None,
+) -> SendStatusUpdateOutput:
+    """Tells the subscribers of an incident how it stands.
+
+    Where the answer is lost, nobody can find out whether it was sent. Then the step fails instead of writing to
+    everybody a second time, unless `repeat` says that twice is better than not at all.
+
+    Args:
+        incident_id: the incident's id, or its number.
+        message: the text.
+        subject: of the e-mail; together with `html_message`.
+        html_message: the text of the e-mail; together with `subject`.
+        repeat: whether it is sent again where it may have been sent.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: a subject without html_message, or the other way round.
+        UncertainOutcomeError: it may have been sent.
+
+    Example:
+        >>> node = send_status_update(incident_id="PT4KHLK", message="A fix is on its way")
+    """
+    if (subject is None) != (html_message is None):
+        raise InvalidRequestError("subject", "goes with html_message only, and html_message with subject")
+    opened = pagerduty.account(account)
+    body = given(message=message, subject=subject, html_message=html_message)
+
+    async def send() -> JsonBody:
+        answer = await opened.send(SEND_STATUS_UPDATE, path={"id": str(incident_id)}, body=body)
+        return object_in(answer, "status_update")
+
+    found = await at_most_once(send, "the status update", repeat=repeat)
+    return SendStatusUpdateOutput(status_update=StatusUpdate.model_validate(found))
+
+
+def _changes(
+    status: Status | None,
+    resolution: str | None,
+    title: str | None,
+    urgency: Urgency | None,
+    priority_id: str | None,
+    escalation_level: int | None,
+    escalation_policy_id: str | None,
+    assignee_ids: Ids | None,
+) -> JsonBody:
+    """What is to be changed, as PagerDuty takes it.
+
+    Raises:
+        InvalidRequestError: nothing is, or a resolution goes with another status.
+    """
+    if resolution and status != "resolved":
+        raise InvalidRequestError("resolution", "goes with status='resolved' only")
+    fields = given(
+        status=status,
+        resolution=resolution,
+        title=title,
+        urgency=urgency,
+        priority=reference(priority_id, "priority") if priority_id else None,
+        escalation_level=escalation_level,
+        escalation_policy=reference(escalation_policy_id, "escalation_policy") if escalation_policy_id else None,
+        assignments=[{"assignee": reference(user, "user")} for user in assignee_ids] if assignee_ids else None,
+    )
+    if not fields:
+        raise InvalidRequestError("status", "or another field to change is missing")
+    return fields

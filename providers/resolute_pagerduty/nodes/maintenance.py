@@ -1,0 +1,189 @@
+"""Maintenance windows: times in which services open no incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from resolute_pagerduty.account import object_in
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
+from resolute_pagerduty.events import given
+from resolute_pagerduty.incidents import reference
+from resolute_pagerduty.models.outputs import (
+    AllMaintenanceWindowsOutput,
+    CreateMaintenanceWindowOutput,
+    ListMaintenanceWindowsOutput,
+)
+from resolute_pagerduty.models.services import MaintenanceWindow
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.operations import (
+    CREATE_MAINTENANCE_WINDOW,
+    DELETE_MAINTENANCE_WINDOW,
+    LIST_MAINTENANCE_WINDOWS,
+)
+from resolute_pagerduty.paging import read_page, walk
+from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
+
+When: TypeAlias = Literal["past", "future", "ongoing", "open", "all"]
+Include: TypeAlias = Sequence[Literal["teams", "services", "users"]]
+
+
+@pagerduty_node("ListMaintenanceWindows", LIST_MAINTENANCE_WINDOWS, repeat=READS)
+async def list_maintenance_windows(
+    pagerduty: Accounts,
+    *,
+    service_ids: Ids | None = None,
+    team_ids: Ids | None = None,
+    filter: When | None = None,  # PagerDuty's word
+    query: Text | None = None,
+    include: Include | None = None,
+    limit: PageSize = 25,
+    offset: Offset = 0,
+    total: bool = False,
+    account: str | None = None,
+) -> ListMaintenanceWindowsOutput:
+    """Reads a page of the maintenance windows that pass all filters. `all_maintenance_windows` reads every page.
+
+    Args:
+        service_ids: of these services.
+        team_ids: of these teams.
+        filter: past, future, ongoing, open (ongoing or future) or all.
+        query: a part of the description.
+        include: what to show in full instead of as a reference.
+        limit: windows on the page, 1 to 100.
+        offset: how many to pass over; limit + offset is at most 10,000.
+        total: whether `total` is counted.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = list_maintenance_windows(service_ids=["PWIXJZS"], filter="open")
+    """
+    return await read_page(
+        pagerduty.account(account),
+        LIST_MAINTENANCE_WINDOWS,
+        "maintenance_windows",
+        ListMaintenanceWindowsOutput,
+        limit=limit,
+        offset=offset,
+        total=total,
+        query={
+            "service_ids": service_ids,
+            "team_ids": team_ids,
+            "filter": filter,
+            "query": query,
+            "include": include,
+        },
+    )
+
+
+@pagerduty_node("AllMaintenanceWindows", LIST_MAINTENANCE_WINDOWS, repeat=READS, policy=WALK_POLICY)
+async def all_maintenance_windows(
+    pagerduty: Accounts,
+    *,
+    service_ids: Ids | None = None,
+    team_ids: Ids | None = None,
+    filter: When | None = None,  # PagerDuty's word
+    limit: Count | None = None,
+    account: str | None = None,
+) -> AllMaintenanceWindowsOutput:
+    """Reads every maintenance window that passes all filters.
+
+    Args:
+        service_ids: of these services.
+        team_ids: of these teams.
+        filter: past, future, ongoing, open (ongoing or future) or all.
+        limit: reads no more than this; `more` says whether there are more.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = all_maintenance_windows(filter="ongoing")
+    """
+    walked = await walk(
+        pagerduty.account(account),
+        LIST_MAINTENANCE_WINDOWS,
+        "maintenance_windows",
+        MaintenanceWindow,
+        query={"service_ids": service_ids, "team_ids": team_ids, "filter": filter},
+        limit=limit,
+    )
+    return AllMaintenanceWindowsOutput(maintenance_windows=walked.items, more=walked.more)
+
+
+@pagerduty_node(
+    "CreateMaintenanceWindow",
+    CREATE_MAINTENANCE_WINDOW,
+    LIST_MAINTENANCE_WINDOWS,
+    repeat="a window of the same services, times and description that is there already is returned",
+)
+async def create_maintenance_window(
+    pagerduty: Accounts,
+    *,
+    service_ids: Ids,
+    start_time: Time,
+    end_time: Time,
+    description: str = "",
+    account: str | None = None,
+) -> CreateMaintenanceWindowOutput:
+    """Keeps services quiet for a time: no incident is opened for them.
+
+    Args:
+        service_ids: the services.
+        start_time: from here on.
+        end_time: up to here.
+        description: what is done meanwhile.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: the end is not after the start; nothing was sent.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = create_maintenance_window(
+        ...     service_ids=["PWIXJZS"], start_time=now(), end_time=now() + timedelta(hours=2), description="Upgrade"
+        ... )
+    """
+    if end_time <= start_time:
+        raise InvalidRequestError("end_time", f"{end_time.isoformat()} is not after {start_time.isoformat()}")
+    opened = pagerduty.account(account)
+    known = await walk(
+        opened,
+        LIST_MAINTENANCE_WINDOWS,
+        "maintenance_windows",
+        MaintenanceWindow,
+        query={"service_ids": service_ids, "filter": "all"},
+    )
+    wanted = (start_time, end_time, description, set(service_ids))
+    for each in known.items:
+        if wanted == (each.start_time, each.end_time, each.description, {service.id for service in each.services}):
+            return CreateMaintenanceWindowOutput(maintenance_window=each, created=False)
+    body = given(
+        type="maintenance_window",
+        start_time=start_time.isoformat(),
+        end_time=end_time.isoformat(),
+        description=description or None,
+        services=[reference(service, "service") for service in service_ids],
+    )
+    answer = await opened.send(CREATE_MAINTENANCE_WINDOW, body={"maintenance_window": body})
+    made = MaintenanceWindow.model_validate(object_in(answer, "maintenance_window"))
+    return CreateMaintenanceWindowOutput(maintenance_window=made)
+
+
+@pagerduty_node(
+    "DeleteMaintenanceWindow", DELETE_MAINTENANCE_WINDOW, repeat="a window that is gone, or over, is a success"
+)
+async def delete_maintenance_window(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
+    """Ends a maintenance window that is ongoing, and removes one that has not begun.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = delete_maintenance_window(id="PW98YIO")
+    """
+    try:
+        await pagerduty.account(account).send(DELETE_MAINTENANCE_WINDOW, path={"id": id})
+    except (NotFoundError, MethodNotAllowedError):
+        return  # gone, or over: 405 is what PagerDuty answers for a window in the past

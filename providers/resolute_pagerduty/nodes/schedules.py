@@ -1,0 +1,365 @@
+"""Schedules and escalation policies: who is to be on call, and who is notified after whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal, TypeAlias
+
+from annotated_types import MaxLen, MinLen
+from pydantic import Field
+
+from resolute import Record
+from resolute_pagerduty.account import list_in, object_in
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.errors import InvalidRequestError
+from resolute_pagerduty.events import given
+from resolute_pagerduty.exchange import JsonBody
+from resolute_pagerduty.incidents import reference
+from resolute_pagerduty.lookups import Kind
+from resolute_pagerduty.models.oncall import EscalationPolicy, Schedule, Shift
+from resolute_pagerduty.models.outputs import (
+    AllEscalationPoliciesOutput,
+    AllSchedulesOutput,
+    CreateEscalationPolicyOutput,
+    CreateOverrideOutput,
+    GetEscalationPolicyOutput,
+    GetScheduleOutput,
+    ListEscalationPoliciesOutput,
+    ListOverridesOutput,
+    ListSchedulesOutput,
+)
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.operations import (
+    CREATE_ESCALATION_POLICY,
+    CREATE_OVERRIDES,
+    GET_ESCALATION_POLICY,
+    GET_SCHEDULE,
+    LIST_ESCALATION_POLICIES,
+    LIST_OVERRIDES,
+    LIST_SCHEDULES,
+)
+from resolute_pagerduty.overrides import override_once
+from resolute_pagerduty.paging import read_page, walk
+from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
+
+PolicyInclude: TypeAlias = Sequence[Literal["services", "teams", "targets"]]
+POLICIES: Final = Kind(
+    model=EscalationPolicy,
+    name="escalation_policy",
+    plural="escalation_policies",
+    lookup=LIST_ESCALATION_POLICIES,
+    create=CREATE_ESCALATION_POLICY,
+)
+
+
+class EscalationLevel(Record):
+    """A level of a new escalation policy: who is notified, and after how many minutes the next level is.
+
+    Example:
+        >>> level = EscalationLevel(delay_minutes=30, schedule_ids=["PI7DH85"])
+    """
+
+    delay_minutes: Annotated[int, Field(ge=1)]
+    user_ids: Sequence[Id] = ()
+    schedule_ids: Sequence[Id] = ()
+
+
+Levels: TypeAlias = Annotated[Sequence[EscalationLevel], MinLen(1), MaxLen(20)]
+
+
+@pagerduty_node("ListSchedules", LIST_SCHEDULES, repeat=READS)
+async def list_schedules(
+    pagerduty: Accounts,
+    *,
+    query: Text | None = None,
+    team_ids: Ids | None = None,
+    limit: PageSize = 25,
+    offset: Offset = 0,
+    total: bool = False,
+    account: str | None = None,
+) -> ListSchedulesOutput:
+    """Reads a page of the schedules that pass all filters. `all_schedules` reads every page.
+
+    Args:
+        query: a part of the name.
+        team_ids: of these teams.
+        limit: schedules on the page, 1 to 100.
+        offset: how many to pass over; limit + offset is at most 10,000.
+        total: whether `total` is counted.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = list_schedules(query="primary")
+    """
+    return await read_page(
+        pagerduty.account(account),
+        LIST_SCHEDULES,
+        "schedules",
+        ListSchedulesOutput,
+        limit=limit,
+        offset=offset,
+        total=total,
+        query={"query": query, "team_ids": team_ids},
+    )
+
+
+@pagerduty_node("AllSchedules", LIST_SCHEDULES, repeat=READS, policy=WALK_POLICY)
+async def all_schedules(
+    pagerduty: Accounts,
+    *,
+    query: Text | None = None,
+    team_ids: Ids | None = None,
+    limit: Count | None = None,
+    account: str | None = None,
+) -> AllSchedulesOutput:
+    """Reads every schedule that passes all filters.
+
+    Args:
+        query: a part of the name.
+        team_ids: of these teams.
+        limit: reads no more than this; `more` says whether there are more.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = all_schedules()
+    """
+    asked = {"query": query, "team_ids": team_ids}
+    walked = await walk(pagerduty.account(account), LIST_SCHEDULES, "schedules", Schedule, query=asked, limit=limit)
+    return AllSchedulesOutput(schedules=walked.items, more=walked.more)
+
+
+@pagerduty_node("GetSchedule", GET_SCHEDULE, repeat=READS)
+async def get_schedule(
+    pagerduty: Accounts,
+    *,
+    id: Id,
+    since: Time | None = None,
+    until: Time | None = None,
+    time_zone: Text | None = None,
+    overflow: bool | None = None,
+    account: str | None = None,
+) -> GetScheduleOutput:
+    """Reads a schedule with its shifts in a time: `final_schedule` says who is on call, overrides included.
+
+    Args:
+        id: its id.
+        since: from here on; now where it is left out.
+        until: up to here; two weeks from now where it is left out.
+        time_zone: an IANA name for the times; the schedule's own where it is left out.
+        overflow: shows shifts that reach beyond the time in full, instead of cut at its ends.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = get_schedule(id="PI7DH85", since=now(), until=now() + timedelta(days=1))
+    """
+    query = {"since": since, "until": until, "time_zone": time_zone, "overflow": overflow}
+    answer = await pagerduty.account(account).send(GET_SCHEDULE, path={"id": id}, query=query)
+    return GetScheduleOutput(schedule=Schedule.model_validate(object_in(answer, "schedule")))
+
+
+@pagerduty_node("ListOverrides", LIST_OVERRIDES, repeat=READS)
+async def list_overrides(
+    pagerduty: Accounts, *, schedule_id: Id, since: Time, until: Time, account: str | None = None
+) -> ListOverridesOutput:
+    """Reads the overrides of a schedule in a time; PagerDuty gives them in one piece.
+
+    Args:
+        schedule_id: the schedule.
+        since: from here on.
+        until: up to here.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = list_overrides(schedule_id="PI7DH85", since=now(), until=now() + timedelta(days=7))
+    """
+    query = {"since": since, "until": until}
+    answer = await pagerduty.account(account).send(LIST_OVERRIDES, path={"id": schedule_id}, query=query)
+    return ListOverridesOutput(overrides=tuple(Shift.model_validate(each) for each in list_in(answer, "overrides")))
+
+
+@pagerduty_node(
+    "CreateOverride",
+    CREATE_OVERRIDES,
+    LIST_OVERRIDES,
+    repeat="an override of the same user and times that is there already is returned",
+)
+async def create_override(
+    pagerduty: Accounts, *, schedule_id: Id, user_id: Id, start: Time, end: Time, account: str | None = None
+) -> CreateOverrideOutput:
+    """Puts a user on call instead of whom a schedule names, for a time. The newest override counts.
+
+    Args:
+        schedule_id: the schedule.
+        user_id: who is to be on call.
+        start: from here on.
+        end: up to here.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: the end is not after the start; nothing was sent.
+        BadRequestError: PagerDuty refuses the override, and says why.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = create_override(
+        ...     schedule_id="PI7DH85", user_id="PXPGF42", start=now(), end=now() + timedelta(hours=8)
+        ... )
+    """
+    if end <= start:
+        raise InvalidRequestError("end", f"{end.isoformat()} is not after start, {start.isoformat()}")
+    override, created = await override_once(pagerduty.account(account), schedule_id, user_id, start, end)
+    return CreateOverrideOutput(override=override, created=created)
+
+
+@pagerduty_node("ListEscalationPolicies", LIST_ESCALATION_POLICIES, repeat=READS)
+async def list_escalation_policies(
+    pagerduty: Accounts,
+    *,
+    query: Text | None = None,
+    user_ids: Ids | None = None,
+    team_ids: Ids | None = None,
+    include: PolicyInclude | None = None,
+    limit: PageSize = 25,
+    offset: Offset = 0,
+    total: bool = False,
+    account: str | None = None,
+) -> ListEscalationPoliciesOutput:
+    """Reads a page of the escalation policies that pass all filters. `all_escalation_policies` reads every page.
+
+    Args:
+        query: a part of the name.
+        user_ids: that notify these users.
+        team_ids: of these teams.
+        include: what to show in full instead of as a reference.
+        limit: policies on the page, 1 to 100.
+        offset: how many to pass over; limit + offset is at most 10,000.
+        total: whether `total` is counted.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = list_escalation_policies(query="payments")
+    """
+    return await read_page(
+        pagerduty.account(account),
+        LIST_ESCALATION_POLICIES,
+        "escalation_policies",
+        ListEscalationPoliciesOutput,
+        limit=limit,
+        offset=offset,
+        total=total,
+        query={"query": query, "user_ids": user_ids, "team_ids": team_ids, "include": include},
+    )
+
+
+@pagerduty_node("AllEscalationPolicies", LIST_ESCALATION_POLICIES, repeat=READS, policy=WALK_POLICY)
+async def all_escalation_policies(
+    pagerduty: Accounts,
+    *,
+    query: Text | None = None,
+    user_ids: Ids | None = None,
+    team_ids: Ids | None = None,
+    include: PolicyInclude | None = None,
+    limit: Count | None = None,
+    account: str | None = None,
+) -> AllEscalationPoliciesOutput:
+    """Reads every escalation policy that passes all filters.
+
+    Args:
+        query: a part of the name.
+        user_ids: that notify these users.
+        team_ids: of these teams.
+        include: what to show in full instead of as a reference.
+        limit: reads no more than this; `more` says whether there are more.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = all_escalation_policies()
+    """
+    walked = await walk(
+        pagerduty.account(account),
+        LIST_ESCALATION_POLICIES,
+        "escalation_policies",
+        EscalationPolicy,
+        query={"query": query, "user_ids": user_ids, "team_ids": team_ids, "include": include},
+        limit=limit,
+    )
+    return AllEscalationPoliciesOutput(escalation_policies=walked.items, more=walked.more)
+
+
+@pagerduty_node("GetEscalationPolicy", GET_ESCALATION_POLICY, repeat=READS)
+async def get_escalation_policy(
+    pagerduty: Accounts, *, id: Id, include: PolicyInclude | None = None, account: str | None = None
+) -> GetEscalationPolicyOutput:
+    """Reads an escalation policy with its levels.
+
+    Args:
+        id: its id.
+        include: what to show in full instead of as a reference.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_escalation_policy(id="PT20YPA", include=["targets"])
+    """
+    opened = pagerduty.account(account)
+    answer = await opened.send(GET_ESCALATION_POLICY, path={"id": id}, query={"include": include})
+    found = object_in(answer, "escalation_policy")
+    return GetEscalationPolicyOutput(escalation_policy=EscalationPolicy.model_validate(found))
+
+
+@pagerduty_node(
+    "CreateEscalationPolicy",
+    CREATE_ESCALATION_POLICY,
+    LIST_ESCALATION_POLICIES,
+    repeat="a policy of that name that is there already is returned; PagerDuty has no two of one name",
+)
+async def create_escalation_policy(
+    pagerduty: Accounts,
+    *,
+    name: Text,
+    levels: Levels,
+    num_loops: Annotated[int, Field(ge=0)] = 0,
+    description: str | None = None,
+    team_ids: Ids | None = None,
+    account: str | None = None,
+) -> CreateEscalationPolicyOutput:
+    """Creates an escalation policy. One of that name that is there already is returned as it is, `created` false.
+
+    Args:
+        name: its name; there cannot be two of one name.
+        levels: who is notified, in order.
+        num_loops: how often to begin anew after the last level.
+        description: what it is for.
+        team_ids: the teams it belongs to.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: a level notifies nobody; nothing was sent.
+
+    Example:
+        >>> levels = [EscalationLevel(delay_minutes=15, schedule_ids=["PI7DH85"])]
+        >>> node = create_escalation_policy(name="Payments", levels=levels, num_loops=2)
+    """
+    body = given(
+        name=name,
+        description=description,
+        num_loops=num_loops,
+        escalation_rules=[_rule(number, level) for number, level in enumerate(levels)],
+        teams=[reference(team, "team") for team in team_ids] if team_ids else None,
+    )
+    policy, created = await POLICIES.make(pagerduty.account(account), body)
+    return CreateEscalationPolicyOutput(escalation_policy=policy, created=created)
+
+
+def _rule(number: int, level: EscalationLevel) -> JsonBody:
+    targets = [reference(user, "user") for user in level.user_ids]
+    targets += [reference(schedule, "schedule") for schedule in level.schedule_ids]
+    if not 1 <= len(targets) <= 10:
+        raise InvalidRequestError(
+            f"levels[{number}]", f"notifies {len(targets)} users and schedules, 1 to 10 are possible"
+        )
+    return {"escalation_delay_in_minutes": level.delay_minutes, "targets": targets}

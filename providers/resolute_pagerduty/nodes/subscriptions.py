@@ -1,0 +1,219 @@
+"""Webhook subscriptions: what PagerDuty delivers, and where.
+
+Source: https://developer.pagerduty.com/docs/webhooks-overview
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import MinLen
+from pydantic import StringConstraints
+
+from resolute_pagerduty.account import object_in
+from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.errors import InvalidRequestError
+from resolute_pagerduty.files import check_folder, write_secret
+from resolute_pagerduty.models.account import WebhookSubscription
+from resolute_pagerduty.models.outputs import (
+    AllWebhookSubscriptionsOutput,
+    CreateWebhookSubscriptionOutput,
+    EnableWebhookSubscriptionOutput,
+    ListWebhookSubscriptionsOutput,
+)
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.operations import (
+    CREATE_SUBSCRIPTION,
+    DELETE_SUBSCRIPTION,
+    ENABLE_SUBSCRIPTION,
+    LIST_SUBSCRIPTIONS,
+    PING_SUBSCRIPTION,
+)
+from resolute_pagerduty.paging import read_page
+from resolute_pagerduty.parameters import Id, Offset, PageSize, Text
+from resolute_pagerduty.repeats import is_repeat, mark
+from resolute_pagerduty.subscriptions import find_subscriptions, subscribe, unsubscribe
+
+FilterType: TypeAlias = Literal["account", "service", "team"]
+Events: TypeAlias = Annotated[Sequence[Text], MinLen(1)]
+Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+
+
+@pagerduty_node("ListWebhookSubscriptions", LIST_SUBSCRIPTIONS, repeat=READS)
+async def list_webhook_subscriptions(
+    pagerduty: Accounts,
+    *,
+    filter_type: FilterType | None = None,
+    filter_id: Id | None = None,
+    limit: PageSize = 25,
+    offset: Offset = 0,
+    total: bool = False,
+    account: str | None = None,
+) -> ListWebhookSubscriptionsOutput:
+    """Reads a page of the webhook subscriptions. `delivery_method.temporarily_disabled` says what delivers no more.
+
+    Args:
+        filter_type: account, service or team.
+        filter_id: which service or team.
+        limit: subscriptions on the page, 1 to 100.
+        offset: how many to pass over; limit + offset is at most 10,000.
+        total: whether `total` is counted.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: a service or team without its id, or an id without them.
+
+    Example:
+        >>> node = list_webhook_subscriptions(filter_type="service", filter_id="PWIXJZS")
+    """
+    _check_filter(filter_type, filter_id)
+    return await read_page(
+        pagerduty.account(account),
+        LIST_SUBSCRIPTIONS,
+        "webhook_subscriptions",
+        ListWebhookSubscriptionsOutput,
+        limit=limit,
+        offset=offset,
+        total=total,
+        query={"filter_type": filter_type, "filter_id": filter_id},
+    )
+
+
+@pagerduty_node("AllWebhookSubscriptions", LIST_SUBSCRIPTIONS, repeat=READS, policy=WALK_POLICY)
+async def all_webhook_subscriptions(
+    pagerduty: Accounts,
+    *,
+    filter_type: FilterType | None = None,
+    filter_id: Id | None = None,
+    account: str | None = None,
+) -> AllWebhookSubscriptionsOutput:
+    """Reads every webhook subscription.
+
+    Args:
+        filter_type: account, service or team.
+        filter_id: which service or team.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: a service or team without its id, or an id without them.
+
+    Example:
+        >>> node = all_webhook_subscriptions()
+    """
+    _check_filter(filter_type, filter_id)
+    found = await find_subscriptions(pagerduty.account(account), filter_type, filter_id)
+    return AllWebhookSubscriptionsOutput(webhook_subscriptions=found)
+
+
+@pagerduty_node(
+    "CreateWebhookSubscription",
+    CREATE_SUBSCRIPTION,
+    LIST_SUBSCRIPTIONS,
+    DELETE_SUBSCRIPTION,
+    repeat="a repeat removes what an earlier attempt made, for its secret is lost with its answer",
+)
+async def create_webhook_subscription(
+    pagerduty: Accounts,
+    *,
+    url: Address,
+    events: Events,
+    secret_file: Text,
+    filter_type: FilterType = "account",
+    filter_id: Id | None = None,
+    description: str = "",
+    account: str | None = None,
+) -> CreateWebhookSubscriptionOutput:
+    """Lets PagerDuty deliver events to an address, and writes the secret that they are signed with to a file.
+
+    PagerDuty shows the secret only in the answer to this request. It is written on the worker, readable for its user
+    alone, and gets into no history. The description ends with a short mark, by which a repeat finds its own work.
+
+    Args:
+        url: where to deliver to: the worker's webhook server, with the path of `webhook(...)`.
+        events: the event types, such as `incident.triggered`.
+        secret_file: the file on the worker that the secret is written to.
+        filter_type: whose events: those of the account, a service or a team.
+        filter_id: which service or team.
+        description: what it is for.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: a service or team without its id, or a file whose folder is not there; nothing was sent.
+
+    Example:
+        >>> node = create_webhook_subscription(
+        ...     url="https://hooks.example/pagerduty", events=["incident.triggered"], secret_file="/run/secrets/webhook"
+        ... )
+    """
+    _check_filter(filter_type, filter_id)
+    check_folder("secret_file", secret_file)
+    opened = pagerduty.account(account)
+    line = mark()
+    if is_repeat():
+        for each in await find_subscriptions(opened, filter_type, filter_id):
+            if each.description.endswith(line):
+                await unsubscribe(opened, each.id)
+    made, secret = await subscribe(
+        opened,
+        url,
+        events,
+        filter_type=filter_type,
+        filter_id=filter_id,
+        description=f"{description} {line}".strip(),
+    )
+    write_secret(secret_file, secret.get_secret_value())
+    return CreateWebhookSubscriptionOutput(webhook_subscription=made)
+
+
+@pagerduty_node("EnableWebhookSubscription", ENABLE_SUBSCRIPTION, repeat="enabling what is enabled changes nothing")
+async def enable_webhook_subscription(
+    pagerduty: Accounts, *, id: Id, account: str | None = None
+) -> EnableWebhookSubscriptionOutput:
+    """Lets a subscription deliver again that PagerDuty disabled after three refused deliveries.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = enable_webhook_subscription(id="PF9KMXH")
+    """
+    answer = await pagerduty.account(account).send(ENABLE_SUBSCRIPTION, path={"id": id})
+    found = WebhookSubscription.model_validate(object_in(answer, "webhook_subscription"))
+    return EnableWebhookSubscriptionOutput(webhook_subscription=found)
+
+
+@pagerduty_node(
+    "PingWebhookSubscription", PING_SUBSCRIPTION, repeat="a second ping is another ping, which starts nothing"
+)
+async def ping_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
+    """Lets PagerDuty deliver a ping, to see whether a subscription arrives.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = ping_webhook_subscription(id="PF9KMXH")
+    """
+    await pagerduty.account(account).send(PING_SUBSCRIPTION, path={"id": id})
+
+
+@pagerduty_node("DeleteWebhookSubscription", DELETE_SUBSCRIPTION, repeat="a subscription that is gone is a success")
+async def delete_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
+    """Ends a subscription.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = delete_webhook_subscription(id="PF9KMXH")
+    """
+    await unsubscribe(pagerduty.account(account), id)
+
+
+def _check_filter(filter_type: FilterType | None, filter_id: str | None) -> None:
+    if (filter_type in ("service", "team")) != (filter_id is not None):
+        raise InvalidRequestError("filter_id", "goes with filter_type='service' or 'team', and they with it")
