@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
 
+from .api_errors import ApiError, invalid
 from .call import Call, Reply, get, post
 from .incident_facts import Facts, facts_of, naive
 from .incidents import find
 from .oncall import zone_of
-from .problems import Problem, invalid
 from .values import Json, as_list, as_object, parse_time
 
 LONGEST = timedelta(days=366)
@@ -21,7 +21,7 @@ class Filters:
     """The filters of a body; they all hold together.
 
     Raises:
-        Problem: 400 for anything that is no filter value, or a range of more than a year.
+        ApiError: 400 for anything that is no filter value, or a range of more than a year.
     """
 
     def __init__(self, call: Call) -> None:
@@ -29,7 +29,7 @@ class Filters:
         self.since, self.until = self._time("created_at_start"), self._time("created_at_end")
         now = call.account.now()
         if self.since and (self.until or now) - self.since > LONGEST:
-            raise Problem(400, 2005, "The maximum supported time range is one year")
+            raise ApiError(400, 2005, "The maximum supported time range is one year")
         if call.actor.kind in ("user", "user_oauth") and not (
             self.given.get("team_ids") or self.given.get("service_ids")
         ):

@@ -5,11 +5,13 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from resolute.errors import ResoluteError
+
 from . import background
+from .api_errors import MESSAGES, ApiError
 from .call import Reply
 from .engine import Engine
 from .faults import Fault
-from .problems import MESSAGES, Problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,7 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 CONTROL = "/_simulator"
 
 
-class BrokenConnectionError(ConnectionResetError):
+class BrokenConnectionError(ResoluteError, ConnectionResetError):
     """A fault asks for the connection to be broken."""
 
 
@@ -120,7 +122,7 @@ def faulty(fault: Fault) -> Reply | None:
             "ratelimit-remaining": "0",
             "ratelimit-reset": str(fault.reset_seconds),
         }
-        return Reply(429, Problem(429, 2020).body, headers)
+        return Reply(429, ApiError(429, 2020).body, headers)
     if fault.action != "status":
         return None
     if fault.body is not None:

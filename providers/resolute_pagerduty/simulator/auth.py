@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .problems import Problem, invalid
+from .api_errors import ApiError, invalid
 from .values import Ids, Json
 
 SCOPES = frozenset(
@@ -114,7 +114,7 @@ class Credentials:
         """Return who sent an Authorization header.
 
         Raises:
-            Problem: 401 if it is missing, malformed, unknown or expired.
+            ApiError: 401 if it is missing, malformed, unknown or expired.
         """
         kind, _, rest = (header or "").strip().partition(" ")
         if kind == "Token":
@@ -127,19 +127,19 @@ class Credentials:
             token = self._tokens.get(rest.strip())
             if token and now < token.expires_at:
                 return token.actor
-        raise Problem(401, 2006)
+        raise ApiError(401, 2006)
 
     def exchange(self, form: dict[str, str], now: datetime) -> Json:
         """Answer a request for an app token; scopes that are unknown or not the app's are left out, not refused.
 
         Raises:
-            Problem: 400 for another grant type or without the account's scope, 401 for wrong credentials.
+            ApiError: 400 for another grant type or without the account's scope, 401 for wrong credentials.
         """
         client = self._clients.get(form.get("client_id", ""))
         if form.get("grant_type") != "client_credentials":
             raise invalid("grant_type must be client_credentials")
         if client is None or client.secret != form.get("client_secret"):
-            raise Problem(401, 2006, "invalid_client")
+            raise ApiError(401, 2006, "invalid_client")
         asked = form.get("scope", "").split()
         if self._account_scope not in asked:
             raise invalid(f"scope must contain {self._account_scope}")

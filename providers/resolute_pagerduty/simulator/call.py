@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from . import refs
+from .api_errors import ApiError, invalid
 from .auth import Actor
 from .oncall import zone_of
-from .problems import Problem, invalid
 from .state import Account, State
 from .values import Json, as_list, as_object, as_text, parse_time
 
@@ -86,7 +86,7 @@ class Call:
         """The body as a JSON object.
 
         Raises:
-            Problem: 400 if it is anything else.
+            ApiError: 400 if it is anything else.
         """
         try:
             found = as_object(json.loads(self.raw))
@@ -100,7 +100,7 @@ class Call:
         """Return the object that the body wraps under a name.
 
         Raises:
-            Problem: 400 if it is missing.
+            ApiError: 400 if it is missing.
         """
         found = as_object(self.body.get(name))
         if found is None:
@@ -112,18 +112,18 @@ class Call:
         """A reference to the user who makes this request.
 
         Raises:
-            Problem: 400 with code 2016 if it names nobody.
+            ApiError: 400 with code 2016 if it names nobody.
         """
         if self.actor.user_id:
             return refs.user(self.account, self.actor.user_id)
-        raise Problem(400, 2016)
+        raise ApiError(400, 2016)
 
     @property
     def zone(self) -> tzinfo:
         """The time zone in which times without an offset are read.
 
         Raises:
-            Problem: 400 if the name is unknown.
+            ApiError: 400 if the name is unknown.
         """
         name = self.query.one("time_zone")
         try:
@@ -135,7 +135,7 @@ class Call:
         """Return a time of the query, or None.
 
         Raises:
-            Problem: 400 with code 2004 if it is no time.
+            ApiError: 400 with code 2004 if it is no time.
         """
         text = self.query.one(name)
         if not text:
@@ -143,31 +143,31 @@ class Call:
         try:
             return parse_time(text, self.zone)
         except ValueError as error:
-            raise Problem(400, 2004, f"{name} is not a valid ISO 8601 time") from error
+            raise ApiError(400, 2004, f"{name} is not a valid ISO 8601 time") from error
 
     def window(self) -> tuple[datetime | None, datetime | None]:
         """Return `since` and `until`.
 
         Raises:
-            Problem: 400 with code 2004 if they are no times or in the wrong order.
+            ApiError: 400 with code 2004 if they are no times or in the wrong order.
         """
         since, until = self.moment("since"), self.moment("until")
         if since and until and since > until:
-            raise Problem(400, 2004, "since must be before until")
+            raise ApiError(400, 2004, "since must be before until")
         return since, until
 
     def paging(self) -> tuple[int, int]:
         """Return limit and offset.
 
         Raises:
-            Problem: 400 if they are no numbers, or if together they exceed 10,000.
+            ApiError: 400 if they are no numbers, or if together they exceed 10,000.
         """
         limit, offset = self._number("limit", 25), self._number("offset", 0)
         if limit < 1:
             raise invalid("Limit must be between 1 and 100")
         limit = min(limit, 100)
         if limit + offset > 10_000:
-            raise Problem(400, 2002, TOO_DEEP)
+            raise ApiError(400, 2002, TOO_DEEP)
         return limit, offset
 
     def _number(self, name: str, default: int) -> int:
@@ -200,7 +200,7 @@ def reference_id(value: object, name: str) -> str:
     """Return the id out of a reference in a body.
 
     Raises:
-        Problem: 400 if there is none.
+        ApiError: 400 if there is none.
     """
     found = as_object(value)
     identity = as_text(found.get("id")) if found else None
@@ -213,7 +213,7 @@ def reference_ids(value: object, name: str) -> list[str]:
     """Return the ids out of a list of references in a body.
 
     Raises:
-        Problem: 400 if it is no list of references.
+        ApiError: 400 if it is no list of references.
     """
     found = as_list(value)
     if found is None:
@@ -225,7 +225,7 @@ def required_text(source: Json, name: str, longest: int | None = None) -> str:
     """Return a text out of a body.
 
     Raises:
-        Problem: 400 if it is missing, blank or too long.
+        ApiError: 400 if it is missing, blank or too long.
     """
     text = as_text(source.get(name))
     words = name.replace("_", " ").capitalize()

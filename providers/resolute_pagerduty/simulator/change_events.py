@@ -1,8 +1,8 @@
 """Change events: what has been deployed or changed, listed beside incidents."""
 
 from . import refs
+from .api_errors import not_found
 from .call import Call, Reply, get
-from .problems import not_found
 from .resources import ChangeEvent
 from .state import Account
 from .values import Json, iso

@@ -6,8 +6,8 @@ A bulk update is all or nothing, so nothing may be applied before everything has
 from dataclasses import dataclass
 
 from . import lifecycle
+from .api_errors import ApiError, invalid
 from .call import reference_id
-from .problems import Problem, invalid
 from .resources import Incident, Service, Status, Urgency
 from .state import Account, State
 from .values import Json, as_list, as_object, as_text
@@ -35,7 +35,7 @@ def urgency(value: object) -> Urgency | None:
     """Return an urgency of a body.
 
     Raises:
-        Problem: 400 for any other word.
+        ApiError: 400 for any other word.
     """
     match value:
         case None:
@@ -52,7 +52,7 @@ def priority_id(state: State, value: object) -> str | None:
     """Return the id of a priority that a body names by reference or by name.
 
     Raises:
-        Problem: 400 with code 1020 if there is none.
+        ApiError: 400 with code 1020 if there is none.
     """
     if value is None:
         return None
@@ -60,20 +60,20 @@ def priority_id(state: State, value: object) -> str | None:
     for priority in state.priorities.values():
         if wanted in (priority.id, priority.name):
             return priority.id
-    raise Problem(400, 1020, f"Priority {wanted} not found")
+    raise ApiError(400, 1020, f"Priority {wanted} not found")
 
 
 def policy_id(state: State, value: object) -> str | None:
     """Return the id of an escalation policy that a body refers to.
 
     Raises:
-        Problem: 400 with code 1014 if there is none.
+        ApiError: 400 with code 1014 if there is none.
     """
     if value is None:
         return None
     wanted = reference_id(value, "Escalation policy")
     if wanted not in state.policies:
-        raise Problem(400, 1014)
+        raise ApiError(400, 1014)
     return wanted
 
 
@@ -88,14 +88,14 @@ def _status(value: object) -> Status | None:
         case "resolved":
             return "resolved"
         case _:
-            raise Problem(400, 1003, "Status must be triggered, acknowledged or resolved")
+            raise ApiError(400, 1003, "Status must be triggered, acknowledged or resolved")
 
 
 def _assignees(state: State, value: object) -> tuple[str, ...]:
     found = tuple(reference_id((as_object(each) or {}).get("assignee"), "Assignee") for each in as_list(value) or [])
     for each in found:
         if each not in state.users:
-            raise Problem(400, 1007, f"User {each} not found")
+            raise ApiError(400, 1007, f"User {each} not found")
     return found
 
 
@@ -112,7 +112,7 @@ def read(account: Account, incident: Incident, fields: Json) -> Change:
     """Check the fields of a PUT against the incident.
 
     Raises:
-        Problem: 400 for anything that cannot be done.
+        ApiError: 400 for anything that cannot be done.
     """
     state, level = account.state, fields.get("escalation_level")
     change = Change(
@@ -144,12 +144,12 @@ def _check_open(account: Account, incident: Incident, change: Change) -> None:
     if incident.open:
         policy = account.state.policies[change.policy_id or incident.policy_id]
         if change.level and not 1 <= change.level <= len(policy.rules):
-            raise Problem(400, 1006, f"The escalation policy has {len(policy.rules)} levels")
+            raise ApiError(400, 1006, f"The escalation policy has {len(policy.rules)} levels")
         return
     if change.status == "resolved" and account.behaviour.duplicate_resolve == "reject":
-        raise Problem(400, 1001)
+        raise ApiError(400, 1001)
     if moves and change.status not in ("triggered", "acknowledged"):
-        raise Problem(400, 1001)
+        raise ApiError(400, 1001)
 
 
 def apply(account: Account, incident: Incident, change: Change, agent: Json) -> None:

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from .api_errors import invalid
 from .call import Call, Reply, Route
 from .delivery import Delivery
 from .engine import Engine, Recorded
 from .faults import Fault
-from .problems import invalid
 from .values import Json, as_text, iso_millis, parse_time
 
 

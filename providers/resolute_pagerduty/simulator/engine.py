@@ -21,12 +21,12 @@ from . import (
     webhooks,
     workflows,
 )
+from .api_errors import ApiError
 from .auth import Credentials
 from .call import Call, Query, Reply, Route
 from .delivery import Deliverer, Pace
 from .faults import Faults
 from .limits import Verdict
-from .problems import Problem
 from .router import Router
 from .state import Account
 from .values import without_credentials
@@ -101,8 +101,8 @@ class Engine:
             self.account.settle()
             try:
                 reply = self._handle(call)
-            except Problem as problem:
-                reply = Reply(problem.status, problem.body)
+            except ApiError as error:
+                reply = Reply(error.status, error.body)
             self.account.changed.notify_all()
         reply.headers["x-request-id"] = self.account.ids.uuid("request")
         return reply
@@ -116,18 +116,18 @@ class Engine:
         verdict = self.account.limits.take(call.actor.name, route.limit, now)
         try:
             reply = self._permitted(route, call, verdict)
-        except Problem as problem:
-            reply = Reply(problem.status, problem.body)
+        except ApiError as error:
+            reply = Reply(error.status, error.body)
         reply.headers.update(verdict.headers)
         return reply
 
     def _permitted(self, route: Route, call: Call, verdict: Verdict) -> Reply:
         if not verdict.allowed:
-            raise Problem(429, 2020)
+            raise ApiError(429, 2020)
         if call.actor.kind == "read_only" and call.method != "GET":
-            raise Problem(403, 2010, "This API key can only read")
+            raise ApiError(403, 2010, "This API key can only read")
         if route.scope and not call.actor.may(route.scope):
-            raise Problem(403, 2010, f"Token requires scope {route.scope}")
+            raise ApiError(403, 2010, f"Token requires scope {route.scope}")
         if route.needs_from and call.actor.user_id is None:
             call.actor = replace(call.actor, user_id=self._sender(call.headers.get("from")))
         elif call.method != "GET" and call.actor.user_id is None and (sender := call.headers.get("from")):
@@ -138,15 +138,15 @@ class Engine:
         """Return the id of the user whom a From header names.
 
         Raises:
-            Problem: 400 if it is missing (2016), malformed (1028) or names nobody (1008).
+            ApiError: 400 if it is missing (2016), malformed (1028) or names nobody (1008).
         """
         if not header or not header.strip():
-            raise Problem(400, 2016)
+            raise ApiError(400, 2016)
         if "@" not in header:
-            raise Problem(400, 1028)
+            raise ApiError(400, 1028)
         found = self._known_sender(header)
         if found is None:
-            raise Problem(400, 1008)
+            raise ApiError(400, 1008)
         return found
 
     def _known_sender(self, header: str) -> str | None:

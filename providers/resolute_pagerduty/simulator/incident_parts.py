@@ -4,9 +4,9 @@ from datetime import datetime
 
 from . import lifecycle, refs, timeline
 from . import render_incident as render
+from .api_errors import ApiError, invalid, not_found
 from .call import Call, Reply, delete, get, post, put, reference_id, reference_ids, required_text
 from .incidents import find
-from .problems import Problem, invalid, not_found
 from .resources import Alert, Incident, LogEntry, Note, StatusUpdate
 from .values import Json, as_list, as_object, as_text, iso
 
@@ -30,7 +30,7 @@ def create_note(call: Call) -> Reply:
     incident = _incident(call)
     content = required_text(call.wrapped("note"), "content")
     if len(incident.notes) >= MOST_NOTES:
-        raise Problem(400, 2001, f"An incident can have at most {MOST_NOTES} notes")
+        raise ApiError(400, 2001, f"An incident can have at most {MOST_NOTES} notes")
     note = timeline.annotate(call.account, incident, content, call.agent)
     return Reply(200, {"note": render.note(call.account, note)})
 
@@ -96,7 +96,7 @@ def update_alerts(call: Call) -> Reply:
     if not wanted:
         raise invalid("Alerts cannot be empty")
     if len(wanted) > 250:
-        raise Problem(413, 2001, "At most 250 alerts can be updated at once")
+        raise ApiError(413, 2001, "At most 250 alerts can be updated at once")
     plans = [_plan_alert(call, incident, as_object(each) or {}) for each in wanted]
     for alert, status, target in plans:
         _apply_alert(call, alert, status, target)
@@ -116,7 +116,7 @@ def _plan_alert(call: Call, incident: Incident, fields: Json) -> tuple[Alert, st
     alert = _alert(incident, reference_id(fields, "Alert"))
     status = fields.get("status")
     if status not in (None, "triggered", "resolved"):
-        raise Problem(400, 1003, "Status must be triggered or resolved")
+        raise ApiError(400, 1003, "Status must be triggered or resolved")
     target = fields.get("incident")
     return alert, status, find(call.account, reference_id(target, "Incident")) if target else None
 
@@ -189,16 +189,16 @@ def merge(call: Call) -> Reply:
     """PUT /incidents/{id}/merge: the alerts of the sources move here, and the sources are resolved."""
     account, target = call.account, _incident(call)
     if not target.open:
-        raise Problem(400, 1001, "The target incident must be open")
+        raise ApiError(400, 1001, "The target incident must be open")
     ids = reference_ids(call.body.get("source_incidents"), "Source incidents")
     sources = [find(account, identity) for identity in ids]
     for source in sources:
         if source.merged_into:
-            raise Problem(400, 1019, f"Incident {source.id} has been merged into {source.merged_into}")
+            raise ApiError(400, 1019, f"Incident {source.id} has been merged into {source.merged_into}")
         if source is target:
             raise invalid("An incident cannot be merged into itself")
         if source.by_rest and not source.alerts:
-            raise Problem(400, 2015, f"Incident {source.id} has no alerts and was not made on the website")
+            raise ApiError(400, 2015, f"Incident {source.id} has no alerts and was not made on the website")
     if sum(len(each.alerts) for each in [target, *sources]) > MOST_ALERTS:
         raise invalid(f"The target incident would have more than {MOST_ALERTS} alerts")
     for source in sources:
@@ -218,9 +218,9 @@ def snooze(call: Call) -> Reply:
     """POST /incidents/{id}/snooze."""
     incident, duration = _incident(call), call.body.get("duration")
     if not isinstance(duration, int) or not 1 <= duration <= LONGEST_SNOOZE:
-        raise Problem(400, 1013, f"Duration must be between 1 and {LONGEST_SNOOZE} seconds")
+        raise ApiError(400, 1013, f"Duration must be between 1 and {LONGEST_SNOOZE} seconds")
     if incident.status != "acknowledged":
-        raise Problem(400, 1012)
+        raise ApiError(400, 1012)
     lifecycle.snooze(call.account, incident, duration, call.agent)
     return Reply(201, {"incident": render.incident(call.account, incident)})
 

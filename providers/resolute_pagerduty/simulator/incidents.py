@@ -7,8 +7,8 @@ from typing import Any
 
 from . import changes_of_incidents as changes
 from . import lifecycle
+from .api_errors import ApiError, invalid, not_found
 from .call import Call, Reply, get, post, put, reference_id, required_text
-from .problems import Problem, invalid, not_found
 from .render_incident import encoded
 from .render_incident import incident as show
 from .resources import Incident, Service
@@ -33,7 +33,7 @@ def find(account: Account, identity: str) -> Incident:
     """Return an incident by its id or its number.
 
     Raises:
-        Problem: 404 if there is none.
+        ApiError: 404 if there is none.
     """
     found = account.state.incidents.get(identity)
     if found is None and identity.isdecimal():
@@ -63,7 +63,7 @@ def _window(call: Call) -> tuple[datetime | None, datetime | None]:
         # Cut to the minute, so that the pages of one walk see one list.
         since = ((until or now) - USUAL_WINDOW).replace(second=0, microsecond=0)
     elif (until or now) - since > LONGEST_WINDOW:
-        raise Problem(400, 2005, "The date range must not exceed 6 months")
+        raise ApiError(400, 2005, "The date range must not exceed 6 months")
     return since, until
 
 
@@ -138,7 +138,7 @@ def create_incident(call: Call) -> Reply:
     if assignees and policy_id:
         raise invalid("Assignments and escalation policy cannot both be given")
     if unknown := [each for each in assignees if each not in state.users]:
-        raise Problem(400, 1007, f"User {unknown[0]} not found")
+        raise ApiError(400, 1007, f"User {unknown[0]} not found")
     body = as_object(wanted.get("body"))
     if body and not isinstance(body.get("details", ""), str):
         raise invalid("Body details must be a string")
@@ -166,7 +166,7 @@ def create_incident(call: Call) -> Reply:
 def _refuse_duplicate(account: Account, service: Service, key: str | None) -> None:
     open_ones = account.state.open_by_service.get(service.id, {}).values()
     if key is not None and any(incident.key == key for incident in open_ones):
-        raise Problem(400, 2002, "Open incident with matching dedup key already exists on this service")
+        raise ApiError(400, 2002, "Open incident with matching dedup key already exists on this service")
 
 
 def update_incident(call: Call) -> Reply:
@@ -183,14 +183,14 @@ def update_incidents(call: Call) -> Reply:
     if not wanted:
         raise invalid("Incidents cannot be empty")
     if len(wanted) > 250:
-        raise Problem(413, 2001, "At most 250 incidents can be updated at once")
+        raise ApiError(413, 2001, "At most 250 incidents can be updated at once")
     plans: list[tuple[Incident, changes.Change]] = []
     for each in wanted:
         fields = as_object(each) or {}
         try:
             incident = find(call.account, reference_id(fields, "Incident"))
-        except Problem as problem:
-            raise Problem(400, 2001, f"Incident {fields.get('id')} not found") from problem
+        except ApiError as error:
+            raise ApiError(400, 2001, f"Incident {fields.get('id')} not found") from error
         fields.pop("service", None)
         plans.append((incident, changes.read(call.account, incident, fields)))
     agent = call.agent

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from . import refs
+from .api_errors import ApiError
 from .oncall import first_level
-from .problems import Problem
 from .resources import Alert, Incident, Service, Stamp, Status, Urgency
 from .state import Account
 from .timeline import annotate, record, tell
@@ -194,14 +194,14 @@ def escalate(account: Account, incident: Incident, level: int, agent: Json | Non
     """Move an open incident to a level of its escalation policy.
 
     Raises:
-        Problem: 400 with code 1006 if the policy has no such level, 1015 if nobody is on call from there on.
+        ApiError: 400 with code 1006 if the policy has no such level, 1015 if nobody is on call from there on.
     """
     policy = account.state.policies[incident.policy_id]
     if not 1 <= level <= len(policy.rules):
-        raise Problem(400, 1006, f"The escalation policy has {len(policy.rules)} levels")
+        raise ApiError(400, 1006, f"The escalation policy has {len(policy.rules)} levels")
     reached, users = first_level(account, policy, level)
     if not reached:
-        raise Problem(400, 1015)
+        raise ApiError(400, 1015)
     incident.level, incident.directly_assigned = reached, False
     incident.assignments = [Stamp(account.now(), refs.user(account, user)) for user in users]
     record(account, incident, "escalate", agent, assignees=[stamp.who for stamp in incident.assignments])

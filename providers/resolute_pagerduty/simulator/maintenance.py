@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from . import refs, shapes
+from .api_errors import ApiError, invalid, not_found
 from .call import Call, Reply, delete, get, matches, post, put, reference_ids
-from .problems import Problem, invalid, not_found
 from .resources import MaintenanceWindow
 from .state import Account
 from .values import Json, as_text, iso, parse_time
@@ -148,7 +148,7 @@ def delete_window(call: Call) -> Reply:
     """DELETE /maintenance_windows/{id}: a coming one is removed, a running one ends now, a past one stays (405)."""
     window, now = _find(call), call.account.now()
     if window.end <= now:
-        raise Problem(405, 2015, "A maintenance window that has ended cannot be deleted")
+        raise ApiError(405, 2015, "A maintenance window that has ended cannot be deleted")
     if window.start <= now:
         window.end = now
     else:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from . import refs, shapes
+from .api_errors import ApiError, not_found
 from .call import Call, Reply, get
 from .oncall import Shift, final_shifts
-from .problems import Problem, not_found
 from .resources import EscalationPolicy, Priority
 from .schedules import show_schedule
 from .values import Json, iso
@@ -74,7 +74,7 @@ def list_oncalls(call: Call) -> Reply:
     since = since or min(now, until or now)
     until = max(until or since, since + timedelta(seconds=1))
     if until > now + FURTHEST:
-        raise Problem(400, 2004, "until must not be more than 90 days in the future")
+        raise ApiError(400, 2004, "until must not be more than 90 days in the future")
     users, policies = set(call.query.many("user_ids[]")), set(call.query.many("escalation_policy_ids[]"))
     schedules = {None if each == "null" else each for each in call.query.many("schedule_ids[]")}
     found = [
@@ -124,7 +124,7 @@ def _show_priority(call: Call, found: Priority) -> Json:
 def list_priorities(call: Call) -> Reply:
     """GET /priorities: the most severe first; 402 if the account's plan has none."""
     if "priorities" not in call.account.behaviour.abilities:
-        raise Problem(402, 2014)
+        raise ApiError(402, 2014)
     return call.page("priorities", list(call.state.priorities.values()), lambda each: _show_priority(call, each))
 
 
@@ -139,7 +139,7 @@ def check_ability(call: Call) -> Reply:
     if name in call.account.behaviour.abilities:
         return Reply(204)
     if name in KNOWN_ABILITIES:
-        raise Problem(402, 2014)
+        raise ApiError(402, 2014)
     raise not_found("Ability")
 
 

@@ -1,8 +1,8 @@
 """Escalation policies."""
 
 from . import shapes
+from .api_errors import invalid, not_found
 from .call import Call, Reply, get, matches, post, reference_id, required_text
-from .problems import invalid, not_found
 from .resources import EscalationPolicy, Rule, Target
 from .values import as_list, as_object, as_text
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .api_errors import ApiError
 from .call import Route
-from .problems import Problem
 
 
 @dataclass(slots=True)
@@ -42,20 +42,20 @@ class Router:
         """Return the route of a request, and the parameters in its path.
 
         Raises:
-            Problem: 404 if there is no such path, 405 if it does not know the method.
+            ApiError: 404 if there is no such path, 405 if it does not know the method.
         """
         node, values = self._root, list[str]()
         for segment in path.strip("/").split("/"):
             following = node.literals.get(segment)
             if following is None:
                 if node.parameter is None or not segment:
-                    raise Problem(404, 2100)
+                    raise ApiError(404, 2100)
                 values.append(segment)
                 following = node.parameter
             node = following
         if not node.routes:
-            raise Problem(404, 2100)
+            raise ApiError(404, 2100)
         if method not in node.routes:
-            raise Problem(405, 2015)
+            raise ApiError(405, 2015)
         route, names = node.routes[method]
         return route, dict(zip(names, values, strict=True))

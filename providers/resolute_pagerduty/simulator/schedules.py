@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta, tzinfo
 
 from . import refs, shapes
+from .api_errors import ApiError, invalid, not_found
 from .call import Call, Reply, delete, get, matches, post, reference_id
 from .oncall import Shift, final_shifts, flatten, layer_shifts, zone_of
-from .problems import Problem, invalid, not_found
 from .resources import Layer, Override, Restriction, Schedule
 from .state import Account
 from .values import Json, as_list, as_object, parse_time
@@ -195,7 +195,7 @@ def list_overrides(call: Call) -> Reply:
     schedule = _find(call)
     since, until = call.window()
     if since is None or until is None:
-        raise Problem(400, 2004, "since and until are required")
+        raise ApiError(400, 2004, "since and until are required")
     zone = zone_of(schedule.time_zone)
     editable, now = call.query.flag("editable"), call.account.now()
     found = [
@@ -213,8 +213,8 @@ def _new_override(call: Call, schedule: Schedule, fields: Json) -> Json:
         user_id = reference_id(fields.get("user"), "User")
     except (KeyError, ValueError, AttributeError):
         return {"status": 400, "errors": ["Start and end must be valid ISO 8601 times"], "override": fields}
-    except Problem as problem:
-        return {"status": 400, "errors": list(problem.errors), "override": fields}
+    except ApiError as error:
+        return {"status": 400, "errors": list(error.errors), "override": fields}
     errors: list[str] = []
     if end <= start:
         errors.append("End must be after start")
@@ -253,7 +253,7 @@ def delete_override(call: Call) -> Reply:
         if each.id != call.params["override_id"]:
             continue
         if each.end <= now:
-            raise Problem(400, 2001, "An override that has ended cannot be deleted")
+            raise ApiError(400, 2001, "An override that has ended cannot be deleted")
         if each.start <= now:
             cut = Override(id=each.id, start=each.start, end=now, user_id=each.user_id)
             schedule.overrides[index] = cut

@@ -1,8 +1,8 @@
 """Services and their integrations."""
 
 from . import refs, shapes
+from .api_errors import invalid, not_found
 from .call import Call, Reply, get, matches, post, put, reference_id, required_text
-from .problems import invalid, not_found
 from .resources import Integration, Service
 from .state import Account, Emission
 from .values import Json, as_list, as_object, as_text, iso_millis
@@ -12,7 +12,7 @@ def find(call: Call) -> Service:
     """Return the service that the path names.
 
     Raises:
-        Problem: 404 if there is none.
+        ApiError: 404 if there is none.
     """
     found = call.state.services.get(call.params["id"])
     if found is None:

@@ -1,8 +1,8 @@
 """Users and teams."""
 
 from . import refs, shapes
+from .api_errors import invalid, not_found
 from .call import Call, Reply, delete, get, matches, post, put, required_text
-from .problems import invalid, not_found
 from .resources import Team, User
 from .values import as_text
 

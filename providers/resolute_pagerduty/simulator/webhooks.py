@@ -1,8 +1,8 @@
 """Webhook subscriptions: what is told, to whom, and what for."""
 
 from . import refs
+from .api_errors import invalid, not_found
 from .call import Call, Reply, delete, get, post, put
-from .problems import invalid, not_found
 from .resources import Subscription
 from .state import Account, Emission
 from .values import Json, as_list, as_object, as_text, iso_millis

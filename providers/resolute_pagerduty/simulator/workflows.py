@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from . import refs, shapes, timeline
+from .api_errors import ApiError, not_found
 from .call import Call, Reply, get, matches, post, reference_id
 from .incidents import find as find_incident
-from .problems import Problem, not_found
 from .resources import Workflow, WorkflowInstance
 from .state import Account
 from .values import Json, as_text, iso_millis
@@ -34,7 +34,7 @@ def show(account: Account, found: Workflow, include: Collection[str] = ()) -> Js
 
 def _plan(call: Call) -> None:
     if "incident_workflows" not in call.account.behaviour.abilities:
-        raise Problem(402, 2014)
+        raise ApiError(402, 2014)
 
 
 def _find(call: Call) -> Workflow:

@@ -1,5 +1,7 @@
 """The errors that PagerDuty's REST API answers with, as exceptions that handlers raise."""
 
+from resolute.errors import ResoluteError
+
 from .values import Json
 
 MESSAGES = {
@@ -34,8 +36,8 @@ MESSAGES = {
 """The official words of the error codes used here."""
 
 
-class Problem(Exception):  # noqa: N818 - it is PagerDuty's answer, no failure of ours
-    """An answer other than 2xx.
+class ApiError(ResoluteError):
+    """PagerDuty answers a request with an error; handlers raise it.
 
     Args:
         status: The HTTP status.
@@ -58,11 +60,11 @@ class Problem(Exception):  # noqa: N818 - it is PagerDuty's answer, no failure o
         return {"error": error}
 
 
-def invalid(*errors: str) -> Problem:
+def invalid(*errors: str) -> ApiError:
     """400 for input that breaks a rule (code 2001)."""
-    return Problem(400, 2001, *errors)
+    return ApiError(400, 2001, *errors)
 
 
-def not_found(what: str = "") -> Problem:
+def not_found(what: str = "") -> ApiError:
     """404 for something that does not exist or cannot be seen (code 2100)."""
-    return Problem(404, 2100, *([f"{what} not found"] if what else []))
+    return ApiError(404, 2100, *([f"{what} not found"] if what else []))
