@@ -96,7 +96,7 @@ INSIDE_THE_WORKFLOW = ("words", "running", "temporal")
 # A library, or a name of one, and the only modules in which it may be used.
 ONLY_IN = {
     "temporalio": ("resolute.temporal", "resolute_worker"),
-    "httpx": ("resolute_*.client", "resolute_*.events", "resolute_*.simulator", "flows"),
+    "httpx": ("resolute_*.client", "resolute_*.events", "resolute_*.simulator", "resolute_worker.demo", "flows"),
     "starlette": ("resolute_*.simulator", "resolute_worker"),
     "uvicorn": ("resolute_*.simulator", "resolute_worker"),
     "typer": ("resolute_worker",),

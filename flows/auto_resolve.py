@@ -1,0 +1,31 @@
+"""Resolves an incident as soon as its service is well, whoever opened it.
+
+It works on one deduplication key, with which a monitor of yours triggers. PagerDuty drops what resolves nothing, so it
+is sent after every look that finds the service well, and no memory of an earlier run is needed.
+
+Set SERVICE_HEALTH_URL, SERVICE_DEDUP_KEY (service-health-check if not set), PAGERDUTY_ROUTING_KEY and
+SLACK_WEBHOOK_URL.
+"""
+
+from datetime import timedelta
+
+import resolute_pagerduty as pagerduty
+from flows.common.failures import say_so
+from flows.common.health import check_http_health
+from resolute import env, flow, schedule, secret
+
+health = check_http_health(env("SERVICE_HEALTH_URL")).as_("health")
+
+auto_resolve = (
+    flow("auto-resolve", description="Resolves an incident when its service is well again")
+    .triggered_by(schedule("*/5 * * * *"))
+    .then(health)
+    .when(health.output.status == "healthy")
+        .then(pagerduty.resolve_event(
+            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
+            dedup_key=env("SERVICE_DEDUP_KEY", default="service-health-check"),
+        ).timeout(within=timedelta(minutes=4)))
+    .end_when()
+    .on_failure(say_so("auto-resolve"))
+    .build()
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Nodes that several of the ready-to-run flows use."""

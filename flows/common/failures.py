@@ -1,0 +1,31 @@
+"""What a flow does when it fails itself: a monitor that cannot see must not be silent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import resolute_pagerduty as pagerduty
+from flows.common.slack import post_to_channel
+from resolute import Node, failure, secret, text
+
+SOON = timedelta(minutes=2)
+"""How long telling may take: while a run hangs, its schedule starts no other one."""
+
+
+def say_so(flow: str) -> Node[Any]:
+    """Tells the channel that a run has failed, and at which step."""
+    message = text("{}: step {} failed: {}", flow, failure().step, failure().message)
+    return post_to_channel(message, secret("SLACK_WEBHOOK_URL")).timeout(within=SOON)
+
+
+def page(flow: str) -> Node[Any]:
+    """Opens a warning at PagerDuty, one however often the flow fails, until a person closes it."""
+    return pagerduty.trigger_event(
+        routing_key=secret("PAGERDUTY_ROUTING_KEY"),
+        summary=text("The flow {} fails at step {}: {}", flow, failure().step, failure().message),
+        source=flow,
+        severity="warning",
+        dedup_key=f"{flow}-fails",
+        truncate=True,
+    ).timeout(within=SOON)

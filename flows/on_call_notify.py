@@ -1,0 +1,45 @@
+"""Sends a direct message to everybody who is on call within the next hour.
+
+    resolute run on-call-notify --input '{"message": "Deploy of the checkout begins"}'
+
+Set ESCALATION_POLICY (the id), PAGERDUTY_API_KEY, SLACK_BOT_TOKEN and SLACK_WEBHOOK_URL.
+"""
+
+from datetime import timedelta
+
+from pydantic import BaseModel
+
+import resolute_pagerduty as pagerduty
+from flows.common.failures import say_so
+from flows.common.slack import SLACK_API, message_on_call
+from resolute import env, flow, input_data, manual, now, secret
+
+
+class Notice(BaseModel):
+    """What people on call have to know."""
+
+    message: str = "You are on call within the next hour."
+
+
+oncall = pagerduty.get_on_calls(
+    escalation_policy_ids=[env("ESCALATION_POLICY")],
+    since=now(),
+    until=now() + timedelta(hours=1),
+    include=["users"],
+).as_("oncall")
+
+on_call_notify = (
+    flow("on-call-notify", description="Tells everybody who is on call something, each by a direct message")
+    .triggered_by(manual("notify", input=Notice))
+    .then(oncall)
+    .then(
+        message_on_call(
+            oncall.output.oncalls,
+            input_data(Notice).message,
+            secret("SLACK_BOT_TOKEN"),
+            env("SLACK_API_URL", default=SLACK_API),
+        ).as_("told")
+    )
+    .on_failure(say_so("on-call-notify"))
+    .build()
+)

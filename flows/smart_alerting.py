@@ -1,0 +1,53 @@
+"""Watches a health endpoint: opens an incident, tells who is on call, and resolves it when all is well again.
+
+Set HEALTH_URL, ESCALATION_POLICY (the id), PAGERDUTY_ROUTING_KEY, PAGERDUTY_API_KEY and SLACK_WEBHOOK_URL.
+"""
+
+from datetime import timedelta
+
+import resolute_pagerduty as pagerduty
+from flows.common.failures import page, say_so
+from flows.common.health import check_http_health
+from flows.common.slack import notify_on_call
+from resolute import env, flow, previous, schedule, secret, text
+
+DEDUP_KEY = "system-health"
+
+# Less than the five minutes between two runs: a run that cannot reach PagerDuty ends and says so in the channel, and
+# the next one, which looks anew, tries again.
+SOON = timedelta(minutes=2)
+
+health = check_http_health(env("HEALTH_URL")).as_("health")
+oncall = pagerduty.get_on_calls(escalation_policy_ids=[env("ESCALATION_POLICY")]).as_("oncall").timeout(within=SOON)
+
+smart_alerting = (
+    flow("smart-alerting", description="Opens an incident while a health endpoint is critical, and resolves it after")
+    .triggered_by(schedule("*/5 * * * *"))
+    .then(health)
+    .when(health.output.status == "critical")
+        .then(pagerduty.trigger_event(
+            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
+            summary=health.output.message,
+            source="health-monitor",
+            severity="critical",
+            dedup_key=DEDUP_KEY,
+            component=health.output.component,
+            custom_details={"metrics": health.output.metrics},
+            truncate=True,
+        ).timeout(within=SOON))
+        .then(oncall)
+        .then(notify_on_call(
+            oncall.output.oncalls,
+            text("{} is critical: {}", health.output.component, health.output.message),
+            secret("SLACK_WEBHOOK_URL"),
+        ))
+    .end_when()
+    .when((health.output.status == "healthy") & (previous(health.output.status) == "critical"))
+        .then(pagerduty.resolve_event(
+            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
+            dedup_key=DEDUP_KEY,
+        ).timeout(within=SOON))
+    .end_when()
+    .on_failure(say_so("smart-alerting"), page("smart-alerting"))
+    .build()
+)  # fmt: skip

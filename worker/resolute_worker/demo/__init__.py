@@ -1,0 +1,5 @@
+"""`resolute demo`: one incident from its first alert to its end."""
+
+from resolute_worker.demo.show import run
+
+__all__ = ["run"]
