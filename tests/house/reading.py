@@ -70,10 +70,19 @@ def imports(module: Module, house: House) -> Iterator[Use]:
     """The modules of the house that a module imports, wherever the import stands: hidden ones count as well."""
     for node in ast.walk(module.tree):
         for base, name in _imported(node, module):
-            candidates = (f"{base}.{name}", f"{base}.{name}.__init__", base, f"{base}.__init__")
+            door = f"{base}.__init__"
+            candidates = (f"{base}.{name}", f"{base}.{name}.__init__", base, door)
+            if name in _bound_at(house.get(door)):
+                candidates = (door,)  # a function may have the name of a module beside it, and then it is meant
             target = next((candidate for candidate in candidates if candidate in house), None)
             if target is not None:
                 yield Use(getattr(node, "lineno", 0), target)
+
+
+def _bound_at(door: Module | None) -> set[str]:
+    """The names that a package's door takes from elsewhere and hands on."""
+    nodes = door.tree.body if door else []
+    return {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 def uses(module: Module) -> Iterator[Use]:
