@@ -46,8 +46,8 @@ def run(options: Options, ready: Callable[[Simulator], None]) -> None:
         ready: Called once it answers, to say where it is and what its keys are.
 
     Raises:
-        OSError: If the port is taken or a file cannot be read.
-        ValueError: If something in the seed file is wrong.
+        OSError: If the port is taken, or the certificate or its key cannot be read.
+        ValueError: If the seed file cannot be read or something in it is wrong.
     """
     limits = Limits(options.rate_limit) if options.rate_limit is not None else Limits.none()
     sim = Simulator(limits=limits, seed=options.seed)

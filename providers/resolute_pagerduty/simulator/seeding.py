@@ -102,15 +102,16 @@ def load(builder: Builder, file: Path) -> None:
     """Build what a seed file describes.
 
     Raises:
-        OSError: If it cannot be read.
-        ValueError: If something in it is wrong; the message says where.
+        ValueError: If it cannot be read or something in it is wrong; the message says what and where.
     """
     try:
         seed = Seed.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise ValueError(f"{file}: {place}: {first['msg']}") from error
+        place = ".".join(str(step) for step in first["loc"]) or "the whole"
+        raise ValueError(f"{place}: {first['msg']}") from error
     _People(builder, seed).build()
 
 

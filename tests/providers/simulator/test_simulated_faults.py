@@ -364,3 +364,9 @@ def test_a_seed_file_with_mistakes_says_where(tmp_path: Path, sim: Simulator, se
 
     with pytest.raises(ValueError, match=message):
         seeding.load(sim, file)
+
+
+def test_a_seed_file_that_is_not_there_says_so(tmp_path: Path, sim: Simulator):
+    """A missing file is the same kind of mistake as a wrong one."""
+    with pytest.raises(ValueError, match="cannot be read: No such file"):
+        seeding.load(sim, tmp_path / "missing.json")
