@@ -10,6 +10,8 @@ import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -118,21 +120,43 @@ def _python_files(folder: Path) -> list[Path]:
 
 def _load(file: Path) -> ModuleType:
     name, root = _module_name(file)
-    for folder in (str(root), str(file.parent)):
-        if folder not in sys.path:
-            sys.path.append(folder)
+    # As `python -m` has it from here, and what stands beside the file; the latter must not hide a library.
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
     known = sys.modules.get(name)
     if known is not None and _file_of(known) == file:
         return known
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file.name} is not a Python file")
+    _load_packages(name, file)
+    return _execute(name, importlib.util.spec_from_file_location(name, file))
+
+
+def _load_packages(name: str, file: Path) -> None:
+    """Makes the packages above a module those above its file, whatever else is called `flows` somewhere."""
+    folder = file.parent
+    for package in reversed(list(accumulate(name.split(".")[:-1], "{}.{}".format))):
+        known, init = sys.modules.get(package), folder / "__init__.py"
+        if known is None or str(folder) not in list(getattr(known, "__path__", [])):
+            spec = ModuleSpec(package, None, is_package=True)
+            if init.exists():
+                spec = importlib.util.spec_from_file_location(package, init, submodule_search_locations=[str(folder)])
+            else:
+                spec.submodule_search_locations = [str(folder)]
+            _execute(package, spec)
+        folder = folder.parent
+
+
+def _execute(name: str, spec: ModuleSpec | None) -> ModuleType:
+    if spec is None:
+        raise ImportError(f"{name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         # What a flow file prints must not end up in the middle of JSON.
         with contextlib.redirect_stdout(sys.stderr):
-            spec.loader.exec_module(module)
+            if spec.loader is not None:
+                spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise

@@ -51,8 +51,8 @@ class ConsoleLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, with every known secret masked."""
         about = "".join(f"  {name}={value}" for name, value in fields_of(record).items())
-        first, newline, rest = super().format(record).partition("\n")
-        return self._environment.mask(f"{first}{about}{newline}{rest}")
+        first, newline, rest = self._environment.mask(super().format(record)).partition("\n")
+        return f"{first}{self._environment.mask(about)}{newline}{rest}"
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:

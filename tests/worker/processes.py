@@ -1,0 +1,115 @@
+"""The command `resolute` as its users run it: a process of its own, whose output is waited for line by line."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+RESOLUTE: Final = str(Path(sys.executable).with_name("resolute"))
+PATIENCE: Final = 60.0
+
+
+class Process:
+    """A `resolute` that goes on until it is stopped. `output` is everything that it has printed and logged."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._news = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read())
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    async def _read(self) -> None:
+        stream = self.process.stdout
+        assert stream is not None
+        while line := await stream.readline():
+            async with self._news:
+                self.lines.append(line.decode().rstrip())
+                self._news.notify_all()
+        async with self._news:
+            self._news.notify_all()
+
+    async def line(self, containing: str) -> str:
+        """The first line that holds a text, now or later."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines if containing in line), None)
+
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: found() or self._reader.done() or self.process.returncode is not None)
+        line = found()
+        assert line is not None, f"it ended without {containing!r}:\n{self.output}"
+        return line
+
+    async def url(self) -> str:
+        """The address of its webhooks and health endpoints, once it works."""
+        line = await self.line("task queue")
+        return next(word.strip('",') for word in line.split() if word.startswith("http://"))
+
+    async def stopped(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal, and gives the exit code."""
+        self.process.send_signal(number)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """The exit code, once it has ended by itself."""
+        async with asyncio.timeout(PATIENCE):
+            code = await self.process.wait()
+            await self._reader
+        return code
+
+    def children(self) -> list[int]:
+        """The processes that it started."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@asynccontextmanager
+async def started(*arguments: str, folder: Path, **variables: str) -> AsyncGenerator[Process]:
+    """A `resolute` for the length of an `async with`; killed at its end if it is still there."""
+    process = Process(
+        await asyncio.create_subprocess_exec(
+            RESOLUTE,
+            *arguments,
+            cwd=folder,
+            env=environment(variables),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    )
+    try:
+        yield process
+    finally:
+        if process.process.returncode is None:
+            process.process.kill()
+        await process.ended()
+
+
+async def resolute(*arguments: str, folder: Path, **variables: str) -> tuple[int, str, str]:
+    """Runs a command that ends by itself: its exit code, what it printed, and what it said on stderr."""
+    process = await asyncio.create_subprocess_exec(
+        RESOLUTE,
+        *arguments,
+        cwd=folder,
+        env=environment(variables),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        printed, said = await process.communicate()
+    return process.returncode or 0, printed.decode(), said.decode()
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process: what every process needs, and what is given; nothing of this one's settings."""
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return {**inherited, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}
