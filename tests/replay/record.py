@@ -71,9 +71,14 @@ async def _second_scheduled_run(client: Client) -> WorkflowHandle[object, object
 async def _keep(name: str, handle: WorkflowHandle[object, object]) -> None:
     history = await handle.fetch_history()
     path = HISTORIES / f"v{INTERPRETER}-{name}.json"
-    # Stack traces speak of the machine that recorded them; a replay does not read them.
-    path.write_text(re.sub(r'("stackTrace": )"(?:[^"\\]|\\.)*"', r'\1""', history.to_json()) + "\n")
+    path.write_text(_anonymous(history.to_json()) + "\n")
     sys.stdout.write(f"{path.name}: {len(history.events)} events\n")
+
+
+def _anonymous(history: str) -> str:
+    """Without stack traces and host names: they speak of the machine that recorded, and a replay does not read them."""
+    history = re.sub(r'("stackTrace": )"(?:[^"\\]|\\.)*"', r'\1""', history)
+    return re.sub(r'"\d+@[^":]+', '"worker', history)
 
 
 if __name__ == "__main__":
