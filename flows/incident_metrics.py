@@ -1,0 +1,39 @@
+"""Publishes how many incidents were resolved in the last day, and how fast: MTTA and MTTR.
+
+Set PAGERDUTY_API_KEY (a key of the account, for the figures) and SLACK_WEBHOOK_URL; with PUSHGATEWAY_URL the figures
+also go into a Prometheus Pushgateway.
+"""
+
+from datetime import timedelta
+
+import resolute_pagerduty as pagerduty
+from flows.common.failures import say_so
+from flows.common.metrics import calculate_metrics, push_metrics
+from flows.common.slack import post_to_channel
+from resolute import env, flow, now, schedule, secret, text
+
+MOST = 1_500
+"""Incidents of a day that are read: as many as fit into a result. Whoever has more has other worries."""
+
+# The window belongs to each run: it is moved from the run's own clock, not from when the worker was started.
+incidents = pagerduty.all_incidents(
+    statuses=["resolved"], since=now() - timedelta(hours=24), until=now(), limit=MOST
+).as_("incidents")
+figures = pagerduty.get_incident_metrics(since=now() - timedelta(hours=24), until=now()).as_("figures")
+metrics = calculate_metrics(incidents.output.incidents, figures.output.data).as_("metrics")
+
+incident_metrics = (
+    flow("incident-metrics", description="Publishes MTTA and MTTR of the last day")
+    .triggered_by(schedule("0 0 * * *"))
+    .then_parallel(incidents, figures)
+    .then(metrics)
+    .then(
+        post_to_channel(text("The last 24 hours: {}", metrics.output.summary), secret("SLACK_WEBHOOK_URL"))
+    )
+    .when(env("PUSHGATEWAY_URL", default="") != "")
+        .then(push_metrics(metrics.output, env("PUSHGATEWAY_URL", default="")))
+    .end_when()
+    .on_failure(say_so("incident-metrics"))
+    .returns(metrics.output)
+    .build()
+)  # fmt: skip
