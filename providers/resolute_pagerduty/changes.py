@@ -12,7 +12,7 @@ from resolute_pagerduty.exchange import JsonBody
 from resolute_pagerduty.models.base import Model
 from resolute_pagerduty.operations import ENQUEUE_CHANGE_EVENT, LIST_CHANGE_EVENTS
 from resolute_pagerduty.paging import walk
-from resolute_pagerduty.repeats import begun, is_repeat, step_digest
+from resolute_pagerduty.repeats import is_repeat, step_digest
 
 REF: Final = "resolute_ref"
 
@@ -51,11 +51,10 @@ async def announce_once(account: Account, routing_key: str | None, fields: JsonB
 
 
 async def _is_there(account: Account, ref: str) -> bool:
-    since = begun()
     if not is_repeat() or isinstance(account.credential, NoCredential):
         return False
     try:
-        found = await walk(account, LIST_CHANGE_EVENTS, "change_events", _Change, query={"since": since}, limit=1000)
+        found = await walk(account, LIST_CHANGE_EVENTS, "change_events", _Change, limit=300)
     except (ForbiddenError, MissingAbilityError, UnauthorizedError):
         return False  # the routing key is enough to send; twice is shown twice and notifies nobody
     return any(each.ref == ref for each in found.items)

@@ -17,7 +17,7 @@ from resolute_pagerduty.operations import (
     SNOOZE_INCIDENT,
     UPDATE_INCIDENT,
 )
-from resolute_pagerduty.repeats import begun, is_repeat
+from resolute_pagerduty.repeats import is_news, is_repeat
 
 ALREADY_RESOLVED: Final = 1001
 ALREADY_ACKNOWLEDGED: Final = 1002
@@ -122,12 +122,9 @@ async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -
 
 async def happened(account: Account, id: str, what: str) -> bool:  # noqa: A002  # PagerDuty's word
     """Whether an earlier attempt of this step did something to the incident already, as far as its timeline shows."""
-    since = begun()
-    if not is_repeat():
-        return False
-    query = {"since": since, "limit": 100}
-    entries = list_in(await account.send(LIST_LOG_ENTRIES, path={"id": id}, query=query), "log_entries")
-    return any(entry.get("type") == f"{what}_log_entry" for entry in entries)
+    entries = list_in(await account.send(LIST_LOG_ENTRIES, path={"id": id}, query={"limit": 100}), "log_entries")
+    found = (str(entry.get("id")) for entry in entries if entry.get("type") == f"{what}_log_entry")
+    return is_news(next(found, ""))
 
 
 async def merge(account: Account, id: str, source_ids: Sequence[str]) -> JsonBody:  # noqa: A002  # PagerDuty's word

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from resolute_pagerduty.account import Account, object_in
 from resolute_pagerduty.exchange import JsonBody
@@ -26,7 +25,6 @@ class Kind(Generic[M]):
         lookup: lists them.
         create: makes one.
         field: the field that tells them apart.
-        filter: the parameter of the list that narrows it down to a value of the field.
     """
 
     model: type[M]
@@ -35,11 +33,10 @@ class Kind(Generic[M]):
     lookup: Operation
     create: Operation
     field: str = "name"
-    filter: str = "query"
 
-    async def find(self, account: Account, value: str, query: Mapping[str, Any] | None = None) -> M | None:
+    async def find(self, account: Account, value: str) -> M | None:
         """The one with the value, in any case of letters; PagerDuty's own search also finds parts of it."""
-        found = await walk(account, self.lookup, self.plural, self.model, query={self.filter: value, **(query or {})})
+        found = await walk(account, self.lookup, self.plural, self.model, query={"query": value})
         wanted = value.casefold()
         return next((item for item in found.items if str(getattr(item, self.field)).casefold() == wanted), None)
 

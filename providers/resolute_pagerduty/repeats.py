@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from resolute.context import current_call
@@ -22,13 +21,7 @@ from resolute_pagerduty.errors import (
 
 T = TypeVar("T")
 
-_SLACK: Final = timedelta(minutes=5)
-"""How far the clocks of PagerDuty and of a worker may be apart."""
-
-_LONGEST_STEP: Final = timedelta(hours=1)
-"""How far to look back where the beginning of a step was not kept."""
-
-_BEGUN: Final = "begun"
+_NEWEST: Final = "newest"
 _SENDING: Final = "sending"
 _NOT_DONE: Final = "not done"
 
@@ -58,19 +51,22 @@ def is_repeat() -> bool:
     return current_call().attempt > 1
 
 
-def begun() -> datetime:
-    """When the first attempt of this step began, by a clock that PagerDuty's may differ from; rather too early.
+def is_news(newest: str) -> bool:
+    """Whether something is newer than it was when the first attempt of this step began.
 
-    The first attempt leaves it with its heartbeat for the next ones.
+    So an attempt sees by what it finds that one before it did its work, whatever the clocks say. The first attempt
+    leaves what it found with its heartbeat; where that got lost with its worker, the next one counts as the first.
+
+    Args:
+        newest: names the newest of what is looked at; empty where there is none.
     """
     call = current_call()
     match call.last_heartbeat:
-        case ({"begun": str(text)}, *_):
-            began = datetime.fromisoformat(text)
+        case ({"newest": str(before)}, *_) if is_repeat():
+            return newest != before
         case _:
-            began = datetime.now(UTC) - (_LONGEST_STEP if is_repeat() else timedelta())
-    call.heartbeat({_BEGUN: began.isoformat()})
-    return began - _SLACK
+            call.heartbeat({_NEWEST: newest})
+            return False
 
 
 async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: bool) -> T:

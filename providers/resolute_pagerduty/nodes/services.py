@@ -35,9 +35,7 @@ from resolute_pagerduty.operations import (
 from resolute_pagerduty.paging import read_page, walk
 from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Urgency
 
-SERVICES: Final = Kind(
-    model=Service, name="service", plural="services", lookup=LIST_SERVICES, create=CREATE_SERVICE, filter="name"
-)
+SERVICES: Final = Kind(model=Service, name="service", plural="services", lookup=LIST_SERVICES, create=CREATE_SERVICE)
 
 Timeout: TypeAlias = Annotated[int, Field(ge=1)] | None
 """Seconds; null switches it off."""
@@ -178,7 +176,7 @@ async def create_service(
     return CreateServiceOutput(service=service, created=created)
 
 
-@pagerduty_node("UpdateService", UPDATE_SERVICE, repeat="the same change twice is one change")
+@pagerduty_node("UpdateService", UPDATE_SERVICE, GET_SERVICE, repeat="the same change twice is one change")
 async def update_service(
     pagerduty: Accounts,
     *,
@@ -223,6 +221,9 @@ async def update_service(
     if not body:
         raise InvalidRequestError("name", "or another field to change is missing")
     opened = pagerduty.account(account)
+    if escalation_policy_id is None:  # PagerDuty wants it in every change
+        now = Service.model_validate(object_in(await opened.send(GET_SERVICE, path={"id": id}), "service"))
+        body["escalation_policy"] = reference(now.escalation_policy.id, "escalation_policy")
     answer = await opened.send(UPDATE_SERVICE, path={"id": id}, body={"service": {"type": "service", **body}})
     return GetServiceOutput(service=Service.model_validate(object_in(answer, "service")))
 

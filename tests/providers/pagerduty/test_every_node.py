@@ -1,0 +1,265 @@
+"""Walks all nodes: each is called, and what it sends and says of itself is held against the official documents."""
+
+import inspect
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+import resolute_pagerduty as pagerduty
+from resolute.node import NodeFactory
+from resolute_pagerduty.nodes import FACTORIES
+from resolute_pagerduty.operations import OPERATIONS, Operation
+from resolute_pagerduty.simulator import Simulator
+from resolute_pagerduty.simulator.world import WORLD
+from tests.providers.openapi.validator import find_operation
+from tests.providers.pagerduty.harness import Bench, config_for
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LATER = NOON + timedelta(hours=8)
+WHEN: dict[str, Any] = {"since": NOON - timedelta(days=1), "until": LATER}
+
+Given = Callable[[Simulator, Path], dict[str, Any]]
+
+
+def incident(sim: Simulator, **fields: Any) -> str:
+    return sim.add_incident("Slow", WORLD.service, **fields).id
+
+
+def alerted(sim: Simulator, key: str) -> str:
+    sim.trigger("Slow", routing_key=WORLD.routing_key, dedup_key=key)
+    return sim.incidents()[-1].id
+
+
+def subscription(sim: Simulator) -> str:
+    return sim.add_webhook("http://127.0.0.1:9/hook").id
+
+
+def fixed(**given: Any) -> Given:
+    return lambda _sim, _folder: given
+
+
+GIVEN: dict[str, Given] = {
+    "TriggerEvent": fixed(summary="Slow", source="api", severity="error", custom_details={"load": 9}),
+    "AcknowledgeEvent": fixed(dedup_key="slow"),
+    "ResolveEvent": fixed(dedup_key="slow"),
+    "SendChangeEvent": fixed(summary="Deployed", source="ci", timestamp=NOON, custom_details={"commit": "abc"}),
+    "GetIncident": lambda sim, _: {"id": incident(sim), "include": ["services", "users"]},
+    "ListIncidents": lambda sim, _: {
+        **WHEN,
+        "statuses": ["triggered", "resolved"],
+        "service_ids": [WORLD.service],
+        "team_ids": [WORLD.payments_team],
+        "user_ids": [WORLD.ada],
+        "urgencies": ["high"],
+        "incident_key": "key",
+        "sort_by": "created_at:desc",
+        "include": ["assignees", "priorities"],
+        "limit": 10,
+        "offset": 10,
+        "total": True,
+    },
+    "AllIncidents": lambda sim, _: {**WHEN, "statuses": ["triggered"], "limit": 5, "include": ["teams"]},
+    "CreateIncident": fixed(title="Slow", service_id=WORLD.service, priority_id=WORLD.p1, description="p99"),
+    "UpdateIncident": lambda sim, _: {"id": incident(sim), "status": "resolved", "resolution": "restarted"},
+    "UpdateIncidents": lambda sim, _: {"ids": [incident(sim), incident(sim)], "status": "acknowledged"},
+    "MergeIncidents": lambda sim, _: {"id": alerted(sim, "one"), "source_ids": [alerted(sim, "two")]},
+    "SnoozeIncident": lambda sim, _: {"id": incident(sim, acknowledged_at=NOON), "seconds": 600},
+    "SendStatusUpdate": lambda sim, _: {
+        "incident_id": incident(sim),
+        "message": "A fix is on its way",
+        "subject": "Slow",
+        "html_message": "<b>A fix</b>",
+    },
+    "ListNotes": lambda sim, _: {"incident_id": incident(sim)},
+    "AddNote": lambda sim, _: {"incident_id": incident(sim), "content": "Looked at it"},
+    "ListAlerts": lambda sim, _: {
+        "incident_id": alerted(sim, "one"),
+        "statuses": ["triggered"],
+        "alert_key": "one",
+        "include": ["services"],
+    },
+    "AllAlerts": lambda sim, _: {"incident_id": alerted(sim, "one"), "statuses": ["triggered"]},
+    "ListLogEntries": lambda sim, _: {
+        "incident_id": incident(sim),
+        **WHEN,
+        "is_overview": True,
+        "include": ["channels", "teams"],
+    },
+    "AllLogEntries": lambda sim, _: {"incident_id": incident(sim), **WHEN},
+    "GetOnCalls": fixed(
+        **WHEN,
+        escalation_policy_ids=[WORLD.payments_policy],
+        schedule_ids=[WORLD.payments_schedule],
+        user_ids=[WORLD.ada],
+        earliest=True,
+        include=["users", "schedules"],
+    ),
+    "ListSchedules": fixed(query="pay", team_ids=[WORLD.payments_team], total=True),
+    "AllSchedules": fixed(query="pay"),
+    "GetSchedule": fixed(id=WORLD.payments_schedule, **WHEN, time_zone="Europe/Paris", overflow=True),
+    "ListOverrides": fixed(schedule_id=WORLD.payments_schedule, **WHEN),
+    "CreateOverride": fixed(schedule_id=WORLD.payments_schedule, user_id=WORLD.bo, start=NOON, end=LATER),
+    "ListEscalationPolicies": fixed(query="pay", user_ids=[WORLD.ada], include=["targets"]),
+    "AllEscalationPolicies": fixed(team_ids=[WORLD.payments_team]),
+    "GetEscalationPolicy": fixed(id=WORLD.payments_policy, include=["services"]),
+    "CreateEscalationPolicy": fixed(
+        name="Night",
+        levels=[
+            {"delay_minutes": 10, "user_ids": [WORLD.ada]},
+            {"delay_minutes": 20, "schedule_ids": [WORLD.payments_schedule], "user_ids": [WORLD.bo]},
+        ],
+        num_loops=2,
+        description="At night",
+        team_ids=[WORLD.payments_team],
+    ),
+    "ListServices": fixed(query="pay", team_ids=[WORLD.payments_team], sort_by="name", include=["teams"]),
+    "AllServices": fixed(query="pay"),
+    "GetService": fixed(id=WORLD.service, include=["integrations"]),
+    "CreateService": fixed(
+        name="Ledger", escalation_policy_id=WORLD.payments_policy, description="Keeps the books", urgency="high"
+    ),
+    "UpdateService": fixed(id=WORLD.service, description="Takes money", auto_resolve_timeout=0),
+    "CreateIntegration": lambda _, folder: {
+        "service_id": WORLD.service,
+        "name": "monitor",
+        "key_file": str(folder / "routing-key"),
+    },
+    "ListMaintenanceWindows": fixed(
+        service_ids=[WORLD.service], team_ids=[WORLD.payments_team], filter="open", query="up", include=["users"]
+    ),
+    "AllMaintenanceWindows": fixed(service_ids=[WORLD.service], filter="all"),
+    "CreateMaintenanceWindow": fixed(
+        service_ids=[WORLD.service], start_time=NOON, end_time=LATER, description="Upgrade"
+    ),
+    "DeleteMaintenanceWindow": fixed(id="PGONE00"),
+    "ListUsers": fixed(query="ada", team_ids=[WORLD.payments_team], include=["contact_methods"]),
+    "AllUsers": fixed(query="ada"),
+    "GetUser": fixed(id=WORLD.ada, include=["teams"]),
+    "GetCurrentUser": fixed(),
+    "CreateUser": fixed(
+        name="Eve", email="eve@harbour.example", role="limited_user", job_title="SRE", time_zone="Europe/Paris"
+    ),
+    "ListTeams": fixed(query="pay"),
+    "AllTeams": fixed(query="pay"),
+    "CreateTeam": fixed(name="Ledger", description="Books"),
+    "AddTeamMember": fixed(team_id=WORLD.payments_team, user_id=WORLD.chen, role="observer"),
+    "ListTeamMembers": fixed(team_id=WORLD.payments_team, include=["users"]),
+    "AllTeamMembers": fixed(team_id=WORLD.payments_team),
+    "ListPriorities": fixed(),
+    "ListAbilities": fixed(),
+    "HasAbility": fixed(ability="teams"),
+    "ListIncidentWorkflows": fixed(query="major"),
+    "StartIncidentWorkflow": lambda sim, _: {"id": WORLD.workflow, "incident_id": incident(sim)},
+    "GetIncidentMetrics": fixed(
+        **WHEN, service_ids=[WORLD.service], urgency="high", aggregate_unit="day", time_zone="UTC"
+    ),
+    "GetServiceMetrics": fixed(**WHEN, team_ids=[WORLD.payments_team]),
+    "GetTeamMetrics": fixed(**WHEN, team_ids=[WORLD.payments_team]),
+    "ListWebhookSubscriptions": fixed(filter_type="service", filter_id=WORLD.service),
+    "AllWebhookSubscriptions": fixed(),
+    "CreateWebhookSubscription": lambda _, folder: {
+        "url": "https://hooks.example/pagerduty",
+        "events": ["incident.triggered"],
+        "secret_file": str(folder / "secret"),
+        "filter_type": "service",
+        "filter_id": WORLD.service,
+    },
+    "EnableWebhookSubscription": lambda sim, _: {"id": subscription(sim)},
+    "PingWebhookSubscription": lambda sim, _: {"id": subscription(sim)},
+    "DeleteWebhookSubscription": lambda sim, _: {"id": subscription(sim)},
+}
+
+
+def name_of(factory: NodeFactory[..., Any]) -> str:
+    return factory.definition.name.removeprefix("pagerduty.")
+
+
+def operation_name(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+@pytest.mark.parametrize("factory", FACTORIES, ids=name_of)
+async def test_what_every_node_sends_is_as_the_documents_say(
+    factory: NodeFactory[..., Any], sim: Simulator, tmp_path: Path
+):
+    """Path, parameters, headers and body of every request are valid, and are those that the node declares."""
+    key = WORLD.user_key if name_of(factory) == "GetCurrentUser" else WORLD.account_key
+    async with pagerduty.PagerDuty(config_for(sim, api_key=SecretStr(key))) as provider:
+        bench = Bench(sim, provider)
+        given = GIVEN[name_of(factory)](sim, tmp_path)
+        await bench.run(factory, **given)
+        bench.beats.clear()
+        # The second attempt may look before it sends; that has to be as the documents say as well.
+        await bench.run(factory, attempt=2, **given)
+    bench.check_requests()
+    declared = set(factory.definition.facts["operation"].split(", "))
+    sent = {find_operation(each.method, each.path)[0] for each in bench.sent()}
+
+    assert set() < sent <= declared
+
+
+def test_no_node_is_left_out():
+    """Whoever adds a node adds what to call it with."""
+    assert {name_of(factory) for factory in FACTORIES} == set(GIVEN)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_name)
+def test_every_operation_is_the_official_one(operation: Operation):
+    """Scope and From of each operation are those of the documents."""
+    name, official = find_operation(operation.method, operation.path)
+    sender = [each for each in official["parameters"] if each["name"] == "From"]
+
+    assert operation_name(operation) == name
+    assert operation.needs_from == any(each["required"] for each in sender)
+
+
+def test_every_operation_is_used():
+    """No operation is declared that no node sends, and none is sent that is not declared."""
+    used = {name for factory in FACTORIES for name in factory.definition.facts["operation"].split(", ")}
+
+    assert used == {operation_name(operation) for operation in OPERATIONS} - {"GET /webhook_subscriptions/{id}"}
+
+
+@pytest.mark.parametrize("factory", FACTORIES, ids=name_of)
+def test_every_node_is_documented(factory: NodeFactory[..., Any]):
+    """Each says what it is for, what each argument means, and shows a line that builds; and has every fact."""
+    definition = factory.definition
+    text = inspect.getdoc(definition.function) or ""
+    described = set(re.findall(r"^    (\w+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE))
+
+    assert set(definition.parameters) == described
+    assert f"{factory.__name__}(" in text.partition("Example:")[2]
+    assert {"operation", "grant", "scope", "from", "rate_limit", "repeat", "page"} == set(definition.facts)
+    assert all(definition.facts.values())
+    assert factory.__name__ in pagerduty.__all__
+
+
+def test_activity_types_follow_the_documented_names():
+    """`trigger_event` runs as `pagerduty.TriggerEvent`: the snake-case name of a node is its function's."""
+    for factory in FACTORIES:
+        snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name_of(factory)).lower()
+        assert factory.__name__ == snake
+
+
+METHODS_OF_THE_REFERENCE = {
+    "GET /incidents", "GET /incidents/{id}", "POST /incidents", "PUT /incidents/{id}", "PUT /incidents",
+    "GET /incidents/{id}/notes", "POST /incidents/{id}/notes", "GET /incidents/{id}/alerts",
+    "GET /services", "GET /services/{id}", "POST /services", "PUT /services/{id}",
+    "GET /schedules", "GET /schedules/{id}", "POST /schedules/{id}/overrides",
+    "GET /escalation_policies", "GET /escalation_policies/{id}", "POST /escalation_policies",
+    "GET /users", "GET /users/{id}", "GET /users/me", "POST /users",
+    "GET /teams", "POST /teams", "PUT /teams/{id}/users/{user_id}",
+    "GET /oncalls", "POST /v2/enqueue", "POST /v2/change/enqueue",
+}  # fmt: skip
+
+
+def test_every_documented_method_is_a_node():
+    """All 28 methods that the reference for agents lists can be called from a flow."""
+    mains = {factory.definition.facts["operation"].split(", ")[0] for factory in FACTORIES}
+
+    assert set() == METHODS_OF_THE_REFERENCE - mains
