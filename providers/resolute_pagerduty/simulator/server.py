@@ -44,10 +44,11 @@ class Connections:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
+        self._none = asyncio.Event()
 
     def protocol(self) -> type[H11Protocol]:
         """Return uvicorn's HTTP protocol with a look at its connections."""
-        known = self._open
+        known, none = self._open, self._none
 
         class Watched(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:
@@ -58,6 +59,8 @@ class Connections:
                 super().connection_lost(exc)
                 if self.client:
                     known.pop(self.client, None)
+                if not known:
+                    none.set()
 
         return Watched
 
@@ -68,6 +71,14 @@ class Connections:
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         transport.abort()
+
+    async def end(self) -> None:
+        """Let go of what is still open: a TLS connection waits for its client to say goodbye, which it may never do."""
+        self._none.clear()
+        for transport in list(self._open.values()):
+            transport.abort()
+        if self._open:
+            await self._none.wait()
 
 
 class Serving(Generic[S]):
@@ -128,6 +139,7 @@ class Serving(Generic[S]):
             self._loop = asyncio.get_running_loop()
             started.set()
             await server.serve(sockets=[listener])
+            await self._connections.end()
 
         if self._server is not None:
             asyncio.run(main(self._server))
