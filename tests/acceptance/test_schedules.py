@@ -1,8 +1,6 @@
 """Schedules on a real Temporal server: the times it is told, deploys that repeat, cross and age, and runs on demand."""
 
 import asyncio
-import gc
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +15,6 @@ from temporalio import workflow
 from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import Client
 from temporalio.common import RawValue
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from resolute.cron import CronError
@@ -61,18 +58,6 @@ class Interpreter:
             await workflow.wait_condition(lambda: self.gone)
         before = workflow.get_last_completion_result(dict[str, int]) or {"count": 0}
         return {"count": before["count"] + 1, "given": given["number"]}
-
-
-@pytest.fixture(scope="session")
-async def temporal_client() -> AsyncIterator[Client]:
-    server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-        dev_server_existing_path=shutil.which("temporal"), dev_server_log_level="error"
-    )
-    try:
-        yield server.client
-    finally:
-        await server.shutdown()
-        gc.collect()
 
 
 @pytest.fixture(scope="session")
