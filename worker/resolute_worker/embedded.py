@@ -86,7 +86,15 @@ class EmbeddedServer:
         return self._process.pid if self._process else None
 
     async def __aenter__(self) -> Self:
-        binary = _binary()
+        try:
+            await self._start(_binary())
+            await _keep_closed_runs(await self._serving())
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def _start(self, binary: Path) -> None:
         self._state.mkdir(parents=True, exist_ok=True)
         lock = self._lock()
         self.port = self._port()
@@ -101,13 +109,6 @@ class EmbeddedServer:
             start_new_session=True,  # Ctrl-C stops the worker first, and the worker stops the server
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
-        try:
-            client = await self._serving()
-            await _keep_closed_runs(client)
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

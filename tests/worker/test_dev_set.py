@@ -1,0 +1,60 @@
+"""`resolute dev`: everything on one machine, and edits that are taken while it runs."""
+
+import json
+from pathlib import Path
+
+from tests.worker.processes import Process, resolute, started
+
+FLOW = """
+from resolute import flow, manual, node
+import resolute_pagerduty as pagerduty
+
+@node
+async def greet(name: str) -> str:
+    return f"hello {name}"
+
+greeting = flow("greeting").triggered_by(manual("greet"), pagerduty.webhook("/pagerduty")).then(greet("Ada").as_("words")).build()
+"""
+
+DEV = ("dev", "--port", "0", "--http-port", "0", "--simulator")
+
+
+async def address(dev: Process) -> str:
+    line = await dev.line("export TEMPORAL_ADDRESS=")
+    return line.rpartition("=")[2]
+
+
+async def test_an_edit_is_taken_while_it_runs(flows: Path) -> None:
+    """New code answers the next run; a mistake is told, and what worked before goes on."""
+    file = flows / "hello.py"
+    file.write_text(FLOW)
+    async with started(*DEV, folder=flows.parent) as dev:
+        place = {"TEMPORAL_ADDRESS": await address(dev)}
+        await dev.line("Ready")
+        before = await resolute("run", "greeting", "--json", folder=flows.parent, **place)
+        file.write_text(FLOW.replace("hello", "welcome"))
+        await dev.line("reloaded: greeting")
+        after = await resolute("run", "greeting", "--json", folder=flows.parent, **place)
+        file.write_text(FLOW.replace('greet("Ada")', "greet()"))
+        await dev.line("not reloaded: what worked before goes on")
+        code = await dev.stopped()
+
+    assert 0 == code
+    assert ["hello Ada", "welcome Ada"] == [json.loads(printed)["result"]["words"] for _, printed, _ in (before, after)]
+    assert "flows/hello.py:9: 1 problem in flow 'greeting'" in dev.output
+    assert "Traceback" not in dev.output
+
+
+async def test_nothing_stays_behind(flows: Path) -> None:
+    """When dev ends, so has its Temporal server; the next dev finds the runs of the one before."""
+    (flows / "hello.py").write_text(FLOW)
+    async with started(*DEV, folder=flows.parent) as dev:
+        run = await resolute("run", "greeting", "--json", folder=flows.parent, TEMPORAL_ADDRESS=await address(dev))
+        children = dev.children()
+        await dev.stopped()
+    async with started(*DEV, folder=flows.parent) as dev:
+        listed = await resolute("runs", "--json", folder=flows.parent, TEMPORAL_ADDRESS=await address(dev))
+
+    assert children
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert [json.loads(run[1])["run"]] == [each["workflow_id"] for each in json.loads(listed[1])]

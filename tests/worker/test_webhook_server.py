@@ -1,0 +1,246 @@
+"""The webhook server, with a real Temporal server behind it."""
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from pydantic import BaseModel
+from temporalio.client import Client
+
+from resolute import Flow, bearer_token, flow, hmac_sha256, input_data, node, secret, unverified, webhook
+from resolute.errors import ConfigurationError
+from resolute.secrets import Environment
+from resolute.temporal.runs import describe_run, list_runs
+from resolute_worker.embedded import EmbeddedServer
+from resolute_worker.process import Load, Running, running
+from resolute_worker.settings import Settings
+
+SECRETS = {"HOOK_SECRET": "signing-secret-value", "TOKEN": "bearer-token-value"}
+SIGNED = hmac_sha256(secret("HOOK_SECRET"), header="X-Signature")
+
+
+class Deploy(BaseModel):
+    service: str
+    version: int = 1
+
+
+@node
+async def announce(service: str, version: int) -> str:
+    return f"{service} {version}"
+
+
+def deploy_flow(path: str, *, name: str = "deploys", **options: Any) -> Flow:
+    """A flow that is started by signed deliveries to a path."""
+    options.setdefault("verify", SIGNED)
+    trigger = webhook(path, input=Deploy, **options)
+    step = announce(input_data("service"), input_data("version")).as_("announced")
+    return flow(f"{name}-{uuid4().hex[:8]}").triggered_by(trigger).then(step).build()
+
+
+@asynccontextmanager
+async def serving(client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS) -> AsyncGenerator[Running]:
+    """A worker that serves the webhooks of flows on a free port."""
+    load = Load(flows=flows, released=datetime(2026, 1, 1, tzinfo=UTC))
+    settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=1)
+    async with running(load, settings=settings, environment=Environment(variables), client=client) as worker:
+        yield worker
+
+
+def signed(body: bytes) -> dict[str, str]:
+    return {"X-Signature": hmac.new(SECRETS["HOOK_SECRET"].encode(), body, hashlib.sha256).hexdigest()}
+
+
+async def post(worker: Running, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    """Delivers a body, signed unless headers are given."""
+    proof = signed(body) if headers is None else headers
+    async with httpx.AsyncClient(timeout=10) as http:
+        return await http.post(worker.http.url + path, content=body, headers=proof)
+
+
+async def test_a_delivery_starts_one_run_however_often_it_comes(client: Client) -> None:
+    """202 for the first; 200 for each repeat, before and after the run has closed; one run with the body as input."""
+    deploys = deploy_flow("/hooks/deploys")
+    body = b'{"service": "api"}'
+    async with serving(client, deploys) as worker:
+        first = await post(worker, "/hooks/deploys", body)
+        (started,) = first.json()["flows"]
+        result = await client.get_workflow_handle(started["run"]).result()
+        again = [await post(worker, "/hooks/deploys", body) for _ in range(3)]
+
+        assert (202, "started") == (first.status_code, first.json()["status"])
+        assert [(200, "duplicate")] * 3 == [(each.status_code, each.json()["status"]) for each in again]
+        assert {started["run"]} == {each.json()["flows"][0]["run"] for each in again}
+        assert {"announced": "api 1"} == result
+        assert "completed" == (await describe_run(client, started["run"])).summary.status
+
+
+async def test_a_header_names_a_delivery(client: Client) -> None:
+    """Equal bodies of two names are two runs; another body under a known name starts nothing."""
+    deploys = deploy_flow("/named", delivery_id_header="X-Delivery")
+    body, other = b'{"service": "api"}', b'{"service": "web"}'
+    async with serving(client, deploys) as worker:
+        answers = [
+            await post(worker, "/named", each, {**signed(each), "X-Delivery": name})
+            for each, name in ((body, "one"), (body, "two"), (other, "one"))
+        ]
+
+        assert [202, 202, 200] == [answer.status_code for answer in answers]
+        assert [f"{deploys.name}/one", f"{deploys.name}/two"] == [
+            answer.json()["flows"][0]["run"] for answer in answers[:2]
+        ]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"service": "api"}', {}, 403),
+        (b'{"service": "api"}', {"X-Signature": "0" * 64}, 403),
+        (b"not json, and forged", {"X-Signature": "0" * 64}, 403),
+        (b"not json", None, 400),
+        (b'["a list"]', None, 400),
+        (b'{"service": NaN}', None, 400),
+        (b'{"service": "\\ud800"}', None, 400),
+        (b"[" * 100_000, None, 400),
+        (b'{"version": 2}', None, 400),
+        (b'{"service": "api", "version": "two"}', None, 400),
+        (b"", None, 400),
+        (b"x" * 2_000_000, None, 413),
+    ],
+    ids=[
+        *("unsigned", "forged", "forged and malformed", "malformed", "list", "nan", "surrogate", "deep"),
+        *("field missing", "field wrong", "empty", "2 MB"),
+    ],
+)
+async def test_what_is_not_a_delivery_starts_nothing(
+    client: Client, body: bytes, headers: dict[str, str] | None, status: int
+) -> None:
+    """Forged, malformed, oversized or not what the flow takes: the right status, and no run."""
+    deploys = deploy_flow("/guarded")
+    async with serving(client, deploys) as worker:
+        answer = await post(worker, "/guarded", body, headers)
+
+        assert status == answer.status_code
+        assert "error" in answer.json()
+        assert [] == await list_runs(client, flows=[deploys.name])
+
+
+async def test_a_stream_without_a_length_is_cut_at_the_limit(client: Client) -> None:
+    """The limit holds while the body comes in, whatever its sender announces."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b"x" * 1000
+
+    async with serving(client, deploy_flow("/small", max_bytes=2000)) as worker, httpx.AsyncClient() as http:
+        answer = await http.post(worker.http.url + "/small", content=chunks())
+
+        assert 413 == answer.status_code
+
+
+async def test_paths_and_methods(client: Client) -> None:
+    """404 where no flow listens, 405 with the allowed method for anything but POST."""
+    async with serving(client, deploy_flow("/here")) as worker, httpx.AsyncClient(base_url=worker.http.url) as http:
+        assert 404 == (await http.post("/elsewhere", content=b"{}")).status_code
+        answer = await http.get("/here")
+
+        assert (405, "POST") == (answer.status_code, answer.headers["allow"])
+
+
+async def test_flows_share_a_path(client: Client) -> None:
+    """Each flow behind a path verifies a delivery its own way; one that takes it is enough for a 202."""
+    body = b'{"service": "api"}'
+    first = deploy_flow("/shared", name="signed")
+    second = deploy_flow("/shared", name="token", verify=bearer_token(secret("TOKEN")))
+    third = deploy_flow("/shared", name="open", verify=unverified())
+    token = {"Authorization": f"Bearer {SECRETS['TOKEN']}"}
+    async with serving(client, first, second, third) as worker:
+        both = await post(worker, "/shared", body, {**signed(body), **token})
+        one = await post(worker, "/shared", b'{"service": "web"}', token)
+
+        assert [first.name, second.name, third.name] == [each["flow"] for each in both.json()["flows"]]
+        assert [second.name, third.name] == [each["flow"] for each in one.json()["flows"]]
+        assert (202, 202) == (both.status_code, one.status_code)
+
+
+async def test_a_missing_secret_takes_nothing(client: Client) -> None:
+    """What cannot be verified is answered with 503, so that the sender comes again once the secret is set."""
+    async with serving(client, deploy_flow("/unset"), variables={}) as worker:
+        answer = await post(worker, "/unset", b'{"service": "api"}')
+
+        assert (503, "5") == (answer.status_code, answer.headers["retry-after"])
+
+
+async def test_while_temporal_is_away_the_sender_is_asked_to_come_again(tmp_path: Path) -> None:
+    """503 with Retry-After while the server is down; ready says no, live says yes; afterwards all goes on by itself."""
+    body = b'{"service": "api"}'
+    async with (
+        EmbeddedServer(tmp_path, port=0) as first,
+        serving(await Client.connect(first.address), deploy_flow("/away")) as worker,
+    ):
+        os.kill(first.pid or 0, signal.SIGKILL)
+        await first.died()
+        away = await post(worker, "/away", body)
+        async with httpx.AsyncClient(base_url=worker.http.url) as http:
+            ready, live = await http.get("/readyz"), await http.get("/livez")
+        await first.__aexit__(None, None, None)
+        async with EmbeddedServer(tmp_path, port=first.port):
+            back = await post(worker, "/away", body)
+            result = await worker.client.get_workflow_handle(back.json()["flows"][0]["run"]).result()
+
+    assert (503, "5") == (away.status_code, away.headers["retry-after"])
+    assert (503, "Temporal does not answer", 200) == (ready.status_code, ready.json()["reason"], live.status_code)
+    assert (202, {"announced": "api 1"}) == (back.status_code, result)
+
+
+async def test_a_worker_that_works_says_so(client: Client) -> None:
+    """Started, ready and live are all well while the worker polls; ready is over as soon as it stops."""
+    async with serving(client, deploy_flow("/healthy")) as worker:
+        async with httpx.AsyncClient(base_url=worker.http.url) as http:
+            answers = [(await http.get(path)).status_code for path in ("/livez", "/readyz", "/startupz")]
+
+        assert [200, 200, 200] == answers
+    assert "stopping" == await worker.health.ready()
+
+
+async def test_reloaded_webhooks_replace_the_old_ones(client: Client) -> None:
+    """After a reload the new paths are served and the old ones are gone, on the same port."""
+    before, after = deploy_flow("/before"), deploy_flow("/after")
+    async with serving(client, before) as worker:
+        await worker.replace(Load(flows=[after], released=datetime(2026, 1, 2, tzinfo=UTC)))
+        body = b'{"service": "api"}'
+        gone = await post(worker, "/before", body)
+        taken = await post(worker, "/after", body)
+        result = await client.get_workflow_handle(taken.json()["flows"][0]["run"]).result()
+
+    assert (404, 202) == (gone.status_code, taken.status_code)
+    assert {"announced": "api 1"} == result
+
+
+async def test_secrets_and_signatures_are_not_recorded(client: Client) -> None:
+    """Neither the secret nor the header that proves it is in the run's history."""
+    body = b'{"service": "quiet"}'
+    async with serving(client, deploy_flow("/quiet")) as worker:
+        answer = await post(worker, "/quiet", body)
+        handle = client.get_workflow_handle(answer.json()["flows"][0]["run"])
+        await handle.result()
+        history = json.dumps((await handle.fetch_history()).to_json_dict())
+
+    assert SECRETS["HOOK_SECRET"] not in history
+    assert signed(body)["X-Signature"] not in history
+
+
+async def test_a_path_of_the_health_endpoints_is_refused(client: Client) -> None:
+    """A flow cannot take the place of an answer that orchestrators rely on."""
+    with pytest.raises(ConfigurationError, match="/readyz"):
+        async with serving(client, deploy_flow("/readyz")):
+            pass
