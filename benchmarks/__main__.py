@@ -1,0 +1,41 @@
+"""Measures everything, or only what is named: `python -m benchmarks lanes writing processes`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+
+from rich.console import Console
+
+from benchmarks import lanes, processes, writing
+from benchmarks.figures import show
+
+PARTS = ("writing", "processes", "lanes")
+
+
+def main() -> int:
+    """Prints the figures. It is no test: what is missed is said, and the exit code stays 0."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}; all of it")
+    parts: list[str] = parser.parse_args().parts or list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(PARTS)}")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    if "writing" in parts:
+        show(console, "Writing", [*writing.import_time(), *writing.build_time()])
+    if "processes" in parts:
+        show(console, "Processes", processes.measure())
+    if "lanes" in parts:
+        for title, figures in asyncio.run(lanes.measure()).items():
+            show(console, title, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    gc.collect()
+    sys.stdout.flush()
+    os._exit(code)  # threads of the Temporal SDK may crash an interpreter that is going down
