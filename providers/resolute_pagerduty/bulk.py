@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from resolute.context import current_call
 from resolute_pagerduty.account import Account
 from resolute_pagerduty.errors import BulkPartError, RefusedError
 from resolute_pagerduty.exchange import JsonBody
@@ -13,6 +12,7 @@ from resolute_pagerduty.incidents import read_incident
 from resolute_pagerduty.models.incidents import Incident
 from resolute_pagerduty.operations import LIST_INCIDENTS, UPDATE_INCIDENTS
 from resolute_pagerduty.paging import walk
+from resolute_pagerduty.repeats import alive
 
 MOST_AT_ONCE: Final = 250
 """Incidents in one request; PagerDuty answers 413 to more."""
@@ -38,7 +38,7 @@ async def update_many(
         except RefusedError as error:
             raise _told(error, done, part) from error
         done += part
-        current_call().heartbeat({"changed": len(done)})
+        alive(changed=len(done))
     return done, [each for each in wanted if each not in changes]
 
 
@@ -69,7 +69,7 @@ async def _statuses(account: Account, ids: Sequence[str]) -> Mapping[str, str]:
     for each in ids:
         if each not in known:
             known[each] = str((await read_incident(account, each)).get("status"))
-            current_call().heartbeat({"looked up": each})
+            alive(looked_up=each)
     return known
 
 

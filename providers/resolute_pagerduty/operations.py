@@ -27,6 +27,7 @@ class Operation:
         scope: the scope that a scoped OAuth token needs; None where the documents name none.
         needs_from: whether the documents require the header From.
         limit: the rate limit it counts against: that of the credential, one of its own besides, or the routing key's.
+        own_rate: how many a limit of its own allows; empty where that is not published.
         page: the official page.
     """
 
@@ -37,6 +38,7 @@ class Operation:
     scope: str | None = None
     needs_from: bool = False
     limit: Literal["credential", "own", "routing_key"] = "credential"
+    own_rate: str = ""
     page: str = _REFERENCE
 
     @property
@@ -55,6 +57,7 @@ def _rest(
     about: str = "",
     needs_from: bool = False,
     own_limit: bool = False,
+    own_rate: str = "",
 ) -> Operation:
     return Operation(
         id=id,
@@ -64,6 +67,7 @@ def _rest(
         grant=grant or (scope or "").replace(".", ":"),
         needs_from=needs_from,
         limit="own" if own_limit else "credential",
+        own_rate=own_rate,
         page=f"{_CONCEPTS}#{about}" if about else _REFERENCE,
     )
 
@@ -78,7 +82,14 @@ UPDATE_INCIDENT = _rest(
     "updateIncident", "PUT", "/incidents/{id}", "incidents.write", about="incidents", needs_from=True
 )
 UPDATE_INCIDENTS = _rest(
-    "updateIncidents", "PUT", "/incidents", "incidents.write", about="incidents", needs_from=True, own_limit=True
+    "updateIncidents",
+    "PUT",
+    "/incidents",
+    "incidents.write",
+    about="incidents",
+    needs_from=True,
+    own_limit=True,
+    own_rate="500 requests a minute",
 )
 LIST_NOTES = _rest(
     "listIncidentNotes", "GET", "/incidents/{id}/notes", "incidents.read", grant="notes:read", about="incidents"
@@ -190,7 +201,6 @@ TEST_ABILITY = _rest("getAbility", "GET", "/abilities/{id}", "abilities.read", a
 # Webhook subscriptions
 _HOOKS = "/webhook_subscriptions"
 LIST_SUBSCRIPTIONS = _rest("listWebhookSubscriptions", "GET", _HOOKS, "webhook_subscriptions.read")
-GET_SUBSCRIPTION = _rest("getWebhookSubscription", "GET", f"{_HOOKS}/{{id}}", "webhook_subscriptions.read")
 CREATE_SUBSCRIPTION = _rest("createWebhookSubscription", "POST", _HOOKS, "webhook_subscriptions.write")
 ENABLE_SUBSCRIPTION = _rest(
     "enableWebhookSubscription", "POST", f"{_HOOKS}/{{id}}/enable", "webhook_subscriptions.write"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar, cast
 
-from resolute.context import current_call
 from resolute_pagerduty.account import Account, list_in
 from resolute_pagerduty.errors import InvalidRequestError, UnreadableAnswerError
 from resolute_pagerduty.exchange import JsonBody
 from resolute_pagerduty.models.base import Model
 from resolute_pagerduty.models.incidents import Incident
 from resolute_pagerduty.operations import LIST_INCIDENTS, Operation
+from resolute_pagerduty.repeats import alive
 
 DEEPEST: Final = 10_000
 """The largest limit + offset that PagerDuty answers."""
@@ -90,7 +90,7 @@ async def walk(
             )
         found, more = await _read(account, operation, name, path, {**(query or {}), "limit": size}, len(items))
         items += map(item.model_validate, found)
-        current_call().heartbeat({"read": len(items)})
+        alive(read=len(items))
     return Walked(tuple(items), more)
 
 
@@ -113,7 +113,7 @@ async def walk_incidents(
         page, more = await _read(account, LIST_INCIDENTS, "incidents", None, asked, offset)
         incidents = [Incident.model_validate(each) for each in page]
         found |= {incident.id: incident for incident in incidents}
-        current_call().heartbeat({"read": len(found), "since": start.isoformat()})
+        alive(read=len(found), since=start.isoformat())
         offset += len(incidents)
         if not more:
             start, offset, more = end, 0, end < until

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from resolute.context import current_call
+from resolute.errors import ResoluteError
+from resolute.values import Json
 from resolute_pagerduty.errors import (
     PagerDutyAPIError,
     RateLimitedError,
@@ -67,6 +69,15 @@ def is_news(newest: str) -> bool:
         case _:
             call.heartbeat({_NEWEST: newest})
             return False
+
+
+def alive(**progress: Json) -> None:
+    """Says that a long step is at work, and how far it is. At a terminal nobody waits for that."""
+    try:
+        call = current_call()
+    except ResoluteError:
+        return
+    call.heartbeat(progress)
 
 
 async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: bool) -> T:

@@ -25,12 +25,6 @@ WALK_POLICY: Final = Policy(retry=Retry(attempts=15, initial=1, maximum=60), tim
 ALERT_POLICY: Final = Policy(retry=Retry(attempts=0, initial=1, maximum=120), timeout=60, within=12 * 3600)
 """An alert is worth trying for half a day: until PagerDuty or the way to it is back."""
 
-_LIMITS: Final = {
-    "credential": "960 requests a minute for the credential",
-    "own": "one of its own besides the credential's 960 requests a minute",
-    "routing_key": "about 120 events a minute for the routing key",
-}
-
 _FROM: Final = {True: "sent; PAGERDUTY_FROM_EMAIL, or the user that the credential belongs to", False: "not sent"}
 
 
@@ -51,11 +45,22 @@ def pagerduty_node(
         "grant": ", ".join(_needed(operations)),
         "scope": ", ".join(dict.fromkeys(each.scope for each in operations if each.scope)) or "none",
         "from": _FROM[any(each.needs_from for each in operations)],
-        "rate_limit": _LIMITS[main.limit],
+        "rate_limit": _limit(main),
         "repeat": repeat,
         "page": main.page,
     }
     return provider_node("pagerduty", name, policy=policy, facts=facts)
+
+
+def _limit(operation: Operation) -> str:
+    match operation.limit:
+        case "credential":
+            return "960 requests a minute for the credential"
+        case "own":
+            own = operation.own_rate or "not published"
+            return f"one of its own ({own}), besides 960 requests a minute for the credential"
+        case "routing_key":
+            return "about 120 events a minute for the routing key"
 
 
 def _needed(operations: tuple[Operation, ...]) -> list[str]:

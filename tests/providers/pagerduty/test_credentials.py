@@ -129,6 +129,16 @@ async def test_a_key_of_a_user_acts_in_the_name_of_its_user(sim: Simulator):
     assert 1 == len(bench.sent(path="/users/me"))
 
 
+async def test_an_oauth_token_is_sent_as_it_is(sim: Simulator):
+    """A token that was fetched elsewhere goes into the header as a Bearer; what it may not do is refused for good."""
+    token = sim.credentials.issue(frozenset({"incidents.read"}), sim.clock.now())
+    async with PagerDuty(config_for(sim, api_key=None, oauth_token=SecretStr(token))) as provider:
+        bench = Bench(sim, provider)
+        await bench.run(pagerduty.list_incidents)
+        with pytest.raises(errors.ForbiddenError, match=r"needs the scope services\.read"):
+            await bench.run(pagerduty.list_services)
+
+
 async def test_an_app_fetches_one_token_for_many_requests(sim: Simulator):
     """The token is fetched with the client's id and secret, and kept."""
     async with PagerDuty(config_for(sim, **APP)) as provider:
