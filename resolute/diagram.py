@@ -16,7 +16,14 @@ _COLOURS: Final[Mapping[str, str]] = {
     "failed": "fill:#fadbd8,stroke:#b03a2e",
     "skipped": "fill:#f4f6f7,stroke:#aab7b8,color:#aab7b8",
 }
-_MARKS: Final[Mapping[str, str]] = {"completed": "✓", "running": "…", "failed": "✗", "skipped": "-", "pending": " "}
+_MARKS: Final[Mapping[str, str]] = {
+    "completed": "✓",
+    "running": "…",
+    "failed": "✗",
+    "skipped": "-",
+    "cancelled": "✗",
+    "pending": " ",
+}
 
 
 def outline(plan: Plan, statuses: Mapping[str, str] | None = None) -> str:

@@ -124,7 +124,7 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
 
 
 async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
-    """Adds to steps at work which attempt they are in, and why the last one failed."""
+    """Adds to steps at work which attempt they are in, and why the last one failed; none works in an ended run."""
     steps = {step.id: step for step in report.steps}
     for pending in description.raw_description.pending_activities:
         step = steps.get(pending.activity_id)
@@ -135,7 +135,11 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
             error = await client.data_converter.decode_failure(pending.last_failure)
             changes["failure"] = last_failure(step.id, step.node or "", error)
         steps[step.id] = step.model_copy(update=changes)
-    ordered: tuple[StepReport, ...] = tuple(steps[step.id] for step in report.steps)
+    ended = report.status != "running"
+    ordered: tuple[StepReport, ...] = tuple(
+        step.model_copy(update={"status": "cancelled"}) if ended and step.status == "running" else step
+        for step in (steps[each.id] for each in report.steps)
+    )
     return report.model_copy(update={"steps": ordered})
 
 
