@@ -37,7 +37,9 @@ class Client:
         content: bytes | None = None
         if request.body is not None:
             headers["content-type"] = "application/json"
-            content = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+            content = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
+                errors="replace"
+            )
         try:
             response = await self._http.request(
                 request.method,
@@ -57,6 +59,8 @@ class Client:
 
 
 def _unreachable(request: Request, error: httpx.HTTPError) -> UnreachableError:
+    if isinstance(error, httpx.LocalProtocolError):  # its text may show a header, and so a credential
+        return UnreachableError(f"{request.what}: the request cannot be written as HTTP; nothing was sent", sent=False)
     reason = str(error) or type(error).__name__
     if isinstance(error, _NOT_SENT):
         return UnreachableError(

@@ -66,7 +66,7 @@ class PagerDutyConfig(BaseSettings):
     scopes: Words = ()
     routing_key: SecretStr | None = None
     service_key: SecretStr | None = None
-    from_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    from_email: Annotated[str, Field(pattern=r"^[!-?A-~]+@[!-?A-~]+$")] | None = None
     region: Literal["us", "eu"] = "us"
     api_url: str | None = None
     events_url: str | None = None
@@ -77,12 +77,24 @@ class PagerDutyConfig(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
+    @field_validator("api_key", "oauth_token", "client_secret", "routing_key", "service_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        if not (text.isascii() and text.replace(" ", "").isprintable()):
+            raise ValueError("holds characters that are in no key: was a line too many copied?")
+        return SecretStr(text) if text else None
+
     @field_validator("api_url", "events_url", "identity_url")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("https://", "http://")):
+        if value is None:
+            return None
+        if not value.startswith(("https://", "http://")):
             raise ValueError("give an address that begins with https:// (or http:// for a simulator)")
-        return value.rstrip("/") if value else None
+        if "@" in value:
+            raise ValueError("leave out user and password, they would be shown in messages")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:

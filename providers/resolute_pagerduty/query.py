@@ -29,7 +29,7 @@ def path_of(operation: Operation, parts: Mapping[str, str]) -> str:
     for name, value in parts.items():
         if not value.strip():
             raise InvalidRequestError(name, "is empty; give the id that PagerDuty shows in the address of its pages")
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        path = path.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
     return path
 
 

@@ -16,7 +16,7 @@ class Model(BaseModel):
     Source: https://developer.pagerduty.com/docs/resource-references
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -246,6 +246,8 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     [
         ("PAGERDUTY_REGION", "moon", "PAGERDUTY_REGION: Input should be 'us' or 'eu'"),
         ("PAGERDUTY_API_URL", "ftp://x", "PAGERDUTY_API_URL: give an address that begins with https"),
+        ("PAGERDUTY_API_URL", "https://me:word@x", "PAGERDUTY_API_URL: leave out user and password"),
+        ("PAGERDUTY_API_KEY", "two\nlines", "PAGERDUTY_API_KEY: holds characters that are in no key"),
         ("PAGERDUTY_FROM_EMAIL", "ada", "PAGERDUTY_FROM_EMAIL: String should match"),
         ("PAGERDUTY_CLIENT_ID", "x", "client_id needs client_secret, subdomain and scopes"),
         ("PAGERDUTY_GRANTS", "incident:read", "grant 'incident:read' is not known .did you mean 'incidents'"),
