@@ -16,7 +16,7 @@ from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
-_PLAIN_WIDTH: Final = 200
+_PLAIN_WIDTH: Final = 4000
 _COLOURS: Final = {
     "completed": "green",
     "running": "cyan",

@@ -1,33 +1,27 @@
-"""Commands about PagerDuty."""
+"""The command that tries the credentials."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
+from rich.console import RenderableType
 from rich.markup import escape
 
 from resolute.errors import ConfigurationError, NodeError
 from resolute_worker.cli.output import AsJson, show, table
+from resolute_worker.cli.pagerduty.desk import AccountName
 
 if TYPE_CHECKING:
     from resolute_pagerduty.checkup import CredentialsReport
 
-app = typer.Typer(help="Work with PagerDuty.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@app.callback()
-def pagerduty() -> None:
-    """Work with PagerDuty."""
-
-
-@app.command("test")
-def credentials(as_json: AsJson = False) -> None:
+def credentials(account: AccountName = None, as_json: AsJson = False) -> None:
     """Say whether the credentials work, and what they can do. Pages nobody and changes nothing."""
-    reports = asyncio.run(_reports())
+    reports = asyncio.run(_reports(account))
 
-    def render() -> Any:
+    def render() -> RenderableType:
         rows = [
             (escape(report.account), escape(check.name), _mark(check.ok), escape(check.message))
             for report in reports
@@ -44,12 +38,14 @@ def _mark(ok: bool | None) -> str:
     return {True: "[green]ok[/]", False: "[red]failed[/]", None: "[dim]not tried[/]"}[ok]
 
 
-async def _reports() -> list[CredentialsReport]:
+async def _reports(account: str | None) -> list[CredentialsReport]:
     from resolute_pagerduty import PagerDuty
     from resolute_pagerduty.checkup import check_account
 
     try:
         async with PagerDuty.from_env() as provider:
-            return [await check_account(provider.account(name)) for name in provider.configs]
+            return [
+                await check_account(provider.account(name)) for name in ([account] if account else provider.configs)
+            ]
     except NodeError as error:
         raise ConfigurationError(str(error)) from None

@@ -1,0 +1,35 @@
+"""Commands about PagerDuty: the questions that people ask it, and what they do about the answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from resolute_worker.cli.pagerduty import changes, credentials, incidents, metrics, people, services
+
+app: Final = typer.Typer(help="Work with PagerDuty.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def pagerduty() -> None:
+    """Work with PagerDuty. Settings come from the environment: PAGERDUTY_API_KEY and its like."""
+
+
+app.command(name="test")(credentials.credentials)
+for command in (
+    incidents.incidents,
+    incidents.incident,
+    incidents.timeline,
+    people.oncall,
+    services.services,
+    people.schedules,
+    changes.trigger,
+    changes.ack,
+    changes.resolve,
+    changes.note,
+    metrics.metrics,
+):
+    app.command(name=command.__name__)(command)
+
+__all__ = ["app"]

@@ -1,0 +1,240 @@
+"""Commands that change something: trigger, ack, resolve, note. Each is safe to give again."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import RenderableType
+from rich.markup import escape
+
+from resolute.errors import ConfigurationError, NodeError
+from resolute.expressions import secret
+from resolute_worker.cli.output import AsJson, show, table
+from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
+from resolute_worker.cli.pagerduty.names import incident_id
+from resolute_worker.cli.pagerduty.options import IncidentName, status_cell
+
+if TYPE_CHECKING:
+    from resolute_pagerduty.models.incidents import Incident
+
+Incidents = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INCIDENT...", help="By number, with or without #, or by id.", show_default=False),
+]
+DedupKey = Annotated[
+    str | None,
+    typer.Option(help="Instead of incidents: the alert that was triggered with this key.", show_default=False),
+]
+RoutingKey = Annotated[
+    str | None,
+    typer.Option(
+        "--routing-key-env",
+        metavar="VARIABLE",
+        help="The environment variable with the service's routing key; PAGERDUTY_ROUTING_KEY if not given.",
+        show_default=False,
+    ),
+]
+
+
+class Severity(StrEnum):
+    """How bad it is."""
+
+    critical = "critical"
+    error = "error"
+    warning = "warning"
+    info = "info"
+
+
+def trigger(
+    summary: Annotated[str, typer.Argument(help="What is wrong, in a line.")],
+    source: Annotated[
+        str | None, typer.Option(help="What it is about; this machine if not given.", show_default=False)
+    ] = None,
+    severity: Annotated[Severity, typer.Option(help="How bad it is.")] = Severity.critical,
+    dedup_key: Annotated[
+        str | None,
+        typer.Option(help="What all events of this alert have in common; a new one if not given.", show_default=False),
+    ] = None,
+    component: Annotated[str | None, typer.Option(help="The part that is at fault.", show_default=False)] = None,
+    group: Annotated[str | None, typer.Option(help="What the part belongs to.", show_default=False)] = None,
+    kind: Annotated[str | None, typer.Option("--class", help="The kind of problem.", show_default=False)] = None,
+    details: Annotated[str | None, typer.Option(help="More, as a JSON object.", show_default=False)] = None,
+    routing_key: RoutingKey = None,
+    account: AccountName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trigger an alert: whoever is on call for the service is notified."""
+    more = _details(details)
+    key = dedup_key or f"resolute-{secrets.token_hex(16)}"
+
+    async def work(desk: Desk) -> Any:
+        import resolute_pagerduty as pagerduty
+
+        return await desk.run(
+            pagerduty.trigger_event(
+                summary=summary,
+                source=source or platform.node() or "terminal",
+                severity=severity.value,
+                dedup_key=key,
+                component=component,
+                group=group,
+                class_=kind,
+                custom_details=more,
+                routing_key=_key(routing_key),
+                client="resolute",
+            )
+        )
+
+    try:
+        sent = at_desk(work, account=account)
+    except NodeError as error:
+        raise NodeError(f"{error}; to try again without a second alert: --dedup-key {key}") from None
+    show(as_json, sent, lambda: f"triggered: [bold]{escape(sent.dedup_key)}[/]")
+
+
+def _details(text: str | None) -> Mapping[str, Any] | None:
+    """The details as JSON.
+
+    Raises:
+        ConfigurationError: they are no JSON object.
+    """
+    if text is None:
+        return None
+    try:
+        found: object = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f'--details is not JSON ({error}): give it like \'{{"disk": "97 %"}}\'') from None
+    if not isinstance(found, dict):
+        raise ConfigurationError('--details is no JSON object: give it like \'{"disk": "97 %"}\'')
+    return cast("Mapping[str, Any]", found)
+
+
+def _key(variable: str | None) -> Any:
+    """The routing key as a reference: it is read where it is needed, and gets into no message."""
+    return secret(variable) if variable else None
+
+
+def ack(
+    incident: Incidents = None,
+    dedup_key: DedupKey = None,
+    routing_key: RoutingKey = None,
+    account: AccountName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Acknowledge incidents: nobody further is notified. What is resolved stays resolved."""
+    _change("acknowledged", incident, dedup_key, routing_key, None, account, as_json)
+
+
+def resolve(
+    incident: Incidents = None,
+    note: Annotated[str | None, typer.Option(help="How it was solved.", show_default=False)] = None,
+    dedup_key: DedupKey = None,
+    routing_key: RoutingKey = None,
+    account: AccountName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Resolve incidents."""
+    _change("resolved", incident, dedup_key, routing_key, note, account, as_json)
+
+
+def _change(
+    status: str,
+    incidents: Sequence[str] | None,
+    dedup_key: str | None,
+    routing_key: str | None,
+    resolution: str | None,
+    account: str | None,
+    as_json: bool,
+) -> None:
+    if bool(incidents) == bool(dedup_key):
+        raise ConfigurationError("say which: one or more incidents, or --dedup-key")
+    if dedup_key:
+        if resolution:
+            raise ConfigurationError("--note goes with an incident: an event says only that the alert is over")
+        _send_event(status, dedup_key, routing_key, account, as_json)
+        return
+    if routing_key:
+        raise ConfigurationError("--routing-key-env goes with --dedup-key")
+    ids = [incident_id(each) for each in incidents or ()]
+
+    async def work(desk: Desk) -> list[tuple[Incident, bool]]:
+        return await _update(desk, ids, status, resolution)
+
+    done = at_desk(work, account=account)
+
+    def render() -> RenderableType:
+        rows = [
+            (
+                f"#{each.incident_number}",
+                status_cell(each.status),
+                "" if changed else "[dim]as it was[/]",
+                escape(each.title),
+            )
+            for each, changed in done
+        ]
+        return table(("#", "Status", "", "Title"), rows, empty="")
+
+    show(as_json, [{"incident": each, "changed": changed} for each, changed in done], render)
+
+
+async def _update(
+    desk: Desk, ids: Sequence[str | int], status: str, resolution: str | None
+) -> list[tuple[Incident, bool]]:
+    """Sets the status of incidents: of one, or of several in one request that succeeds as a whole or not at all."""
+    import resolute_pagerduty as pagerduty
+
+    change: dict[str, Any] = {"status": status, "resolution": resolution}
+    if len(ids) == 1:
+        one = await desk.run(pagerduty.update_incident(id=ids[0], **change))
+        return [(one.incident, one.changed)]
+    found = [(await desk.run(pagerduty.get_incident(id=each))).incident for each in ids]
+    known = list(dict.fromkeys(each.id for each in found))
+    done = await desk.run(pagerduty.update_incidents(ids=known, **change))
+    now = [(await desk.run(pagerduty.get_incident(id=each))).incident for each in known]
+    return [(each, each.id in done.changed) for each in now]
+
+
+def _send_event(status: str, dedup_key: str, routing_key: str | None, account: str | None, as_json: bool) -> None:
+    async def work(desk: Desk) -> Any:
+        import resolute_pagerduty as pagerduty
+
+        send = pagerduty.acknowledge_event if status == "acknowledged" else pagerduty.resolve_event
+        return await desk.run(send(dedup_key=dedup_key, routing_key=_key(routing_key)))
+
+    sent = at_desk(work, account=account)
+    show(as_json, sent, lambda: f"sent: {escape(dedup_key)} is to be {status}, where an alert with it is open")
+
+
+def note(
+    incident: IncidentName,
+    content: Annotated[str, typer.Argument(help="The text; - reads it from stdin.")],
+    key: Annotated[
+        str | None,
+        typer.Option(help="What makes it the same note when the command is given again.", show_default=False),
+    ] = None,
+    account: AccountName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a note to an incident, once."""
+    id, text = incident_id(incident), (sys.stdin.read() if content == "-" else content).strip()  # noqa: A001
+    if not text:
+        raise ConfigurationError("the note is empty")
+    name = key or secrets.token_hex(8)
+
+    async def work(desk: Desk) -> Any:
+        import resolute_pagerduty as pagerduty
+
+        return await desk.run(pagerduty.add_note(incident_id=id, content=text))
+
+    try:
+        added = at_desk(work, account=account, key=name)
+    except NodeError as error:
+        raise NodeError(f"{error}; to try again without a second note: --key {name}") from None
+    show(as_json, added, lambda: f"noted: {escape(added.note_id)}")

@@ -1,0 +1,137 @@
+"""What commands do their work with: nodes of PagerDuty, called as a worker calls them, without a run."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
+
+import typer
+from pydantic import TypeAdapter
+
+from resolute.context import CallContext
+from resolute.errors import (
+    ConfigurationError,
+    InvalidArgumentsError,
+    MissingEnvironmentError,
+    NodeError,
+    NotGrantedError,
+)
+from resolute.execution import NodeExecutor
+from resolute.expressions import encode
+from resolute.node import Node
+from resolute_worker.cli.output import say
+
+if TYPE_CHECKING:
+    from resolute.values import JsonObject
+
+R = TypeVar("R")
+
+FLOW: Final = "terminal"
+"""What the audit log calls the flow of a command."""
+
+_ATTEMPTS: Final = 4
+_LONGEST_WAIT: Final = timedelta(seconds=90)
+
+AccountName = Annotated[
+    str | None,
+    typer.Option("--account", help="One of several accounts, as PAGERDUTY_ACCOUNTS names it.", show_default=False),
+]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A command at work. Grants, checks and the audit log are those of a worker with the same settings.
+
+    Attributes:
+        executor: the nodes, with the provider behind them.
+        account: which of the provider's accounts; its first where None.
+        run_id: the same where a command is given again with the same key, so that a write is done once.
+        tell: says a line to whoever waits.
+    """
+
+    executor: NodeExecutor
+    account: str | None
+    run_id: str
+    tell: Callable[[str], None] = field(default=say)
+
+    async def run(self, node: Node[R]) -> R:
+        """What a node returns. An error that may pass is tried again a few times; the person is told.
+
+        Raises:
+            NodeError: PagerDuty said no, or the value is one that it refuses.
+        """
+        arguments: dict[str, object] = dict(node.arguments)
+        if self.account is not None:
+            arguments["account"] = self.account
+        encoded = cast("JsonObject", encode(arguments))
+        beats: list[tuple[Any, ...]] = [()]
+        attempt = 1
+        while True:
+            call = CallContext(
+                flow=FLOW,
+                run_id=self.run_id,
+                step=node.name or node.default_name,
+                node=node.definition.name,
+                attempt=attempt,
+                heartbeat=lambda *details: beats.append(details),
+                last_heartbeat=beats[-1],
+            )
+            try:
+                output = await self.executor.execute(call, encoded)
+            except NodeError as error:
+                wait = error.retry_after or timedelta(seconds=2 ** (attempt - 1))
+                if not error.retryable or attempt == _ATTEMPTS or wait > _LONGEST_WAIT:
+                    raise
+                self.tell(f"{self.executor.failure_facts(error).message}; trying again in {wait.total_seconds():.0f} s")
+                await asyncio.sleep(wait.total_seconds())
+                attempt += 1
+            else:
+                adapter: TypeAdapter[R] = TypeAdapter(node.definition.result_type)
+                return adapter.validate_python(output, by_name=True)
+
+
+def at_desk(work: Callable[[Desk], Awaitable[R]], *, account: str | None = None, key: str | None = None) -> R:
+    """Does a command's work with the PagerDuty that the environment describes.
+
+    Args:
+        work: what to do.
+        account: one of the provider's accounts by name.
+        key: what makes this command the same one when it is given again.
+
+    Raises:
+        ConfigurationError: a setting is wrong or missing, or the call of the command is wrong.
+        NodeError: PagerDuty said no.
+    """
+    return asyncio.run(_at_desk(work, account, key))
+
+
+async def _at_desk(work: Callable[[Desk], Awaitable[R]], account: str | None, key: str | None) -> R:
+    from resolute_pagerduty import PagerDuty
+    from resolute_pagerduty.errors import InvalidRequestError, MissingSettingError, UnauthorizedError
+
+    async with PagerDuty.from_env() as provider:
+        desk = Desk(NodeExecutor([], [provider]), account, key or f"{_user()}-{secrets.token_hex(6)}")
+        try:
+            return await work(desk)
+        except NodeError as error:
+            message = desk.executor.failure_facts(error).message
+            match error:
+                case MissingSettingError() | UnauthorizedError() | NotGrantedError():
+                    raise ConfigurationError(message) from None
+                case InvalidRequestError() | InvalidArgumentsError() | MissingEnvironmentError():
+                    raise ConfigurationError(message) from None
+                case _:
+                    raise NodeError(message) from None
+
+
+def _user() -> str:
+    """Who gives the command, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a process without a name for its user
+        return "somebody"

@@ -1,0 +1,85 @@
+"""Options that several commands share, and cells of their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from resolute_worker.cli.pagerduty.moments import EXAMPLES, moment
+
+if TYPE_CHECKING:
+    from resolute_pagerduty.models.base import Reference
+    from resolute_pagerduty.models.incidents import Incident
+
+Services = Annotated[
+    list[str] | None, typer.Option("--service", help="Of this service; may be repeated.", show_default=False)
+]
+Teams = Annotated[list[str] | None, typer.Option("--team", help="Of this team; may be repeated.", show_default=False)]
+Users = Annotated[
+    list[str] | None,
+    typer.Option("--user", help="Of this user, by name or e-mail address; may be repeated.", show_default=False),
+]
+IncidentName = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its number, with or without #, or its id.")]
+
+
+def since_option(text: str) -> typer.models.OptionInfo:
+    """An option for the beginning of a time."""
+    return typer.Option("--since", help=f"{text}: {EXAMPLES}.", show_default=False)
+
+
+class Urgency(StrEnum):
+    """How urgent an incident is."""
+
+    high = "high"
+    low = "low"
+
+
+_COLOURS: Final = {
+    "triggered": "red",
+    "acknowledged": "yellow",
+    "resolved": "green",
+    "critical": "red",
+    "warning": "yellow",
+    "active": "green",
+    "disabled": "dim",
+    "maintenance": "dim",
+}
+
+
+def status_cell(status: str) -> str:
+    """A status of PagerDuty in its colour."""
+    return f"[{_COLOURS.get(status, 'default')}]{escape(status)}[/]"
+
+
+def names_cell(references: tuple[Reference, ...]) -> str:
+    """What references refer to, by comma."""
+    return escape(", ".join(each.summary for each in references))
+
+
+def title_of(incident: Incident) -> str:
+    """An incident in a line."""
+    return f"#{incident.incident_number} {incident.title}"
+
+
+def time_of(text: str | None, now: datetime) -> datetime | None:
+    """The time that an option says; None where it was not given.
+
+    Raises:
+        ConfigurationError: it is no time.
+    """
+    return None if text is None else moment(text, now)
+
+
+def facts_table(facts: Mapping[str, str]) -> RenderableType:
+    """Facts under each other, each with its name. Both may hold rich markup."""
+    made = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        made.add_row(f"[dim]{name}[/]", value)
+    return made
