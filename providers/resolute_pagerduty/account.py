@@ -25,7 +25,7 @@ from resolute_pagerduty.operations import GET_ME, Operation
 from resolute_pagerduty.query import path_of, query_of
 
 ACCEPT: Final = "application/vnd.pagerduty+json;version=2"
-"""Pins the shape of what is answered. Source: https://developer.pagerduty.com/docs/versioning"""
+"""Pins the shape of what is answered. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/03-Versioning.md"""
 
 
 class Account:

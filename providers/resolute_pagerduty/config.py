@@ -53,7 +53,7 @@ class PagerDutyConfig(BaseSettings):
         >>> PagerDutyConfig(api_key=SecretStr("a key of the account"), region="eu").rest_base
         'https://api.eu.pagerduty.com'
 
-    Source: https://developer.pagerduty.com/docs/authentication
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/02-Authentication.md
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

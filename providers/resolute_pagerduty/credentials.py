@@ -98,7 +98,7 @@ class AppCredential:
 
     PagerDuty grants fewer scopes than were asked for without calling that an error, so the answer is compared.
 
-    Source: https://developer.pagerduty.com/docs/app-oauth-token
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/app-integration-development/06-OAuth-Functionality.md
     """
 
     def __init__(self, config: PagerDutyConfig, post: PostForm) -> None:

@@ -28,7 +28,7 @@ resolute.NodeError
     ├── UncertainOutcomeError           it may have been done, and doing it twice would do harm
     └── MissingSettingError             a credential or address that the request needs is not set
 
-Source: https://developer.pagerduty.com/docs/errors
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/14-Errors.md
 """
 
 from __future__ import annotations

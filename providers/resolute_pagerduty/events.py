@@ -1,6 +1,6 @@
 """Builds events for the Events API v2, and refuses what PagerDuty would refuse before anything is sent.
 
-Source: https://developer.pagerduty.com/docs/send-alert-event
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md
 """
 
 from __future__ import annotations

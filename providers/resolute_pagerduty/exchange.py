@@ -36,7 +36,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     2014: "the account's plan does not have this feature",
     2019: "the account has reached a limit of its plan",
 }
-"""What helps, by PagerDuty's error code. Source: https://developer.pagerduty.com/docs/errors"""
+"""What helps, by PagerDuty's error code. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/14-Errors.md"""
 
 _FROM_HINT: Final = (
     "a key of the account changes things in the name of a user: "

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+from urllib.parse import quote
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 
-_CONCEPTS: Final = "https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts"
-_REFERENCE: Final = "https://developer.pagerduty.com/api-reference/"
+_REFERENCE: Final = "https://developer.pagerduty.com/api-reference/reference/REST/openapiv3.json/paths"
 _EVENTS: Final = "https://developer.pagerduty.com/docs/events-api-v2-overview"
 
 
@@ -28,7 +28,6 @@ class Operation:
         needs_from: whether the documents require the header From.
         limit: the rate limit it counts against: that of the credential, one of its own besides, or the routing key's.
         own_rate: how many a limit of its own allows; empty where that is not published.
-        page: the official page.
     """
 
     id: str
@@ -39,12 +38,13 @@ class Operation:
     needs_from: bool = False
     limit: Literal["credential", "own", "routing_key"] = "credential"
     own_rate: str = ""
-    page: str = _REFERENCE
 
     @property
-    def writes(self) -> bool:
-        """Whether it changes something at PagerDuty."""
-        return self.grant.endswith(":write")
+    def page(self) -> str:
+        """The official page."""
+        if self.limit == "routing_key":
+            return _EVENTS
+        return f"{_REFERENCE}/{quote(self.path.replace('/', '~1'), safe='~')}/{self.method.lower()}"
 
 
 def _rest(
@@ -54,7 +54,6 @@ def _rest(
     scope: str | None,
     *,
     grant: str = "",
-    about: str = "",
     needs_from: bool = False,
     own_limit: bool = False,
     own_rate: str = "",
@@ -68,84 +67,63 @@ def _rest(
         needs_from=needs_from,
         limit="own" if own_limit else "credential",
         own_rate=own_rate,
-        page=f"{_CONCEPTS}#{about}" if about else _REFERENCE,
     )
 
 
 # Incidents
-LIST_INCIDENTS = _rest("listIncidents", "GET", "/incidents", "incidents.read", about="incidents")
-GET_INCIDENT = _rest("getIncident", "GET", "/incidents/{id}", "incidents.read", about="incidents")
-CREATE_INCIDENT = _rest(
-    "createIncident", "POST", "/incidents", "incidents.write", about="incidents", needs_from=True, own_limit=True
-)
-UPDATE_INCIDENT = _rest(
-    "updateIncident", "PUT", "/incidents/{id}", "incidents.write", about="incidents", needs_from=True
-)
+LIST_INCIDENTS = _rest("listIncidents", "GET", "/incidents", "incidents.read")
+GET_INCIDENT = _rest("getIncident", "GET", "/incidents/{id}", "incidents.read")
+CREATE_INCIDENT = _rest("createIncident", "POST", "/incidents", "incidents.write", needs_from=True, own_limit=True)
+UPDATE_INCIDENT = _rest("updateIncident", "PUT", "/incidents/{id}", "incidents.write", needs_from=True)
 UPDATE_INCIDENTS = _rest(
     "updateIncidents",
     "PUT",
     "/incidents",
     "incidents.write",
-    about="incidents",
     needs_from=True,
     own_limit=True,
     own_rate="500 requests a minute",
 )
-LIST_NOTES = _rest(
-    "listIncidentNotes", "GET", "/incidents/{id}/notes", "incidents.read", grant="notes:read", about="incidents"
-)
+LIST_NOTES = _rest("listIncidentNotes", "GET", "/incidents/{id}/notes", "incidents.read", grant="notes:read")
 ADD_NOTE = _rest(
     "createIncidentNote",
     "POST",
     "/incidents/{id}/notes",
     "incidents.write",
     grant="notes:write",
-    about="incidents",
     needs_from=True,
 )
-LIST_ALERTS = _rest("listIncidentAlerts", "GET", "/incidents/{id}/alerts", "incidents.read", about="alerts")
-LIST_LOG_ENTRIES = _rest(
-    "listIncidentLogEntries", "GET", "/incidents/{id}/log_entries", "incidents.read", about="log-entries"
-)
-MERGE_INCIDENTS = _rest(
-    "mergeIncidents", "PUT", "/incidents/{id}/merge", "incidents.write", about="incidents", needs_from=True
-)
-SNOOZE_INCIDENT = _rest(
-    "createIncidentSnooze", "POST", "/incidents/{id}/snooze", "incidents.write", about="incidents", needs_from=True
-)
+LIST_ALERTS = _rest("listIncidentAlerts", "GET", "/incidents/{id}/alerts", "incidents.read")
+LIST_LOG_ENTRIES = _rest("listIncidentLogEntries", "GET", "/incidents/{id}/log_entries", "incidents.read")
+MERGE_INCIDENTS = _rest("mergeIncidents", "PUT", "/incidents/{id}/merge", "incidents.write", needs_from=True)
+SNOOZE_INCIDENT = _rest("createIncidentSnooze", "POST", "/incidents/{id}/snooze", "incidents.write", needs_from=True)
 SEND_STATUS_UPDATE = _rest(
     "createIncidentStatusUpdate",
     "POST",
     "/incidents/{id}/status_updates",
     "incidents.write",
     grant="status_updates:write",
-    about="incidents",
     needs_from=True,
 )
 
 # Services
-LIST_SERVICES = _rest("listServices", "GET", "/services", "services.read", about="services")
-GET_SERVICE = _rest("getService", "GET", "/services/{id}", "services.read", about="services")
-CREATE_SERVICE = _rest("createService", "POST", "/services", "services.write", about="services")
-UPDATE_SERVICE = _rest("updateService", "PUT", "/services/{id}", "services.write", about="services")
-CREATE_INTEGRATION = _rest(
-    "createServiceIntegration", "POST", "/services/{id}/integrations", "services.write", about="services"
-)
+LIST_SERVICES = _rest("listServices", "GET", "/services", "services.read")
+GET_SERVICE = _rest("getService", "GET", "/services/{id}", "services.read")
+CREATE_SERVICE = _rest("createService", "POST", "/services", "services.write")
+UPDATE_SERVICE = _rest("updateService", "PUT", "/services/{id}", "services.write")
+CREATE_INTEGRATION = _rest("createServiceIntegration", "POST", "/services/{id}/integrations", "services.write")
 GET_INTEGRATION = _rest(
     "getServiceIntegration",
     "GET",
     "/services/{id}/integrations/{integration_id}",
     "services.read",
-    about="services",
 )
-_WINDOWS = "maintenance-windows"
 LIST_MAINTENANCE_WINDOWS = _rest(
     "listMaintenanceWindows",
     "GET",
     "/maintenance_windows",
     "services.read",
     grant="maintenance_windows:read",
-    about=_WINDOWS,
 )
 CREATE_MAINTENANCE_WINDOW = _rest(
     "createMaintenanceWindow",
@@ -153,7 +131,6 @@ CREATE_MAINTENANCE_WINDOW = _rest(
     "/maintenance_windows",
     "services.write",
     grant="maintenance_windows:write",
-    about=_WINDOWS,
     needs_from=True,
 )
 DELETE_MAINTENANCE_WINDOW = _rest(
@@ -162,41 +139,32 @@ DELETE_MAINTENANCE_WINDOW = _rest(
     "/maintenance_windows/{id}",
     "services.write",
     grant="maintenance_windows:write",
-    about=_WINDOWS,
 )
 
 # Schedules, escalation policies, on-calls
-LIST_SCHEDULES = _rest("listSchedules", "GET", "/schedules", "schedules.read", about="schedules")
-GET_SCHEDULE = _rest("getSchedule", "GET", "/schedules/{id}", "schedules.read", about="schedules")
-LIST_OVERRIDES = _rest("listScheduleOverrides", "GET", "/schedules/{id}/overrides", "schedules.read", about="schedules")
-CREATE_OVERRIDES = _rest(
-    "createScheduleOverride", "POST", "/schedules/{id}/overrides", "schedules.write", about="schedules"
-)
-LIST_ESCALATION_POLICIES = _rest(
-    "listEscalationPolicies", "GET", "/escalation_policies", "escalation_policies.read", about="escalation-policies"
-)
-GET_ESCALATION_POLICY = _rest(
-    "getEscalationPolicy", "GET", "/escalation_policies/{id}", "escalation_policies.read", about="escalation-policies"
-)
-CREATE_ESCALATION_POLICY = _rest(
-    "createEscalationPolicy", "POST", "/escalation_policies", "escalation_policies.write", about="escalation-policies"
-)
-LIST_ONCALLS = _rest("listOnCalls", "GET", "/oncalls", "oncalls.read", about="on-calls", own_limit=True)
+LIST_SCHEDULES = _rest("listSchedules", "GET", "/schedules", "schedules.read")
+GET_SCHEDULE = _rest("getSchedule", "GET", "/schedules/{id}", "schedules.read")
+LIST_OVERRIDES = _rest("listScheduleOverrides", "GET", "/schedules/{id}/overrides", "schedules.read")
+CREATE_OVERRIDES = _rest("createScheduleOverride", "POST", "/schedules/{id}/overrides", "schedules.write")
+LIST_ESCALATION_POLICIES = _rest("listEscalationPolicies", "GET", "/escalation_policies", "escalation_policies.read")
+GET_ESCALATION_POLICY = _rest("getEscalationPolicy", "GET", "/escalation_policies/{id}", "escalation_policies.read")
+CREATE_ESCALATION_POLICY = _rest("createEscalationPolicy", "POST", "/escalation_policies", "escalation_policies.write")
+LIST_ONCALLS = _rest("listOnCalls", "GET", "/oncalls", "oncalls.read", own_limit=True)
 
 # People
-LIST_USERS = _rest("listUsers", "GET", "/users", "users.read", about="users")
-GET_USER = _rest("getUser", "GET", "/users/{id}", "users.read", about="users")
-GET_ME = _rest("getCurrentUser", "GET", "/users/me", None, grant="users:read", about="users")
-CREATE_USER = _rest("createUser", "POST", "/users", "users.write", about="users", needs_from=True)
-LIST_TEAMS = _rest("listTeams", "GET", "/teams", "teams.read", about="teams")
-CREATE_TEAM = _rest("createTeam", "POST", "/teams", "teams.write", about="teams")
-ADD_TEAM_MEMBER = _rest("updateTeamUser", "PUT", "/teams/{id}/users/{user_id}", "teams.write", about="teams")
-LIST_TEAM_MEMBERS = _rest("listTeamUsers", "GET", "/teams/{id}/members", "teams.read", about="teams")
+LIST_USERS = _rest("listUsers", "GET", "/users", "users.read")
+GET_USER = _rest("getUser", "GET", "/users/{id}", "users.read")
+GET_ME = _rest("getCurrentUser", "GET", "/users/me", None, grant="users:read")
+CREATE_USER = _rest("createUser", "POST", "/users", "users.write", needs_from=True)
+LIST_TEAMS = _rest("listTeams", "GET", "/teams", "teams.read")
+CREATE_TEAM = _rest("createTeam", "POST", "/teams", "teams.write")
+ADD_TEAM_MEMBER = _rest("updateTeamUser", "PUT", "/teams/{id}/users/{user_id}", "teams.write")
+LIST_TEAM_MEMBERS = _rest("listTeamUsers", "GET", "/teams/{id}/members", "teams.read")
 
 # The account
-LIST_PRIORITIES = _rest("listPriorities", "GET", "/priorities", "priorities.read", about="priorities")
-LIST_ABILITIES = _rest("listAbilities", "GET", "/abilities", "abilities.read", about="abilities")
-TEST_ABILITY = _rest("getAbility", "GET", "/abilities/{id}", "abilities.read", about="abilities")
+LIST_PRIORITIES = _rest("listPriorities", "GET", "/priorities", "priorities.read")
+LIST_ABILITIES = _rest("listAbilities", "GET", "/abilities", "abilities.read")
+TEST_ABILITY = _rest("getAbility", "GET", "/abilities/{id}", "abilities.read")
 
 # Webhook subscriptions
 _HOOKS = "/webhook_subscriptions"
@@ -233,16 +201,13 @@ START_WORKFLOW = _rest(
 )
 
 # Events API v2: the routing key in the body is the credential.
-ENQUEUE_EVENT = Operation(
-    id="sendEvent", method="POST", path="/v2/enqueue", grant="events:write", limit="routing_key", page=_EVENTS
-)
+ENQUEUE_EVENT = Operation(id="sendEvent", method="POST", path="/v2/enqueue", grant="events:write", limit="routing_key")
 ENQUEUE_CHANGE_EVENT = Operation(
     id="createChangeEvent",
     method="POST",
     path="/v2/change/enqueue",
     grant="change_events:write",
     limit="routing_key",
-    page="https://developer.pagerduty.com/docs/send-change-event",
 )
 
 OPERATIONS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Operation))

@@ -1,6 +1,6 @@
 """Reads lists: a page, all pages, or all incidents of any length of time.
 
-Source: https://developer.pagerduty.com/docs/pagination
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/09-Pagination.md
 """
 
 from __future__ import annotations

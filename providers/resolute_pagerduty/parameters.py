@@ -27,10 +27,10 @@ Text: TypeAlias = Annotated[str, MinLen(1)]
 Texts: TypeAlias = Annotated[Sequence[Text], MinLen(1)]
 
 DedupKey: TypeAlias = Annotated[str, MinLen(1), MaxLen(255)]
-"""What events of one alert have in common. Source: https://developer.pagerduty.com/docs/send-alert-event"""
+"""What events of one alert have in common. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md"""
 
 PageSize: TypeAlias = Annotated[int, Field(ge=1, le=100)]
-"""Items of one page. Source: https://developer.pagerduty.com/docs/pagination"""
+"""Items of one page. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/09-Pagination.md"""
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 """How many to read at most."""

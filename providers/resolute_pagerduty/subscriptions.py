@@ -1,6 +1,6 @@
 """Webhook subscriptions: made once, with the secret that PagerDuty shows only then.
 
-Source: https://developer.pagerduty.com/docs/webhooks-overview
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Webhooks V3: proves that a delivery comes from PagerDuty, and says which deliveries start a flow.
 
-Source: https://developer.pagerduty.com/docs/webhooks-overview
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def is_signed(body: bytes, header: str, secrets: Sequence[str]) -> bool:
 def verify(settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Verdict:
     """Judges a delivery; the code behind `PagerDutySignature`.
 
-    Source: https://developer.pagerduty.com/docs/verifying-signatures
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/04-Signatures.md
     """
     header = headers.get(SIGNATURE_HEADER)
     if not header:

@@ -26,7 +26,7 @@ class SubscriptionFilter(Model):
 class WebhookSubscription(Model):
     """A subscription to events. Its secret is shown by PagerDuty only once, so it is not here.
 
-    Source: https://developer.pagerduty.com/docs/webhooks-overview
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
     """
 
     id: str = ""
@@ -53,7 +53,7 @@ class Metrics(Model):
     `mean_seconds_to_first_ack` is what people call MTTA, `mean_seconds_to_resolve` MTTR; null where nothing was
     acknowledged or resolved. PagerDuty's figures are up to a day old.
 
-    Source: https://developer.pagerduty.com/docs/insights-api
+    Source: https://developer.pagerduty.com/api-reference/, Analytics
     """
 
     range_start: datetime | None = None

@@ -13,7 +13,7 @@ class Model(BaseModel):
     Fields that are not known are left out; a field that is null or missing has its default. So a field that PagerDuty
     adds, drops or forgets never fails a read.
 
-    Source: https://developer.pagerduty.com/docs/resource-references
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/11-References.md
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)

@@ -16,7 +16,7 @@ SafeAddress = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 class EventLink(Record):
     """A link shown with an alert: `EventLink(href=health.output.url, text="Dashboard")`.
 
-    Source: https://developer.pagerduty.com/docs/send-alert-event
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md
     """
 
     href: WebAddress
@@ -26,7 +26,7 @@ class EventLink(Record):
 class EventImage(Record):
     """An image shown with an alert. PagerDuty takes only addresses that begin with https.
 
-    Source: https://developer.pagerduty.com/docs/send-alert-event
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md
     """
 
     src: SafeAddress

@@ -10,7 +10,7 @@ from resolute_pagerduty.models.base import Reference
 class Integration(Reference):
     """A way for events to reach a service. Its key is a secret, so it is not here: see `create_integration`.
 
-    Source: https://developer.pagerduty.com/docs/services-and-integrations
+    Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#services
     """
 
     name: str = ""

@@ -3,7 +3,7 @@
 An incident here is not quite the incident of the REST API: its number is `number`, its assignees are plain references,
 and it has no details. What is missing is read with `get_incident(id=event(IncidentEvent).data.id)`.
 
-Source: https://developer.pagerduty.com/docs/webhooks-overview
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Change events: what was deployed or changed, shown beside the incidents that may come of it.
 
-Source: https://developer.pagerduty.com/docs/send-change-event
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/03-Change-Events.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Alerts: what a monitor says, with a routing key as its only credential.
 
-Source: https://developer.pagerduty.com/docs/send-alert-event
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Figures about incidents: MTTA, MTTR and counts.
 
-Source: https://developer.pagerduty.com/docs/insights-api
+Source: https://developer.pagerduty.com/api-reference/, Analytics
 """
 
 from __future__ import annotations

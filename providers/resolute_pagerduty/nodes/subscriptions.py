@@ -1,6 +1,6 @@
 """Webhook subscriptions: what PagerDuty delivers, and where.
 
-Source: https://developer.pagerduty.com/docs/webhooks-overview
+Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Walks all nodes: each is called, and what it sends and says of itself is held against the official documents."""
 
 import inspect
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -208,14 +209,22 @@ def test_no_node_is_left_out():
     assert {name_of(factory) for factory in FACTORIES} == set(GIVEN)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_name)
-def test_every_operation_is_the_official_one(operation: Operation):
-    """Scope and From of each operation are those of the documents."""
-    name, official = find_operation(operation.method, operation.path)
-    sender = [each for each in official["parameters"] if each["name"] == "From"]
+# Name, scope and separate limits of the operations, as they stand in the descriptions of the official OpenAPI document.
+OFFICIAL: dict[str, Any] = json.loads((Path(__file__).parent / "official_operations.json").read_text())
 
-    assert operation_name(operation) == name
-    assert operation.needs_from == any(each["required"] for each in sender)
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.limit != "routing_key"], ids=operation_name)
+def test_every_operation_is_the_official_one(operation: Operation):
+    """Name, scope, From and whether it has a limit of its own are those of the documents."""
+    _, official = find_operation(operation.method, operation.path)
+    sender = any(each["required"] for each in official["parameters"] if each["name"] == "From")
+
+    assert OFFICIAL[operation_name(operation)] == {
+        "id": operation.id,
+        "scope": operation.scope,
+        "own_limit": operation.limit == "own",
+    }
+    assert sender == operation.needs_from
 
 
 def test_every_operation_is_used():
