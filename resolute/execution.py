@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -98,15 +98,15 @@ class NodeExecutor:
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
             )
         enter_call(call)  # first of all: a provider that refuses the node says in its audit log who asked
-        leading = self._leading(definition)
+        function = self.function_for(definition, call)
         filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
         values = _validated(definition, filled)
         if inspect.iscoroutinefunction(definition.function):
-            result: object = await definition.function(*leading, **values)
+            result: object = function(**values)
         else:
-            result = await asyncio.to_thread(definition.function, *leading, **values)
-            if inspect.isawaitable(result):
-                result = await result
+            result = await asyncio.to_thread(function, **values)
+        if inspect.isawaitable(result):
+            result = await result
         output = self.environment.mask_json(_dumped(definition, result))
         size = size_of(output)
         if size > RESULT_LIMIT:
@@ -116,9 +116,15 @@ class NodeExecutor:
             )
         return output
 
-    def _leading(self, definition: NodeDefinition) -> tuple[object, ...]:
+    def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
+        """What to call for a node: its function, with the provider's instance where it is a provider's.
+
+        Raises:
+            UnknownNodeError: the provider is not here.
+            NotGrantedError: the provider was not granted what the node does.
+        """
         if definition.provider is None:
-            return ()
+            return definition.function
         provider = self.providers.get(definition.provider)
         if provider is None:
             raise UnknownNodeError(
@@ -127,7 +133,7 @@ class NodeExecutor:
         reason = provider.refusal(definition)
         if reason is not None:
             raise NotGrantedError(reason)
-        return (provider,)
+        return partial(definition.function, provider)
 
     def failure_facts(self, error: BaseException) -> FailureFacts:
         """An error as the engines record it: named by its class, without secrets."""

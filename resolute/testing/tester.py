@@ -1,0 +1,170 @@
+"""`FlowTester`: runs a flow in a test, with answers of the test's own in place of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from resolute.errors import FlowError
+from resolute.expressions import encode
+from resolute.flow import Flow
+from resolute.memory import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
+from resolute.plan import calls_in
+from resolute.provider import Provider
+from resolute.report import Failure, RunReport, RunStatus, StepReport
+from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment
+from resolute.values import Json, JsonObject, jsonable
+
+
+@dataclass(frozen=True)
+class TestedRun:
+    """A run in a test, after its end."""
+
+    __test__ = False
+
+    run: MemoryRun
+
+    @property
+    def result(self) -> Any:
+        """What the run gave: its named outputs, or what `returns` says."""
+        return self.run.report.result
+
+    @property
+    def report(self) -> RunReport:
+        """The run on its own plan."""
+        return self.run.report
+
+    @property
+    def status(self) -> RunStatus:
+        """`completed` or `failed`."""
+        return self.run.report.status
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the run failed."""
+        return self.run.report.failure
+
+    @property
+    def error(self) -> FlowError | None:
+        """The error that the run ended with."""
+        return self.run.error
+
+    @property
+    def calls(self) -> tuple[RecordedCall, ...]:
+        """Every attempt of every call, in order, with the arguments as the node got them."""
+        return self.run.calls
+
+    def calls_of(self, name: str) -> list[RecordedCall]:
+        """The calls of a step or of a node."""
+        return [call for call in self.calls if name in (call.step, call.node)]
+
+    def step(self, step_id: str) -> StepReport:
+        """How a step ended.
+
+        Raises:
+            KeyError: the flow has no such step.
+        """
+        return self.report.step(step_id)
+
+    def ran(self, name: str) -> bool:
+        """Whether a step or node was called at all."""
+        return bool(self.calls_of(name))
+
+
+class FlowTester:
+    """Runs a flow without a server: production's interpreter and node execution, on a virtual clock.
+
+    Nodes of providers need an answer, or their provider; an author's own nodes run for real where they have none.
+    Runs of one tester follow each other as those of a schedule do: `previous(...)` reads the last completed one.
+
+    Args:
+        flow: the flow to test.
+        env: environment variables for `env(...)`; secrets in it too, where a test needs a certain value.
+        providers: providers to use for real, such as one that talks to a simulator.
+        start: when the virtual clock begins.
+        patience: how long, in seconds of real time, a node may take before it counts as not answering.
+
+    >>> import asyncio
+    >>> from resolute import flow, manual, node
+    >>> @node
+    ... async def load(host: str) -> float:
+    ...     raise OSError("no network in a test")
+    >>> measured = load("db-1").as_("load")
+    >>> tester = FlowTester(flow("watch").triggered_by(manual("watch")).then(measured).build())
+    >>> tester.answer("load", 0.7)
+    >>> asyncio.run(tester.run()).result
+    {'load': 0.7}
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        flow: Flow,
+        *,
+        env: Mapping[str, str] | None = None,
+        providers: Sequence[Provider] = (),
+        start: datetime = START,
+        patience: float = 5.0,
+    ) -> None:
+        self.flow = flow
+        self.clock = VirtualClock(start)
+        calls = calls_in((*flow.plan.steps, *flow.plan.on_failure))
+        self._fakes = Fakes([call.id for call in calls], [call.node for call in calls])
+        self._environment = PlaceholderEnvironment(dict(env or {}))
+        self._providers = providers
+        self._patience = patience
+        self._previous: JsonObject | None = None
+        self._runs = 0
+
+    def answer(self, name: str, value: Answer) -> None:
+        """Answers every call of a step or node: with a value, or with a function of the call's arguments.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        self._fakes.add(name, [value])
+
+    def fails(self, name: str, error: BaseException) -> None:
+        """Fails every call of a step or node with an error; whether it is tried again is said by the error's type.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        self._fakes.add(name, [error])
+
+    def sequence(self, name: str, answers: Iterable[Answer]) -> None:
+        """Answers the calls of a step or node one after the other, errors among them; the last answer stays.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        self._fakes.add(name, answers)
+
+    async def run(self, input: object = None, *, previous: Mapping[str, object] | None = None) -> TestedRun:  # noqa: A002  # the word that authors know from triggers
+        """Runs the flow to its end; a failed run is returned, not raised.
+
+        Args:
+            input: the run's input: a model, or JSON.
+            previous: outputs of the last completed run by step name, instead of those of this tester's own.
+        """
+        self._runs += 1
+        executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
+        run = await run_in_memory(
+            self.flow.plan,
+            executor,
+            clock=self.clock,
+            input_data=jsonable(input),
+            previous=self._previous if previous is None else _outputs(previous),
+            run_id=f"test-{self._runs}",
+            patience=self._patience,
+        )
+        if run.error is None:
+            self._previous = run.previous
+        return TestedRun(run)
+
+
+def _outputs(previous: Mapping[str, object]) -> dict[str, Json]:
+    return {name: encode(value) for name, value in previous.items()}
