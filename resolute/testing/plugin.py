@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def flow_tester() -> type[FlowTester]:
-    """`FlowTester`, to be called with a flow, as in `run = await flow_tester(my_flow).run()`."""
+    """Gives `FlowTester`, to be called with a flow."""
     # Here, so that a pytest that tests something else does not load the engine.
     from resolute.testing import FlowTester
 
