@@ -2,7 +2,13 @@
 
 from resolute_pagerduty.config import PagerDutyConfig
 from resolute_pagerduty.errors import PagerDutyAPIError
+from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
+from resolute_pagerduty.models.base import Reference
 from resolute_pagerduty.models.events import EventImage, EventLink
+from resolute_pagerduty.models.incidents import Alert, Incident, LogEntry, Note, Priority
+from resolute_pagerduty.models.oncall import EscalationPolicy, OnCall, Schedule, Shift
+from resolute_pagerduty.models.people import Team, TeamMember, User
+from resolute_pagerduty.models.services import Integration, MaintenanceWindow, Service
 from resolute_pagerduty.models.webhooks import IncidentEvent, NoteEvent, PartEvent, ServiceEvent, parse_event
 from resolute_pagerduty.nodes.changes import send_change_event
 from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, trigger_event
@@ -77,16 +83,35 @@ from resolute_pagerduty.provider import PagerDuty
 from resolute_pagerduty.webhooks import event, webhook
 
 __all__ = [
+    "Alert",
     "EscalationLevel",
+    "EscalationPolicy",
     "EventImage",
     "EventLink",
+    "Incident",
     "IncidentEvent",
+    "IncidentWorkflow",
+    "Integration",
+    "LogEntry",
+    "MaintenanceWindow",
+    "Metrics",
+    "Note",
     "NoteEvent",
+    "OnCall",
     "PagerDuty",
     "PagerDutyAPIError",
     "PagerDutyConfig",
     "PartEvent",
+    "Priority",
+    "Reference",
+    "Schedule",
+    "Service",
     "ServiceEvent",
+    "Shift",
+    "Team",
+    "TeamMember",
+    "User",
+    "WebhookSubscription",
     "acknowledge_event",
     "add_note",
     "add_team_member",
