@@ -23,8 +23,14 @@ class KnownProvider:
 
     def from_env(self) -> Provider:
         """The provider as the environment describes it."""
-        provider_type: Any = getattr(importlib.import_module(self.package), self.type_name)
-        return cast("Provider", provider_type.from_env())
+        return cast("Provider", self._type().from_env())
+
+    def nodes(self) -> Sequence[NodeDefinition]:
+        """Every node of the provider; nothing needs to be set up for that."""
+        return cast("Sequence[NodeDefinition]", self._type().nodes())
+
+    def _type(self) -> Any:
+        return getattr(importlib.import_module(self.package), self.type_name)
 
 
 KNOWN: Final = {"pagerduty": KnownProvider("resolute_pagerduty", "PagerDuty")}

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import typer
 
 from resolute.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import flows, pagerduty, runs, schedules, serve
+from resolute_worker.cli import flows, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
 
 FLOW_MISTAKE: Final = 1
@@ -37,6 +37,7 @@ for command in (
     flows.list_,
     runs.runs,
     runs.show,
+    nodes.nodes,
     serve.worker,
     serve.dev,
     serve.simulator,

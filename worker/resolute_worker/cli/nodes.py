@@ -1,0 +1,108 @@
+"""The command that shows what nodes there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from resolute.errors import ConfigurationError
+from resolute.shapes import did_you_mean
+from resolute_worker.cli.output import AsJson, show, table
+
+if TYPE_CHECKING:
+    from resolute_worker.reference.describe import NodeReference
+
+
+def nodes(
+    name: Annotated[
+        str | None, typer.Argument(help="A node: trigger_event, or pagerduty.TriggerEvent.", show_default=False)
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all as a document.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the nodes that flows can use, or show one: input, output, grants, limits, how it is safe to repeat."""
+    if markdown:
+        if name or as_json:
+            raise ConfigurationError("--markdown is the whole document: leave the name and --json out")
+        typer.echo(document(), nl=False)
+        return
+    found = _references()
+    if name is None:
+        show(as_json, [_summary(each) for each in found], lambda: _listed(found))
+        return
+    node = _named(name, found)
+    show(as_json, _whole(node), lambda: _rendered(node))
+
+
+def document() -> str:
+    """The reference of PagerDuty's nodes, as it stands in the documentation."""
+    from resolute_worker.reference.markdown import markdown
+
+    return markdown("PagerDuty", "resolute_pagerduty", _references())
+
+
+def _references() -> list[NodeReference]:
+    from resolute_worker.providers import KNOWN
+    from resolute_worker.reference.describe import describe
+
+    return [describe(definition) for known in KNOWN.values() for definition in known.nodes()]
+
+
+def _named(name: str, found: list[NodeReference]) -> NodeReference:
+    wanted = name.strip().casefold()
+    for each in found:
+        if wanted in (each.name.casefold(), each.name.partition(".")[2].casefold(), each.call.casefold()):
+            return each
+    raise ConfigurationError(f"there is no node {name!r} ({did_you_mean(wanted, [each.call for each in found])})")
+
+
+def _summary(node: NodeReference) -> dict[str, Any]:
+    return {"node": node.call, "activity": node.name, "summary": node.docstring.summary, "facts": node.facts}
+
+
+def _whole(node: NodeReference) -> dict[str, Any]:
+    return {
+        **_summary(node),
+        "description": node.docstring.body,
+        "input": node.input_schema,
+        "output": node.output_schema,
+        "raises": node.docstring.raises,
+        "policy": node.policy,
+        "example": node.docstring.example,
+    }
+
+
+def _listed(found: list[NodeReference]) -> RenderableType:
+    rows = [(escape(each.call), escape(each.facts.get("Grant", "")), escape(each.docstring.summary)) for each in found]
+    return table(("Node", "Grant", "What it does"), rows, empty="no node")
+
+
+def _rendered(node: NodeReference) -> RenderableType:
+    parts: list[RenderableType] = [f"[bold]{escape(node.call)}[/]  {escape(node.name)}", escape(node.docstring.summary)]
+    if node.docstring.body:
+        parts += ["", escape(node.docstring.body)]
+    inputs = [
+        (
+            escape(field.name) + ("" if field.default is not None else " [red]*[/]"),
+            escape(field.kind),
+            escape(field.default or ""),
+            escape(field.meaning),
+        )
+        for field in node.input
+    ]
+    outputs = [(escape(path), escape(field.kind)) for path, field in node.paths()]
+    parts += ["", table(("Input (* required)", "Type", "Default", "Meaning"), inputs, empty="no input")]
+    parts += ["", table((f"Output: {node.output}", "Type"), outputs, empty="no output")]
+    facts = Table.grid(padding=(0, 2))
+    for name, text in {**node.facts, "Tried": node.tries}.items():
+        facts.add_row(f"[dim]{name}[/]", escape(text))
+    parts += ["", facts]
+    for error, meaning in node.docstring.raises.items():
+        parts.append(f"[dim]Raises[/] {escape(error)}: {escape(meaning)}")
+    if node.docstring.example:
+        parts += ["", *(f"  {escape(line)}" for line in node.docstring.example.splitlines())]
+    return Group(*parts)
