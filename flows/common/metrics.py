@@ -11,8 +11,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from resolute import NodeError, Retry, TerminalError, node
-from resolute_pagerduty.models.account import Metrics
-from resolute_pagerduty.models.incidents import Incident
+from resolute_pagerduty import Incident, Metrics
 
 TIMEOUT: Final = 10.0
 

@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from resolute import NodeError, Retry, SecretText, TerminalError, current_call, node
-from resolute_pagerduty.models.oncall import OnCall
+from resolute_pagerduty import OnCall
 
 TIMEOUT: Final = 10.0
 SLACK_API: Final = "https://slack.com/api"

@@ -15,7 +15,7 @@ from flows.common.slack import (
     notify_on_call,
     post_to_channel,
 )
-from resolute_pagerduty.models.oncall import OnCall
+from resolute_pagerduty import OnCall
 from tests.flows.town import TOKEN, Town, call_node
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import resolute_pagerduty as pagerduty
 from resolute import NodeError, SecretText, env, every, flow, node, previous, secret
-from resolute_pagerduty.models.oncall import OnCall
+from resolute_pagerduty import OnCall
 
 DEDUP_KEY: Final = "system-health"
 
