@@ -10,6 +10,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
+# PagerDuty's own programs stand beside the environment, because they want libraries of their own.
+MCP_SERVER := .venv-peers
+CLI := pagerduty-cli@0.1.18
+PEERS_PYTHON ?= python3 python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python3)
+
 # pyright and its node come from the lock: no newer one is looked for, none of the machine is used.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
@@ -25,7 +30,7 @@ FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.13 python3.12 python3
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check dev bench soak format lock clean
+.PHONY: help demo test check dev bench soak peers format lock clean
 
 help: ## these words
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word purpose; do \
@@ -54,6 +59,9 @@ bench: $(READY) ## speed and memory, as ratios measured in one run
 soak: $(READY) ## the long tests that 'make test' leaves out
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
+peers: $(READY) $(MCP_SERVER)/.ready .peers/$(CLI) ## the simulator under PagerDuty's own programs
+	@$(BIN)/python -m pytest -m peers -rs $(ARGS)
+
 format: $(READY) ## format, and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
@@ -66,7 +74,7 @@ lock: ## lock again after a change of pyproject.toml (all anew: ARGS=--upgrade)
 		--custom-compile-command "make lock" --output-file requirements.txt $(ARGS) pyproject.toml
 
 clean: ## remove the environment and every cache; what runs have stored in .resolute/ stays
-	@rm -rf "$(VENV)" dist build .pytest_cache .ruff_cache .hypothesis
+	@rm -rf "$(VENV)" "$(MCP_SERVER)" .peers dist build .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.txt pyproject.toml
@@ -76,3 +84,19 @@ $(READY): requirements.txt pyproject.toml
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Where one of these cannot be installed, its tests are left out, and say so.
+$(MCP_SERVER)/.ready: tests/peers/mcp-server.txt
+	@for python in $(PEERS_PYTHON); do \
+		if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+			echo "Setting up $(MCP_SERVER) with $$("$$python" --version)" >&2; \
+			"$$python" -m venv --clear $(MCP_SERVER) && \
+			$(MCP_SERVER)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps -r $< && \
+			touch $@; exit; \
+		fi; \
+	done; echo "PagerDuty's MCP server needs Python 3.12: install it, or name it with PEERS_PYTHON=/path/to/python3" >&2
+
+.peers/$(CLI):
+	@if command -v npm >/dev/null; then \
+		echo "Installing $(CLI)" >&2; npm install --silent --no-audit --no-fund --prefix .peers $(CLI) && touch $@; \
+	else echo "$(CLI) needs npm" >&2; fi

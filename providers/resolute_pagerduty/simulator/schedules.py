@@ -263,8 +263,15 @@ def delete_override(call: Call) -> Reply:
     raise not_found("Override")
 
 
+def list_shift_based(call: Call) -> Reply:
+    """GET /v3/schedules: the shift-based schedules, of which this account has none; clients ask for both kinds."""
+    limit, offset = call.paging()
+    return Reply(200, {"schedules": [], "limit": limit, "offset": offset, "more": False})
+
+
 ROUTES = (
     get("/schedules", list_schedules, "schedules.read"),
+    get("/v3/schedules", list_shift_based, "schedules.read"),
     get("/schedules/{id}", get_schedule, "schedules.read"),
     get("/schedules/{id}/users", list_schedule_users, "users.read"),
     get("/schedules/{id}/overrides", list_overrides, "schedules.read"),

@@ -19,6 +19,7 @@ METHODS = ("get", "post", "put", "delete", "patch")
 ROOMS = re.compile(
     r"^/(abilities|analytics|change_events|escalation_policies|incident_workflows|incidents|log_entries"
     r"|maintenance_windows|oncalls|priorities|schedules|services|teams|users|webhook_subscriptions)(/|$)"
+    r"|^/v3/schedules$"
 )
 OUTSIDE = re.compile(
     r"custom_fields|audit|/rules|enablements|/types|business_services|sessions|oauth_|license|subscriptions/uns"

@@ -215,6 +215,13 @@ async def test_a_policy_needs_rules_with_targets(api: Api, rules: list[dict[str,
     assert 2001 == (await api.refused("POST", "/escalation_policies", body=body))[0]
 
 
+async def test_shift_based_schedules_are_asked_for_and_none_is_there(api: Api):
+    """Clients that list schedules of both kinds get an answer for each."""
+    assert {"schedules": [], "limit": 5, "offset": 0, "more": False} == await api(
+        "GET", "/v3/schedules", [("limit", "5")]
+    )
+
+
 async def test_priorities_and_abilities_depend_on_the_plan(sim: Simulator, api: Api):
     """Present by default; an account without them answers 402."""
     poor = Simulator(limits=Limits.none(), behaviour=Behaviour(abilities=frozenset({"teams"})))
