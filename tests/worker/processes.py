@@ -11,6 +11,7 @@ from typing import Final
 
 RESOLUTE: Final = str(Path(sys.executable).with_name("resolute"))
 PATIENCE: Final = 60.0
+INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
 class Process:
@@ -51,7 +52,7 @@ class Process:
     async def url(self) -> str:
         """The address of its webhooks and health endpoints, once it works."""
         line = await self.line("task queue")
-        return next(word.strip('",') for word in line.split() if word.startswith("http://"))
+        return next(word.strip('"},') for word in line.split() if word.startswith("http://"))
 
     async def stopped(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends a signal, and gives the exit code."""
@@ -111,5 +112,5 @@ async def resolute(*arguments: str, folder: Path, **variables: str) -> tuple[int
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process: what every process needs, and what is given; nothing of this one's settings."""
-    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED}
     return {**inherited, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}

@@ -118,7 +118,8 @@ async def test_a_missing_secret_keeps_a_worker_from_starting(flows: Path, server
     (flows / "people.py").write_text(content)
     code, _, said = await resolute("worker", folder=flows.parent, TEMPORAL_ADDRESS=server.address)
 
-    assert (2, "secret CLOCK_KEY is not set (flow ticking)") == (code, said.strip()[10:52])
+    assert 2 == code
+    assert said.startswith("resolute: secret CLOCK_KEY is not set (flow ticking)")
 
 
 async def test_a_taken_port_is_one_line(folder: Path, server: EmbeddedServer) -> None:
@@ -196,7 +197,7 @@ async def test_runs_are_started_followed_and_shown(folder: Path, server: Embedde
         "error_type": "TerminalError",
         "message": "the door is shut",
     } == json.loads(failed[1])["failure"]
-    assert "is missing name; age: is not of type integer" in wrong[2]
+    assert "age: is not of type integer; input: is missing name" in wrong[2]
     assert {"words": "hello clock, 1"} == json.loads(scheduled[1])["result"]
 
     run = json.loads(failed[1])["run"]

@@ -13,7 +13,8 @@ import resolute_pagerduty as pagerduty
 async def greet(name: str) -> str:
     return f"hello {name}"
 
-greeting = flow("greeting").triggered_by(manual("greet"), pagerduty.webhook("/pagerduty")).then(greet("Ada").as_("words")).build()
+triggers = (manual("greet"), pagerduty.webhook("/pagerduty"))
+greeting = flow("greeting").triggered_by(*triggers).then(greet("Ada").as_("words")).build()
 """
 
 DEV = ("dev", "--port", "0", "--http-port", "0", "--simulator")
@@ -41,7 +42,7 @@ async def test_an_edit_is_taken_while_it_runs(flows: Path) -> None:
 
     assert 0 == code
     assert ["hello Ada", "welcome Ada"] == [json.loads(printed)["result"]["words"] for _, printed, _ in (before, after)]
-    assert "flows/hello.py:9: 1 problem in flow 'greeting'" in dev.output
+    assert "flows/hello.py:10: 1 problem in flow 'greeting'" in dev.output
     assert "Traceback" not in dev.output
 
 

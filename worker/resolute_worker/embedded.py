@@ -34,6 +34,7 @@ RETENTION: Final = timedelta(days=30)
 
 _STARTUP: Final = 20.0
 _STOP: Final = 10.0
+_LEAVING: Final = 3.0
 _TUNED: Final = (
     "history.transferProcessorMaxPollRPS=5000",
     "history.timerProcessorMaxPollRPS=5000",
@@ -96,7 +97,7 @@ class EmbeddedServer:
 
     async def _start(self, binary: Path) -> None:
         self._state.mkdir(parents=True, exist_ok=True)
-        lock = self._lock()
+        lock = await self._lock()
         self.port = self._port()
         self.ui_port = self.port + 1000 if _is_free(self.port + 1000) else _free_port()
         log = self._stack.enter_context(self.log_file.open("ab"))
@@ -146,16 +147,22 @@ class EmbeddedServer:
             *("--ui-disable-news-fetch", "--log-level", "warn"),
         ]
 
-    def _lock(self) -> int:
+    async def _lock(self) -> int:
         file = self._stack.enter_context((self._state / "temporal.lock").open("ab"))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigurationError(
-                f"another Temporal server uses {self._state}: stop it, "
-                "or set RESOLUTE_STATE_DIR to another folder and RESOLUTE_EMBEDDED_PORT to another port"
-            ) from None
-        return file.fileno()
+        deadline = asyncio.get_running_loop().time() + _LEAVING
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                # The server of a worker that was killed needs a moment to end.
+                if asyncio.get_running_loop().time() < deadline:
+                    await asyncio.sleep(0.05)
+                    continue
+                raise ConfigurationError(
+                    f"another Temporal server uses {self._state}: stop it, "
+                    "or set RESOLUTE_STATE_DIR to another folder and RESOLUTE_EMBEDDED_PORT to another port"
+                ) from None
+            return file.fileno()
 
     def _port(self) -> int:
         if self._wanted == 0:

@@ -71,5 +71,6 @@ def set_up_logs(environment: Environment, form: LogFormat, level: LogLevel) -> N
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
+    logging.getLogger("temporalio.worker._worker").setLevel(logging.WARNING)
     # The activity says what failed with flow, run and step; the SDK would say it again with a traceback.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)

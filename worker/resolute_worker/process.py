@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker as TemporalWorker
 
-from resolute.errors import ConfigurationError, MissingEnvironmentError
+from resolute.errors import ConfigurationError, MissingEnvironmentError, ResoluteError
 from resolute.execution import NodeExecutor
 from resolute.flow import Flow
 from resolute.provider import NodeDefinition, Provider
@@ -46,6 +46,10 @@ class Load:
     flows: Sequence[Flow]
     nodes: Sequence[NodeDefinition] = ()
     released: datetime
+
+
+class PollingError(ResoluteError):
+    """Temporal no longer gives this worker any work."""
 
 
 class Running:
@@ -134,17 +138,22 @@ class Running:
 
         Raises:
             EmbeddedServerError: the embedded server ended by itself.
-            Exception: whatever ended the polling.
+            PollingError: Temporal no longer gives this worker any work.
         """
 
         async def server_died() -> None:
             raise await self.server.died()
 
-        tasks = [asyncio.create_task(stop.wait())]
-        tasks += [asyncio.create_task(server_died())] if self.server else []
-        watched: list[asyncio.Task[Any]] = [*tasks, *([self.polling] if self.polling else [])]
+        async def polling_ended() -> None:
+            if self.polling is not None:
+                await asyncio.wait([self.polling])
+                raise PollingError(f"the worker cannot go on: {self.polling.exception() or 'it stopped polling'}")
+
+        tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(polling_ended())]
+        if self.server:
+            tasks.append(asyncio.create_task(server_died()))
         try:
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
@@ -205,6 +214,8 @@ async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
         yield
     finally:
         worker.health.phase = "stopping"
-        if not task.done():
-            await poller.shutdown()
+        # As `poller.shutdown()`, which would wait for a server that is away where the worker has not begun to poll.
+        task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            log.debug("polling ended with %s", error)

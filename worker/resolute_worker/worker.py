@@ -127,6 +127,8 @@ class Worker:
             async with running(
                 load, settings=self.settings, providers=self.providers, environment=environment, client=client
             ) as worker:
+                if worker.server:
+                    log.info("embedded Temporal at %s, see %s", worker.server.address, worker.server.ui_url)
                 log.info(
                     "worker runs %d flow(s) on task queue %s, %s",
                     len(self.flows),
