@@ -61,7 +61,7 @@ class FlowBuilder:
             problem
             for branch in branches
             if isinstance(branch, FlowBuilder)
-            for problem in (*branch.mistakes, *branch.unclosed("branch()"))
+            for problem in (*branch.mistakes, *branch.unclosed("branch()"), *branch.said_of_a_flow())
         ]
         builder = self._add(DraftParallel(tuple(_steps_of(branch) for branch in branches)))
         return replace(builder, mistakes=(*builder.mistakes, *mistakes))
@@ -129,6 +129,12 @@ class FlowBuilder:
         """The mistake of leaving `when` blocks open, if any is."""
         message = f"{len(self._open)} when block(s) are open"
         return [Problem(place, message, "close each with .end_when()")] if self._open else []
+
+    def said_of_a_flow(self) -> list[Problem]:
+        """The mistakes of saying of a branch what only a flow as a whole can have."""
+        said = {"triggered_by": self.triggers, "on_failure": self.failure_steps, "returns": self.result}
+        hint = "say it of the flow"
+        return [Problem("branch()", f"{name}(...) is not for a branch", hint) for name, value in said.items() if value]
 
     def _add(self, draft: Draft) -> FlowBuilder:
         return replace(self, steps=(*self.steps, draft))

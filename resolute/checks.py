@@ -84,8 +84,8 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
         if target.kinds and "list" not in target.kinds:
             report(f"is a list, the node wants {spoken(target.kinds)}", "")
             return
-        for item in value:
-            check_fit(item, target.at(0) or ANY, scope, report)
+        for index, item in enumerate(value):
+            check_fit(item, target.at(index) or ANY, scope, report)
         return
     source = shape_in(value, scope, report)
     if not compatible(source.kinds, target.kinds):

@@ -57,12 +57,28 @@ def _identity(function: Callable[..., object]) -> str:
         return f"{function.__module__}.{name}"
     cells = function.__closure__ or () if isinstance(function, types.FunctionType) else ()
     closed_over: list[object] = [cell.cell_contents for cell in cells]
+    if isinstance(function, types.FunctionType):  # `lambda state, limit=limit: ...` closes over it as well
+        closed_over += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     strange = [value for value in closed_over if not isinstance(value, (str, int, float, bool, type(None)))]
     if strange:
         raise DecisionError(f"it closes over a {type(strange[0]).__name__}; name the function at module level")
-    return hashlib.sha256(f"{_text_of(code)}{closed_over!r}".encode()).hexdigest()[:16]
+    # The module, since the same words mean something else beside other globals.
+    return hashlib.sha256(f"{function.__module__}{_text_of(code)}{closed_over!r}".encode()).hexdigest()[:16]
 
 
 def _text_of(code: types.CodeType) -> str:
-    constants = [_text_of(item) if isinstance(item, types.CodeType) else repr(item) for item in code.co_consts]
+    constants = [_text_of_constant(item) for item in code.co_consts]
     return repr((code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, constants))
+
+
+def _text_of_constant(value: object) -> str:
+    match value:
+        case types.CodeType():
+            return _text_of(value)
+        case tuple():
+            return f"({','.join(_text_of_constant(item) for item in cast('tuple[object, ...]', value))})"
+        case frozenset():  # its order is another in each process
+            items = cast("frozenset[object]", value)
+            return f"{{{','.join(sorted(_text_of_constant(item) for item in items))}}}"
+        case _:
+            return repr(value)

@@ -31,6 +31,7 @@ class Scope:
     read: Callable[[str, Json], Json] | None = None
 
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d($|[T ])")
 _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$lt": operators.lt,
     "$le": operators.le,
@@ -156,8 +157,15 @@ def _same(left: Json, right: Json) -> bool:
     # true == 1 in Python, not in JSON
     if isinstance(left, bool) is not isinstance(right, bool):
         return False
-    if left == right:
-        return True
+    match left, right:
+        case Mapping(), Mapping():
+            return left.keys() == right.keys() and all(_same(item, right[key]) for key, item in left.items())
+        case (list() | tuple(), list() | tuple()):
+            return len(left) == len(right) and all(map(_same, left, right))
+        case _ if left == right:
+            return True
+        case _:
+            pass
     times = _times(left, right)
     return times is not None and times[0] == times[1]
 
@@ -165,17 +173,21 @@ def _same(left: Json, right: Json) -> bool:
 def _ordered(compare: Callable[[Any, Any], bool], left: Json, right: Json) -> bool:
     if isinstance(left, str) and isinstance(right, str):
         return compare(*(_times(left, right) or (left, right)))
-    numbers = (int, float)
-    if isinstance(left, numbers) and isinstance(right, numbers):
+    if _is_number(left) and _is_number(right):
         return compare(left, right)
-    return False  # null and values of unlike kinds have no order
+    return False  # null, true and false, and values of unlike kinds have no order
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _times(left: Json, right: Json) -> tuple[datetime, datetime] | None:
-    if not (isinstance(left, str) and isinstance(right, str)) or min(len(left), len(right)) < 10:
+    # Python reads more as a time than people write as one: a telephone number, for one.
+    if not all(isinstance(text, str) and _TIME.match(text) for text in (left, right)):
         return None
     try:
-        return _aware(datetime.fromisoformat(left)), _aware(datetime.fromisoformat(right))
+        return _aware(datetime.fromisoformat(str(left))), _aware(datetime.fromisoformat(str(right)))
     except ValueError:
         return None
 

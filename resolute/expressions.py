@@ -244,6 +244,8 @@ def env(name: str, as_type: type[Any] = str, *, default: Any = None) -> Any:
     """
     if as_type not in _ENV_TYPES:
         raise ExpressionError(f"env({name!r}) can be read as str, int, float or bool, not {as_type.__name__}")
+    if isinstance(default, Expression):
+        raise ExpressionError(f"env({name!r}, default=...) takes a plain value, not {default!r}")
     if as_type is str and default is None:
         return Expression("$env", name)
     return Expression("$env", {"name": name, "type": _ENV_TYPES[as_type], "default": default})
@@ -268,10 +270,15 @@ def text(template: str, *values: object) -> str:
     >>> text("{} is down since {}", output("health.component"), output("health.since"))
     text('{} is down since {}', health.component, health.since)
     """
-    fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-    if any(not (name == "" or name.isdigit()) for name in fields):
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ExpressionError(f"text({template!r}): {error}; write '{{{{' and '}}}}' for braces") from None
+    fields = [name for _, name, _, _ in parsed if name is not None]
+    positional = all(name == "" for name in fields) or all(name.isdecimal() for name in fields)
+    if not positional or any("{" in (spec or "") for _, _, spec, _ in parsed):
         raise ExpressionError(
-            f"text({template!r}): fields are positional, '{{}}' or '{{0}}'; give the values in that order"
+            f"text({template!r}): fields are positional, all '{{}}' or all '{{0}}'; give the values in that order"
         )
     wanted = max((int(name) + 1 for name in fields if name), default=0) or len(fields)
     if wanted != len(values):
@@ -298,6 +305,8 @@ def matches(value: object, pattern: str) -> bool:
     """True where a text has a match of the regular expression (Python's syntax) anywhere in it."""
     try:
         re.compile(pattern)
+    except TypeError:
+        raise ExpressionError(f"matches(...) takes its pattern as text, not {pattern!r}") from None
     except re.error as error:
         raise ExpressionError(f"matches(..., {pattern!r}): not a regular expression: {error}") from None
     return cast("bool", Expression("$matches", value, pattern))

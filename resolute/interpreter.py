@@ -88,7 +88,11 @@ class Interpreter:
     async def _when(self, when: When, *, alone: bool) -> None:
         state = self.state
         state.begin(when.id)
-        holds = is_true(when.condition, state.scope())
+        try:
+            holds = is_true(when.condition, state.scope())
+        except FlowError as error:
+            state.fail(when.id, _as_node_failure(when, error))
+            raise
         block, left_out = (when.then, when.otherwise) if holds else (when.otherwise, when.then)
         state.take(when.id, "then" if holds else "otherwise", left_out)
         await self._inside(when.id, self._block(block, alone=alone))

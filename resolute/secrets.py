@@ -46,7 +46,8 @@ class Environment:
 
     def mask(self, text: str) -> str:
         """The text without any secret that was read so far."""
-        for value in self._secrets:
+        # The longest first: one that begins with another would leave its end behind.
+        for value in sorted(self._secrets, key=len, reverse=True):
             if value in text:
                 text = text.replace(value, MASK)
         return text
