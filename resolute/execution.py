@@ -20,6 +20,7 @@ from resolute.context import CallContext, enter_call
 from resolute.decision import EVALUATE
 from resolute.errors import (
     ConfigurationError,
+    FlowError,
     InvalidArgumentsError,
     InvalidResultError,
     NodeError,
@@ -145,7 +146,10 @@ class NodeExecutor:
                 retryable=error.retryable,
                 retry_after=error.retry_after,
             )
-        return FailureFacts(error_type=type(error).__name__, message=message, retryable=True)
+        # A FlowError in a node comes of the plan, so it would come again.
+        return FailureFacts(
+            error_type=type(error).__name__, message=message, retryable=not isinstance(error, FlowError)
+        )
 
 
 @lru_cache(maxsize=4096)

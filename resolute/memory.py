@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final, cast
@@ -45,8 +45,9 @@ class VirtualClock:
         self._now = start if start.tzinfo else start.replace(tzinfo=UTC)
         self._busy = 0
         self._signs = 0
+        self._settling = False
         self._order = count()
-        self._waiting: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._waiting: list[tuple[datetime, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
         """The time, in UTC unless the clock was started in another zone."""
@@ -68,59 +69,44 @@ class VirtualClock:
 
     async def sleep(self, seconds: float) -> None:
         """Waits in virtual time. For whoever holds the clock, which is let go meanwhile."""
-        woken = asyncio.get_running_loop().create_future()
-
-        def wake() -> None:
-            if not woken.done():
-                self._busy += 1
-                woken.set_result(None)
-
-        with self.alarm(seconds, wake):
-            self._rest()
-            try:
-                await woken
-            except asyncio.CancelledError:
-                self._busy += 0 if woken.done() and not woken.cancelled() else 1
-                raise
-
-    @contextmanager
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> Generator[None]:
-        """Calls `ring` when the clock gets there while the block runs."""
-        entry = (self._now + timedelta(seconds=seconds), next(self._order), ring)
-        heapq.heappush(self._waiting, entry)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (self._now + timedelta(seconds=seconds), next(self._order), woken))
+        self._rest()
         try:
-            yield
+            await woken
         finally:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-                heapq.heapify(self._waiting)
+            self._busy += 1
 
     def _rest(self) -> None:
         self._busy -= 1
-        if not self._busy:
-            self._turn(self._signs, _TURNS)
+        self._signs += 1
+        if not self._settling:
+            self._settling = True
+            self._settle(self._signs, _TURNS)
 
-    def _turn(self, signs: int, turns: int) -> None:
+    def _settle(self, signs: int, turns: int) -> None:
         if self._busy or not self._waiting:
+            self._settling = False
             return
         if signs != self._signs:
             turns = _TURNS  # a branch has just begun or ended: it may be about to do more
-        if turns:
-            asyncio.get_running_loop().call_soon(self._turn, self._signs, turns - 1)
-            return
-        self._now, _, ring = heapq.heappop(self._waiting)
-        ring()
-        self._turn(self._signs, _TURNS)
+        if not turns:
+            self._now, _, woken = heapq.heappop(self._waiting)
+            if not woken.done():
+                woken.set_result(None)
+            turns = _TURNS
+        asyncio.get_running_loop().call_soon(self._settle, self._signs, turns - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedCall:
-    """One attempt of a call: what the node was given, with secrets masked."""
+    """One attempt of a call: what the node was given, with secrets masked, and when in virtual time."""
 
     step: str
     node: str
     arguments: JsonObject
     attempt: int
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +127,8 @@ class MemoryRun:
 class MemoryRuntime:
     """Runs nodes in this process, by their policies, in virtual time.
 
-    A node that does not answer is given up after its timeout, or after `patience` of real time where that is less.
+    A node that does not answer is given up after its timeout, or after `patience` of real seconds where that is less;
+    the virtual clock moves by the whole timeout.
     """
 
     def __init__(
@@ -160,51 +147,121 @@ class MemoryRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
-        began = self._clock.now()
+        policy, began, attempt = request.policy, self._clock.now(), 1
+        heartbeat = _Heartbeat(policy.heartbeat)
         with self._clock.busy():
-            for attempt in count(1):
-                try:
-                    return await self._attempt(request, attempt)
-                except NodeFailedError as failed:
-                    pause = request.policy.retry.pause(attempt)
-                    last, waits = failed, request.policy.retry.attempts == 0 or attempt < request.policy.retry.attempts
-                except Exception as error:
-                    facts = self._executor.failure_facts(error)
-                    pause = (
-                        facts.retry_after.total_seconds() if facts.retry_after else request.policy.retry.pause(attempt)
+            while True:
+                facts = await self._attempt(request, attempt, self._limit(policy, began), heartbeat)
+                if not isinstance(facts, FailureFacts):
+                    return facts.output
+                pause = policy.retry.pause(attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
+                late = policy.within is not None and self._since(began) + pause >= policy.within
+                if late or not facts.retryable or attempt == policy.retry.attempts:
+                    raise NodeFailedError(
+                        step=request.step,
+                        node=request.node,
+                        error_type=facts.error_type,
+                        reason=facts.message,
+                        retryable=facts.retryable,
+                        attempts=attempt,
                     )
-                    last, waits = _failed(request, facts, attempt), _goes_on(request.policy, facts, attempt)
-                elapsed = (self._clock.now() - began).total_seconds()
-                if not waits or (request.policy.within is not None and elapsed + pause >= request.policy.within):
-                    raise last from None
                 await self._clock.sleep(pause)
-        raise AssertionError  # count() does not end
+                attempt += 1
 
-    async def _attempt(self, request: CallRequest, attempt: int) -> Json:
+    async def _attempt(
+        self, request: CallRequest, attempt: int, limit: _Limit, heartbeat: _Heartbeat
+    ) -> _Answer | FailureFacts:
         context = CallContext(
-            flow=self._flow, run_id=self._run_id, step=request.step, node=request.node, attempt=attempt
+            flow=self._flow,
+            run_id=self._run_id,
+            step=request.step,
+            node=request.node,
+            attempt=attempt,
+            heartbeat=heartbeat.beat,
+            last_heartbeat=heartbeat.details,
         )
         self.calls.append(self._recorded(request, attempt))
-        timeout = request.policy.timeout
-        limit = asyncio.timeout(min(timeout, self._patience))
+        watch = asyncio.timeout(min(limit.seconds, self._patience))
         try:
-            async with limit:
-                return await self._executor.execute(context, request.arguments)
-        except TimeoutError:
-            if not limit.expired():
-                raise  # the node's own
-        await self._clock.sleep(timeout)
-        reason = f"no answer within {timeout:g} s"
-        raise NodeFailedError(step=request.step, node=request.node, error_type="TimeoutError", reason=reason)
+            async with watch:
+                heartbeat.begin(watch)
+                # In a task of its own, so that what a node sets for itself (context variables) stays with it.
+                return _Answer(await asyncio.create_task(self._executor.execute(context, request.arguments)))
+        except Exception as error:
+            if not (isinstance(error, TimeoutError) and watch.expired()):
+                return self._executor.failure_facts(error)
+        if heartbeat.silent:
+            limit = replace(limit, seconds=heartbeat.every, text="no heartbeat")
+        await self._clock.sleep(limit.seconds)
+        return FailureFacts(
+            error_type=TimeoutError.__name__,
+            message=f"{limit.text} within {limit.told or limit.seconds:g} s",
+            retryable=True,
+        )
+
+    def _limit(self, policy: Policy, began: datetime) -> _Limit:
+        """What cuts the next attempt off: its own timeout, or the end of the time that all attempts have together."""
+        left = None if policy.within is None else policy.within - self._since(began)
+        if left is not None and left < policy.timeout:
+            return _Limit(left, "not done", policy.within)
+        return _Limit(policy.timeout, "no answer")
+
+    def _since(self, began: datetime) -> float:
+        return (self._clock.now() - began).total_seconds()
 
     def _recorded(self, request: CallRequest, attempt: int) -> RecordedCall:
         environment = self._executor.environment
         try:
             given = evaluate(request.arguments, Scope(read=environment.read))
-        except MissingEnvironmentError:
+        except (MissingEnvironmentError, FlowError):
             given = request.arguments  # the call itself will say so
         arguments = cast("JsonObject", environment.mask_json(given))
-        return RecordedCall(step=request.step, node=request.node, arguments=arguments, attempt=attempt)
+        return RecordedCall(
+            step=request.step, node=request.node, arguments=arguments, attempt=attempt, at=self._clock.now()
+        )
+
+
+@dataclass(frozen=True)
+class _Answer:
+    output: Json
+
+
+@dataclass(frozen=True)
+class _Limit:
+    seconds: float
+    text: str
+    told: float | None = None
+
+
+class _Heartbeat:
+    """The heartbeats of one call: what the last one said, and how long none has come."""
+
+    def __init__(self, every: float | None) -> None:
+        self.every = every or 0.0
+        self.details: tuple[Json, ...] = ()
+        self._watch: asyncio.Timeout | None = None
+        self._end: float | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was the silence that cut the attempt off."""
+        when = self._watch.when() if self._watch else None
+        return when is not None and self._end is not None and when < self._end
+
+    def begin(self, watch: asyncio.Timeout) -> None:
+        """Watches over an attempt."""
+        self._watch, self._end = watch, watch.when()
+        self._wait()
+
+    def beat(self, *details: Json) -> None:
+        """What a node calls, from whatever thread it runs in."""
+        self.details = details
+        self._loop.call_soon_threadsafe(self._wait)
+
+    def _wait(self) -> None:
+        if self.every and self._watch and self._end is not None and not self._watch.expired():
+            self._watch.reschedule(min(self._end, self._loop.time() + self.every))
 
 
 async def run_in_memory(
@@ -230,18 +287,3 @@ async def run_in_memory(
         update={"status": "failed" if error else "completed", "result": result_of(recorded)}
     )
     return MemoryRun(report=report, calls=tuple(runtime.calls), recorded=recorded, error=error)
-
-
-def _failed(request: CallRequest, facts: FailureFacts, attempt: int) -> NodeFailedError:
-    return NodeFailedError(
-        step=request.step,
-        node=request.node,
-        error_type=facts.error_type,
-        reason=facts.message,
-        retryable=facts.retryable,
-        attempts=attempt,
-    )
-
-
-def _goes_on(policy: Policy, facts: FailureFacts, attempt: int) -> bool:
-    return facts.retryable and (policy.retry.attempts == 0 or attempt < policy.retry.attempts)

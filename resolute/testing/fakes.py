@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from resolute.context import CallContext
 from resolute.errors import ResoluteError, TerminalError
 from resolute.execution import NodeExecutor
+from resolute.plan import Plan, calls_in
 from resolute.provider import NodeDefinition, Provider
 from resolute.secrets import Environment
 from resolute.shapes import did_you_mean
-from resolute.values import Json
+from resolute.values import Json, JsonObject
 
 Answer = Any
 """A value, an exception to raise, or a function of the node's arguments that gives either."""
+
+NOTHING: Final = object()
+"""No answer; None is one."""
+
+_ENOUGH: Final = 1000
+"""Attempts after which a step that never gives up is taken for a test that would never end."""
 
 
 class UnknownFakeError(ResoluteError):
     """A test answers for a node or step that the flow does not have."""
 
 
-class NoAnswerError(TerminalError):
+class FakeError(TerminalError):
+    """A test's answers do not fit its flow: no failure of the flow, so `FlowTester.run` raises it."""
+
+
+class NoAnswerError(FakeError):
     """A test has no answer for a call that must not reach the world."""
+
+
+class WrongAnswerError(FakeError):
+    """A test answers with what the node could not return."""
 
 
 class Fakes:
@@ -31,7 +49,12 @@ class Fakes:
     def __init__(self, steps: Iterable[str], nodes: Iterable[str]) -> None:
         self._known = sorted({*steps, *nodes})
         self._answers: dict[str, list[Answer]] = {}
-        self._last: dict[str, Answer] = {}
+
+    @classmethod
+    def of(cls, plan: Plan) -> Fakes:
+        """No answers yet, for the steps and nodes of a plan."""
+        calls = calls_in((*plan.steps, *plan.on_failure))
+        return cls([call.id for call in calls], [call.node for call in calls])
 
     def add(self, name: str, answers: Iterable[Answer]) -> None:
         """Answers the calls of a step or node, one after the other; the last answer is for all that follow.
@@ -39,21 +62,28 @@ class Fakes:
         Raises:
             UnknownFakeError: the flow has no such step or node.
         """
-        if name not in self._known:
-            raise UnknownFakeError(f"the flow has no step or node {name!r} ({did_you_mean(name, self._known)})")
+        self.check(name)
         given = list(answers)
         if not given:
             raise UnknownFakeError(f"{name!r}: give at least one answer")
         self._answers[name] = given
 
-    def function_for(self, call: CallContext) -> Callable[..., Any] | None:
-        """What stands in for the node of a call; None where nothing does."""
+    def check(self, name: str) -> None:
+        """Refuses a name that nothing in the flow has.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        if name not in self._known:
+            raise UnknownFakeError(f"the flow has no step or node {name!r} ({did_you_mean(name, self._known)})")
+
+    def next_for(self, call: CallContext) -> Answer:
+        """The answer for a call; `NOTHING` where the test gave none."""
         for name in (call.step, call.node):
             if name in self._answers:
                 answers = self._answers[name]
-                answer = answers.pop(0) if len(answers) > 1 else answers[0]
-                return _standing_in(answer)
-        return None
+                return answers.pop(0) if len(answers) > 1 else answers[0]
+        return NOTHING
 
 
 class FakeExecutor(NodeExecutor):
@@ -71,12 +101,23 @@ class FakeExecutor(NodeExecutor):
     ) -> None:
         super().__init__(definitions, providers, environment)
         self._fakes = fakes
+        self.mistakes: list[FakeError] = []
+
+    async def execute(self, call: CallContext, arguments: JsonObject) -> Json:
+        """See `NodeExecutor.execute`; remembers what is the test's own mistake."""
+        try:
+            if call.attempt > _ENOUGH:
+                raise FakeError(f"step {call.step!r} was tried {_ENOUGH:,} times and never gives up: let it succeed")
+            return await super().execute(call, arguments)
+        except FakeError as mistake:
+            self.mistakes.append(mistake)
+            raise
 
     def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
         """The stand-in where the test gave one, else the node's own function."""
-        fake = self._fakes.function_for(call)
-        if fake is not None:
-            return fake
+        answer = self._fakes.next_for(call)
+        if answer is not NOTHING:
+            return _standing_in(answer, definition)
         if definition.provider is not None and definition.provider not in self.providers:
             raise NoAnswerError(
                 f"the test has no answer for {definition.name!r} (step {call.step!r}): "
@@ -99,11 +140,29 @@ class PlaceholderEnvironment(Environment):
         return super().read(operator, operand)
 
 
-def _standing_in(answer: Answer) -> Callable[..., Any]:
-    def stand_in(**arguments: Any) -> Any:
-        value = answer(**arguments) if callable(answer) and not isinstance(answer, type) else answer
+def _standing_in(answer: Answer, definition: NodeDefinition) -> Callable[..., Any]:
+    async def stand_in(**arguments: Any) -> Any:
+        value = answer
+        if callable(answer) and not isinstance(answer, type):
+            try:
+                value = answer(**arguments)
+                if inspect.isawaitable(value):
+                    value = await value
+            except AssertionError as error:
+                raise FakeError(f"the test's answer for {definition.name!r} did not hold: {error}") from error
         if isinstance(value, BaseException):
             raise value
-        return value
+        return _fitting(value, definition)
 
     return stand_in
+
+
+def _fitting(value: Any, definition: NodeDefinition) -> Any:
+    try:
+        return TypeAdapter[Any](definition.result_type).validate_python(value, by_name=True, by_alias=True)
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(str(part) for part in detail['loc']) or 'value'}: {detail['msg']}"
+            for detail in error.errors(include_url=False)
+        )
+        raise WrongAnswerError(f"the test answers for {definition.name!r} what it cannot return: {found}") from None

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from resolute.errors import FlowError
-from resolute.expressions import encode
 from resolute.flow import Flow
 from resolute.memory import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
-from resolute.plan import calls_in
+from resolute.plan import Plan, calls_in
 from resolute.provider import Provider
 from resolute.report import Failure, RunReport, RunStatus, StepReport
-from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment
-from resolute.values import Json, JsonObject, jsonable
+from resolute.shapes import did_you_mean
+from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
+from resolute.values import JsonObject, jsonable
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,18 @@ class TestedRun:
 
     __test__ = False
 
+    plan: Plan
     run: MemoryRun
 
     @property
     def result(self) -> Any:
-        """What the run gave: its named outputs, or what `returns` says."""
+        """What the run gave: its named outputs, or what `returns` says.
+
+        Raises:
+            FlowError: the run failed, and with this.
+        """
+        if self.run.error is not None:
+            raise self.run.error
         return self.run.report.result
 
     @property
@@ -56,8 +63,21 @@ class TestedRun:
         """Every attempt of every call, in order, with the arguments as the node got them."""
         return self.run.calls
 
+    @property
+    def undone(self) -> tuple[str, ...]:
+        """The undo steps that completed, in order."""
+        steps = (*self.plan.steps, *self.plan.on_failure)
+        undo = {undo.id for call in calls_in(steps) for undo in call.undo}
+        called = dict.fromkeys(call.step for call in self.calls if call.step in undo)
+        return tuple(step for step in called if self.step(step).status == "completed")
+
     def calls_of(self, name: str) -> list[RecordedCall]:
-        """The calls of a step or of a node."""
+        """The calls of a step or of a node.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        Fakes.of(self.plan).check(name)
         return [call for call in self.calls if name in (call.step, call.node)]
 
     def step(self, step_id: str) -> StepReport:
@@ -69,7 +89,11 @@ class TestedRun:
         return self.report.step(step_id)
 
     def ran(self, name: str) -> bool:
-        """Whether a step or node was called at all."""
+        """Whether a step or node was called at all.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
         return bool(self.calls_of(name))
 
 
@@ -82,7 +106,7 @@ class FlowTester:
     Args:
         flow: the flow to test.
         env: environment variables for `env(...)`; secrets in it too, where a test needs a certain value.
-        providers: providers to use for real, such as one that talks to a simulator.
+        providers: providers to use for real, entered by the test, such as one that talks to a simulator.
         start: when the virtual clock begins.
         patience: how long, in seconds of real time, a node may take before it counts as not answering.
 
@@ -111,8 +135,7 @@ class FlowTester:
     ) -> None:
         self.flow = flow
         self.clock = VirtualClock(start)
-        calls = calls_in((*flow.plan.steps, *flow.plan.on_failure))
-        self._fakes = Fakes([call.id for call in calls], [call.node for call in calls])
+        self._fakes = Fakes.of(flow.plan)
         self._environment = PlaceholderEnvironment(dict(env or {}))
         self._providers = providers
         self._patience = patience
@@ -121,6 +144,9 @@ class FlowTester:
 
     def answer(self, name: str, value: Answer) -> None:
         """Answers every call of a step or node: with a value, or with a function of the call's arguments.
+
+        The value is what the node returns: its model, or a dict that fits it. The function may be async; it is given
+        the arguments by name, as the node would be.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -149,6 +175,11 @@ class FlowTester:
         Args:
             input: the run's input: a model, or JSON.
             previous: outputs of the last completed run by step name, instead of those of this tester's own.
+
+        Raises:
+            NoAnswerError: a provider's node was called that has no answer, and the provider was not given.
+            WrongAnswerError: an answer is not what its node could return.
+            UnknownFakeError: `previous` names a step whose output the flow does not hand to its next run.
         """
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
@@ -157,14 +188,21 @@ class FlowTester:
             executor,
             clock=self.clock,
             input_data=jsonable(input),
-            previous=self._previous if previous is None else _outputs(previous),
+            previous=self._previous if previous is None else self._outputs(previous),
             run_id=f"test-{self._runs}",
             patience=self._patience,
         )
+        if executor.mistakes:
+            raise executor.mistakes[0]
         if run.error is None:
             self._previous = run.previous
-        return TestedRun(run)
+        return TestedRun(self.flow.plan, run)
 
-
-def _outputs(previous: Mapping[str, object]) -> dict[str, Json]:
-    return {name: encode(value) for name, value in previous.items()}
+    def _outputs(self, previous: Mapping[str, object]) -> JsonObject:
+        handed = self.flow.plan.outputs if self.flow.plan.remembers else ()
+        for name in previous:
+            if name not in handed:
+                raise UnknownFakeError(
+                    f"the flow hands no output of {name!r} to its next run ({did_you_mean(name, list(handed))})"
+                )
+        return {name: jsonable(value) for name, value in previous.items()}
