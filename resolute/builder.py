@@ -46,7 +46,14 @@ class FlowBuilder:
 
     def triggered_by(self, *triggers: TriggerSpec) -> FlowBuilder:
         """What starts a run: `schedule(...)`, `every(...)`, `webhook(...)`, `manual(...)`; several are allowed."""
-        return replace(self, triggers=(*self.triggers, *triggers))
+        builder, given = self, list[TriggerSpec]()
+        for trigger in cast("tuple[object, ...]", triggers):
+            if isinstance(trigger, TriggerSpec):
+                given.append(trigger)
+            else:
+                hint = "give schedule(...), every(...), webhook(...) or manual(...)"
+                builder = builder._mistaken("trigger", f"a {type(trigger).__name__} is no trigger", hint)
+        return replace(builder, triggers=(*self.triggers, *given))
 
     def then(self, node: Node[Any]) -> FlowBuilder:
         """Runs a node after everything before it."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
 
 from resolute.checks import Scope, check_condition, check_fit, shape_in
 from resolute.decision import EVALUATE, DecisionError, decision_node
@@ -138,21 +139,22 @@ class _Compiler:
 
     def _take(self, call: DraftCall, node: Node[Any], name: str) -> None:
         if node.name is not None:
+            self._check_name(name)
             if name in self.taken:
-                self._report(f"step {name!r}", "two steps have this name", "give one another name with .as_(...)")
                 name = self._free(name)
             else:
                 self.named.append(name)
-            if not _STEP_NAME.fullmatch(name):
-                self._report(
-                    f"step {name!r}",
-                    f"{name!r} is no step name",
-                    "letters, digits, '_' and '-', beginning with a letter",
-                )
         self.ids[id(call)] = name
         self.taken.add(name)
         self.by_node.setdefault(id(node.identity), []).append(name)
         self.shapes[name] = shape_of_type(node.definition.result_type, "serialization")
+
+    def _check_name(self, name: str) -> None:
+        if name in self.taken:
+            self._report(f"step {name!r}", "two steps have this name", "give one another name with .as_(...)")
+        if not _STEP_NAME.fullmatch(name):
+            hint = "letters, digits, '_' and '-', beginning with a letter"
+            self._report(f"step {name!r}", f"{name!r} is no step name", hint)
 
     def _free(self, name: str) -> str:
         candidate, number = name, 2
@@ -192,22 +194,34 @@ class _Compiler:
     def _call(self, draft: DraftCall, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         node = draft.node
         if not isinstance(node, Node):
-            hint = "call it" if isinstance(node, NodeFactory) else "declare it with @node and call it"
-            self._report(place, f"{_spoken(cast('object', node))} is not a step", hint)
+            self._not_a_step(node, place)
             return [], scope
         step_id = self.ids[id(draft)]
         call = self._compile_node(cast("Node[Any]", node), step_id, scope, f"{place} {step_id!r}")
         after = _knowing(scope, {step_id: self.shapes[step_id]})
-        undo: list[Call] = []
-        for number, inner in enumerate(cast("Node[Any]", node).undo):
-            name = self._free(inner.name or f"{step_id}_undo")
-            self.taken.add(name)
-            undo.append(
-                self._compile_node(
-                    inner, name, replace(after, in_failure=True), f"{place}.on_failure[{number}] {name!r}"
-                )
-            )
-        return [call.model_copy(update={"undo": tuple(undo)}) if undo else call], after
+        undo = tuple(
+            compiled
+            for number, inner in enumerate(cast("tuple[object, ...]", node.undo))
+            for compiled in self._undo(inner, step_id, replace(after, in_failure=True), f"{place}.on_failure[{number}]")
+        )
+        return [call.model_copy(update={"undo": undo}) if undo else call], after
+
+    def _undo(self, node: object, step_id: str, scope: Scope, place: str) -> list[Call]:
+        if not isinstance(node, Node):
+            self._not_a_step(node, place)
+            return []
+        undo = cast("Node[Any]", node)
+        if undo.name is not None:
+            self._check_name(undo.name)
+        if undo.undo:
+            self._report(place, "an undo step is not undone itself", "give its step all of them, in order")
+        name = self._free(undo.name or f"{step_id}_undo")
+        self.taken.add(name)
+        return [self._compile_node(undo, name, scope, f"{place} {name!r}")]
+
+    def _not_a_step(self, node: object, place: str) -> None:
+        hint = "call it" if isinstance(node, NodeFactory) else "declare it with @node and call it"
+        self._report(place, f"{_spoken(cast('object', node))} is not a step", hint)
 
     def _compile_node(self, node: Node[Any], step_id: str, scope: Scope, place: str) -> Call:
         definition = node.definition
@@ -223,6 +237,7 @@ class _Compiler:
             arguments=cast("dict[str, Any]", arguments),
             policy=node.policy,
             lane=node.placement,
+            queue=definition.queue,
         )
 
     def _argument(self, definition: NodeDefinition, name: str, value: object, scope: Scope, place: str) -> Json:
@@ -247,6 +262,8 @@ class _Compiler:
             for detail in error.errors(include_url=False, include_context=False):
                 where = ".".join(str(part) for part in detail["loc"])
                 self._report(place, f"{spot}{where + ': ' if where else ''}{detail['msg']}")
+        except PydanticSchemaGenerationError:
+            return  # said where the node is defined
 
     def _encode(self, value: object, place: str, spot: str = "") -> Json:
         try:
@@ -256,11 +273,27 @@ class _Compiler:
             return None
 
     def _define(self, definition: NodeDefinition, place: str) -> None:
+        if definition.name not in self.definitions:
+            self._check_declaration(definition, place)
         known = self.definitions.setdefault(definition.name, definition)
         if not known.same_as(definition):
             self._report(
                 place, f"two different nodes are called {definition.name!r}", "give one another with @node(name=...)"
             )
+
+    def _check_declaration(self, definition: NodeDefinition, place: str) -> None:
+        for parameter in definition.parameters.values():
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+                self._report(
+                    place, f"parameter {parameter.name!r} takes no name", "a node is given its arguments by name"
+                )
+        for name, annotation in definition.types.items():
+            try:
+                TypeAdapter(annotation)
+            except PydanticSchemaGenerationError:
+                what = "the result" if name == "return" else f"input {name!r}"
+                kind = getattr(annotation, "__name__", str(annotation))
+                self._report(place, f"{what}: {kind} has no JSON form", "declare a model, a dataclass or plain data")
 
     def _when(self, draft: DraftWhen, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         step_id = self.ids[id(draft)]
