@@ -1,0 +1,69 @@
+"""`resolute demo`, as a person starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resolute_pagerduty.simulator import Simulator
+from resolute_worker.demo.evidence import evidence
+from resolute_worker.demo.town import Town
+
+PATIENCE = 90
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Starts the demo with a folder of its own for temporary files."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from resolute_worker.cli import main; main()", "demo"],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def servers_in(folder: Path) -> list[str]:
+    """The processes that were started for a folder and still run."""
+    found = subprocess.run(["ps", "-A", "-o", "args="], check=True, capture_output=True, text=True).stdout
+    return [line for line in found.splitlines() if f"{folder}/" in line]
+
+
+def test_the_demo_shows_an_incident_and_ends_by_itself(tmp_path: Path) -> None:
+    """It opens, tells and resolves one incident, ends with 0, and leaves no process and no file behind."""
+    with start(tmp_path) as demo:
+        said, _ = demo.communicate(timeout=PATIENCE)
+
+    assert 0 == demo.returncode, said
+    assert "incident #1 is open and assigned to Ada Moreno" in said
+    assert "incident #1 is resolved" in said
+    assert ([], []) == (servers_in(tmp_path), list(tmp_path.iterdir()))
+
+
+def test_the_demo_can_be_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C in the middle ends everything that it had started, without a traceback and with a code that says so."""
+    with start(tmp_path) as demo:
+        assert demo.stdout is not None
+        said = ""
+        while "falls ill" not in said:
+            said += demo.stdout.readline()
+        demo.send_signal(signal.SIGINT)
+        said += demo.communicate(timeout=PATIENCE)[0]
+
+    assert 130 == demo.returncode, said
+    assert "Traceback" not in said
+    assert ([], []) == (servers_in(tmp_path), list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("status", ["triggered", "resolved"])
+async def test_the_demo_believes_only_what_happened(status: str) -> None:
+    """An incident that nobody opened, told of or resolved is seen as missing: the demo can fail."""
+    sim = Simulator()
+    sim.trigger("something else", routing_key=sim.world.routing_key)
+    if status == "resolved":
+        sim.add_incident("resolved by hand", sim.world.service, resolved_at=sim.clock.now(), by=sim.world.ada)
+
+    assert [] == [finding.what for finding in evidence(sim, Town(), []) if finding.holds]
