@@ -1,0 +1,101 @@
+"""What a run knows of the last completed run of its flow."""
+
+from datetime import timedelta
+
+from resolute import State, every, flow, previous
+from resolute.report import Failure
+from tests.contract.nodes import count, echo, note, read, refuse
+from tests.contract.scenario import Expected, Scenario
+
+HOURLY = every(timedelta(hours=1))
+
+reading = read("db-1", 2.0).as_("reading")
+counted = count(None).as_("counted")
+counted = count(previous(counted.output)).as_("counted")
+
+
+def knows_the_run_before(state: State) -> bool:
+    """A decision on the run before."""
+    note()
+    return state.previous is not None and state.previous["reading"]["load"] == 2.0
+
+
+SCENARIOS = (
+    Scenario(
+        "The first run knows of none; the next ones read the outputs of the one before, also where returns says else.",
+        flow("remembers")
+        .triggered_by(HOURLY)
+        .then(reading)
+        .when(previous(reading.output.load) == reading.output.load)
+        .then(echo(previous(reading.output.host)).as_("same"))
+        .end_when()
+        .returns([previous(reading.output.tags["rack"][0]), reading.output.load])
+        .build(),
+        (
+            Expected(
+                calls=["reading"],
+                steps={"reading": "completed", "when": "completed", "same": "skipped"},
+                taken={"when": "otherwise"},
+                result=[None, 2.0],
+            ),
+            Expected(
+                calls=["reading", "same"],
+                steps={"reading": "completed", "when": "completed", "same": "completed"},
+                taken={"when": "then"},
+                result=["a", 2.0],
+            ),
+        ),
+    ),
+    Scenario(
+        "A decision sees the run before.",
+        flow("remembers-to-decide")
+        .triggered_by(HOURLY)
+        .then(reading)
+        .when(knows_the_run_before)
+        .then(echo("known").as_("known"))
+        .end_when()
+        .returns("done")
+        .build(),
+        (
+            Expected(
+                calls=["reading", "when_decision"],
+                steps={"reading": "completed", "when_decision": "completed", "when": "completed", "known": "skipped"},
+                taken={"when": "otherwise"},
+                result="done",
+            ),
+            Expected(
+                calls=["reading", "when_decision", "known"],
+                steps={"reading": "completed", "when_decision": "completed", "when": "completed", "known": "completed"},
+                taken={"when": "then"},
+                result="done",
+            ),
+        ),
+    ),
+    Scenario(
+        "A run that failed is not remembered: the next one goes on from the last that completed.",
+        flow("forgets-failures")
+        .triggered_by(HOURLY)
+        .then(counted)
+        .when(counted.output == 2)
+        .then(refuse("two"))
+        .end_when()
+        .build(),
+        (
+            Expected(
+                calls=["counted"],
+                steps={"counted": "completed", "when": "completed", "refuse": "skipped"},
+                taken={"when": "otherwise"},
+                result={"counted": 1},
+            ),
+            *[
+                Expected(
+                    calls=["counted", "refuse"],
+                    steps={"counted": "completed", "when": "failed", "refuse": "failed"},
+                    taken={"when": "then"},
+                    failure=Failure(step="refuse", node="refuse", error_type="TerminalError", message="two"),
+                )
+            ]
+            * 2,
+        ),
+    ),
+)

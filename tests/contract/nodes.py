@@ -1,0 +1,187 @@
+"""The nodes of the scenarios. Each writes down that it was called, by the run it is in."""
+
+import asyncio
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from resolute import CallContext, NodeError, SecretText, State, TerminalError, current_call, node
+from resolute.values import Json
+
+ENVIRONMENT = {"STAGE": "prod", "LIMIT": "3", "TOKEN": "never-to-be-recorded"}
+
+ATTEMPTS: defaultdict[str, list[str]] = defaultdict(list)
+"""The steps that were called, by run id, each attempt by itself."""
+
+_CALLED: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
+
+
+def note() -> CallContext:
+    """Writes down the call that this is."""
+    call = current_call()
+    ATTEMPTS[call.run_id].append(call.step)
+    _CALLED[call.run_id, call.step].set()
+    return call
+
+
+class Reading(BaseModel):
+    """What a sensor says."""
+
+    host: str
+    load: float
+    tags: dict[str, list[str]] = {}
+
+
+class Window(BaseModel):
+    """From when to when."""
+
+    since: datetime
+    until: datetime
+
+
+@node
+async def echo(value: Any) -> Any:
+    """Gives back what it is given."""
+    note()
+    return value
+
+
+@node(lane="local")
+async def quick(value: Any) -> Any:
+    """As `echo`, in the local lane."""
+    note()
+    return value
+
+
+@node
+def double(number: int) -> int:
+    """A plain function."""
+    note()
+    return 2 * number
+
+
+@node
+async def greet(name: str, *, times: int = 1) -> str:
+    """Takes and gives text."""
+    note()
+    return f"hello {name}" * times
+
+
+@node
+async def read(host: str, load: float) -> Reading:
+    """Gives a model."""
+    note()
+    return Reading(host=host, load=load, tags={"rack": ["a", "b"]})
+
+
+@node
+async def span(since: datetime, until: datetime) -> Window:
+    """Gives a model of times."""
+    note()
+    return Window(since=since, until=until)
+
+
+@node
+async def hours(since: datetime, until: datetime) -> float:
+    """How long a window is."""
+    note()
+    return (until - since) / timedelta(hours=1)
+
+
+@node
+async def refuse(reason: str) -> str:
+    """Fails for good."""
+    note()
+    raise TerminalError(reason)
+
+
+@node
+async def refuse_after(step: str, reason: str) -> None:
+    """Fails for good when another step has been called."""
+    call = note()
+    await _CALLED[call.run_id, step].wait()
+    raise TerminalError(reason)
+
+
+@node
+async def stumble(times: int) -> int:
+    """Fails that many times, then gives the number of the attempt."""
+    call = note()
+    if call.attempt <= times:
+        raise NodeError(f"attempt {call.attempt}")
+    return call.attempt
+
+
+@node
+async def crash(times: int) -> int:
+    """As `stumble`, with an error that knows nothing of Resolute."""
+    call = note()
+    if call.attempt <= times:
+        raise LookupError(f"attempt {call.attempt}")
+    return call.attempt
+
+
+@node
+async def throttle(pause: float) -> int:
+    """Asks once for a pause, in seconds, then gives the number of the attempt."""
+    call = note()
+    if call.attempt == 1:
+        raise NodeError("too many requests", retry_after=timedelta(seconds=pause))
+    return call.attempt
+
+
+@node
+async def hang() -> None:
+    """Never answers."""
+    note()
+    await asyncio.Event().wait()
+
+
+@node
+async def inflate(size: int) -> str:
+    """Gives that many bytes."""
+    note()
+    return "x" * size
+
+
+@node
+async def misread() -> Reading:
+    """Gives what its model refuses."""
+    note()
+    broken: Any = {"host": "db-1", "load": "much"}
+    return broken
+
+
+@node
+async def log_in(token: SecretText, user: str) -> dict[str, Json]:
+    """Gives its secret away."""
+    note()
+    return {"said": f"{user} has {token}", token: [token]}
+
+
+@node
+async def log_in_badly(token: SecretText) -> None:
+    """Gives its secret away as it fails."""
+    note()
+    raise TerminalError(f"{token} is refused")
+
+
+@node
+async def count(before: int | None) -> int:
+    """One more than before."""
+    note()
+    return (before or 0) + 1
+
+
+def is_loaded(state: State) -> bool:
+    """A decision that has a name."""
+    note()
+    return state.get("reading", Reading).load > 1
+
+
+async def is_urgent(state: State) -> bool:
+    """A decision that waits."""
+    note()
+    return bool(state.input["urgent"]) if isinstance(state.input, dict) else False

@@ -1,0 +1,135 @@
+"""Runs scenarios: in memory, and on Temporal."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from temporalio.client import Client, WorkflowHandle
+
+from resolute.errors import FlowError
+from resolute.execution import NodeExecutor
+from resolute.flow import Flow
+from resolute.memory import run_in_memory
+from resolute.secrets import Environment
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.runs import describe_run
+from resolute.temporal.schedule_control import trigger_schedule
+from resolute.temporal.schedule_spec import ScheduledFlow
+from resolute.temporal.schedules import deploy_schedules
+from resolute.temporal.start import start_argument
+from resolute.temporal.workflow import STATUS_QUERY
+from resolute.triggers import Schedule
+from resolute.values import Json, JsonObject
+from tests.contract.nodes import ATTEMPTS, ENVIRONMENT
+from tests.contract.scenario import Outcome, Scenario
+
+_PATIENCE = 20
+"""Seconds of real time for one scenario: less than any pause that a scenario asks not to be waited for."""
+
+
+class ScenarioRuntime(ABC):
+    """Runs each scenario once, however many tests ask what came of it."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[str, list[Outcome]] = {}
+
+    async def outcomes(self, scenario: Scenario) -> list[Outcome]:
+        """What came of the scenario's runs."""
+        name = scenario.flow.name
+        if name not in self._outcomes:
+            async with asyncio.timeout(_PATIENCE):
+                self._outcomes[name] = await self.run(scenario)
+        return self._outcomes[name]
+
+    @abstractmethod
+    async def run(self, scenario: Scenario) -> list[Outcome]:
+        """Runs a scenario."""
+
+
+class MemoryScenarios(ScenarioRuntime):
+    """Scenarios in this process."""
+
+    async def run(self, scenario: Scenario) -> list[Outcome]:
+        """See `ScenarioRuntime.run`."""
+        executor = NodeExecutor.for_flows([scenario.flow], environment=Environment(ENVIRONMENT))
+        previous: JsonObject | None = None
+        outcomes: list[Outcome] = []
+        for _ in scenario.expected:
+            run_id = uuid.uuid4().hex
+            run = await run_in_memory(
+                scenario.flow.plan, executor, input_data=scenario.input, previous=previous, run_id=run_id
+            )
+            if run.error is None:
+                previous = run.previous
+            outcomes.append(Outcome(report=run.report, attempts=ATTEMPTS[run_id], error=run.error))
+        return outcomes
+
+
+class TemporalScenarios(ScenarioRuntime):
+    """Scenarios on a server, with a worker of their task queue."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        super().__init__()
+        self._client = client
+        self._task_queue = task_queue
+
+    async def run(self, scenario: Scenario) -> list[Outcome]:
+        """See `ScenarioRuntime.run`."""
+        if len(scenario.expected) > 1:
+            return await self._scheduled(scenario)
+        run = await start_run(self._client, scenario.flow.plan, task_queue=self._task_queue, input_data=scenario.input)
+        return [await self.outcome(run)]
+
+    async def _scheduled(self, scenario: Scenario) -> list[Outcome]:
+        flow = scenario.flow
+        await deploy_schedules(
+            self._client,
+            [_scheduled_flow(flow)],
+            task_queue=self._task_queue,
+            worker_set=f"{self._task_queue}/{flow.name}",
+            released=datetime.now(UTC),
+        )
+        outcomes: list[Outcome] = []
+        for _ in scenario.expected:
+            run = await trigger_schedule(self._client, flow.name)
+            handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+            outcomes.append(await self.outcome(RunHandle(handle, flow.name)))
+        return outcomes
+
+    async def outcome(self, run: RunHandle) -> Outcome:
+        """Waits for a run's end, and reads what became of it."""
+        error: FlowError | None = None
+        result: Json = None
+        try:
+            result = await run.result()
+        except FlowError as failed:
+            error = failed
+        described = await describe_run(self._client, run.workflow_id, run.run_id)
+        if described.report is None:
+            raise AssertionError(f"run {run.workflow_id} has no report")
+        if described.report.result != result:
+            raise AssertionError(f"{described.report.result!r} is reported, and {result!r} is given to who waits")
+        queried = cast("Mapping[str, Json]", await run.handle.query(STATUS_QUERY))
+        history = await run.handle.fetch_history()
+        return Outcome(
+            report=described.report,
+            attempts=ATTEMPTS[described.summary.run_id],
+            error=error,
+            queried=queried,
+            events=list(history.events),
+        )
+
+
+def executor_of(flows: Sequence[Flow]) -> NodeExecutor:
+    """What a worker of all scenarios runs."""
+    return NodeExecutor.for_flows(flows, environment=Environment(ENVIRONMENT))
+
+
+def _scheduled_flow(flow: Flow) -> ScheduledFlow:
+    trigger = next(trigger for trigger in flow.plan.triggers if isinstance(trigger, Schedule))
+    return ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan))

@@ -1,0 +1,81 @@
+"""The same flow comes to the same end on every runtime, and every way to ask for it gives the same answer."""
+
+import pytest
+
+from tests.contract.catalogue import SCENARIOS
+from tests.contract.nodes import ENVIRONMENT
+from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios
+from tests.contract.scenario import Scenario, in_order_of
+
+every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.flow.name)
+
+
+@every_scenario
+async def test_in_memory(memory: MemoryScenarios, scenario: Scenario) -> None:
+    """The run ends in memory as the scenario says."""
+    await _ends_as_expected(memory, scenario)
+
+
+@every_scenario
+async def test_on_temporal(temporal: TemporalScenarios, scenario: Scenario) -> None:
+    """The run ends on a server as the scenario says, also where every task replays the run from its beginning."""
+    await _ends_as_expected(temporal, scenario)
+
+
+@every_scenario
+async def test_the_same_error(memory: MemoryScenarios, temporal: TemporalScenarios, scenario: Scenario) -> None:
+    """Whoever waits for the run gets the same error from every runtime, in the same words."""
+    here = [(type(outcome.error), str(outcome.error)) for outcome in await memory.outcomes(scenario)]
+    there = [(type(outcome.error), str(outcome.error)) for outcome in await temporal.outcomes(scenario)]
+
+    assert here == there
+
+
+@every_scenario
+async def test_the_query_agrees(temporal: TemporalScenarios, scenario: Scenario) -> None:
+    """What the run says of itself is what its history says, times apart."""
+    without_times = {"status": True, "result": True, "steps": {"__all__": {"started_at", "ended_at"}}}
+    for outcome in await temporal.outcomes(scenario):
+        assert outcome.queried is not None
+        described = outcome.report.model_dump(mode="json", exclude=without_times)
+        queried = outcome.report.model_validate(outcome.queried).model_dump(mode="json", exclude=without_times)
+
+        assert described == queried
+
+
+@every_scenario
+async def test_no_secret_is_recorded(temporal: TemporalScenarios, scenario: Scenario) -> None:
+    """What the worker reads as a secret is in no event, whatever nodes do with it."""
+    for outcome in await temporal.outcomes(scenario):
+        recorded = [event.SerializeToString() for event in outcome.events]
+
+        assert [event for event in recorded if scenario.flow.name.encode() in event]
+        assert not [event for event in recorded if ENVIRONMENT["TOKEN"].encode() in event]
+
+
+@every_scenario
+async def test_activity_ids_are_step_ids(temporal: TemporalScenarios, scenario: Scenario) -> None:
+    """A history maps onto its plan: no activity has an id that is no step's."""
+    for outcome in await temporal.outcomes(scenario):
+        steps = {step.id: step.node for step in outcome.report.steps}
+        scheduled = {
+            attributes.activity_id: attributes.activity_type.name
+            for event in outcome.events
+            if (attributes := event.activity_task_scheduled_event_attributes).activity_id
+        }
+
+        assert scheduled == {step: steps.get(step) for step in scheduled}
+
+
+async def _ends_as_expected(runtime: ScenarioRuntime, scenario: Scenario) -> None:
+    outcomes = await runtime.outcomes(scenario)
+    for outcome, expected in zip(outcomes, scenario.expected, strict=True):
+        report = outcome.report
+
+        assert (expected.status, expected.failure) == (report.status, report.failure)
+        assert dict(expected.steps) == {step.id: step.status for step in report.steps}
+        assert dict(expected.taken) == {step.id: step.taken for step in report.steps if step.taken}
+        assert expected.result == report.result
+        assert list(expected.calls) == in_order_of(expected.calls, outcome.first_calls)
+        assert dict(expected.attempts) == outcome.repeated
+        assert expected.compensation_failures == report.compensation_failures
