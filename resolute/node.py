@@ -198,11 +198,13 @@ def provider_node(
     *,
     policy: Policy | None = None,
     lane: Lane = "activity",
+    queue: str | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], NodeFactory[P, R]]:
     """Declares a node of a provider: the function's first argument is the provider's instance on the worker.
 
     `name` is the documented name of the operation (`TriggerEvent`); the activity type is `provider.name`.
+    `queue` is one of `Provider.queues()`, where calls of the node count against a rate limit.
     """
 
     def declare(function: Callable[Concatenate[Any, P], Awaitable[R]]) -> NodeFactory[P, R]:
@@ -213,6 +215,7 @@ def provider_node(
                 policy=policy or Policy(),
                 lane=lane,
                 provider=provider,
+                queue=queue,
                 facts=dict(facts or {}),
             )
         )

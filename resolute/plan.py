@@ -29,7 +29,8 @@ class _Frozen(BaseModel):
 class Call(_Frozen):
     """Run a node. `id` is the step's name and Temporal's activity id; the node's output is kept under it.
 
-    `undo` are calls that run, where this one completed and the run fails later.
+    `queue` is the provider's queue whose rate limit the call counts against. `undo` are calls that run, where this one
+    completed and the run fails later.
     """
 
     kind: Literal["call"] = "call"
@@ -38,6 +39,7 @@ class Call(_Frozen):
     arguments: dict[str, JsonValue] = {}
     policy: Policy = Policy()
     lane: Lane = "activity"
+    queue: str | None = None
     undo: tuple[Call, ...] = ()
 
 

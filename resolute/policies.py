@@ -10,7 +10,7 @@ Lane: TypeAlias = Literal["activity", "local"]
 """`activity` is a task on the queue; `local` runs inside the workflow task, without round trips to the server.
 
 The local lane is for quick nodes (about a second) that are safe to repeat; where something else of the run is in
-flight the interpreter uses the activity lane all the same.
+flight, or the node has a queue with a rate limit, the interpreter uses the activity lane all the same.
 """
 
 Seconds = Annotated[float, Field(gt=0)]

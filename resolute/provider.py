@@ -27,6 +27,7 @@ class NodeDefinition:
     """A node as it was declared: its name (Temporal's activity type), its function, how it is tried by default.
 
     `provider` names the provider whose instance is the function's first argument; None for an author's own node.
+    `queue` is the one of the provider's queues whose rate limit the node starts under; None for no limit.
     `facts` are what a reader of the reference wants to know, such as the scope that is needed.
     """
 
@@ -35,6 +36,7 @@ class NodeDefinition:
     policy: Policy = field(default_factory=Policy)
     lane: Lane = "activity"
     provider: str | None = None
+    queue: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
@@ -148,6 +150,13 @@ class Provider(ABC):
     @classmethod
     def verifications(cls) -> Mapping[str, Verifier]:
         """The schemes of webhook verification that the provider adds, each with its code."""
+        return {}
+
+    def queues(self) -> Mapping[str, float]:
+        """The queues that nodes of the provider are put on, and how many of their calls may start per second.
+
+        Each limit holds for all workers together. Source: Temporal's queue-wide rate limit.
+        """
         return {}
 
     def secrets(self) -> Sequence[str]:

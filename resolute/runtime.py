@@ -19,6 +19,7 @@ class CallRequest:
     arguments: JsonObject
     policy: Policy
     lane: Lane
+    queue: str | None = None
 
 
 class Runtime(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from resolute.context import current_call
 from resolute.errors import NotGrantedError, ResoluteError
@@ -18,6 +18,13 @@ from resolute_pagerduty.grants import Grants
 
 DEFAULT = "default"
 """The name of the account that nodes mean when they name none."""
+
+
+QUEUE: Final = "pagerduty"
+"""The queue of the nodes that use the REST API, whose rate limit they share."""
+
+_USED: Final = 0.95
+"""The part of a rate limit that nodes use: Temporal lets a second's worth of them through at once."""
 
 
 class Accounts(Provider):
@@ -90,6 +97,11 @@ class Accounts(Provider):
                 )
             )
         return f"{node.name} needs the grant {', '.join(missing)}; this PagerDuty provider has {self.grants}"
+
+    def queues(self) -> Mapping[str, float]:
+        """The queue of the REST API, with the requests that the slowest of the accounts takes."""
+        slowest = min(config.requests_per_minute for config in self.configs.values())
+        return {QUEUE: slowest / 60 * _USED}
 
     def secrets(self) -> Sequence[str]:
         """Keys and secrets of all accounts, for the masks of logs and histories."""

@@ -45,6 +45,8 @@ class PagerDutyConfig(BaseSettings):
         service_key: an older name of `routing_key`; used where that is not set.
         from_email: the login address of the user in whose name an account's key changes things.
         region: the service region of the account.
+        requests_per_minute: how many requests nodes may start, on all workers together; PagerDuty takes 960 of one
+            credential, from all its users.
         api_url: another address for the REST API, such as that of the simulator.
         events_url: another address for the Events API.
         identity_url: another address for OAuth tokens.
@@ -68,6 +70,7 @@ class PagerDutyConfig(BaseSettings):
     service_key: SecretStr | None = None
     from_email: Annotated[str, Field(pattern=r"^[!-?A-~]+@[!-?A-~]+$")] | None = None
     region: Literal["us", "eu"] = "us"
+    requests_per_minute: Annotated[int, Field(ge=1)] = 960
     api_url: str | None = None
     events_url: str | None = None
     identity_url: str | None = None

@@ -19,6 +19,15 @@ TASK_LIMIT: Final = 3_500_000
 """Bytes of arguments that one workflow task may schedule: the message that carries them has 4 MiB."""
 
 
+def queue_of(task_queue: str, queue: str) -> str:
+    """The task queue of a provider's queue, beside the one that runs are put on.
+
+    >>> queue_of("alerting", "pagerduty")
+    'alerting.pagerduty'
+    """
+    return f"{task_queue}.{queue}"
+
+
 class TemporalRuntime:
     """Runs nodes as activities of the current workflow."""
 
@@ -55,6 +64,7 @@ class TemporalRuntime:
                     request.node,
                     request.arguments,
                     activity_id=request.step,
+                    task_queue=queue_of(workflow.info().task_queue, request.queue) if request.queue else None,
                     start_to_close_timeout=timeout,
                     schedule_to_close_timeout=within,
                     heartbeat_timeout=timedelta(seconds=policy.heartbeat) if policy.heartbeat else None,

@@ -8,6 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from resolute.temporal.activities import Activities
+from resolute.temporal.runtime import queue_of
 from resolute.temporal.workflow import FlowWorkflow
 
 
@@ -18,14 +19,12 @@ def temporal_worker(
     task_queue: str,
     graceful_shutdown: timedelta = timedelta(seconds=20),
     max_concurrent_activities: int = 100,
-    max_task_queue_activities_per_second: float | None = None,
     max_cached_workflows: int = 1000,
 ) -> Worker:
     """A worker that polls a task queue for runs and nodes.
 
     `graceful_shutdown` is how long nodes at work may take to end when the worker stops; then they are cancelled, and
-    another worker tries them again. `max_task_queue_activities_per_second` is a limit that the server keeps for all
-    workers of the queue together.
+    another worker tries them again.
     """
     return Worker(
         client,
@@ -35,6 +34,29 @@ def temporal_worker(
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,
-        max_task_queue_activities_per_second=max_task_queue_activities_per_second,
         max_cached_workflows=max_cached_workflows,
+    )
+
+
+def queue_worker(
+    client: Client,
+    activities: Activities,
+    *,
+    task_queue: str,
+    queue: str,
+    per_second: float,
+    graceful_shutdown: timedelta = timedelta(seconds=20),
+    max_concurrent_activities: int = 100,
+) -> Worker:
+    """A worker that polls one queue of a provider, beside `temporal_worker` for the task queue of the runs.
+
+    `per_second` is how many nodes start, on all workers of the queue together: Temporal's server keeps that limit.
+    """
+    return Worker(
+        client,
+        task_queue=queue_of(task_queue, queue),
+        activities=[activities.run],
+        graceful_shutdown_timeout=graceful_shutdown,
+        max_concurrent_activities=max_concurrent_activities,
+        max_task_queue_activities_per_second=per_second,
     )

@@ -25,7 +25,7 @@ from resolute.temporal.client import is_unreachable, unreachable
 from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
-from resolute.temporal.worker import temporal_worker
+from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.triggers import Schedule
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
@@ -58,7 +58,7 @@ class Running:
     def __init__(
         self, load: Load, providers: Sequence[Provider], settings: Settings, env: Environment, to: Connection
     ) -> None:
-        self._providers = providers
+        self.providers = providers
         self._settings = settings
         self._environment = env
         self._connection = to
@@ -87,10 +87,10 @@ class Running:
         Raises:
             ConfigurationError: the new flows cannot be served, or Temporal is out of reach.
         """
-        fresh = NodeExecutor.for_flows(load.flows, self._providers, self._environment, load.nodes)
+        fresh = NodeExecutor.for_flows(load.flows, self.providers, self._environment, load.nodes)
         # A node that is gone from its file stays for the runs in flight that still name it.
         gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
-        self._executor = NodeExecutor.for_flows(load.flows, self._providers, self._environment, [*load.nodes, *gone])
+        self._executor = NodeExecutor.for_flows(load.flows, self.providers, self._environment, [*load.nodes, *gone])
         self.deliveries.replace(load.flows)
         self.activities.replace(load.flows, self._executor)
         await self.deploy(load)
@@ -200,16 +200,46 @@ async def running(
         yield worker
 
 
-@contextlib.asynccontextmanager
-async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
-    poller: TemporalWorker = temporal_worker(
+def _pollers(worker: Running, settings: Settings) -> list[TemporalWorker]:
+    """One for runs and nodes, and one for each queue of a provider."""
+    grace = timedelta(seconds=settings.shutdown_seconds)
+    runs = temporal_worker(
         worker.client,
         worker.activities,
         task_queue=settings.task_queue,
-        graceful_shutdown=timedelta(seconds=settings.shutdown_seconds),
+        graceful_shutdown=grace,
         max_concurrent_activities=settings.max_activities,
     )
-    task = worker.polling = asyncio.create_task(poller.run(), name="temporal worker")
+    return [
+        runs,
+        *(
+            queue_worker(
+                worker.client,
+                worker.activities,
+                task_queue=settings.task_queue,
+                queue=queue,
+                per_second=per_second,
+                graceful_shutdown=grace,
+                max_concurrent_activities=settings.max_activities,
+            )
+            for provider in worker.providers
+            for queue, per_second in provider.queues().items()
+        ),
+    ]
+
+
+async def _poll(pollers: Sequence[TemporalWorker]) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for poller in pollers:
+                group.create_task(poller.run())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+@contextlib.asynccontextmanager
+async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
+    task = worker.polling = asyncio.create_task(_poll(_pollers(worker, settings)), name="temporal worker")
     try:
         yield
     finally:

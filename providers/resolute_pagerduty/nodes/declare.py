@@ -7,7 +7,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from resolute.node import NodeFactory, provider_node
 from resolute.policies import Policy, Retry
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.accounts import QUEUE, Accounts
 from resolute_pagerduty.operations import Operation
 
 READS: Final = "it only reads"
@@ -40,6 +40,7 @@ def pagerduty_node(
         policy: how it is tried.
     """
     main = operations[0]
+    queue = None if main.limit == "routing_key" else QUEUE  # alerts never wait behind a long row of reads
     facts = {
         "operation": ", ".join(f"{each.method} {each.path}" for each in operations),
         "grant": ", ".join(_needed(operations)),
@@ -49,7 +50,7 @@ def pagerduty_node(
         "repeat": repeat,
         "page": main.page,
     }
-    return provider_node("pagerduty", name, policy=policy, facts=facts)
+    return provider_node("pagerduty", name, policy=policy, queue=queue, facts=facts)
 
 
 def _limit(operation: Operation) -> str:
