@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import httpx
+
+from resolute_pagerduty.simulator import WORLD
 from tests.worker.processes import Process, resolute, started
 
 FLOW = """
@@ -59,3 +62,22 @@ async def test_nothing_stays_behind(flows: Path) -> None:
     assert children
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     assert [json.loads(run[1])["run"]] == [each["workflow_id"] for each in json.loads(listed[1])]
+
+
+async def test_a_simulated_incident_starts_a_flow(flows: Path) -> None:
+    """With --simulator, what happens in the simulated PagerDuty reaches the flows that listen for it."""
+    (flows / "hello.py").write_text(FLOW)
+    async with started(*DEV, folder=flows.parent) as dev:
+        place = await address(dev)
+        exports = await dev.line("export PAGERDUTY_API_URL=")
+        events = next(word.partition("=")[2] for word in exports.split() if word.startswith("PAGERDUTY_EVENTS_URL="))
+        alert = {"summary": "Checkout is down", "source": "tests", "severity": "critical"}
+        async with httpx.AsyncClient() as http:
+            await http.post(
+                f"{events}/v2/enqueue",
+                json={"routing_key": WORLD.routing_key, "event_action": "trigger", "payload": alert},
+            )
+        await dev.line("webhook /pagerduty started")
+        listed = await resolute("runs", "greeting", "--json", folder=flows.parent, TEMPORAL_ADDRESS=place)
+
+    assert 1 == len(json.loads(listed[1]))

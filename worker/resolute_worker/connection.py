@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -12,8 +13,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.errors import ConfigurationError
 from resolute.temporal.client import connect, unreachable
-from resolute_worker.embedded import NAMESPACE, EmbeddedServer
 from resolute_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from resolute_worker.embedded import EmbeddedServer
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ async def connected(settings: Settings) -> AsyncGenerator[Connection]:
     if not settings.embedded:
         yield Connection(await checked_client())
         return
+    from resolute_worker.embedded import (  # not on Windows, which has no file locks of its kind
+        NAMESPACE,
+        EmbeddedServer,
+    )
+
     async with EmbeddedServer(settings.state_dir, settings.embedded_port) as server:
         # Not through Temporal's configuration: an API key or TLS settings are meant for another server.
         yield Connection(await Client.connect(server.address, namespace=NAMESPACE), server)

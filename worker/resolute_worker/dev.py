@@ -16,7 +16,7 @@ from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVari
 
 from resolute.errors import ConfigurationError, ResoluteError
 from resolute.secrets import Environment
-from resolute.triggers import Webhook
+from resolute.triggers import Manual, Webhook
 from resolute_worker.discovery import Discovery, discover, forget
 from resolute_worker.logs import set_up_logs
 from resolute_worker.needs import missing_variables
@@ -120,11 +120,22 @@ class DevSet:
                 if isinstance(trigger, Webhook) and sim is not None and trigger.verify.get("scheme") == "pagerduty":
                     sim.add_webhook(worker.http.url + trigger.path, secret=sim.world.webhook_secret)
         self._tell_missing(found)
+        self._tell_addresses(worker, sim)
+        plans = [each.flow.plan for each in found.flows]
+        by_hand = [plan.name for plan in plans if any(isinstance(trigger, Manual) for trigger in plan.triggers)]
+        self._say(f"Ready. Start a run: resolute run {[*by_hand, plans[0].name][0]} {' '.join(map(str, self._paths))}")
+        self._say("Edit a flow and it is reloaded; Ctrl-C ends it all, and runs in flight go on at the next start.")
+
+    def _tell_addresses(self, worker: Running, sim: Simulator | None) -> None:
+        """What other terminals have to know, where it is not what they take for granted."""
         if worker.server and worker.server.port != _DEFAULT_PORT:
             self._say(f"In other terminals: export TEMPORAL_ADDRESS={worker.server.address}")
-        paths = " ".join(map(str, self._paths))
-        self._say(f"Ready. Start a run: resolute run {found.flows[0].flow.name} {paths}")
-        self._say("Edit a flow and it is reloaded; Ctrl-C ends it all, and runs in flight go on at the next start.")
+        if sim is not None:
+            key, email = sim.world.account_key, sim.world.from_email
+            self._say(
+                f"In other terminals: export PAGERDUTY_API_URL={sim.url} PAGERDUTY_EVENTS_URL={sim.events_url} "
+                f"PAGERDUTY_API_KEY={key} PAGERDUTY_FROM_EMAIL={email}"
+            )
 
     def _tell_missing(self, found: Discovery) -> None:
         for missing in missing_variables([each.flow for each in found.flows]):

@@ -96,7 +96,7 @@ class EmbeddedServer:
         return self
 
     async def _start(self, binary: Path) -> None:
-        self._state.mkdir(parents=True, exist_ok=True)
+        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)  # inputs and outputs of runs are in it
         lock = await self._lock()
         self.port = self._port()
         self.ui_port = self.port + 1000 if _is_free(self.port + 1000) else _free_port()

@@ -19,16 +19,20 @@ def checked_input(flow: str, schema: Schema | None, value: Json) -> Json:
     """
     if schema is None:
         return value
+    filled = _with_defaults(schema, value, schema.get("$defs", {}))
+    if mistakes := mistakes_in(schema, filled):
+        raise InvalidInputError(f"the input of flow {flow!r} does not fit: {'; '.join(mistakes)}")
+    return filled
+
+
+def mistakes_in(schema: Schema, value: Json) -> list[str]:
+    """What is wrong with a value, by field, and without the value: it may be a secret. At most ten mistakes."""
     # Loaded with the first input that has to be checked: it costs as much as the rest of the command line.
     from jsonschema import Draft202012Validator
 
-    filled = _with_defaults(schema, value, schema.get("$defs", {}))
     validator: Any = Draft202012Validator(schema)
-    errors: list[Any] = sorted(validator.iter_errors(filled), key=_where)
-    if errors:
-        mistakes = "; ".join(f"{_where(error)}: {_what(error)}" for error in errors[:10])
-        raise InvalidInputError(f"the input of flow {flow!r} does not fit: {mistakes}")
-    return filled
+    errors: list[Any] = sorted(validator.iter_errors(value), key=_where)
+    return [f"{_where(error)}: {_what(error)}" for error in errors[:10]]
 
 
 def _where(error: Any) -> str:

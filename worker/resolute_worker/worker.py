@@ -152,7 +152,7 @@ class Worker:
 @contextlib.contextmanager
 def stopping_signals(stop: asyncio.Event) -> Generator[None]:
     """Sets an event at SIGTERM or SIGINT for the length of a `with`; a second signal does what it always did."""
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
         yield
         return
     loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)

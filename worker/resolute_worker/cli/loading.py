@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from resolute.errors import ConfigurationError, UnknownFlowError
+from resolute.errors import ConfigurationError, TemporalUnreachableError, UnknownFlowError
 from resolute.flow import Flow
 from resolute.shapes import did_you_mean
 from resolute_worker.cli.output import say
@@ -93,8 +93,13 @@ def with_temporal(work: Callable[[Client], Awaitable[T]]) -> T:
     from resolute_worker.connection import checked_client
 
     async def connected() -> T:
-        async with asyncio.timeout(_PATIENCE):
-            client = await checked_client()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                client = await checked_client()
+        except TimeoutError:
+            raise TemporalUnreachableError(
+                f"Temporal does not answer within {_PATIENCE:g} s: check TEMPORAL_ADDRESS and the TLS settings"
+            ) from None
         try:
             return await work(client)
         except RPCError as error:
@@ -102,7 +107,4 @@ def with_temporal(work: Callable[[Client], Awaitable[T]]) -> T:
                 raise unreachable(client.service_client.config.target_host, error) from None
             raise ConfigurationError(f"Temporal refuses: {error.message}") from None
 
-    try:
-        return asyncio.run(connected())
-    except TimeoutError:
-        raise ConfigurationError(f"Temporal does not answer within {_PATIENCE:g} s: check TEMPORAL_ADDRESS") from None
+    return asyncio.run(connected())

@@ -52,6 +52,7 @@ def run(
     plan = flow_named(flow, paths).plan
     value = _input(input)
     queue = load_settings().task_queue
+    begun: list[str] = []
 
     async def work(client: Client) -> dict[str, Any]:
         from resolute_worker.cli.progress import Progress, follow
@@ -59,12 +60,18 @@ def run(
 
         run = await start_on_request(client, plan, task_queue=queue, input_data=value)
         started = {"flow": plan.name, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
+        begun.append(run.workflow_id)
         say(f"started {run.workflow_id}")
         if not wait:
             return started
         return {**started, **await follow(client, run, Progress(queue))}
 
-    outcome = with_temporal(work)
+    try:
+        outcome = with_temporal(work)
+    except KeyboardInterrupt:
+        for workflow_id in begun:
+            say(f"the run goes on without you: resolute show {workflow_id}")
+        raise
     display(as_json, outcome, lambda: _rendered_outcome(outcome))
     if outcome["status"] not in ("running", "completed"):
         raise typer.Exit(1)
