@@ -5,7 +5,7 @@ A builder is frozen; each call returns a new one, so a beginning can be shared b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
@@ -18,7 +18,7 @@ from resolute.flow import Flow
 from resolute.node import Node
 from resolute.triggers import TriggerSpec
 
-Condition: TypeAlias = bool | Expression | Callable[[State], bool]
+Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
 Branch: TypeAlias = "Node[Any] | FlowBuilder | Sequence[Node[Any]]"
 
 
@@ -76,8 +76,8 @@ class FlowBuilder:
     def when(self, condition: Condition) -> FlowBuilder:
         """Opens a block that runs where the condition holds, up to `otherwise` or `end_when`.
 
-        A condition is an expression over references, or a plain function of the `State`, which becomes a decision
-        node: it runs on the worker and its answer is recorded.
+        A condition is an expression over references, or a function of the `State`, plain or async, which becomes a
+        decision node: it runs on the worker and its answer is recorded.
         """
         return replace(self, steps=(), _open=(*self._open, _OpenWhen(condition, self.steps)))
 

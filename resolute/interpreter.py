@@ -71,16 +71,17 @@ class Interpreter:
         try:
             arguments = cast("JsonObject", prepare(call.arguments, state.scope()))
             _check_size(f"the input of step {call.id!r} ({call.node})", arguments)
-            # A local activity holds up timers and calls of the same run, so it is for when nothing else is in flight.
-            lane = call.lane if alone else "activity"
-            request = CallRequest(step=call.id, node=call.node, arguments=arguments, policy=call.policy, lane=lane)
+            # A local activity holds up timers and calls of the same run, so it is for when nothing else is in flight;
+            # and it passes no queue, whose rate limit it would have to keep.
+            lane = call.lane if alone and call.queue is None else "activity"
+            request = CallRequest(
+                step=call.id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
+            )
             output = await self._runtime.call(request)
-        except NodeFailedError as error:
-            state.fail(call.id, error)
-            raise
         except FlowError as error:
-            state.fail(call.id, _as_node_failure(call, error))
-            raise
+            failed = _as_node_failure(call, error)
+            state.fail(call.id, failed)
+            raise failed from None
         state.outputs[call.id] = output
         state.complete(call.id, output)
         self._saga.completed(call)
@@ -91,8 +92,9 @@ class Interpreter:
         try:
             holds = is_true(when.condition, state.scope())
         except FlowError as error:
-            state.fail(when.id, _as_node_failure(when, error))
-            raise
+            failed = _as_node_failure(when, error)
+            state.fail(when.id, failed)
+            raise failed from None
         block, left_out = (when.then, when.otherwise) if holds else (when.otherwise, when.then)
         state.take(when.id, "then" if holds else "otherwise", left_out)
         await self._inside(when.id, self._block(block, alone=alone))
@@ -129,10 +131,8 @@ class Interpreter:
         for step in (*self._saga.due(), *self._plan.on_failure):
             try:
                 await self._block((step,), alone=True)
-            except NodeFailedError as failed:
-                # The rest is undone all the same, and the run still ends by its first failure.
-                state.compensation_failures.append(failure_of(failed))
             except FlowError as failed:
+                # The rest is undone all the same, and the run still ends by its first failure.
                 state.compensation_failures.append(failure_of(_as_node_failure(step, failed)))
 
     def _result(self) -> Json:
@@ -151,6 +151,9 @@ def _result_value(plan: Plan, named: JsonObject, scope: Scope) -> Json:
 
 
 def _as_node_failure(step: Step, error: FlowError) -> NodeFailedError:
+    """The error as that of a step, so that whoever reads of it reads where it was."""
+    if isinstance(error, NodeFailedError):
+        return error
     node = step.node if isinstance(step, Call) else ""
     return NodeFailedError(step=step.id, node=node, error_type=type(error).__name__, reason=str(error))
 
