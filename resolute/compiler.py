@@ -244,7 +244,7 @@ class _Compiler:
         annotation = definition.types.get(name, Any)
         spot = f"input {name!r}: "
         encoded = self._encode(value, place, spot)
-        if definition.is_secret(name) and isinstance(value, str):
+        if definition.is_secret(name) and _holds_text(value):
             self._report(place, f"{spot}a literal would be stored in the plan", "use secret('NAME')")
         if holds_expression(value):
             target = shape_of_type(annotation, "validation")
@@ -362,6 +362,18 @@ class _Compiler:
             elsewhere |= {name: why for name, why in after.elsewhere.items() if name in siblings[index]}
         step = Parallel(id=self.ids[id(draft)], branches=tuple(branches))
         return [step], _knowing(replace(scope, elsewhere=elsewhere), known)
+
+
+def _holds_text(value: object) -> bool:
+    match value:
+        case str():
+            return True
+        case Mapping():
+            return any(map(_holds_text, cast("Mapping[object, object]", value).values()))
+        case list() | tuple():
+            return any(map(_holds_text, cast("Sequence[object]", value)))
+        case _:
+            return False
 
 
 def _knowing(scope: Scope, known: Mapping[str, Shape]) -> Scope:

@@ -1,0 +1,501 @@
+"""What `build()` refuses: each mistake with its place and a hint, and all of them at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+import pytest
+from pydantic import BaseModel
+
+from resolute import (
+    FlowBuilder,
+    FlowBuildError,
+    SecretText,
+    State,
+    branch,
+    contains,
+    env,
+    every,
+    failure,
+    flow,
+    input_data,
+    manual,
+    node,
+    now,
+    output,
+    previous,
+    schedule,
+    secret,
+    text,
+)
+
+
+class Part(BaseModel):
+    name: str
+    size: int = 0
+
+
+class Health(BaseModel):
+    status: Literal["healthy", "critical"]
+    message: str
+    count: int = 0
+    part: Part | None = None
+    parts: list[Part] = []
+
+
+class Order(BaseModel):
+    service: str
+
+
+class Opaque:
+    pass
+
+
+@dataclass(frozen=True)
+class Limit:
+    most: int
+
+
+@node
+async def check(url: str = "") -> Health:
+    raise OSError(url)
+
+
+@node
+async def tell(message: str) -> str:
+    return message
+
+
+@node
+async def count(number: int) -> int:
+    return number
+
+
+@node
+async def store(part: Part) -> None:
+    raise OSError(part)
+
+
+@node
+async def store_all(parts: list[Part], pair: tuple[str, int] = ("", 0)) -> None:
+    raise OSError(parts, pair)
+
+
+@node
+async def login(key: SecretText, keys: list[SecretText] | None = None) -> None:
+    raise OSError(key, keys)
+
+
+@node
+async def opaque(value: Opaque) -> Opaque:
+    return value
+
+
+@node
+async def anything(value: Any) -> Any:
+    return value
+
+
+@node
+async def many(*numbers: int) -> int:
+    return sum(numbers)
+
+
+@node(name="check")
+async def another_check() -> int:
+    return 1
+
+
+health = check().as_("health")
+PLACE_1 = "then[1] 'tell'"
+
+
+def begun(*, name: str = "watch") -> FlowBuilder:
+    return flow(name).triggered_by(manual("watch"))
+
+
+def told(message: object) -> FlowBuilder:
+    return begun().then(health).then(tell(cast("str", message)))
+
+
+def problems(builder: FlowBuilder) -> list[tuple[str, str, str]]:
+    with pytest.raises(FlowBuildError) as caught:
+        builder.build()
+    return [(problem.place, problem.message, problem.hint) for problem in caught.value.problems]
+
+
+def deciding(limit: object) -> Callable[[State], bool]:
+    return lambda state: state["health"] == limit
+
+
+Mistake = tuple[FlowBuilder, tuple[str, str, str]]
+MISTAKES: dict[str, Mistake] = {
+    "unknown step": (
+        told(output("heath.message")),
+        (PLACE_1, "input 'message': reads heath.message: no step is called 'heath'", "did you mean 'health'?"),
+    ),
+    "unknown field": (
+        told(output("health.mesage")),
+        (PLACE_1, "input 'message': reads health.mesage: Health has no field 'mesage'", "did you mean 'message'?"),
+    ),
+    "unknown field in depth": (
+        told(text("{}", output("health.parts[0].nam"))),
+        (PLACE_1, "input 'message': reads health.parts[0].nam: Part has no field 'nam'", "did you mean 'name'?"),
+    ),
+    "field of a text": (
+        told(output("health.message.length")),
+        (PLACE_1, "input 'message': reads health.message.length: health.message is text and has no 'length'", ""),
+    ),
+    "later step": (
+        begun().then(tell(health.output.message)).then(health),
+        ("then[0] 'tell'", "input 'message': reads health.message: step 'health' comes later",
+         "read it where its step has certainly run"),
+    ),
+    "own output": (
+        begun().then(tell(output("me")).as_("me")),
+        ("then[0] 'me'", "input 'message': reads me: step 'me' comes later",
+         "read it where its step has certainly run"),
+    ),
+    "step that may not have run": (
+        begun().when(input_data("x") == 1).then(health).end_when().then(tell(health.output.message)),
+        (PLACE_1, "input 'message': reads health.message: step 'health' may not have run, it stands inside when[0]",
+         "read it where its step has certainly run"),
+    ),
+    "step of the other block": (
+        begun().when(input_data("x") == 1).then(health).otherwise().then(tell(health.output.message)).end_when(),
+        ("when[0].otherwise.then[0] 'tell'", "input 'message': reads health.message: step 'health' comes later",
+         "read it where its step has certainly run"),
+    ),
+    "sibling branch": (
+        begun().then_parallel(health, tell(health.output.message)),
+        ("parallel[0].branch[1].then[0] 'tell'",
+         "input 'message': reads health.message: step 'health' runs beside this one",
+         "read it where its step has certainly run"),
+    ),
+    "on_failure reads a step": (
+        begun().then(health).on_failure(tell(health.output.message)),
+        ("on_failure.then[0] 'tell'", "input 'message': reads health.message: the run may have failed before it",
+         "read it where its step has certainly run"),
+    ),
+    "failure() in a good step": (
+        begun().then(tell(failure().message)),
+        ("then[0] 'tell'", "input 'message': failure() is known in on_failure steps only",
+         "move the step to .on_failure(...)"),
+    ),
+    "no field of a failure": (
+        begun().then(health).on_failure(tell(failure().reason)),
+        ("on_failure.then[0] 'tell'", "input 'message': reads failure.reason: Failure has no field 'reason'",
+         "known: error_type, message, node, step"),
+    ),
+    "type of a reference": (
+        begun().then(health).then(count(cast("int", health.output.message))),
+        ("then[1] 'count'", "input 'number': health.message is text, the node wants an int", ""),
+    ),
+    "type of a clock": (
+        begun().then(count(cast("int", now()))),
+        ("then[0] 'count'", "input 'number': now is text, the node wants an int", ""),
+    ),
+    "type of an untyped environment": (
+        begun().then(count(cast("int", env("COUNT")))),
+        ("then[0] 'count'", "input 'number': env('COUNT') is text, the node wants an int",
+         "env('COUNT', int) reads it as one"),
+    ),
+    "type of a typed environment": (
+        begun().then(tell(cast("str", env("COUNT", int)))),
+        ("then[0] 'tell'", "input 'message': env('COUNT') is an int, the node wants text", ""),
+    ),
+    "type in depth": (
+        begun().then(health).then(store_all(cast("Any", [{"name": health.output.count}]))),
+        ("then[1] 'store_all'", "input 'parts': health.count is an int, the node wants text", ""),
+    ),
+    "type of a position": (
+        begun().then(health).then(store_all([], cast("Any", (health.output.message, health.output.message)))),
+        ("then[1] 'store_all'", "input 'pair': health.message is text, the node wants an int", ""),
+    ),
+    "unknown field of an argument": (
+        begun().then(health).then(store(cast("Any", {"nam": health.output.message}))),
+        ("then[1] 'store'", "input 'part': Part has no field 'nam'", "did you mean 'name'?"),
+    ),
+    "object for a list": (
+        begun().then(health).then(store_all(cast("Any", {"name": health.output.message}))),
+        ("then[1] 'store_all'", "input 'parts': is an object, the node wants a list", ""),
+    ),
+    "list for an object": (
+        begun().then(health).then(store(cast("Any", [health.output.message]))),
+        ("then[1] 'store'", "input 'part': is a list, the node wants an object", ""),
+    ),
+    "type of a literal": (
+        begun().then(store(cast("Any", {"name": "a", "size": "big"}))),
+        ("then[0] 'store'",
+         "input 'part': size: Input should be a valid integer, unable to parse string as an integer", ""),
+    ),
+    "literal secret": (
+        begun().then(login("hunter2")),
+        ("then[0] 'login'", "input 'key': a literal would be stored in the plan", "use secret('NAME')"),
+    ),
+    "literal secret in depth": (
+        begun().then(login(secret("KEY"), keys=[secret("KEY"), "hunter2"])),
+        ("then[0] 'login'", "input 'keys': a literal would be stored in the plan", "use secret('NAME')"),
+    ),
+    "secret in a condition": (
+        begun().when(secret("KEY") == "x").then(health).end_when(),
+        ("when[0]", "a condition cannot read a secret",
+         "compare it inside a node and decide on what the node returns"),
+    ),
+    "condition that is a text": (
+        begun().then(health).when(cast("bool", health.output.message)).then(tell("x")).end_when(),
+        ("when[1]", "health.message is text, a condition is true or false", "compare it with a value"),
+    ),
+    "condition over unlike kinds": (
+        begun().then(health).when(health.output.count == cast("int", "3")).then(tell("x")).end_when(),
+        ("when[1]", "health.count == '3' compares an int with text", ""),
+    ),
+    "condition that never holds": (
+        begun().then(health).when(health.output.status == cast("Any", "critcal")).then(tell("x")).end_when(),
+        ("when[1]", "it is never 'critcal'", "did you mean 'critical'?"),
+    ),
+    "no condition at all": (
+        begun().when(cast("bool", "yes")).then(health).end_when(),
+        ("when[0]", "'yes' is no condition", "write an expression over outputs, or a function of the state"),
+    ),
+    "joined what is no condition": (
+        begun().then(health).when(contains(health.output.message, "x") & cast("Any", health.output.count))
+        .then(tell("x")).end_when(),
+        ("when[1]", "health.count is an int, not a condition", "compare it with a value"),
+    ),
+    "decision that closes over an object": (
+        begun().then(health).when(deciding(Limit(3))).then(tell("x")).end_when(),
+        ("when[1]", "the function cannot be a decision: it closes over a Limit; name the function at module level",
+         ""),
+    ),
+    "node as a condition": (
+        begun().when(cast("Any", check)).then(health).end_when(),
+        ("when[0]", "the function cannot be a decision: "
+         "give a plain function or a lambda, or use a @node and its output", ""),
+    ),
+    "previous without a schedule": (
+        told(previous(health.output.message)),
+        (PLACE_1, "input 'message': reads previous(health.message), and only a schedule hands values from run to run",
+         "give the flow a schedule(...) or every(...) whose runs do not overlap"),
+    ),
+    "previous where runs overlap": (
+        flow("watch").triggered_by(schedule("@hourly", overlap="allow_all"))
+        .then(tell(previous(health.output.message))).then(health),
+        ("then[0] 'tell'",
+         "input 'message': reads previous(health.message), and only a schedule hands values from run to run",
+         "give the flow a schedule(...) or every(...) whose runs do not overlap"),
+    ),
+    "previous of nobody": (
+        flow("watch").triggered_by(every(timedelta(hours=1))).then(health).then(tell(previous(output("helth.message")))),
+        (PLACE_1, "input 'message': reads previous(helth.message): no step is called 'helth'",
+         "did you mean 'health'?"),
+    ),
+    "two steps of one name": (
+        begun().then(tell("a").as_("x")).then(tell("b").as_("x")),
+        ("step 'x'", "two steps have this name", "give one another name with .as_(...)"),
+    ),
+    "name of an undo step": (
+        begun().then(tell("a").as_("x").on_failure(tell("b").as_("x"))),
+        ("step 'x'", "two steps have this name", "give one another name with .as_(...)"),
+    ),
+    "step name": (
+        begun().then(tell("a").as_("to tell")),
+        ("step 'to tell'", "'to tell' is no step name", "letters, digits, '_' and '-', beginning with a letter"),
+    ),
+    "flow name": (
+        begun(name="my flow").then(health),
+        ("name", "'my flow' is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"),
+    ),
+    "ambiguous reference": (
+        begun().then(anonymous := check()).then(anonymous).then(tell(anonymous.output.message)),
+        ("step 'check'", "a reference can mean any of check, check_2", "name each use with .as_(...)"),
+    ),
+    "open when": (
+        begun().when(input_data("x") == 1).when(input_data("y") == 1).then(health),
+        ("build()", "2 when block(s) are open", "close each with .end_when()"),
+    ),
+    "open when of a branch": (
+        begun().then_parallel(branch().when(input_data("x") == 1).then(health)),
+        ("branch()", "1 when block(s) are open", "close each with .end_when()"),
+    ),
+    "stray otherwise": (
+        begun().then(health).otherwise(),
+        ("otherwise()", "stands outside of a when block", "begin with .when(condition)"),
+    ),
+    "second otherwise": (
+        begun().when(input_data("x") == 1).then(health).otherwise().then(tell("a")).otherwise().end_when(),
+        ("otherwise()", "stands twice in one when block", "nest another .when(...) in it"),
+    ),
+    "stray end_when": (
+        begun().then(health).end_when(),
+        ("end_when()", "closes no when block", "remove it, or begin with .when(condition)"),
+    ),
+    "empty when": (
+        begun().then(health).when(health.output.count == 1).end_when(),
+        ("when[1]", "the block is empty", "add .then(node) between .when(...) and .end_when()"),
+    ),
+    "empty branch": (
+        begun().then_parallel(health, branch()),
+        ("parallel[0]", "a branch is empty", "give then_parallel one or more nodes"),
+    ),
+    "no branch": (
+        begun().then(health).then_parallel(),
+        ("parallel[1]", "a branch is empty", "give then_parallel one or more nodes"),
+    ),
+    "branch that fails by itself": (
+        begun().then_parallel(branch().then(health).on_failure(tell("x"))),
+        ("branch()", "on_failure(...) is not for a branch", "say it of the flow"),
+    ),
+    "no trigger": (
+        flow("watch").then(health),
+        ("trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"),
+    ),
+    "two schedules": (
+        flow("watch").triggered_by(schedule("@daily"), every(timedelta(hours=1))).then(health),
+        ("trigger", "the flow has 2 schedule triggers", "keep one"),
+    ),
+    "no trigger at all": (
+        begun().triggered_by(cast("Any", schedule)).then(health),
+        ("trigger", "a function is no trigger", "give schedule(...), every(...), webhook(...) or manual(...)"),
+    ),
+    "bad interval": (
+        flow("watch").triggered_by(every(timedelta(seconds=0.5))).then(health),
+        ("trigger[0]", "an interval of 0.5 seconds", "give whole seconds, at least one"),
+    ),
+    "no step": (begun(), ("steps", "the flow has no step", "add one with .then(node)")),
+    "uncalled node": (
+        begun().then(cast("Any", check)),
+        ("then[0]", "check(...) is not a step", "call it"),
+    ),
+    "no node": (
+        begun().then(cast("Any", 3)),
+        ("then[0]", "3 is not a step", "declare it with @node and call it"),
+    ),
+    "uncalled undo": (
+        begun().then(health.on_failure(cast("Any", check))),
+        ("then[0].on_failure[0]", "check(...) is not a step", "call it"),
+    ),
+    "undo of an undo": (
+        begun().then(health.on_failure(tell("a").on_failure(tell("b")))),
+        ("then[0].on_failure[0]", "an undo step is not undone itself",
+         "give its step all of them, in order"),
+    ),
+    "wrong argument name": (
+        begun().then(cast("Any", tell)(mesage="x")),
+        ("then[0] 'tell'", "missing a required argument: 'message'", "tell takes (message: str)"),
+    ),
+    "positional parameters": (
+        begun().then(many()),
+        ("then[0] 'many'", "parameter 'numbers' takes no name", "a node is given its arguments by name"),
+    ),
+    "policy": (
+        begun().then(health.timeout(timedelta(seconds=-1))),
+        ("then[0] 'health'", "timeout: Input should be greater than 0 [type=greater_than, input_value=-1.0, "
+         "input_type=float]", ""),
+    ),
+    "argument without a JSON form": (
+        begun().then(anything(Opaque())),
+        ("then[0] 'anything'", "input 'value': Unable to serialize unknown type: <class "
+         f"'{Opaque.__module__}.Opaque'>", "give plain data: text, numbers, lists, objects, models, times"),
+    ),
+    "parameter without a JSON form": (
+        begun().then(opaque(Opaque())),
+        ("then[0] 'opaque'", "input 'value': Opaque has no JSON form", "declare a model, a dataclass or plain data"),
+    ),
+    "result without a JSON form": (
+        begun().then(opaque(Opaque())),
+        ("then[0] 'opaque'", "the result: Opaque has no JSON form", "declare a model, a dataclass or plain data"),
+    ),
+    "two nodes of one name": (
+        begun().then(check()).then(another_check()),
+        ("then[1] 'check_2'", "two different nodes are called 'check'", "give one another with @node(name=...)"),
+    ),
+    "field of the input": (
+        flow("watch").triggered_by(manual("m", input=Order)).then(tell(input_data("servce"))),
+        ("then[0] 'tell'", "input 'message': reads input.servce: Order has no field 'servce'",
+         "did you mean 'service'?"),
+    ),
+    "result that reads the environment": (
+        begun().then(health).returns({"region": env("REGION")}),
+        ("returns", "a result cannot read env(...) or secret(...)", "return a node's output"),
+    ),
+    "result of nobody": (
+        begun().then(health).returns(output("helth")),
+        ("returns", "reads helth: no step is called 'helth'", "did you mean 'health'?"),
+    ),
+    "two results": (
+        begun().then(health).returns(1).returns(2),
+        ("returns(...)", "is said twice", "keep one"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_reported_with_its_place_and_a_hint(name: str) -> None:
+    """Each mistake in its author's words: where, what, and what to do."""
+    builder, expected = MISTAKES[name]
+
+    assert expected in problems(builder)
+
+
+ALONE = [name for name in MISTAKES if name not in {
+    "parameter without a JSON form", "result without a JSON form", "argument without a JSON form"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_mistake_is_reported_once(name: str) -> None:
+    """One mistake is one problem, however many checks meet it."""
+    builder, expected = MISTAKES[name]
+
+    assert [expected] == problems(builder)
+
+
+def test_a_bad_cron_text_is_reported_as_a_mistake_of_the_flow() -> None:
+    """It says which trigger, and what is wrong with it."""
+    ((place, message, hint),) = problems(flow("watch").triggered_by(schedule("61 * * * *")).then(health))
+
+    assert "trigger[0]" == place
+    assert "61" in message + hint
+
+
+def test_every_mistake_is_in_one_error() -> None:
+    """The author sees everything at once, in columns, in the order of the flow."""
+    builder = (
+        flow("smart-alerting")
+        .triggered_by(manual("m"))
+        .then(count(cast("int", env("NUMBER"))).as_("first"))
+        .then(health)
+        .when(health.output.status == "critical")
+        .then(tell(output("health.mesage")))
+        .end_when()
+    )
+    with pytest.raises(FlowBuildError) as caught:
+        builder.build()
+
+    assert str(caught.value) == (
+        "2 problems in flow 'smart-alerting'\n"
+        "  then[0] 'first'         input 'number': env('NUMBER') is text, the node wants an int"
+        " (env('NUMBER', int) reads it as one)\n"
+        "  when[2].then[0] 'tell'  input 'message': reads health.mesage: Health has no field 'mesage'"
+        " (did you mean 'message'?)"
+    )
+
+
+def test_a_refused_secret_is_not_shown() -> None:
+    """The error about a literal secret would otherwise be where it leaks."""
+    with pytest.raises(FlowBuildError) as caught:
+        begun().then(login("hunter2", keys=["hunter3"])).build()
+
+    assert "hunter" not in str(caught.value)
+
+
+def test_what_fits_is_let_through() -> None:
+    """A reference that may be null, a number for a float, a wider union: only what can never fit is refused."""
+
+    @node
+    async def measured(load: float, name: str | int, part: Part) -> None: ...
+
+    step = measured(health.output.count, health.output.message, cast("Part", health.output.part))
+
+    assert begun().then(health).then(step).build()
