@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ async def connect(
 
 def unreachable(address: str, error: BaseException) -> TemporalUnreachableError:
     """The error for a Temporal server that does not answer."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    said = str(error) or type(error).__name__
+    inner = re.search(r'message: "([^"]+)"', said)  # what the operating system said, inside what Rust said of it
+    reason = inner[1] if inner else said.splitlines()[0]
     return TemporalUnreachableError(
         f"no Temporal server answers at {address} ({reason[:160]}): start one (resolute dev), or set TEMPORAL_ADDRESS"
     )
