@@ -171,7 +171,8 @@ class _Reader:
         values = await self._values(marker.details["result"].payloads if "result" in marker.details else ())
         value = values[0] if values else None
         if step == RECORD_PLAN:
-            recorded.plan = read_plan(value)
+            # A worker that does not have the flow has recorded a failure, and no plan.
+            recorded.plan = None if marker.HasField("failure") else read_plan(value)
             return
         answer = _Answer(began_at=_time(event), ended_at=_time(event), output=value)
         if marker.HasField("failure"):

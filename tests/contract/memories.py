@@ -1,8 +1,10 @@
 """What a run knows of the last completed run of its flow."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any, cast
 
-from resolute import State, every, flow, previous
+from resolute import State, every, flow, output, previous
 from resolute.report import Failure
 from tests.contract.nodes import count, echo, note, read, refuse
 from tests.contract.scenario import Expected, Scenario
@@ -10,14 +12,14 @@ from tests.contract.scenario import Expected, Scenario
 HOURLY = every(timedelta(hours=1))
 
 reading = read("db-1", 2.0).as_("reading")
-counted = count(None).as_("counted")
-counted = count(previous(counted.output)).as_("counted")
+counted = count(previous(cast("int", output("counted")))).as_("counted")
 
 
 def knows_the_run_before(state: State) -> bool:
     """A decision on the run before."""
     note()
-    return state.previous is not None and state.previous["reading"]["load"] == 2.0
+    before = cast("Mapping[str, Any]", state.previous or {})
+    return "reading" in before and before["reading"]["load"] == 2.0
 
 
 SCENARIOS = (

@@ -26,6 +26,11 @@ def note() -> CallContext:
     return call
 
 
+async def called(run_id: str, step: str) -> None:
+    """Waits until a step of a run has been called."""
+    await _CALLED[run_id, step].wait()
+
+
 class Reading(BaseModel):
     """What a sensor says."""
 
@@ -101,7 +106,7 @@ async def refuse(reason: str) -> str:
 async def refuse_after(step: str, reason: str) -> None:
     """Fails for good when another step has been called."""
     call = note()
-    await _CALLED[call.run_id, step].wait()
+    await called(call.run_id, step)
     raise TerminalError(reason)
 
 

@@ -18,7 +18,7 @@ from resolute.memory import run_in_memory
 from resolute.secrets import Environment
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
-from resolute.temporal.schedule_control import trigger_schedule
+from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
 from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
@@ -75,30 +75,31 @@ class TemporalScenarios(ScenarioRuntime):
 
     def __init__(self, client: Client, task_queue: str) -> None:
         super().__init__()
-        self._client = client
-        self._task_queue = task_queue
+        self.client = client
+        self.task_queue = task_queue
 
     async def run(self, scenario: Scenario) -> list[Outcome]:
         """See `ScenarioRuntime.run`."""
         if len(scenario.expected) > 1:
             return await self._scheduled(scenario)
-        run = await start_run(self._client, scenario.flow.plan, task_queue=self._task_queue, input_data=scenario.input)
+        run = await start_run(self.client, scenario.flow.plan, task_queue=self.task_queue, input_data=scenario.input)
         return [await self.outcome(run)]
 
     async def _scheduled(self, scenario: Scenario) -> list[Outcome]:
         flow = scenario.flow
         await deploy_schedules(
-            self._client,
+            self.client,
             [_scheduled_flow(flow)],
-            task_queue=self._task_queue,
-            worker_set=f"{self._task_queue}/{flow.name}",
+            task_queue=self.task_queue,
+            worker_set=f"{self.task_queue}/{flow.name}",
             released=datetime.now(UTC),
         )
         outcomes: list[Outcome] = []
         for _ in scenario.expected:
-            run = await trigger_schedule(self._client, flow.name)
-            handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+            run = await trigger_schedule(self.client, flow.name)
+            handle: WorkflowHandle[Any, Any] = self.client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
             outcomes.append(await self.outcome(RunHandle(handle, flow.name)))
+        await delete_schedule(self.client, flow.name)  # and with it what the next worker's runs would remember
         return outcomes
 
     async def outcome(self, run: RunHandle) -> Outcome:
@@ -109,7 +110,7 @@ class TemporalScenarios(ScenarioRuntime):
             result = await run.result()
         except FlowError as failed:
             error = failed
-        described = await describe_run(self._client, run.workflow_id, run.run_id)
+        described = await describe_run(self.client, run.workflow_id, run.run_id)
         if described.report is None:
             raise AssertionError(f"run {run.workflow_id} has no report")
         if described.report.result != result:

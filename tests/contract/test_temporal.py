@@ -1,0 +1,125 @@
+"""What only a server can show: other clients, cancellation, and which worker knows what."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHandle
+
+from resolute import FlowError, flow, manual
+from resolute.plan import Plan
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.runs import describe_run
+from resolute.temporal.start import RECORD_PLAN
+from tests.contract.catalogue import SCENARIOS
+from tests.contract.nodes import called, double, echo, hang, quick
+from tests.contract.runtimes import TemporalScenarios
+
+START = manual("start")
+
+waiting = (
+    flow("waiting")
+    .triggered_by(START)
+    .then(double(1).as_("before").on_failure(echo("undone").as_("undo")))
+    .then_parallel(hang().as_("one"), hang().as_("other"), quick(2).as_("beside"))
+    .then(echo("never").as_("after"))
+    .build()
+)
+
+
+def _plan(name: str) -> Plan:
+    return next(scenario.flow.plan for scenario in SCENARIOS if scenario.flow.name == name)
+
+
+async def _started_elsewhere(temporal: TemporalScenarios, flow_name: str, *arguments: Any) -> RunHandle:
+    handle: WorkflowHandle[Any, Any] = await temporal.client.start_workflow(
+        flow_name, args=arguments, id=f"elsewhere-{uuid.uuid4().hex}", task_queue=temporal.task_queue
+    )
+    return RunHandle(handle, flow_name)
+
+
+async def test_a_run_without_a_plan(temporal: TemporalScenarios) -> None:
+    """A run that another client starts with its input alone records its plan, and ends like every other."""
+    contact = {"name": "Ada", "phones": ["110"]}
+    given = {"contact": contact, "at": "2026-01-01T00:00:00Z", "extra": {"floor": 1}}
+    outcome = await temporal.outcome(await _started_elsewhere(temporal, "typed-input", given))
+    markers = [event for event in outcome.events if event.HasField("marker_recorded_event_attributes")]
+
+    assert outcome.report.result == {"greeting": "hello Ada", "called": contact}
+    assert _plan("typed-input").fingerprint == outcome.report.fingerprint
+    assert RECORD_PLAN.encode() in markers[0].SerializeToString()
+
+
+async def test_a_run_without_anything(temporal: TemporalScenarios) -> None:
+    """A run that another client starts without an argument is a run without input."""
+    outcome = await temporal.outcome(await _started_elsewhere(temporal, "named"))
+
+    assert "completed" == outcome.report.status
+
+
+async def test_an_unknown_flow(temporal: TemporalScenarios) -> None:
+    """A run of a flow that the worker does not have fails and says so, instead of waiting for ever."""
+    run = await _started_elsewhere(temporal, "never-written")
+
+    with pytest.raises(FlowError, match="no flow 'never-written' on this worker"):
+        await run.result()
+    described = await describe_run(temporal.client, run.workflow_id)
+
+    assert ("failed", None, None) == (described.summary.status, described.plan, described.report)
+
+
+async def test_a_plan_of_a_newer_engine(temporal: TemporalScenarios) -> None:
+    """A run of a plan that the worker cannot run fails and says what to do, and runs nothing of it."""
+    plan = _plan("sequence").model_copy(update={"interpreter": 99})
+    run = await start_run(temporal.client, plan, task_queue=temporal.task_queue)
+    outcome = await temporal.outcome(run)
+
+    assert "needs interpreter 99, this worker has 1: deploy the newer worker" in str(outcome.error)
+    assert [] == outcome.attempts
+
+
+async def test_a_cancelled_run(temporal: TemporalScenarios) -> None:
+    """A cancelled run ends at once: its steps at work are cancelled, what completed stays, nothing more is called."""
+    run = await start_run(temporal.client, waiting.plan, task_queue=temporal.task_queue)
+    assert run.run_id
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(called(run.run_id, step) for step in ("one", "other", "beside")))
+        await run.handle.cancel()
+        outcome = await temporal.outcome(run)
+
+    assert "the run was cancelled" == str(outcome.error)
+    assert "cancelled" == outcome.report.status
+    assert {
+        "before": "completed",
+        "undo": "pending",
+        "parallel": "cancelled",
+        "one": "cancelled",
+        "other": "cancelled",
+        "after": "pending",
+    } == {step.id: step.status for step in outcome.report.steps if step.id != "beside"}
+    assert {"before", "one", "other", "beside"} == set(outcome.first_calls)
+
+
+async def test_a_run_at_work(temporal: TemporalScenarios) -> None:
+    """While a run goes on, its history and the run itself say the same of what has happened and what is at work."""
+    run = await start_run(temporal.client, waiting.plan, task_queue=temporal.task_queue)
+    assert run.run_id
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(called(run.run_id, step) for step in ("one", "other", "beside")))
+        described = await describe_run(temporal.client, run.workflow_id)
+        queried = await run.handle.query("status")
+        await run.handle.terminate("the test has seen enough")
+        ended = await describe_run(temporal.client, run.workflow_id)
+
+    assert described.report is not None
+    assert ended.report is not None
+    assert "running" == described.report.status
+    for step in ("before", "one", "other", "after"):
+        assert described.report.step(step).status == _queried_status(queried, step)
+    assert ("running", "cancelled") == (described.report.step("one").status, ended.report.step("one").status)
+    assert "terminated" == ended.report.status
+
+
+def _queried_status(queried: Any, step_id: str) -> str:
+    return next(step["status"] for step in queried["steps"] if step["id"] == step_id)
