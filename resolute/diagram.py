@@ -148,4 +148,5 @@ def _box(call: Call) -> str:
 
 def _quoted(label: str) -> str:
     """A label as Mermaid takes it between double quotes."""
-    return label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    # Also the sign that begins Mermaid's own codes for characters.
+    return label.replace("#", "#35;").replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

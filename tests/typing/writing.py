@@ -1,0 +1,122 @@
+"""What type checkers see of a flow as its author writes it. Never run: it only has to pass them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import assert_type
+
+from pydantic import BaseModel
+
+from resolute import (
+    Flow,
+    FlowBuilder,
+    Node,
+    NodeFactory,
+    State,
+    branch,
+    contains,
+    current_call,
+    env,
+    flow,
+    input_data,
+    is_empty,
+    manual,
+    matches,
+    node,
+    not_,
+    now,
+    one_of,
+    previous,
+    secret,
+    text,
+)
+
+
+class Reading(BaseModel):
+    host: str
+    load: float
+    tags: dict[str, list[str]] = {}
+
+
+class Order(BaseModel):
+    host: str
+    urgent: bool = False
+
+
+@node
+async def read(host: str, *, since: datetime | None = None) -> Reading: ...
+
+
+@node(lane="local", timeout=timedelta(seconds=1))
+def double(number: int) -> int:
+    return 2 * number
+
+
+@node
+async def tell(channel: str, words: Sequence[str]) -> None: ...
+
+
+# A node keeps the parameters and the result of its function, be it async or plain.
+factory: NodeFactory[[int], int] = double
+assert_type(read("db-1"), Node[Reading])
+assert_type(double(number=2), Node[int])
+assert_type(tell("ops", ["well"]), Node[None])
+double("two")  # pyright: ignore[reportArgumentType]  # no int
+read(name="db-1")  # pyright: ignore[reportCallIssue]  # no such parameter
+
+# Changes of a node keep its type, and so do references to its output, at any depth.
+reading = read("db-1").as_("reading").retry(3).timeout(timedelta(seconds=5)).lane("local").on_failure(tell("ops", []))
+assert_type(reading, Node[Reading])
+assert_type(reading.output.load, float)
+assert_type(reading.output.tags["rack"][0], str)
+double(reading.output.lode)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # misspelt
+double(reading.output.host)  # pyright: ignore[reportArgumentType]  # text is no int
+
+# Deferred values are typed as what they stand for.
+assert_type(previous(reading.output.load), float)
+assert_type(input_data(Order).urgent, bool)
+assert_type(env("HOST"), str)
+assert_type(env("PORT", int), int)
+assert_type(env("RATE", float, default=0.5), float)
+assert_type(secret("TOKEN"), str)
+assert_type(text("{} is {}", reading.output.host, reading.output.load), str)
+assert_type(now() - timedelta(hours=24), datetime)
+read(env("HOST"), since=now() - timedelta(hours=1))
+
+# Conditions are conditions.
+assert_type(reading.output.load > 0.5, bool)
+assert_type(contains(reading.output.tags, "rack"), bool)
+assert_type(one_of(reading.output.host, ["db-1"]), bool)
+assert_type(is_empty(reading.output.tags), bool)
+assert_type(matches(reading.output.host, "^db"), bool)
+assert_type(not_(reading.output.load > 0.5), bool)
+
+
+def decide(state: State) -> bool:
+    assert_type(state.get("reading", Reading).load, float)
+    return state["reading"]["load"] > 0.5
+
+
+# The builder takes what can be a step, a condition or a branch, and nothing else.
+begun = flow("typed").triggered_by(manual("go", input=Order))
+assert_type(begun, FlowBuilder)
+finished = (
+    begun.then(reading)
+    .when((reading.output.load > 0.5) & not_(input_data(Order).urgent))
+    .then_parallel(double(1), [double(2), tell("ops", [])], branch().then(double(3)))
+    .otherwise()
+    .when(decide)
+    .then(tell("ops", [reading.output.host]))
+    .end_when()
+    .end_when()
+    .when(lambda state: "reading" in state)
+    .then(double(4))
+    .end_when()
+    .returns(reading.output)
+)
+assert_type(finished.build(), Flow)
+begun.then(double)  # pyright: ignore[reportArgumentType]  # not called
+begun.when("always")  # pyright: ignore[reportArgumentType]  # no condition
+
+# What a node may ask while it runs.
+assert_type(current_call().attempt, int)
+assert_type(current_call().idempotency_key, str)
