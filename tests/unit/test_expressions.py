@@ -40,7 +40,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: not STATUS, "has no truth value"),
     (lambda: STATUS and True, "has no truth value"),
     (lambda: "x" in STATUS, r"write contains\(health.status, item\) or one_of\(item, health.status\)"),
-    (lambda: [*STATUS], "cannot be iterated while the flow is written; do it inside a node"),
+    (lambda: tuple[object](STATUS), "cannot be iterated while the flow is written; do it inside a node"),
     (lambda: str(STATUS), r"is not text yet; write text\('... \{\} ...', health.status\)"),
     (lambda: f"{STATUS} is down", "is not text yet"),
     (lambda: f"{STATUS:>10}", "is not text yet"),

@@ -1,0 +1,133 @@
+"""A plan is data: frozen, complete, and the same in every process."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from resolute import Flow, Plan, State, branch, env, flow, manual, node, previous, schedule, secret, text, webhook
+from resolute.plan import Call, calls_in, walk
+from resolute.verification import unverified
+
+
+class Health(BaseModel):
+    status: str
+    tags: list[str] = []
+
+
+@node
+async def check(url: str, options: dict[str, Any] | None = None) -> Health:
+    raise OSError(url, options)
+
+
+@node
+async def tell(message: str, key: str = "") -> None:
+    raise OSError(message, key)
+
+
+def worth_telling(state: State) -> bool:
+    return "health" in state
+
+
+def rich() -> Flow:
+    health = check(env("URL"), options={"$odd": [1, {"a": None}], "$$": 0.5}).as_("health").retry(3)
+    return (
+        flow("watch", description="Watches.")
+        .triggered_by(schedule("*/5 * * * *"), manual("now"), webhook("/x", verify=unverified()))
+        .then(health.on_failure(tell("undo")))
+        .when((health.output.status == "ill") & (previous(health.output.status) == "well"))
+        .then_parallel(tell(text("{}", health.output.status), secret("API_KEY")), branch().then(tell("b")))
+        .otherwise()
+        .when(worth_telling)
+        .then(tell("c"))
+        .end_when()
+        .when(lambda state: state["health"]["status"] in {"a", "b", "c", "d"})
+        .then(tell("d"))
+        .end_when()
+        .end_when()
+        .on_failure(tell("failed"))
+        .returns({"status": health.output.status})
+        .build()
+    )
+
+
+def test_a_plan_is_the_same_after_its_journey_as_json() -> None:
+    """Nothing is lost on the way into a history and back."""
+    plan = rich().plan
+    again = Plan.model_validate_json(plan.model_dump_json())
+
+    assert plan == again
+    assert plan.fingerprint == again.fingerprint
+    assert [type(step) for step in walk(plan.steps)] == [type(step) for step in walk(again.steps)]
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "77"])
+def test_a_plan_is_the_same_in_every_process(seed: str) -> None:
+    """Neither the order of sets nor the identity of objects gets into a plan, decisions included."""
+    program = (
+        "import importlib.util, sys; spec = importlib.util.spec_from_file_location(sys.argv[2], sys.argv[1]); "
+        "module = importlib.util.module_from_spec(spec); sys.modules[sys.argv[2]] = module; "
+        "spec.loader.exec_module(module); print(module.rich().plan.fingerprint)"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", program, __file__, __name__],
+        env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+    assert rich().plan.fingerprint == there
+
+
+def test_another_flow_has_another_fingerprint() -> None:
+    """Any difference of the data is a difference of the name."""
+    plan = rich().plan
+
+    assert plan.fingerprint != plan.model_copy(update={"description": "Watches!"}).fingerprint
+
+
+@pytest.mark.parametrize("field", ["name", "steps", "triggers"])
+def test_a_plan_cannot_be_changed(field: str) -> None:
+    """A run in flight and a deployed schedule may hold the same plan."""
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(rich().plan, field, ())
+
+
+def test_a_plan_holds_neither_callables_nor_secrets() -> None:
+    """Only names: of nodes, of secrets, of decisions."""
+
+    def leaves(value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            return [leaf for item in value.values() for leaf in leaves(item)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any JSON
+        if isinstance(value, list):
+            return [leaf for item in value for leaf in leaves(item)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any JSON
+        return [value]
+
+    assert {type(leaf) for leaf in leaves(rich().plan.model_dump(mode="json"))} <= {str, int, float, bool, type(None)}
+    assert {"$secret": "API_KEY"} in [call.arguments.get("key") for call in calls_in(rich().plan.steps)]
+
+
+def test_every_node_of_a_plan_has_its_function_in_the_flow() -> None:
+    """Decisions and undo steps among them."""
+    built = rich()
+
+    assert {call.node for call in calls_in((*built.plan.steps, *built.plan.on_failure))} == set(built.nodes)
+
+
+def test_an_unknown_field_is_not_passed_over() -> None:
+    """A plan of a newer version is refused instead of being run without what it says."""
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        Call.model_validate({"id": "a", "node": "b", "colour": "red"})
+
+
+def test_a_flow_remembers_only_where_it_reads_its_last_run() -> None:
+    """Outputs that the next run reads are kept, named or not."""
+    first = check("x")
+    watch = flow("watch").triggered_by(schedule("@hourly")).then(first)
+    reading = watch.when(previous(first.output.status) == "ill").then(tell("x")).end_when().build().plan
+
+    assert (False, ()) == (watch.build().plan.remembers, watch.build().plan.outputs)
+    assert (True, ("check",)) == (reading.remembers, reading.outputs)
