@@ -1,0 +1,44 @@
+"""Every write once more, as a step of a run: the answer is lost, Temporal tries the step again, there is one effect."""
+
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+
+from resolute import flow, manual
+from resolute.execution import NodeExecutor
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import start_run
+from resolute.temporal.runs import describe_run
+from resolute.temporal.worker import queue_worker, temporal_worker
+from tests.providers.pagerduty.harness import Bench
+from tests.providers.pagerduty.test_every_node import GIVEN
+from tests.providers.pagerduty.test_repeats import BY_NAME, EFFECTS, lose_the_answer
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+async def test_temporal_tries_a_lost_write_again(bench: Bench, tmp_path: Path, temporal_client: Client, name: str):
+    """It was carried out, the answer was lost, Temporal tried the step again: there is one of it, the run completes."""
+    step = BY_NAME[name](**GIVEN[name](bench.sim, tmp_path)).retry(5, initial=timedelta(milliseconds=50)).as_("write")
+    written = flow(f"write-{name}").triggered_by(manual("write")).then(step).build()
+    activities = Activities([written], NodeExecutor.for_flows([written], [bench.provider]))
+    before = EFFECTS[name](bench.sim)
+    lose_the_answer(bench, BY_NAME[name], "reset")
+    task_queue = uuid4().hex
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(temporal_worker(temporal_client, activities, task_queue=task_queue))
+        for queue, rate in bench.provider.queues().items():
+            worker = queue_worker(temporal_client, activities, task_queue=task_queue, queue=queue, per_second=rate)
+            await stack.enter_async_context(worker)
+        run = await start_run(temporal_client, written.plan, task_queue=task_queue)
+        await run.result()
+        described = await describe_run(temporal_client, run.workflow_id)
+
+    assert described.report is not None
+    assert "completed" == described.report.step("write").status
+    assert [] == bench.sim.faults.pending()
+    assert before + 1 == EFFECTS[name](bench.sim)
