@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import cast
+from datetime import timedelta
+from typing import Final, cast
 
 from temporalio import activity
 from temporalio.common import RawValue
@@ -18,6 +19,8 @@ from resolute.temporal.start import RECORD_PLAN
 from resolute.values import Json, JsonObject
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = timedelta(milliseconds=1)
 
 
 class Activities:
@@ -72,7 +75,8 @@ def _activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationErro
         {"attempt": call.attempt},
         type=facts.error_type,
         non_retryable=not facts.retryable,
-        next_retry_delay=facts.retry_after,
+        # A delay of nothing would count as none given, and the policy's pause would follow.
+        next_retry_delay=None if facts.retry_after is None else max(facts.retry_after, _AT_ONCE),
     )
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from resolute.errors import FlowError, UnknownFlowError
-from resolute.interpreter import Interpreter
+from resolute.interpreter import PAYLOAD_LIMIT, Interpreter
 from resolute.plan import Plan
 from resolute.result import remembered
 from resolute.temporal.failures import run_failure
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.start import RECORD_PLAN, read_plan, read_start
-from resolute.values import Json, JsonObject
+from resolute.values import Json, JsonObject, size_of
 
 STATUS_QUERY: Final = "status"
 
@@ -47,10 +47,15 @@ class FlowWorkflow:
 
     @workflow.query(name=STATUS_QUERY, description="The run and each of its steps: status, times, outputs, failures.")
     def status(self) -> Json:
-        """What `resolute.report.RunReport` holds, as JSON."""
+        """What `resolute.report.RunReport` holds, as JSON; without outputs where they are too large to be answered."""
         if self._interpreter is None:
             return {"flow": workflow.info().workflow_type, "steps": []}
-        return cast("Json", self._interpreter.state.report().model_dump(mode="json", exclude={"status", "result"}))
+        report = self._interpreter.state.report()
+        told = cast("Json", report.model_dump(mode="json", exclude={"status", "result"}))
+        if size_of(told) <= PAYLOAD_LIMIT:
+            return told
+        brief: Any = {"status": True, "result": True, "steps": {"__all__": {"output"}}}
+        return cast("Json", report.model_dump(mode="json", exclude=brief))
 
 
 def _decoded(args: Sequence[RawValue]) -> Json:

@@ -147,6 +147,27 @@ SCENARIOS = (
         ),
     ),
     Scenario(
+        "A node that promised to give signs of life, and gives none, is given up.",
+        flow("silent")
+        .triggered_by(START)
+        .then(hang().timeout(timedelta(seconds=40), heartbeat=timedelta(seconds=0.3)).retry(1))
+        .build(),
+        (
+            Expected(
+                calls=["hang"],
+                steps={"hang": "failed"},
+                failure=Failure(
+                    step="hang", node="hang", error_type="TimeoutError", message="no heartbeat within 0.3 s"
+                ),
+            ),
+        ),
+    ),
+    Scenario(
+        "A node that asks for no pause at all is tried again at once.",
+        flow("asks-for-no-pause").triggered_by(START).then(throttle(0).as_("queued").retry(2, initial=NEVER)).build(),
+        (Expected(calls=["queued"], attempts={"queued": 2}, steps={"queued": "completed"}, result={"queued": 2}),),
+    ),
+    Scenario(
         "A branch that fails lets the others end; the first failure in plan order is the run's, whichever came first.",
         flow("two-fail")
         .triggered_by(START)

@@ -13,7 +13,7 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.start import RECORD_PLAN
 from tests.contract.catalogue import SCENARIOS
-from tests.contract.nodes import called, double, echo, hang, quick
+from tests.contract.nodes import called, double, echo, hang, inflate, quick
 from tests.contract.runtimes import TemporalScenarios
 
 START = manual("start")
@@ -24,6 +24,17 @@ waiting = (
     .then(double(1).as_("before").on_failure(echo("undone").as_("undo")))
     .then_parallel(hang().as_("one"), hang().as_("other"), quick(2).as_("beside"))
     .then(echo("never").as_("after"))
+    .build()
+)
+
+
+heavy = (
+    flow("heavy")
+    .triggered_by(START)
+    .then(inflate(1_000_000).as_("one"))
+    .then(inflate(1_000_000).as_("two"))
+    .then(inflate(1_000_000).as_("three"))
+    .returns("done")
     .build()
 )
 
@@ -119,6 +130,16 @@ async def test_a_run_at_work(temporal: TemporalScenarios) -> None:
         assert described.report.step(step).status == _queried_status(queried, step)
     assert ("running", "cancelled") == (described.report.step("one").status, ended.report.step("one").status)
     assert "terminated" == ended.report.status
+
+
+async def test_a_run_with_large_outputs(temporal: TemporalScenarios) -> None:
+    """A run whose outputs are together larger than an answer of Temporal's still says how its steps stand."""
+    outcome = await temporal.outcome(await start_run(temporal.client, heavy.plan, task_queue=temporal.task_queue))
+
+    assert "done" == outcome.report.result
+    assert outcome.queried is not None
+    assert ["completed"] * 3 == [_queried_status(outcome.queried, step) for step in ("one", "two", "three")]
+    assert 1_000_000 == len(str(outcome.report.step("three").output))
 
 
 def _queried_status(queried: Any, step_id: str) -> str:
