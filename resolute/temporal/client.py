@@ -65,7 +65,7 @@ async def connect(
 def unreachable(address: str, error: BaseException) -> TemporalUnreachableError:
     """The error for a Temporal server that does not answer."""
     said = str(error) or type(error).__name__
-    inner = re.search(r'message: "([^"]+)"', said)  # what the operating system said, inside what Rust said of it
+    inner = re.search(r'(?:message|error): "([^"]+)"', said)  # the system, inside what Rust says of it
     reason = inner[1] if inner else said.splitlines()[0]
     return TemporalUnreachableError(
         f"no Temporal server answers at {address} ({reason[:160]}): start one (resolute dev), or set TEMPORAL_ADDRESS"
