@@ -1,12 +1,15 @@
 """The same flow comes to the same end on every runtime, and every way to ask for it gives the same answer."""
 
+from datetime import timedelta
+
 import pytest
 
 from resolute import FlowError, NodeFailedError
 from tests.contract.catalogue import SCENARIOS
-from tests.contract.nodes import ENVIRONMENT
+from tests.contract.nodes import ENVIRONMENT, Window
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios
-from tests.contract.scenario import Scenario, in_order_of
+from tests.contract.scenario import Expected, Scenario, in_order_of
+from tests.contract.values import on_the_clock
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.flow.name)
 
@@ -30,6 +33,19 @@ async def test_the_same_error(memory: MemoryScenarios, temporal: TemporalScenari
     there = [str(outcome.error or "") for outcome in await temporal.outcomes(scenario)]
 
     assert here == there
+
+
+async def test_windows_are_of_the_run(memory: MemoryScenarios, temporal: TemporalScenarios) -> None:
+    """now() is when the step begins in this run, whenever the flow was written or the worker started."""
+    scenario = Scenario("A window ends when its step begins.", on_the_clock, (Expected(calls=[], steps={}),))
+    for runtime in (memory, temporal):
+        (outcome,) = await runtime.run(scenario)
+        step = outcome.report.step("window")
+        window = Window.model_validate(step.output)
+
+        assert step.started_at is not None
+        assert timedelta(0) <= step.started_at - window.until < timedelta(seconds=2)
+        assert timedelta(days=1) == window.until - window.since
 
 
 @every_scenario

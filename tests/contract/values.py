@@ -32,6 +32,10 @@ window = span(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 literal = echo(LITERAL).as_("literal")
 order = input_data(Order)
 
+on_the_clock = (
+    flow("on-the-clock").triggered_by(START).then(span(now() - timedelta(days=1), now()).as_("window")).build()
+)
+
 SCENARIOS = (
     Scenario(
         "References reach into lists and objects, and stand at any depth of an argument.",
