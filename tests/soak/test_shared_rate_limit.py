@@ -1,0 +1,88 @@
+"""One rate limit for all workers: kept by Temporal's server, not by each process for itself."""
+
+import asyncio
+import json
+import runpy
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import pytest
+from temporalio.client import Client
+
+from resolute.flow import Flow
+from resolute.temporal.client import start_run
+from resolute_pagerduty.simulator import Limits, Simulator
+from tests.worker.processes import Process, started
+
+PER_MINUTE: Final = 600
+RUNS: Final = 100
+READS: Final = 10
+LONGEST: Final = 240
+
+FLOW: Final = f"""
+import resolute_pagerduty as pagerduty
+from resolute import flow, input_data, manual
+
+reads = (
+    flow("reads")
+    .triggered_by(manual("read"))
+    .then_parallel(*(pagerduty.get_incident(id=input_data("incident")).as_(f"read_{{n}}") for n in range({READS})))
+    .build()
+)
+"""
+
+pytestmark = pytest.mark.soak
+
+
+def audited(log: Path) -> int:
+    """How many requests a worker sent, by its audit log."""
+    return sum(json.loads(line)["method"] == "GET" for line in log.read_text().splitlines())
+
+
+async def address_of(worker: Process) -> str:
+    """Where the embedded server of a worker is."""
+    return (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
+
+
+async def test_two_workers_share_one_rate_limit(tmp_path: Path) -> None:
+    """1,000 requests go through 600 per minute: none is lost, both workers work, and hardly one meets the limit."""
+    (tmp_path / "flows").mkdir()
+    source = tmp_path / "flows" / "reads.py"
+    source.write_text(FLOW)
+    reads: Flow = runpy.run_path(str(source))["reads"]
+    logs = [tmp_path / f"audit-{number}.jsonl" for number in range(2)]
+    limits = Limits(PER_MINUTE, post_incidents=None, put_incidents=None, get_oncalls=None, events=None)
+    async with Simulator.serve(limits=limits) as sim:
+        incident = sim.add_incident("Disk full", sim.world.service)
+        variables = {
+            "PAGERDUTY_API_URL": sim.url,
+            "PAGERDUTY_API_KEY": sim.world.account_key,
+            "PAGERDUTY_REQUESTS_PER_MINUTE": str(PER_MINUTE),
+            "RESOLUTE_HTTP_PORT": "0",
+            "RESOLUTE_EMBEDDED_PORT": "0",
+        }
+        first = started("worker", "--embedded", folder=tmp_path, PAGERDUTY_AUDIT_LOG=str(logs[0]), **variables)
+        async with first as worker:
+            address = await address_of(worker)
+            beside = {**variables, "PAGERDUTY_AUDIT_LOG": str(logs[1]), "TEMPORAL_ADDRESS": address}
+            async with started("worker", folder=tmp_path, **beside) as other:
+                await asyncio.gather(worker.url(), other.url())
+                client = await Client.connect(address)
+                runs = [
+                    await start_run(client, reads.plan, task_queue="resolute", input_data={"incident": incident.id})
+                    for _ in range(RUNS)
+                ]
+                async with asyncio.timeout(LONGEST):
+                    results = await asyncio.gather(*(run.result() for run in runs))
+    statuses = Counter(request.status for request in sim.requests)
+
+    assert [{f"read_{number}" for number in range(READS)}] * RUNS == [
+        set(result) for result in results if isinstance(result, dict)
+    ]
+    assert RUNS * READS == statuses[200]
+    assert {200, 429} >= set(statuses)
+    assert statuses[429] < 0.02 * RUNS * READS, f"{statuses[429]} met the limit"
+    sent = [audited(log) for log in logs]
+    assert len(sim.requests) == sum(sent)
+    assert all(sent), f"one of the workers did nothing: {sent}"
