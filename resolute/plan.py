@@ -91,6 +91,11 @@ class Plan(_Frozen):
         """16 hexadecimal digits: the same for equal plans in every process."""
         return digest(self.model_dump(mode="json"))
 
+    def __copy__(self) -> Plan:
+        copy = super().__copy__()
+        vars(copy).pop("fingerprint", None)  # `model_copy(update=...)` makes another plan
+        return copy
+
 
 def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
     """Every step, in the order of the plan: a call before its undo calls, a block before what is in it."""

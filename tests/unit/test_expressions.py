@@ -31,6 +31,11 @@ from resolute.expressions import encode, holds_expression
 STATUS: Any = output("health.status")
 
 
+def iterate() -> None:
+    for _ in STATUS:
+        break
+
+
 def set_field() -> None:
     STATUS.colour = "red"
 
@@ -40,7 +45,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: not STATUS, "has no truth value"),
     (lambda: STATUS and True, "has no truth value"),
     (lambda: "x" in STATUS, r"write contains\(health.status, item\) or one_of\(item, health.status\)"),
-    (lambda: tuple[object](STATUS), "cannot be iterated while the flow is written; do it inside a node"),
+    (iterate, "cannot be iterated while the flow is written; do it inside a node"),
     (lambda: str(STATUS), r"is not text yet; write text\('... \{\} ...', health.status\)"),
     (lambda: f"{STATUS} is down", "is not text yet"),
     (lambda: f"{STATUS:>10}", "is not text yet"),
@@ -58,7 +63,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: previous("critical"), "takes a reference to a step's output, not 'critical'"),
     (lambda: previous(previous(STATUS)), r"takes a reference to a step's output, not previous\(health.status\)"),
     (lambda: previous(input_data("x")), "takes a reference to a step's output, not input.x"),
-    (lambda: env("HOSTS", list), r"env\('HOSTS'\) can be read as str, int, float or bool, not list"),
+    (iterate, "cannot be iterated while the flow is written; do it inside a node"),
     (lambda: env("KEY", default=secret("KEY")), r"takes a plain value, not secret\('KEY'\)"),
 ]  # fmt: skip
 
