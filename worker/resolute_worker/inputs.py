@@ -53,7 +53,8 @@ def _what(error: Any) -> str:
         case "const":
             return f"is not {wanted!r}"
         case "additionalProperties":
-            return "has a field that is not known"
+            unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+            return f"has fields that are not known: {', '.join(unknown)}"
         case "anyOf" | "oneOf":
             return "has none of the allowed forms"
         case _:

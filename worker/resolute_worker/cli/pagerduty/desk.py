@@ -6,14 +6,12 @@ import asyncio
 import getpass
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 import typer
 from pydantic import TypeAdapter
 
-from resolute.context import CallContext
 from resolute.errors import (
     ConfigurationError,
     InvalidArgumentsError,
@@ -24,6 +22,7 @@ from resolute.errors import (
 from resolute.execution import NodeExecutor
 from resolute.expressions import encode
 from resolute.node import Node
+from resolute_worker.calling import Caller
 from resolute_worker.cli.output import say
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ R = TypeVar("R")
 
 FLOW: Final = "terminal"
 """What the audit log calls the flow of a command."""
-
-_ATTEMPTS: Final = 4
-_LONGEST_WAIT: Final = timedelta(seconds=90)
 
 AccountName = Annotated[
     str | None,
@@ -48,19 +44,17 @@ class Desk:
     """A command at work. Grants, checks and the audit log are those of a worker with the same settings.
 
     Attributes:
-        executor: the nodes, with the provider behind them.
+        caller: calls the nodes.
         account: which of the provider's accounts; its first where None.
         run_id: the same where a command is given again with the same key, so that a write is done once.
-        tell: says a line to whoever waits.
     """
 
-    executor: NodeExecutor
+    caller: Caller
     account: str | None
     run_id: str
-    tell: Callable[[str], None] = field(default=say)
 
     async def run(self, node: Node[R]) -> R:
-        """What a node returns. An error that may pass is tried again a few times; the person is told.
+        """What a node returns.
 
         Raises:
             NodeError: PagerDuty said no, or the value is one that it refuses.
@@ -68,31 +62,14 @@ class Desk:
         arguments: dict[str, object] = dict(node.arguments)
         if self.account is not None:
             arguments["account"] = self.account
-        encoded = cast("JsonObject", encode(arguments))
-        beats: list[tuple[Any, ...]] = [()]
-        attempt = 1
-        while True:
-            call = CallContext(
-                flow=FLOW,
-                run_id=self.run_id,
-                step=node.name or node.default_name,
-                node=node.definition.name,
-                attempt=attempt,
-                heartbeat=lambda *details: beats.append(details),
-                last_heartbeat=beats[-1],
-            )
-            try:
-                output = await self.executor.execute(call, encoded)
-            except NodeError as error:
-                wait = error.retry_after or timedelta(seconds=2 ** (attempt - 1))
-                if not error.retryable or attempt == _ATTEMPTS or wait > _LONGEST_WAIT:
-                    raise
-                self.tell(f"{self.executor.failure_facts(error).message}; trying again in {wait.total_seconds():.0f} s")
-                await asyncio.sleep(wait.total_seconds())
-                attempt += 1
-            else:
-                adapter: TypeAdapter[R] = TypeAdapter(node.definition.result_type)
-                return adapter.validate_python(output, by_name=True)
+        output = await self.caller.call(
+            node.definition.name,
+            cast("JsonObject", encode(arguments)),
+            run_id=self.run_id,
+            step=node.name or node.default_name,
+        )
+        adapter: TypeAdapter[R] = TypeAdapter(node.definition.result_type)
+        return adapter.validate_python(output, by_name=True)
 
 
 def at_desk(work: Callable[[Desk], Awaitable[R]], *, account: str | None = None, key: str | None = None) -> R:
@@ -115,11 +92,12 @@ async def _at_desk(work: Callable[[Desk], Awaitable[R]], account: str | None, ke
     from resolute_pagerduty.errors import InvalidRequestError, MissingSettingError, UnauthorizedError
 
     async with PagerDuty.from_env() as provider:
-        desk = Desk(NodeExecutor([], [provider]), account, key or f"{_user()}-{secrets.token_hex(6)}")
+        executor = NodeExecutor([], [provider])
+        desk = Desk(Caller(executor, FLOW, say), account, key or f"{_user()}-{secrets.token_hex(6)}")
         try:
             return await work(desk)
         except NodeError as error:
-            message = desk.executor.failure_facts(error).message
+            message = executor.failure_facts(error).message
             match error:
                 case MissingSettingError() | UnauthorizedError() | NotGrantedError():
                     raise ConfigurationError(message) from None

@@ -1,0 +1,1 @@
+"""What agents are given to work with: nodes and flows as tools of the Model Context Protocol."""

@@ -1,0 +1,124 @@
+"""Runs that agents start: each under a key, so that a call that is repeated starts nothing new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from resolute.errors import FlowError, InvalidInputError, NodeFailedError
+from resolute.plan import Plan, calls_in
+from resolute.temporal.client import RunHandle, is_unreachable, start_run, unreachable
+from resolute.temporal.recorded import read_history
+from resolute.temporal.start import Start
+from resolute.values import Json
+from resolute_worker.agents.results import Result, result_of
+from resolute_worker.agents.tools import ACTOR
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+STATUS_TOOL = "run_status"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Durable:
+    """Starts runs on Temporal, and waits a while for each.
+
+    Attributes:
+        client: the connection.
+        task_queue: the queue of the workers that run them.
+        patience: seconds to wait for a run's end before the agent is told that it goes on.
+        size: characters of one result at most.
+    """
+
+    client: Client
+    task_queue: str
+    patience: float
+    size: int
+
+    async def run(
+        self,
+        plan: Plan,
+        workflow_id: str,
+        *,
+        input_data: Json = None,
+        output: Callable[[Json], Json] = lambda value: value,
+    ) -> Result:
+        """The result of a run, started now or by an earlier call with the same id.
+
+        Args:
+            plan: what to run.
+            workflow_id: names the run. Where there is one already, it has to be of the same plan and input.
+            input_data: the run's input.
+            output: what of the run's result the agent gets.
+        """
+        from temporalio.service import RPCError
+
+        try:
+            handle = await start_run(
+                self.client, plan, task_queue=self.task_queue, input_data=input_data, workflow_id=workflow_id
+            )
+            if not handle.is_new:
+                await self._check_same(handle, Start(plan, input_data))
+            return await self._result(handle, output)
+        except RPCError as error:
+            if is_unreachable(error):
+                error = unreachable(self.client.service_client.config.target_host, error)
+            return Result(f"{error}. Call again with the same key: it is done once", is_error=True)
+        except InvalidInputError as error:
+            return Result(str(error), is_error=True)
+
+    async def _check_same(self, handle: RunHandle, wanted: Start) -> None:
+        """Sees that a run which is there already is the one that was asked for.
+
+        Raises:
+            InvalidInputError: it is another one.
+        """
+        history = await handle.handle.fetch_history()
+        known = (await read_history(list(history.events), self.client.data_converter)).start
+        if _intention(known) != _intention(wanted):
+            raise InvalidInputError(
+                "this idempotency_key was used for a call with other arguments: give a new one for a new intention"
+            )
+
+    async def _result(self, handle: RunHandle, output: Callable[[Json], Json]) -> Result:
+        repeated = [] if handle.is_new else ["an earlier call with this key did it; this is its result"]
+        try:
+            async with asyncio.timeout(self.patience):
+                value = output(await handle.result())
+        except TimeoutError:
+            return await self._pending(handle)
+        except NodeFailedError as error:
+            return self._failed(handle, f"{error.error_type}: {error.reason}")
+        except FlowError as error:
+            return self._failed(handle, str(error))
+        hints = [*repeated, f"run {handle.workflow_id}"]
+        return result_of(value, size=self.size, advice=lambda _: hints)
+
+    def _failed(self, handle: RunHandle, reason: str) -> Result:
+        advice = f"run {handle.workflow_id} failed for good; to try it anew, give a new idempotency_key"
+        return Result(reason, (advice,), is_error=True)
+
+    async def _pending(self, handle: RunHandle) -> Result:
+        description = await handle.handle.describe()
+        tried = [
+            f"attempt {each.attempt} failed: {each.last_failure.message}"
+            for each in description.raw_description.pending_activities
+            if each.HasField("last_failure")
+        ]
+        lasts = (datetime.now(UTC) - description.start_time).total_seconds()
+        began = description.history_length > 2  # started, and a task scheduled: no worker took it yet
+        why = tried or ([] if began else [f"no worker has taken it: is one running for queue {self.task_queue!r}?"])
+        value: Json = {"run": handle.workflow_id, "status": "running", "seconds": round(lasts)}
+        follow = f"it goes on; look with {STATUS_TOOL}, or call again with the same key and arguments"
+        return result_of(value, size=self.size, advice=lambda _: [*why, follow])
+
+
+def _intention(start: Start) -> Json:
+    """What an agent asked for: the input of a flow, whatever has become of its plan since; or one node's arguments."""
+    if start.plan is None or start.plan.name != ACTOR:
+        return start.input
+    return [[call.node, call.arguments] for call in calls_in(start.plan.steps)]

@@ -1,0 +1,72 @@
+"""Flows with a manual trigger, as tools: a call starts a real run. And the tool that looks how a run stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from resolute.errors import InvalidInputError, ResoluteError
+from resolute.flow import Flow
+from resolute.temporal.runs import describe_run
+from resolute.triggers import Manual
+from resolute.values import JsonObject, jsonable
+from resolute_worker.agents.durable import STATUS_TOOL, Durable
+from resolute_worker.agents.results import Result, result_of
+from resolute_worker.agents.tools import ACTOR, KEY, AgentTool, tool_name, with_key
+from resolute_worker.inputs import checked_input
+
+
+def flow_tools(flows: Iterable[Flow], durable: Durable) -> list[AgentTool]:
+    """A tool for each flow that somebody may start by hand, and one to look at runs."""
+    tools = [
+        _tool(flow, trigger, durable) for flow in flows for trigger in flow.plan.triggers if isinstance(trigger, Manual)
+    ]
+    return [*{tool.name: tool for tool in tools}.values(), _status_tool(durable)]
+
+
+def _tool(flow: Flow, trigger: Manual, durable: Durable) -> AgentTool:
+    plan = flow.plan
+    schema: dict[str, Any] = dict(trigger.input_schema or {"properties": {}, "additionalProperties": False})
+
+    async def call(arguments: JsonObject) -> Result:
+        given = {field: value for field, value in arguments.items() if field != KEY}
+        try:
+            value = checked_input(plan.name, trigger.input_schema, given) if trigger.input_schema else None
+        except InvalidInputError as error:
+            return Result(str(error), is_error=True)
+        return await durable.run(plan, f"{plan.name}/{ACTOR}/{arguments[KEY]}", input_data=value)
+
+    description = plan.description or f"Runs the flow {plan.name}"
+    return AgentTool(
+        name=tool_name("flow", plan.name),
+        description=f"{description.rstrip('.')}. Starts a run of the flow {plan.name!r}, which may take long.",
+        schema=with_key(schema),
+        writes=True,
+        call=call,
+    )
+
+
+def _status_tool(durable: Durable) -> AgentTool:
+    async def call(arguments: JsonObject) -> Result:
+        from temporalio.service import RPCError
+
+        try:
+            found = await describe_run(durable.client, str(arguments["run"]))
+        except (ResoluteError, RPCError) as error:
+            return Result(str(error), is_error=True)
+        value = {**asdict(found.summary), "report": found.report}
+        return result_of(jsonable(value), size=durable.size)
+
+    return AgentTool(
+        name=STATUS_TOOL,
+        description="Shows how a run stands: its status, each step with its output, and why one failed.",
+        schema={
+            "type": "object",
+            "properties": {"run": {"type": "string", "description": "The run, as the tool that started it named it."}},
+            "required": ["run"],
+            "additionalProperties": False,
+        },
+        writes=False,
+        call=call,
+    )

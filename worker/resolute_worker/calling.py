@@ -1,0 +1,70 @@
+"""Calls nodes without a run: for people at a terminal and for agents, with the grants, checks and audit of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from resolute.context import CallContext
+from resolute.errors import NodeError
+from resolute.execution import NodeExecutor
+from resolute.values import Json, JsonObject
+
+ATTEMPTS: Final = 4
+LONGEST_WAIT: Final = timedelta(seconds=90)
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Calls nodes for somebody who waits.
+
+    Attributes:
+        executor: the nodes, with the providers behind them.
+        flow: what the audit log calls who asks.
+        tell: says a line to whoever waits.
+    """
+
+    executor: NodeExecutor
+    flow: str
+    tell: Callable[[str], None] = _silent
+
+    async def call(self, node: str, arguments: JsonObject, *, run_id: str, step: str) -> Json:
+        """The output of a node. An error that may pass is tried again a few times, as long as somebody will wait.
+
+        Args:
+            node: its name, such as `pagerduty.AddNote`.
+            arguments: as the interpreter would hand them over: `$secret` and its like are read.
+            run_id: with `step`, what makes this the same call when it is given again, so that a write is done once.
+            step: what the audit log calls the call.
+
+        Raises:
+            NodeError: the node cannot run here, or the service said no.
+        """
+        beats: list[tuple[Any, ...]] = [()]
+        attempt = 1
+        while True:
+            call = CallContext(
+                flow=self.flow,
+                run_id=run_id,
+                step=step,
+                node=node,
+                attempt=attempt,
+                heartbeat=lambda *details: beats.append(details),
+                last_heartbeat=beats[-1],
+            )
+            try:
+                return await self.executor.execute(call, arguments)
+            except NodeError as error:
+                wait = error.retry_after or timedelta(seconds=2 ** (attempt - 1))
+                if not error.retryable or attempt == ATTEMPTS or wait > LONGEST_WAIT:
+                    raise
+                self.tell(f"{self.executor.failure_facts(error).message}; trying again in {wait.total_seconds():.0f} s")
+                await asyncio.sleep(wait.total_seconds())
+                attempt += 1

@@ -1,0 +1,139 @@
+"""The command that gives agents tools."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resolute.errors import ConfigurationError, TemporalUnreachableError
+from resolute.execution import NodeExecutor
+from resolute.flow import Flow
+from resolute.provider import Provider
+from resolute_worker.cli.loading import Paths, paths_or_default, tell_mistakes
+from resolute_worker.cli.output import say
+from resolute_worker.discovery import discover
+from resolute_worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+log = logging.getLogger(__name__)
+
+TOKEN = "RESOLUTE_MCP_TOKEN"  # noqa: S105  # the variable's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Offer:
+    """What agents are to be given."""
+
+    providers: Sequence[Provider]
+    flows: Sequence[Flow]
+    writes: bool
+    settings: Settings
+    patience: float
+    size: int
+
+
+def mcp(
+    paths: Paths = None,
+    http: Annotated[
+        bool, typer.Option("--http", help=f"Serve HTTP on loopback instead of stdio; {TOKEN} asks clients for a token.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --http; 0 takes a free one.")] = 8765,
+    enable_write_tools: Annotated[
+        bool,
+        typer.Option(
+            "--enable-write-tools",
+            help="Also offer what changes something, within the grants: by a worker, each call done once. And flows.",
+        ),
+    ] = False,
+    task_queue: Annotated[
+        str | None, typer.Option(help="The queue of the workers; RESOLUTE_TASK_QUEUE.", show_default=False)
+    ] = None,
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for a run before saying that it goes on.")] = 45,
+    max_result: Annotated[int, typer.Option(min=1000, help="Characters of one result at most.")] = 30_000,
+) -> None:
+    """Give agents tools (Model Context Protocol): what PagerDuty knows; with --enable-write-tools, what can be done."""
+    from resolute.secrets import Environment
+    from resolute_worker.logs import set_up_logs
+
+    settings = load_settings(task_queue=task_queue)
+    environment = Environment()
+    set_up_logs(environment, settings.log_format, settings.log_level)
+    providers, flows = _found(paths, with_flows=enable_write_tools)
+    offer = _Offer(
+        providers=providers,
+        flows=flows,
+        writes=enable_write_tools,
+        settings=settings,
+        patience=wait,
+        size=max_result,
+    )
+    asyncio.run(_serve(offer, NodeExecutor([], providers, environment), port if http else None))
+
+
+def _found(paths: Sequence[Path] | None, *, with_flows: bool) -> tuple[list[Provider], list[Flow]]:
+    """The providers, and the flows of the paths; a broken file is said, and leaves out only itself."""
+    from resolute_worker.providers import KNOWN, providers_for
+
+    given = [path for path in paths_or_default(paths) if paths or path.exists()] if with_flows or paths else []
+    found = discover(given)
+    tell_mistakes(found)
+    providers = {provider.name: provider for provider in providers_for(found.modules)}
+    for name, known in KNOWN.items():
+        if name not in providers:
+            providers[name] = known.from_env()
+    return list(providers.values()), [each.flow for each in found.flows]
+
+
+async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> None:
+    from resolute_worker.agents.durable import Durable
+    from resolute_worker.agents.flows import flow_tools
+    from resolute_worker.agents.reads import read_tools
+    from resolute_worker.agents.server import agent_server, serve_stdio, serving_http
+    from resolute_worker.agents.tools import ACTOR
+    from resolute_worker.agents.writes import write_tools
+    from resolute_worker.calling import Caller
+    from resolute_worker.worker import stopping_signals
+
+    caller = Caller(executor, ACTOR, log.info)
+    async with AsyncExitStack() as stack:
+        for provider in offer.providers:
+            await stack.enter_async_context(provider)
+        tools = [tool for each in offer.providers for tool in read_tools(each, caller, size=offer.size)]
+        if offer.writes:
+            durable = Durable(
+                client=await _client(), task_queue=offer.settings.task_queue, patience=offer.patience, size=offer.size
+            )
+            tools += [tool for each in offer.providers for tool in write_tools(each, durable)]
+            tools += flow_tools(offer.flows, durable)
+        server = agent_server(tools)
+        writing = sum(tool.writes for tool in tools)
+        if port is None:
+            log.info("%d tools, %d of them write, on stdio", len(tools), writing)
+            await serve_stdio(server)
+            return
+        stop = asyncio.Event()
+        with stopping_signals(stop):
+            async with serving_http(server, port, token=os.environ.get(TOKEN)) as url:
+                say(f"{len(tools)} tools, {writing} of them write, at {url}")
+                await stop.wait()
+
+
+async def _client() -> Client:
+    from resolute_worker.connection import checked_client
+
+    try:
+        return await checked_client()
+    except TemporalUnreachableError as error:
+        raise ConfigurationError(
+            f"{error}. What writes is done by a worker on Temporal: start one, or leave --enable-write-tools out"
+        ) from None
