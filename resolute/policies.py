@@ -33,8 +33,12 @@ class Retry(BaseModel):
     coefficient: Annotated[float, Field(ge=1)] = 2.0
 
     def pause(self, attempt: int) -> float:
-        """Seconds to wait after the attempt of that number (from 1) failed."""
-        return min(self.initial * self.coefficient ** min(attempt - 1, 1000), self.maximum)
+        """Seconds to wait after the attempt of that number (from 1) failed: never less than `initial`."""
+        longest = max(self.maximum, self.initial)
+        try:
+            return min(self.initial * self.coefficient ** (attempt - 1), longest)
+        except OverflowError:
+            return longest
 
 
 class Policy(BaseModel):

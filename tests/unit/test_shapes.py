@@ -1,0 +1,174 @@
+"""What is known of a type before anything has run."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypedDict
+
+import pytest
+from pydantic import BaseModel, Field
+
+from resolute.shapes import compatible, did_you_mean, kind_of, or_null, shape_of_type, spoken
+
+
+class Level(enum.Enum):
+    LOW = "low"
+    HIGH = "high"
+
+
+class Part(BaseModel):
+    name: str
+    self_url: str = Field(default="", alias="self")
+
+
+class Whole(BaseModel):
+    part: Part
+    maybe: Part | None = None
+    parts: list[Part] = []
+    by_name: dict[str, Part] = {}
+    anything: Any = None
+    loose: dict[str, Any] = {}
+    pair: tuple[int, str] = (0, "")
+    level: Level = Level.LOW
+
+
+class Open(BaseModel, extra="allow"):
+    known: int = 0
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Row(TypedDict):
+    x: int
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kinds"),
+    [
+        (str, {"text"}),
+        (int, {"int"}),
+        (float, {"number"}),
+        (bool, {"bool"}),
+        (None, {"null"}),
+        (datetime, {"text"}),
+        (list[int], {"list"}),
+        (dict[str, int], {"object"}),
+        (Part, {"object"}),
+        (Point, {"object"}),
+        (Row, {"object"}),
+        (int | None, {"int", "null"}),
+        (Literal["a", 1, None], {"text", "int", "null"}),
+        (Level, {"text"}),
+        (Any, set[str]()),
+        (object, set[str]()),
+        (type(lambda: None), set[str]()),
+    ],
+    ids=str,
+)
+def test_a_type_has_kinds_of_json(annotation: Any, kinds: set[str]) -> None:
+    """None is known where the type can be anything, or has no JSON form."""
+    assert kinds == set(shape_of_type(annotation, "serialization").kinds)
+
+
+@pytest.mark.parametrize(
+    ("path", "kinds"),
+    [
+        (["part", "name"], {"text"}),
+        (["part", "self_url"], {"text"}),
+        (["maybe"], {"object", "null"}),
+        (["maybe", "name"], {"text"}),
+        (["parts", 0, "name"], {"text"}),
+        (["by_name", "any", "name"], {"text"}),
+        (["anything", "at", "all"], set[str]()),
+        (["loose", "key", 3], set[str]()),
+        (["pair", 0], {"int"}),
+        (["pair", 1], {"text"}),
+        (["level"], {"text"}),
+    ],
+    ids=str,
+)
+def test_a_path_leads_into_a_type(path: list[str | int], kinds: set[str]) -> None:
+    """Through models, optional ones, lists, dicts and tuples, by the names of fields."""
+    shape = shape_of_type(Whole, "serialization")
+    for key in path:
+        inner = shape.at(key)
+        assert inner is not None
+        shape = inner
+
+    assert kinds == set(shape.kinds)
+
+
+@pytest.mark.parametrize(
+    "path", [["prat"], ["part", 0], ["part", "self"], ["parts", "name"], ["level", "name"]], ids=str
+)
+def test_a_path_that_leads_nowhere_is_known_as_that(path: list[str | int]) -> None:
+    """A field that a type does not have, an index of what is no list, a name of what is no object."""
+    *before, last = path
+    shape = shape_of_type(Whole, "serialization")
+    for key in before:
+        inner = shape.at(key)
+        assert inner is not None
+        shape = inner
+
+    assert shape.at(last) is None
+
+
+def test_a_model_that_takes_more_fields_has_them_all() -> None:
+    """Of an unknown field of an open model nothing is known, but it may be there."""
+    inner = shape_of_type(Open, "serialization").at("unheard")
+
+    assert inner is not None
+    assert inner.is_any
+
+
+def test_values_are_known_where_a_type_names_them() -> None:
+    """So that a comparison with any other is seen to be never true."""
+    assert ["a", "b"] == shape_of_type(Literal["a", "b"], "serialization").values
+    assert ["low", "high"] == shape_of_type(Level | None, "serialization").values
+    assert shape_of_type(str, "serialization").values is None
+
+
+def test_what_may_be_missing_may_be_null() -> None:
+    """As values of the last run are, in the first one."""
+    assert {"int", "null"} == set(or_null(shape_of_type(int, "serialization")).kinds)
+    assert or_null(shape_of_type(Any, "serialization")).is_any
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "fits"),
+    [
+        ({"int"}, {"number"}, True),
+        ({"number"}, {"int"}, False),
+        ({"text", "null"}, {"text"}, True),
+        ({"bool"}, {"int"}, False),
+        (set[str](), {"int"}, True),
+        ({"int"}, set[str](), True),
+    ],
+)
+def test_kinds_fit_or_not(source: set[str], target: set[str], fits: bool) -> None:
+    """A whole number is a number; what may fit is left to the run."""
+    assert fits is compatible(frozenset(source), frozenset(target))
+
+
+def test_kinds_are_said_as_people_say_them() -> None:
+    """With their articles, null at the end."""
+    assert "an int, a list or null".replace(",", " or") == spoken(frozenset({"null", "list", "int"}))
+    assert ["null", "bool", "int", "number", "text", "object", "list"] == [
+        kind_of(value) for value in (None, True, 1, 1.5, "a", {}, [])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("mesage", ["message", "status"], "did you mean 'message'?"),
+        ("zebra", ["message", "status"], "known: message, status"),
+        ("zebra", [], ""),
+    ],
+)
+def test_a_hint_names_what_is_near(word: str, known: list[str], hint: str) -> None:
+    """The nearest word, else what there is."""
+    assert hint == did_you_mean(word, known)
