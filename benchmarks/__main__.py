@@ -1,4 +1,4 @@
-"""Measures everything, or only what is named: `python -m benchmarks lanes writing processes`."""
+"""Measures everything, or only what is named: `python -m benchmarks writing lanes`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import lanes, processes, writing
+from benchmarks import lanes, pagerduty, processes, writing
 from benchmarks.figures import show
 
-PARTS = ("writing", "processes", "lanes")
+PARTS = ("writing", "processes", "pagerduty", "lanes")
 
 
 def main() -> int:
@@ -28,6 +28,8 @@ def main() -> int:
         show(console, "Writing", [*writing.import_time(), *writing.build_time()])
     if "processes" in parts:
         show(console, "Processes", processes.measure())
+    if "pagerduty" in parts:
+        show(console, "PagerDuty, against its simulator", asyncio.run(pagerduty.measure()))
     if "lanes" in parts:
         for title, figures in asyncio.run(lanes.measure()).items():
             show(console, title, figures)
