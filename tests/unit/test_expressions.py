@@ -63,7 +63,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: previous("critical"), "takes a reference to a step's output, not 'critical'"),
     (lambda: previous(previous(STATUS)), r"takes a reference to a step's output, not previous\(health.status\)"),
     (lambda: previous(input_data("x")), "takes a reference to a step's output, not input.x"),
-    (iterate, "cannot be iterated while the flow is written; do it inside a node"),
+    (lambda: env("HOSTS", cast("type[str]", list)), r"env\('HOSTS'\) can be read as str, int, float or bool, not list"),
     (lambda: env("KEY", default=secret("KEY")), r"takes a plain value, not secret\('KEY'\)"),
 ]  # fmt: skip
 

@@ -45,7 +45,7 @@ STEPS: st.SearchStrategy[list[Shape]] = st.recursive(
 def written(builder: FlowBuilder, steps: list[Shape]) -> FlowBuilder:
     for step in steps:
         match step:
-            case (condition, then, otherwise):
+            case (condition, then, otherwise) if isinstance(step, tuple):
                 builder = written(builder.when(condition), then)
                 builder = (written(builder.otherwise(), otherwise) if otherwise else builder).end_when()
             case [*branches]:
