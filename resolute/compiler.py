@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from resolute.checks import Scope, check_condition, check_fit, shape_in
 from resolute.decision import EVALUATE, DecisionError, decision_node
@@ -262,7 +262,7 @@ class _Compiler:
             for detail in error.errors(include_url=False, include_context=False):
                 where = ".".join(str(part) for part in detail["loc"])
                 self._report(place, f"{spot}{where + ': ' if where else ''}{detail['msg']}")
-        except PydanticSchemaGenerationError:
+        except PydanticUserError:
             return  # said where the node is defined
 
     def _encode(self, value: object, place: str, spot: str = "") -> Json:
@@ -290,10 +290,13 @@ class _Compiler:
         for name, annotation in definition.types.items():
             try:
                 TypeAdapter(annotation)
-            except PydanticSchemaGenerationError:
+            except PydanticUserError as error:
                 what = "the result" if name == "return" else f"input {name!r}"
-                kind = getattr(annotation, "__name__", str(annotation))
-                self._report(place, f"{what}: {kind} has no JSON form", "declare a model, a dataclass or plain data")
+                reason, hint = str(error).split("\n", 1)[0], ""
+                if isinstance(error, PydanticSchemaGenerationError):
+                    reason = f"{getattr(annotation, '__name__', str(annotation))} has no JSON form"
+                    hint = "declare a model, a dataclass or plain data"
+                self._report(place, f"{what}: {reason}", hint)
 
     def _when(self, draft: DraftWhen, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         step_id = self.ids[id(draft)]

@@ -1,13 +1,17 @@
 """What is known of a type before anything has run."""
 
 import enum
+import sys
+import typing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict  # pydantic knows typing's own from Python 3.12 on
 
+from resolute import FlowBuildError, flow, manual, node
 from resolute.shapes import compatible, did_you_mean, kind_of, or_null, shape_of_type, spoken
 
 
@@ -155,10 +159,10 @@ def test_kinds_fit_or_not(source: set[str], target: set[str], fits: bool) -> Non
 
 def test_kinds_are_said_as_people_say_them() -> None:
     """With their articles, null at the end."""
-    assert "an int, a list or null".replace(",", " or") == spoken(frozenset({"null", "list", "int"}))
-    assert ["null", "bool", "int", "number", "text", "object", "list"] == [
-        kind_of(value) for value in (None, True, 1, 1.5, "a", {}, [])
-    ]
+    assert "an int or a list or null" == spoken(frozenset({"null", "list", "int"}))
+    values: list[object] = [None, True, 1, 1.5, "a", {}, []]
+
+    assert ["null", "bool", "int", "number", "text", "object", "list"] == [kind_of(value) for value in values]
 
 
 @pytest.mark.parametrize(
@@ -172,3 +176,18 @@ def test_kinds_are_said_as_people_say_them() -> None:
 def test_a_hint_names_what_is_near(word: str, known: list[str], hint: str) -> None:
     """The nearest word, else what there is."""
     assert hint == did_you_mean(word, known)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic takes it from there on")
+def test_a_type_that_pydantic_cannot_take_is_a_mistake_of_the_flow() -> None:
+    """What is wrong with it is said when the flow is built, not by a traceback."""
+
+    class Old(typing.TypedDict):
+        x: int
+
+    async def look() -> Any: ...
+
+    look.__annotations__["return"] = Old
+
+    with pytest.raises(FlowBuildError, match=r"the result: Please use `typing_extensions.TypedDict`"):
+        flow("old").triggered_by(manual("go")).then(node(look)()).build()
