@@ -1,6 +1,6 @@
-"""Flows in a test: answers in place of the world, time that passes at once, and failures that are undone."""
+"""What an author can say of the world in a test, and can ask of its run afterwards."""
 
-import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,241 +9,391 @@ from pydantic import BaseModel
 
 from resolute import (
     Flow,
+    FlowBuilder,
     NodeError,
+    Provider,
     TerminalError,
     current_call,
     env,
+    every,
     failure,
     flow,
+    input_data,
     manual,
     node,
     now,
-    output,
     previous,
-    schedule,
     secret,
-    text,
 )
+from resolute.errors import NodeFailedError
 from resolute.node import provider_node
-from resolute.testing import FlowTester, NoAnswerError, UnknownFakeError
+from resolute.provider import NodeDefinition, SecretText
+from resolute.testing import FakeError, FlowTester, NoAnswerError, UnknownFakeError, WrongAnswerError
+
+Tester = Callable[..., FlowTester]
 
 
 class Health(BaseModel):
     status: str
+    load: float = 0.0
+
+
+class Ticket(BaseModel):
+    id: str
 
 
 @node
-async def check(url: str = "") -> Health:
-    raise OSError("no network in a test")
+async def check(url: str) -> Health:
+    return Health(status="healthy", load=float(len(url)))
 
 
 @node
-async def tell(message: str, key: str = "") -> str:
-    return message
+def shout(word: str) -> str:
+    return word.upper()
 
 
-@node
-async def never() -> None:
-    import asyncio
-
-    await asyncio.Event().wait()
+@provider_node("desk", "OpenTicket")
+async def open_ticket(desk: Any, *, title: str, token: SecretText = "") -> Ticket:
+    return Ticket(id=desk.open(title))
 
 
-@node
-async def attempt_number() -> int:
-    if current_call().attempt < 3:
-        raise NodeError("not yet", retry_after=timedelta(minutes=10))
-    return current_call().attempt
+class Desk(Provider):
+    """A provider that remembers what it was asked."""
+
+    name = "desk"
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    @classmethod
+    def nodes(cls) -> Sequence[NodeDefinition]:
+        return [open_ticket.definition]
+
+    def open(self, title: str) -> str:
+        self.opened.append(title)
+        return f"T{len(self.opened)}"
 
 
-@provider_node("chat", "PostMessage")
-async def post_message(provider: object, words: str) -> Health:
-    raise OSError(provider)
+def begun() -> FlowBuilder:
+    return flow("tried").triggered_by(manual("go"))
 
 
-def ill(url: str) -> Health:
-    return Health(status=f"ill {url}")
+def monitor() -> Flow:
+    health = check(env("HEALTH_URL")).as_("health")
+    ticket = open_ticket(title=health.output.status, token=secret("DESK_TOKEN")).as_("ticket")
+    return begun().then(health).when(health.output.status == "ill").then(ticket).end_when().build()
 
 
-def of(*steps: Any, every_hour: bool = False) -> Flow:
-    builder = flow("f").triggered_by(schedule("@hourly") if every_hour else manual("m"))
-    for step in steps:
-        builder = builder.then(step)
-    return builder.build()
+URL = {"HEALTH_URL": "http://shop"}
 
 
-async def test_a_node_is_answered_by_its_name_and_a_step_by_its_own() -> None:
-    """The step's answer goes before its node's, and is checked like any result."""
-    tester = FlowTester(of(check().as_("a"), check("of b").as_("b")))
-    tester.answer("check", {"status": "well"})
-    tester.answer("b", ill)
+class TestAnswers:
+    async def test_an_own_node_runs_for_real(self, flow_tester: Tester) -> None:
+        """Without an answer of the test, the node's own function is called with its environment."""
+        run = await flow_tester(monitor(), env=URL).run()
 
-    assert {"a": {"status": "well"}, "b": {"status": "ill of b"}} == (await tester.run()).result
+        assert {"health": {"status": "healthy", "load": 11.0}} == run.result
 
+    @pytest.mark.parametrize("answer", [Health(status="ill"), {"status": "ill"}], ids=["model", "dict"])
+    async def test_an_answer_is_a_model_or_a_dict(self, flow_tester: Tester, answer: object) -> None:
+        """Either is what the node returns, with the defaults of its model."""
+        tester = flow_tester(monitor(), env=URL)
+        tester.answer("check", answer)
+        tester.answer("desk.OpenTicket", {"id": "T7"})
 
-async def test_answers_can_follow_each_other() -> None:
-    """Errors among them; the last answer stays."""
-    tester = FlowTester(of(check().as_("a"), check().as_("b")))
-    tester.sequence("check", [OSError("down"), {"status": "ill"}, {"status": "well"}])
-    run = await tester.run()
+        assert {"health": {"status": "ill", "load": 0.0}, "ticket": {"id": "T7"}} == (await tester.run()).result
 
-    assert ["ill", "well"] == [run.result[step]["status"] for step in ("a", "b")]
-    assert [("a", 1), ("a", 2), ("b", 1)] == [(call.step, call.attempt) for call in run.calls]
+    async def test_a_function_answers_with_the_arguments(self, flow_tester: Tester) -> None:
+        """It is given the arguments by name, as the node would be; it may be async, and fail."""
 
+        def checked(url: str) -> Health | TerminalError:
+            return Health(status="ill") if url == "http://shop" else TerminalError("no")
 
-async def test_a_failed_run_is_returned() -> None:
-    """With its failure, its attempts, and what was never reached."""
-    tester = FlowTester(of(check(), tell("x")))
-    tester.fails("check", TerminalError("never"))
-    run = await tester.run()
+        async def opened(title: str, **_: object) -> Ticket:
+            return Ticket(id=f"{title} at attempt {current_call().attempt}")
 
-    assert "failed" == run.status
-    assert run.failure is not None
-    assert ("check", "TerminalError", "never") == (run.failure.step, run.failure.error_type, run.failure.message)
-    assert ["failed", "pending"] == [step.status for step in run.report.steps]
-    assert 1 == len(run.calls)
-    assert not run.ran("tell")
+        tester = flow_tester(monitor(), env=URL)
+        tester.answer("check", checked)
+        tester.answer("ticket", opened)
 
+        assert "ill at attempt 1" == (await tester.run()).result["ticket"]["id"]
 
-@pytest.mark.parametrize("name", ["chek", "tel"])
-def test_an_answer_for_nobody_is_an_error(name: str) -> None:
-    """A test that fakes what is not there would prove nothing."""
-    with pytest.raises(UnknownFakeError, match=rf"no step or node '{name}' \(did you mean"):
-        FlowTester(of(check(), tell("x"))).answer(name, None)
+    async def test_a_step_goes_before_its_node(self, flow_tester: Tester) -> None:
+        """One step can be answered apart from the others of the same node."""
+        tester = flow_tester(begun().then(shout("a").as_("first")).then(shout("b").as_("second")).build())
+        tester.answer("shout", "node")
+        tester.answer("second", "step")
 
+        assert {"first": "node", "second": "step"} == (await tester.run()).result
 
-async def test_a_node_of_a_provider_needs_an_answer() -> None:
-    """Nothing reaches the world by mistake, and the message says what to give."""
-    with pytest.raises(NoAnswerError, match=r"tester.answer\('chat.PostMessage', ...\)"):
-        await FlowTester(of(post_message("hi"))).run()
+    async def test_a_sequence_ends_with_its_last_answer(self, flow_tester: Tester) -> None:
+        """Errors among the answers are raised, and tried again as their type says; the last answer stays."""
+        tester = flow_tester(begun().then(shout("a").as_("said")).build())
+        tester.sequence("said", [NodeError("busy"), OSError("reset"), "well", "again"])
 
+        results = [(await tester.run()).result["said"] for _ in range(3)]
 
-async def test_a_secret_that_a_test_does_not_give_is_a_placeholder() -> None:
-    """The call shows which secret would have been there; one that is given is masked."""
-    step = tell("x", secret("KEY"))
-    plain, given = FlowTester(of(step)), FlowTester(of(step), env={"KEY": "the-real-key"})
+        assert ["well", "again", "again"] == results
 
-    assert "<secret KEY>" == (await plain.run()).calls[0].arguments["key"]
-    assert "***" == (await given.run()).calls[0].arguments["key"]
+    async def test_a_failing_node_fails_the_run(self, flow_tester: Tester) -> None:
+        """The failure says step, node, type and reason; whoever asks for the result is told."""
+        tester = flow_tester(monitor(), env=URL)
+        tester.fails("health", TerminalError("gone"))
 
+        run = await tester.run()
 
-async def test_a_missing_variable_fails_the_step_at_once() -> None:
-    """Trying again would not set it."""
-    run = await FlowTester(of(tell(env("REGION")))).run()
+        assert "failed" == run.status == run.report.status
+        assert run.failure is not None
+        assert {"step": "health", "node": "check", "error_type": "TerminalError", "message": "gone"} == (
+            run.failure.model_dump()
+        )
+        with pytest.raises(NodeFailedError, match=r"step 'health' \(check\) failed: TerminalError: gone"):
+            _ = run.result
 
-    assert run.failure is not None
-    assert "MissingEnvironmentError" == run.failure.error_type
-    assert 1 == len(run.calls)
+    async def test_a_provider_can_work_for_real(self, flow_tester: Tester) -> None:
+        """A node of a provider that the test was given is called with it."""
+        desk = Desk()
+        tester = flow_tester(monitor(), env=URL, providers=[desk])
+        tester.answer("check", Health(status="ill"))
 
+        run = await tester.run()
 
-async def test_runs_follow_each_other_as_those_of_a_schedule() -> None:
-    """`previous` reads the last completed run: null at first, not the one that failed, or what the test says."""
-    health = check().as_("health")
-    tester = FlowTester(
-        of(health, tell(text("{} {}", previous(health.output.status), health.output.status)), every_hour=True)
-    )
-    told: list[Any] = []
-    for answer in ({"status": "a"}, TerminalError("no"), {"status": "b"}):
-        tester.answer("health", answer)
-        told += [call.arguments["message"] for call in (await tester.run()).calls_of("tell")]
-    last = await tester.run(previous={"health": Health(status="z")})
-
-    assert ["null a", "a b"] == told
-    assert "z b" == last.calls_of("tell")[0].arguments["message"]
+        assert (["ill"], {"id": "T1"}) == (desk.opened, run.result["ticket"])
 
 
-async def test_the_clock_is_virtual() -> None:
-    """It begins where the test says, moves by pauses only, and costs no time."""
-    start, began = datetime(2026, 5, 1, tzinfo=UTC), time.monotonic()
-    tester = FlowTester(of(attempt_number(), tell(text("{}", now()))), start=start)
-    run = await tester.run()
+class TestMistakes:
+    async def test_a_provider_that_is_not_there_is_never_asked(self, flow_tester: Tester) -> None:
+        """The error names the node and both ways out. It is the test's, so it is raised."""
+        tester = flow_tester(monitor(), env=URL)
+        tester.answer("check", Health(status="ill"))
 
-    assert "2026-05-01T00:20:00+00:00" == run.calls_of("tell")[0].arguments["message"]
-    assert [1, 2, 3] == [call.attempt for call in run.calls_of("attempt_number")]
-    assert time.monotonic() - began < 5
+        with pytest.raises(NoAnswerError) as raised:
+            await tester.run()
 
+        assert (
+            "the test has no answer for 'desk.OpenTicket' (step 'ticket'): "
+            "give one with tester.answer('desk.OpenTicket', ...), or the provider with providers=[...]"
+        ) == str(raised.value)
 
-async def test_parallel_pauses_do_not_add_up() -> None:
-    """Two branches that wait an hour wait one hour."""
-    waiting = check().retry(2, initial=timedelta(hours=1), maximum=timedelta(hours=1))
-    tester = FlowTester(flow("f").triggered_by(manual("m")).then_parallel(waiting.as_("a"), waiting.as_("b")).build())
-    start = tester.clock.now()
-    run = await tester.run()
+    async def test_what_is_not_reached_needs_no_answer(self, flow_tester: Tester) -> None:
+        """A test of one path says nothing of the others."""
+        assert not (await flow_tester(monitor(), env=URL).run()).ran("desk.OpenTicket")
 
-    assert timedelta(hours=1) == tester.clock.now() - start
-    assert ["failed", "failed", "failed"] == [step.status for step in run.report.steps]
+    async def test_a_node_cannot_return_anything(self, flow_tester: Tester) -> None:
+        """An answer that the node could not give is the test's mistake, with the field that is wrong."""
+        tester = flow_tester(monitor(), env=URL)
+        tester.answer("check", {"status": "ill", "load": "much"})
 
+        with pytest.raises(WrongAnswerError) as raised:
+            await tester.run()
 
-async def test_a_node_that_does_not_answer_is_given_up() -> None:
-    """After the test's patience in real time, and after its timeout on the run's clock."""
-    tester = FlowTester(
-        of(never().timeout(timedelta(hours=1)).retry(2, initial=timedelta(hours=1), maximum=timedelta(hours=1))),
-        patience=0.01,
-    )
-    start = tester.clock.now()
-    run = await tester.run()
+        assert (
+            "the test answers for 'check' what it cannot return: load: Input should be a valid number, "
+            "unable to parse string as a number"
+        ) == str(raised.value)
 
-    assert run.failure is not None
-    assert ("TimeoutError", "no answer within 3600 s") == (run.failure.error_type, run.failure.message)
-    assert timedelta(hours=3) == tester.clock.now() - start
+    @pytest.mark.parametrize("say", ["answer", "fails", "sequence", "calls_of", "ran"])
+    async def test_unknown_names_are_refused(self, flow_tester: Tester, say: str) -> None:
+        """A misspelt name would make a test that looks at nothing."""
+        tester = flow_tester(monitor(), env=URL)
+        asked: Any = tester if say in {"answer", "fails", "sequence"} else await tester.run()
+        arguments = [["x"]] if asked is tester else []
 
+        with pytest.raises(UnknownFakeError) as raised:
+            getattr(asked, say)("chekc", *arguments)
 
-async def test_all_attempts_together_have_a_limit() -> None:
-    """No attempt begins after `within`."""
-    step = check().retry(0, initial=timedelta(minutes=1), coefficient=1).timeout(within=timedelta(minutes=5))
-    run = await FlowTester(of(step)).run()
+        assert "the flow has no step or node 'chekc' (did you mean 'check'?)" == str(raised.value)
 
-    assert 5 == len(run.calls)
+    async def test_an_empty_sequence_is_refused(self, flow_tester: Tester) -> None:
+        """There would be nothing to answer with."""
+        with pytest.raises(UnknownFakeError, match="give at least one answer"):
+            flow_tester(monitor()).sequence("check", [])
 
+    async def test_an_assertion_in_an_answer_reaches_the_test(self, flow_tester: Tester) -> None:
+        """What a test asserts in its answer is not tried again, and not lost in a failed run."""
 
-async def test_what_completed_is_undone_last_step_first() -> None:
-    """Then the flow's own steps run; they know what failed, and a failure of theirs does not stop the others."""
-    built = (
-        flow("f")
-        .triggered_by(manual("m"))
-        .then(tell("a").as_("a").on_failure(tell("undo a"), tell("undo a again")))
-        .then(tell("b").as_("b").on_failure(check().as_("broken").retry(1)))
-        .then(tell("c").as_("c").on_failure(tell(text("undo {}", output("c")))))
-        .then(check().as_("bad").retry(1).on_failure(tell("never")))
-        .on_failure(tell(text("{} {}: {}", failure().step, failure().error_type, failure().message)))
-        .build()
-    )
-    run = await FlowTester(built).run()
+        def refusing(url: str) -> Health:
+            raise AssertionError(f"asked {url}")
 
-    assert [
-        "a", "b", "c", "undo c", "undo a", "undo a again", "bad OSError: no network in a test",
-    ] == [call.arguments["message"] for call in run.calls_of("tell")]  # fmt: skip
-    assert ["broken"] == [failed.step for failed in run.report.compensation_failures]
-    assert "bad" == (run.failure.step if run.failure else None)
+        tester = flow_tester(monitor(), env=URL)
+        tester.answer("check", refusing)
 
+        with pytest.raises(FakeError, match="asked http://shop"):
+            await tester.run()
 
-async def test_a_run_that_completes_undoes_nothing() -> None:
-    """Undo steps and steps for a failure stay as they were."""
-    built = flow("f").triggered_by(manual("m")).then(tell("a").on_failure(tell("undo"))).on_failure(tell("failed"))
-    run = await FlowTester(built.build()).run()
+    async def test_a_step_that_never_gives_up_ends_the_test(self, flow_tester: Tester) -> None:
+        """Without a limit of attempts, a test of a node that always fails would never end."""
+        tester = flow_tester(begun().then(shout("a").retry(0)).build())
+        tester.fails("shout", NodeError("busy"))
 
-    assert ["completed", "pending", "pending"] == [step.status for step in run.report.steps]
+        with pytest.raises(FakeError, match="step 'shout' was tried 1,000 times and never gives up"):
+            await tester.run()
 
+    async def test_arguments_are_checked_as_in_production(self, flow_tester: Tester) -> None:
+        """Also a node that has an answer refuses what it would refuse."""
+        tester = flow_tester(begun().then(shout(input_data("word"))).build())
+        tester.answer("shout", "never")
 
-async def test_a_condition_that_cannot_be_told_fails_its_step() -> None:
-    """No step of a run that has ended is still running."""
-    said = tell("x").as_("said")
-    built = flow("f").triggered_by(manual("m")).then(said).when(text("{:d}", said.output) == "x").then(tell("y"))
-    run = await FlowTester(built.end_when().build()).run()
+        run = await tester.run({"word": 7})
 
-    assert "failed" == run.status
-    assert ["completed", "failed", "pending"] == [step.status for step in run.report.steps]
+        assert run.failure is not None
+        assert "InvalidArgumentsError" == run.failure.error_type
 
 
-async def test_the_result_is_what_returns_says() -> None:
-    """Else the outputs of all named steps."""
-    step = tell("x").as_("a")
+class TestEnvironment:
+    async def test_secrets_need_not_be_given(self, flow_tester: Tester) -> None:
+        """A placeholder that names the secret stands for it."""
+        tester = flow_tester(monitor(), env=URL)
+        tester.answer("check", Health(status="ill"))
+        tester.answer("ticket", {"id": "T1"})
 
-    assert {"a": "x"} == (await FlowTester(of(step, tell("y"))).run()).result
-    built = flow("f").triggered_by(manual("m")).then(step).returns({"said": [step.output]}).build()
-    assert {"said": ["x"]} == (await FlowTester(built).run()).result
+        (call,) = (await tester.run()).calls_of("ticket")
+
+        assert {"title": "ill", "token": "<secret DESK_TOKEN>"} == call.arguments
+
+    async def test_given_secrets_stay_secret(self, flow_tester: Tester) -> None:
+        """A node gets the value that the test gives; whatever can be printed has it masked."""
+        heard: list[str] = []
+
+        def hear(title: str, token: str) -> Ticket:
+            heard.append(token)
+            return Ticket(id=f"opened {title} with {token}")
+
+        tester = flow_tester(monitor(), env={**URL, "DESK_TOKEN": "correct-horse"})
+        tester.answer("check", Health(status="ill"))
+        tester.answer("ticket", hear)
+
+        run = await tester.run()
+
+        assert ["correct-horse"] == heard
+        assert {"title": "ill", "token": "***"} == run.calls_of("ticket")[0].arguments
+        assert "correct-horse" not in repr(run)
+
+    async def test_a_missing_variable_fails_the_step(
+        self, flow_tester: Tester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on a worker; the environment of the test's own process is not looked at."""
+        monkeypatch.setenv("HEALTH_URL", "http://real")
+
+        run = await flow_tester(monitor()).run()
+
+        assert run.failure is not None
+        assert ("health", "MissingEnvironmentError") == (run.failure.step, run.failure.error_type)
 
 
-async def test_the_fixture_gives_the_tester(flow_tester: type[FlowTester]) -> None:
-    """Every pytest that can import `resolute` has it."""
-    assert {"a": "x"} == (await flow_tester(of(tell("x").as_("a"))).run()).result
+class TestRuns:
+    async def test_calls_are_every_attempt_in_order(self, flow_tester: Tester) -> None:
+        """With step, node, arguments, attempt, and the virtual time."""
+        tester = flow_tester(begun().then(shout("a")).then(shout("b").as_("b")).build())
+        tester.sequence("shout", [NodeError("busy"), "A", "B"])
+
+        calls = (await tester.run()).calls
+
+        assert [("shout", "shout", 1, 0), ("shout", "shout", 2, 1), ("b", "shout", 1, 1)] == [
+            (call.step, call.node, call.attempt, (call.at - calls[0].at).total_seconds()) for call in calls
+        ]
+        assert [{"word": "a"}, {"word": "a"}, {"word": "b"}] == [call.arguments for call in calls]
+
+    async def test_steps_can_be_asked_for(self, flow_tester: Tester) -> None:
+        """By their names; what was left out says so."""
+        run = await flow_tester(monitor(), env=URL).run()
+
+        assert ("completed", "otherwise", "skipped") == (
+            run.step("health").status,
+            run.step("when").taken,
+            run.step("ticket").status,
+        )
+
+    async def test_undone_are_the_undo_steps_that_completed(self, flow_tester: Tester) -> None:
+        """Last step first, without those that failed; on_failure steps know what went wrong."""
+        rent = shout("rent").on_failure(shout("release").as_("release"))
+        book = shout("book").as_("book").on_failure(shout("cancel").as_("cancel"), shout("refund").as_("refund"))
+        tester = flow_tester(
+            begun().then(rent).then(book).then(shout("pay").as_("pay")).on_failure(shout(failure().message)).build()
+        )
+        tester.fails("pay", TerminalError("declined"))
+        tester.fails("cancel", TerminalError("too late"))
+
+        run = await tester.run()
+
+        assert ("refund", "release") == run.undone
+        assert [{"word": "declined"}] == [call.arguments for call in run.calls_of("shout_2")]
+        assert ["too late"] == [failed.message for failed in run.report.compensation_failures]
+
+    async def test_input_is_a_model_or_json(self, flow_tester: Tester) -> None:
+        """Whatever a run can be started with."""
+        tester = flow_tester(begun().then(shout(input_data("status")).as_("said")).build())
+
+        assert [{"said": "ILL"}, {"said": "WELL"}] == [
+            (await tester.run(Health(status="ill"))).result,
+            (await tester.run({"status": "well"})).result,
+        ]
+
+
+class TestPrevious:
+    @staticmethod
+    def counting() -> Flow:
+        health = check("http://shop").as_("health")
+        return (
+            flow("remembers")
+            .triggered_by(every(timedelta(minutes=5)))
+            .then(health)
+            .when((health.output.status == "well") & (previous(health.output.status) == "ill"))
+            .then(shout("recovered").as_("told"))
+            .end_when()
+            .build()
+        )
+
+    async def test_runs_of_one_tester_follow_each_other(self, flow_tester: Tester) -> None:
+        """previous(...) reads the last run that completed; the first run has none, a failed one is passed over."""
+        tester = flow_tester(self.counting())
+        tester.sequence(
+            "health",
+            [{"status": "well"}, {"status": "ill"}, TerminalError("no answer"), {"status": "well"}, {"status": "well"}],
+        )
+
+        told = [(await tester.run()).ran("told") for _ in range(5)]
+
+        assert [False, False, False, True, False] == told
+
+    async def test_the_run_before_can_be_given(self, flow_tester: Tester) -> None:
+        """As models or JSON, by step name."""
+        tester = flow_tester(self.counting())
+        tester.answer("health", {"status": "well"})
+
+        assert (await tester.run(previous={"health": Health(status="ill")})).ran("told")
+
+    async def test_only_what_is_handed_on_can_be_given(self, flow_tester: Tester) -> None:
+        """A step that the next run could never read of is the test's mistake."""
+        with pytest.raises(
+            UnknownFakeError, match=r"hands no output of 'helth' to its next run \(did you mean 'health"
+        ):
+            await flow_tester(self.counting()).run(previous={"helth": {}})
+        with pytest.raises(UnknownFakeError, match="hands no output of 'health'"):
+            await flow_tester(monitor()).run(previous={"health": {}})
+
+
+class TestClock:
+    async def test_it_starts_where_the_test_says_and_moves_on(self, flow_tester: Tester) -> None:
+        """now() is the tester's clock; a test moves it between runs."""
+
+        @node
+        async def stamp(at: datetime) -> str:
+            return f"{at:%H:%M}"
+
+        tester = flow_tester(begun().then(stamp(now()).as_("at")).build(), start=datetime(2026, 7, 1, 9, tzinfo=UTC))
+        first = (await tester.run()).result
+        tester.clock.move(timedelta(hours=2))
+
+        assert [{"at": "09:00"}, {"at": "11:00"}] == [first, (await tester.run()).result]
+
+    async def test_runs_have_names_of_their_own(self, flow_tester: Tester) -> None:
+        """What is derived from a run, such as a key against repeats, differs from run to run."""
+
+        @node
+        async def key() -> str:
+            return current_call().idempotency_key
+
+        tester = flow_tester(begun().then(key().as_("key")).build())
+
+        assert ["tried/test-1/key", "tried/test-2/key"] == [(await tester.run()).result["key"] for _ in range(2)]

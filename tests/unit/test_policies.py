@@ -57,3 +57,10 @@ def test_a_step_can_change_its_lane(lane: Lane) -> None:
     async def look() -> None: ...
 
     assert ("local", lane) == (look().placement, look().lane(lane).placement)
+
+
+@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"within": -1}, {"heartbeat": 0}, {"colour": "red"}], ids=str)
+def test_a_policy_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    """Lengths are more than nothing, and there is no other word."""
+    with pytest.raises(ValidationError):
+        Policy.model_validate(wrong)
