@@ -1,35 +1,16 @@
 """The questions that people ask PagerDuty at a terminal, against a simulator; no Temporal is anywhere near."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from resolute_pagerduty.audit import AuditEntry, read_audit
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
-from resolute_worker.cli.app import run
 from tests.worker.processes import resolute as resolute_process
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended: its exit code, what it printed, and what it said on stderr."""
-
-    code: int
-    printed: str
-    said: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.printed)
-
-
-Command = Callable[..., Ended]
+from tests.worker.terminal import Command, command, fresh, variables
 
 
 @pytest.fixture(scope="module")
@@ -40,38 +21,14 @@ def served() -> Iterator[Simulator]:
 
 @pytest.fixture
 def sim(served: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulator:
-    """A fresh simulator, which the environment of the command leads to."""
-    served.reset()
-    for name, value in variables(served, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    for name in ("PAGERDUTY_ACCOUNTS", "PAGERDUTY_GRANTS", "PAGERDUTY_READ_ONLY"):
-        monkeypatch.delenv(name, raising=False)
-    return served
-
-
-def variables(sim: Simulator, folder: Path) -> dict[str, str]:
-    return {
-        "PAGERDUTY_API_URL": sim.url,
-        "PAGERDUTY_EVENTS_URL": sim.events_url,
-        "PAGERDUTY_API_KEY": WORLD.account_key,
-        "PAGERDUTY_FROM_EMAIL": WORLD.from_email,
-        "PAGERDUTY_ROUTING_KEY": WORLD.routing_key,
-        "PAGERDUTY_AUDIT_LOG": str(folder / "audit.jsonl"),
-    }
+    return fresh(served, monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def resolute(sim: Simulator, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs `resolute pagerduty ...` in this process."""
+    """`resolute pagerduty ...`, with the simulator behind it."""
     assert sim.url
-
-    def call(*arguments: str) -> Ended:
-        capsys.readouterr()
-        code = run(["pagerduty", *arguments])
-        caught = capsys.readouterr()
-        return Ended(code, caught.out, caught.err)
-
-    return call
+    return command(capsys, "pagerduty")
 
 
 def ago(**length: float) -> datetime:

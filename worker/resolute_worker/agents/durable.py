@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from temporalio.api.enums.v1 import PendingActivityState
 
 from resolute.errors import FlowError, InvalidInputError, NodeFailedError
 from resolute.plan import Plan, calls_in
@@ -18,9 +20,15 @@ from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR
 
 if TYPE_CHECKING:
-    from temporalio.client import Client
+    from temporalio.client import Client, WorkflowExecutionDescription
 
-STATUS_TOOL = "run_status"
+STATUS_TOOL: Final = "run_status"
+
+_BEFORE_A_WORKER: Final = 2
+"""The events of a run that no worker has taken: it was started, and a task for it waits."""
+
+_SCHEDULED: Final = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+_NOT_TAKEN: Final = "no worker has taken it: is one running for queue {!r}, with the provider?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +118,17 @@ class Durable:
             if each.HasField("last_failure")
         ]
         lasts = (datetime.now(UTC) - description.start_time).total_seconds()
-        began = description.history_length > 2  # started, and a task scheduled: no worker took it yet
-        why = tried or ([] if began else [f"no worker has taken it: is one running for queue {self.task_queue!r}?"])
+        why = tried or ([] if _taken(description) else [_NOT_TAKEN.format(self.task_queue)])
         value: Json = {"run": handle.workflow_id, "status": "running", "seconds": round(lasts)}
         follow = f"it goes on; look with {STATUS_TOOL}, or call again with the same key and arguments"
         return result_of(value, size=self.size, advice=lambda _: [*why, follow])
+
+
+def _taken(description: WorkflowExecutionDescription) -> bool:
+    """Whether a worker has begun to do anything about a run, and about its steps."""
+    began = description.history_length > _BEFORE_A_WORKER
+    steps = description.raw_description.pending_activities
+    return began and not any(each.state == _SCHEDULED and each.attempt == 1 for each in steps)
 
 
 def _intention(start: Start) -> Json:

@@ -57,7 +57,7 @@ def _tool(definition: NodeDefinition, provider: Provider, durable: Durable) -> A
 def _plan(definition: NodeDefinition, step: str, arguments: JsonObject) -> Plan:
     # Encoded, so that text such as {"$secret": ...} is text and is never looked up.
     encoded = cast("dict[str, JsonValue]", encode(arguments))
-    call = Call(id=step, node=definition.name, arguments=encoded, policy=definition.policy)
+    call = Call(id=step, node=definition.name, arguments=encoded, policy=definition.policy, queue=definition.queue)
     return Plan(name=ACTOR, description=f"{definition.name} for an agent", steps=(call,), outputs=(step,))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from resolute_worker.cli.pagerduty import changes, credentials, incidents, metrics, people, services
+from resolute_worker.cli.pagerduty import changes, credentials, incidents, metrics, people, services, webhooks
 
 app: Final = typer.Typer(help="Work with PagerDuty.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -31,5 +31,7 @@ for command in (
     metrics.metrics,
 ):
     app.command(name=command.__name__)(command)
+
+app.add_typer(webhooks.app, name="webhooks")
 
 __all__ = ["app"]
