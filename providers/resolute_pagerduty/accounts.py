@@ -55,7 +55,7 @@ class Accounts(Provider):
         """
         self.configs: Mapping[str, PagerDutyConfig] = {DEFAULT: config, **(accounts or {})}
         self.grants = Grants.of(grants, read_only=read_only)
-        self._audit_log = audit_log
+        self.audit_log = audit_log
         self._audit: AuditSink = NoAudit()
         self._open: dict[str, Account] = {}
 
@@ -111,7 +111,7 @@ class Accounts(Provider):
         """Opens the audit log and the connections."""
         from resolute_pagerduty.client import Client  # httpx is loaded by workers, not by those who write flows
 
-        self._audit = AuditFile(self._audit_log) if self._audit_log else NoAudit()
+        self._audit = AuditFile(self.audit_log) if self.audit_log else NoAudit()
         self._client = Client()
         self._open = {
             name: Account(

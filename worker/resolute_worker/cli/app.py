@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import typer
 
 from resolute.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import agents, flows, nodes, pagerduty, runs, schedules, serve
+from resolute_worker.cli import agents, audit, flows, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
 
 FLOW_MISTAKE: Final = 1
@@ -43,6 +43,7 @@ for command in (
     serve.simulator,
     serve.demo,
     agents.mcp,
+    audit.audit,
 ):
     app.command(name=command.__name__.rstrip("_"))(command)
 app.add_typer(schedules.app, name="schedules")

@@ -1,0 +1,149 @@
+"""The command that reads the audit log."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+
+from resolute.errors import ConfigurationError
+from resolute_worker.cli.output import AsJson, clock, show, table
+from resolute_worker.cli.pagerduty.moments import EXAMPLES, moment
+
+if TYPE_CHECKING:
+    from resolute_pagerduty.audit import AuditEntry
+
+
+class Outcome(StrEnum):
+    """What came of a request."""
+
+    done = "done"
+    failed = "failed"
+    unknown = "unknown"
+    refused = "refused"
+
+
+_COLOURS: Final = {"done": "green", "failed": "red", "unknown": "yellow", "refused": "magenta"}
+
+
+def audit(
+    file: Annotated[
+        Path | None, typer.Argument(help="The log; PAGERDUTY_AUDIT_LOG if not given.", show_default=False)
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this account.", show_default=False)] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these: POST, updateIncident or pagerduty.AddNote; repeatable.", show_default=False),
+    ] = None,
+    flow: Annotated[
+        str | None,
+        typer.Option(help="Only by runs of this flow; terminal and agent are people and agents.", show_default=False),
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Only by this run, or one that begins so.", show_default=False)
+    ] = None,
+    since: Annotated[str | None, typer.Option(help=f"From here on: {EXAMPLES}.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option(help="Up to here; as --since.", show_default=False)] = None,
+    outcome: Annotated[
+        list[Outcome] | None, typer.Option(help="Only what came to this; repeatable.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show what PagerDuty was asked: by which step of which run, and what came of it."""
+    now = datetime.now(UTC)
+    begin, end = moment(since, now) if since else None, moment(until, now) if until else None
+    methods = {each.casefold() for each in method or ()}
+    outcomes = {each.value for each in outcome or ()}
+
+    def fits(entry: AuditEntry) -> bool:
+        return (
+            account in (None, entry.account)
+            and flow in (None, entry.flow)
+            and (run is None or (entry.run or "").startswith(run))
+            and (begin is None or entry.time >= begin)
+            and (end is None or entry.time < end)
+            and (not outcomes or entry.outcome in outcomes)
+            and (not methods or not methods.isdisjoint(_names(entry)))
+        )
+
+    path = file or _configured()
+    found, left_out = _last(_entries(path, must_exist=file is not None), fits, limit)
+
+    def render() -> RenderableType:
+        headers = ("Time", "Outcome", "Account", "Request", "Flow", "Run", "Step", "Try", "Answer", "Request id")
+        body = table(headers, [_row(each) for each in found], empty=f"nothing that fits is in {path}")
+        return Group(f"[dim]{left_out:,} earlier ones are left out: --limit[/]", body) if left_out else body
+
+    show(as_json, [each.model_dump(mode="json") for each in found], render)
+
+
+def _configured() -> Path:
+    """The log that the environment's provider writes.
+
+    Raises:
+        ConfigurationError: a variable is not what it should be.
+    """
+    from resolute_pagerduty import PagerDuty
+
+    path = PagerDuty.from_env().audit_log
+    if path is None:
+        raise ConfigurationError("there is no audit log: set PAGERDUTY_AUDIT_LOG")
+    return path
+
+
+def _entries(path: Path, *, must_exist: bool) -> Iterable[AuditEntry]:
+    """The entries of a log; none where it was never written to.
+
+    Raises:
+        ConfigurationError: it cannot be read, or the one that was named is not there.
+    """
+    from resolute_pagerduty.audit import read_audit
+
+    if not path.exists() and not must_exist:
+        return ()
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigurationError(f"the audit log {path} cannot be read: {error.strerror}") from None
+    return read_audit(path)
+
+
+def _last(
+    entries: Iterable[AuditEntry], fits: Callable[[AuditEntry], bool], limit: int
+) -> tuple[Sequence[AuditEntry], int]:
+    """The last entries that fit, and how many before them fit too."""
+    kept: deque[AuditEntry] = deque(maxlen=limit)
+    count = 0
+    for entry in entries:
+        if fits(entry):
+            kept.append(entry)
+            count += 1
+    return list(kept), count - len(kept)
+
+
+def _names(entry: AuditEntry) -> set[str]:
+    return {entry.method.casefold(), entry.operation.casefold(), (entry.node or "").casefold()}
+
+
+def _row(entry: AuditEntry) -> tuple[str, ...]:
+    answer = " ".join(filter(None, (str(entry.status or ""), entry.error or "")))
+    return (
+        clock(entry.time),
+        f"[{_COLOURS[entry.outcome]}]{entry.outcome}[/]",
+        escape(entry.account),
+        escape(f"{entry.method} {entry.resource}" if entry.method != "-" else entry.operation),
+        escape(entry.flow or ""),
+        escape(entry.run or ""),
+        escape(entry.step or ""),
+        str(entry.attempt or ""),
+        escape(answer),
+        escape(entry.request_id or ""),
+    )
