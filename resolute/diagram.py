@@ -25,6 +25,9 @@ _MARKS: Final[Mapping[str, str]] = {
     "pending": " ",
 }
 
+# With the sign that begins Mermaid's own codes for characters.
+_CODES: Final = str.maketrans({"#": "#35;", "&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"})
+
 
 def outline(plan: Plan, statuses: Mapping[str, str] | None = None) -> str:
     """The plan as indented text; with `statuses` (by step id) each step is marked with how it stands.
@@ -148,5 +151,4 @@ def _box(call: Call) -> str:
 
 def _quoted(label: str) -> str:
     """A label as Mermaid takes it between double quotes."""
-    # Also the sign that begins Mermaid's own codes for characters.
-    return label.replace("#", "#35;").replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    return label.translate(_CODES)
