@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +71,12 @@ def simulator(
         str | None, typer.Option(help="Send the account's events there, signed.", show_default=False)
     ] = None,
     seed_file: Annotated[Path | None, typer.Option(help="A JSON file with more resources.", show_default=False)] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Serve https with this certificate (PEM).", show_default=False)
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Its key, if that is not in the same file.", show_default=False)
+    ] = None,
 ) -> None:
     """Run a simulated PagerDuty: REST, events, webhooks. Nobody is paged."""
     from resolute_pagerduty.simulator import Options, Simulator, run
@@ -81,7 +88,15 @@ def simulator(
         typer.echo(f"export PAGERDUTY_API_KEY={world.account_key} PAGERDUTY_FROM_EMAIL={world.from_email}")
         typer.echo(f"export PAGERDUTY_ROUTING_KEY={world.routing_key} PAGERDUTY_WEBHOOK_SECRET={world.webhook_secret}")
 
-    options = Options(port=port, rate_limit=rate_limit or None, webhook_url=webhook_url, seed_file=seed_file)
+    _check_certificate(certificate, key)
+    options = Options(
+        port=port,
+        rate_limit=rate_limit or None,
+        webhook_url=webhook_url,
+        seed_file=seed_file,
+        certfile=certificate,
+        keyfile=key,
+    )
     try:
         run(options, ready)
     except OSError as error:
@@ -90,6 +105,19 @@ def simulator(
         ) from None
     except ValueError as error:
         raise ConfigurationError(f"{seed_file}: {error}") from None
+
+
+def _check_certificate(certificate: Path | None, key: Path | None) -> None:
+    if certificate is None:
+        if key:
+            raise ConfigurationError("--key belongs to a certificate: give --certificate too")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{certificate} cannot be served with the key in {key or certificate}: {error.strerror}"
+        ) from None
 
 
 def demo() -> None:
