@@ -1,6 +1,8 @@
 """`resolute mcp` as clients start and reach it: a process on stdio, or HTTP on loopback."""
 
+import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +77,26 @@ async def test_a_program_starts_it_on_stdio(sim: Simulator, tmp_path: Path) -> N
 
     assert {True} == {bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
     assert ["Slow"] == [each["title"] for each in text_of(found)["incidents"]]
+
+
+async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """Ctrl-C ends it at once, though its client still holds the line."""
+    process = await asyncio.create_subprocess_exec(
+        RESOLUTE,
+        "mcp",
+        cwd=tmp_path,
+        env=environment({}),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        assert b"tools" in await process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+
+    assert -signal.SIGINT == process.returncode
 
 
 async def test_writes_on_stdio_go_through_a_worker(

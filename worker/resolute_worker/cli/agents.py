@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -61,7 +62,10 @@ def mcp(
     wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for a run before saying that it goes on.")] = 45,
     max_result: Annotated[int, typer.Option(min=1000, help="Characters of one result at most.")] = 30_000,
 ) -> None:
-    """Give agents tools (Model Context Protocol): what PagerDuty knows; with --enable-write-tools, what can be done."""
+    """Give agents tools (Model Context Protocol).
+
+    They read what PagerDuty knows. With --enable-write-tools they also change it, and start flows.
+    """
     from resolute.secrets import Environment
     from resolute_worker.logs import set_up_logs
 
@@ -77,6 +81,9 @@ def mcp(
         patience=wait,
         size=max_result,
     )
+    if not http:
+        # A thread waits for the next line of stdin, and would keep the process until that comes.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(_serve(offer, NodeExecutor([], providers, environment), port if http else None))
 
 

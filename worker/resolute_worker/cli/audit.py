@@ -57,7 +57,10 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Show what PagerDuty was asked: by which step of which run, and what came of it."""
+    """Show what PagerDuty was asked, and by whom.
+
+    Each request has its flow, run and step, and what came of it.
+    """
     now = datetime.now(UTC)
     begin, end = moment(since, now) if since else None, moment(until, now) if until else None
     methods = {each.casefold() for each in method or ()}

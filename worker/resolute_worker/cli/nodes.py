@@ -24,7 +24,10 @@ def nodes(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all as a document.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the nodes that flows can use, or show one: input, output, grants, limits, how it is safe to repeat."""
+    """List the nodes that flows can use, or show one.
+
+    Shown are input and output, what has to be granted, which limit counts, and how it is safe to repeat.
+    """
     if markdown:
         if name or as_json:
             raise ConfigurationError("--markdown is the whole document: leave the name and --json out")

@@ -70,7 +70,7 @@ def trigger(
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Trigger an alert: whoever is on call for the service is notified."""
+    """Trigger an alert. Whoever is on call for the service is notified."""
     more = _details(details)
     key = dedup_key or f"resolute-{secrets.token_hex(16)}"
 
