@@ -24,8 +24,8 @@ from resolute.temporal.client import start_run
 from resolute.temporal.worker import temporal_worker
 
 AT_ONCE = 20
-ROUNDS = 5
-FLOWS = 40
+ROUNDS = 9
+FLOWS = 30
 ALONE = 9
 
 
@@ -72,10 +72,10 @@ async def measure() -> dict[str, list[Figure]]:
     """The figures of both servers, the embedded one first."""
     with tempfile.TemporaryDirectory(prefix="resolute-bench-") as folder:
         async with tuned(Path(folder) / "tuned") as client, runners(client) as ways:
-            rates, alone = await _rounds(ways)
+            rates, alone = await _rounds(ways, ROUNDS)
             figures = _against_hand(ways, rates, alone, [await way.events() for way in ways])
         async with stock(Path(folder) / "stock") as client, runners(client) as ways:
-            stock_rates, stock_alone = await _rounds(ways[:2])
+            stock_rates, stock_alone = await _rounds(ways[:2], 3)
     servers = [
         Figure(f"{way.name}: stock server, embedded server",
                f"{_middle(stock_rates, way):.0f} and {_middle(rates, way):.0f} flows/s; "
@@ -111,12 +111,12 @@ def _middle(rates: dict[str, list[float]], way: Runner) -> float:
     return statistics.median(rates[way.name])
 
 
-async def _rounds(ways: list[Runner]) -> tuple[dict[str, list[float]], dict[str, float]]:
+async def _rounds(ways: list[Runner], rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
     rates: dict[str, list[float]] = {way.name: [] for way in ways}
     for way in ways:
         await way.rate(AT_ONCE)  # connections, caches, the first page of the database
     alone = {way.name: await way.alone(ALONE) for way in ways}
-    for number in range(ROUNDS):
+    for number in range(rounds):
         for way in ways if number % 2 else reversed(ways):
             rates[way.name].append(await way.rate(FLOWS))
     return rates, alone
