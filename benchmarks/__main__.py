@@ -30,8 +30,6 @@ def main() -> int:
         show(console, "Processes", processes.measure())
     if "pagerduty" in parts:
         show(console, "PagerDuty, against its simulator", asyncio.run(pagerduty.measure()))
-    if "pagerduty" in parts:
-        show(console, "PagerDuty", asyncio.run(pagerduty.measure()))
     if "lanes" in parts:
         for title, figures in asyncio.run(lanes.measure()).items():
             show(console, title, figures)
