@@ -2,13 +2,16 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from resolute_worker.cli.app import app
 from resolute_worker.discovery import discover
 from tests.docs.pages import Block, Page, misspoken, pages
 from tests.house.reading import ROOT
@@ -143,3 +146,11 @@ def test_the_first_screen_shows_what_runs() -> None:
 
     assert page.blocks[0].line < 12
     assert ["make", "demo"] == next(page.commands())[1]
+
+
+def test_the_readme_names_every_command() -> None:
+    """A command that is added gets its word in the README, and one that is gone loses it."""
+    section = PAGES[0].text.partition("## The words of `resolute`")[2].partition("\n## ")[0]
+    command: Any = get_command(app)
+
+    assert set(command.commands) == set(re.findall(r"\| `(\w+)`", section))
