@@ -3,7 +3,8 @@
 In a `conftest.py`: `from resolute_pagerduty.testing import pagerduty, pagerduty_simulator`. Then
 
     async def test_it_pages(flow_tester, pagerduty, pagerduty_simulator):
-        run = await flow_tester(my_flow, providers=[pagerduty]).run()
+        async with pagerduty:
+            await flow_tester(my_flow, providers=[pagerduty]).run()
         assert [incident.title for incident in pagerduty_simulator.incidents()] == ["disk full"]
 """
 
@@ -28,7 +29,7 @@ def pagerduty_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def pagerduty(pagerduty_simulator: Simulator) -> PagerDuty:
-    """A provider with the account key, routing key and From address of the simulated account."""
+    """A provider with the account key, routing key and From address of the simulated account; enter it to use it."""
     return PagerDuty(simulated_config(pagerduty_simulator))
 
 
