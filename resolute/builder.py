@@ -16,6 +16,7 @@ from resolute.errors import Problem
 from resolute.expressions import Expression
 from resolute.flow import Flow
 from resolute.node import Node
+from resolute.provider import Provider
 from resolute.triggers import TriggerSpec
 
 Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
@@ -109,8 +110,12 @@ class FlowBuilder:
             return self._mistaken("returns(...)", "is said twice", "keep one")
         return replace(self, result=(value,))
 
-    def build(self) -> Flow:
+    def build(self, *, providers: Sequence[Provider] = ()) -> Flow:
         """Checks the flow and turns it into a plan.
+
+        Args:
+            providers: instances whose grants the flow is held against: a node that one of them refuses is a mistake.
+                A worker checks its own providers again, when it starts and at every call.
 
         Raises:
             FlowBuildError: the flow cannot run; lists every mistake with its place and a hint.
@@ -125,6 +130,7 @@ class FlowBuilder:
                 failure_steps=self.failure_steps,
                 result=self.result,
                 mistakes=tuple(problems),
+                providers=tuple(providers),
             )
         )
 

@@ -226,6 +226,10 @@ class _Compiler:
     def _compile_node(self, node: Node[Any], step_id: str, scope: Scope, place: str) -> Call:
         definition = node.definition
         self._define(definition, place)
+        for provider in self.draft.providers:
+            refusal = provider.refusal(definition) if provider.name == definition.provider else None
+            if refusal is not None:
+                self._report(place, refusal, "grant it, or take the step out")
         for problem in node.mistakes:
             self._report(place, problem.message, problem.hint)
         arguments: dict[str, Json] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from resolute.errors import Problem
+from resolute.provider import Provider
 from resolute.triggers import TriggerSpec
 
 
@@ -37,7 +38,11 @@ Draft: TypeAlias = DraftCall | DraftWhen | DraftParallel
 
 @dataclass(frozen=True, kw_only=True)
 class FlowDraft:
-    """Everything that was said of a flow. `result` is empty, or holds the one value that `returns` was given."""
+    """Everything that was said of a flow.
+
+    `result` is empty, or holds the one value that `returns` was given; `providers` are those whose grants the flow is
+    held against.
+    """
 
     name: str
     description: str
@@ -46,6 +51,7 @@ class FlowDraft:
     failure_steps: tuple[Draft, ...]
     result: tuple[object, ...]
     mistakes: tuple[Problem, ...]
+    providers: tuple[Provider, ...] = ()
 
 
 def fresh(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:

@@ -75,6 +75,18 @@ def check_providers(flows: Iterable[Flow], providers: Iterable[Provider]) -> Non
         raise ConfigurationError("; ".join(problems))
 
 
+def refusals(flow: Flow, providers: Iterable[Provider]) -> list[str]:
+    """Why these providers would not run nodes of the flow; a provider that is missing is no refusal."""
+    given = list(providers)
+    reasons = [
+        provider.refusal(definition)
+        for definition in flow.nodes.values()
+        for provider in given
+        if provider.name == definition.provider
+    ]
+    return [reason for reason in reasons if reason is not None]
+
+
 def _refusal(definition: NodeDefinition, providers: dict[str, Provider]) -> str | None:
     if definition.provider is None:
         return None

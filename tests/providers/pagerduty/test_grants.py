@@ -7,7 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 import resolute_pagerduty as pagerduty
-from resolute.errors import ConfigurationError, NotGrantedError, ResoluteError
+from resolute import flow, manual
+from resolute.errors import ConfigurationError, FlowBuildError, NotGrantedError, ResoluteError
 from resolute_pagerduty import PagerDuty, errors
 from resolute_pagerduty.audit import AuditEntry, AuditFile, read_audit
 from resolute_pagerduty.grants import RESOURCES, Grants
@@ -58,6 +59,22 @@ def test_read_only_is_every_read_and_no_write():
 
     assert writing == refused
     assert {"incidents", "notes", "events", "change_events", "analytics", "maintenance_windows"} <= set(RESOURCES)
+
+
+def test_a_flow_that_writes_does_not_build_for_a_reader():
+    """With a provider that may only read, `build()` names every step that writes; one that may write builds it."""
+    acknowledged = pagerduty.update_incident(id="PT4KHLK", status="acknowledged")
+    noted = pagerduty.add_note(incident_id="PT4KHLK", content="seen")
+    written = flow("write").triggered_by(manual("write")).then(acknowledged).then(noted)
+    reader = PagerDuty(pagerduty.PagerDutyConfig(), read_only=True)
+    writer = PagerDuty(pagerduty.PagerDutyConfig(), grants=["incidents:write", "notes:write"])
+
+    with pytest.raises(FlowBuildError) as caught:
+        written.build(providers=[reader])
+
+    assert ["then[0] 'update_incident'", "then[1] 'add_note'"] == [each.place for each in caught.value.problems]
+    assert "pagerduty.AddNote needs the grant notes:write" in str(caught.value)
+    assert "write" == written.build(providers=[writer]).name
 
 
 async def test_a_refused_node_is_refused_before_anything_is_sent(sim: Simulator, tmp_path: Path):

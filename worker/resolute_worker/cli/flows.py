@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from resolute.errors import ConfigurationError, TemporalUnreachableError
 from resolute.plan import Plan, calls_in
 from resolute_worker.cli.loading import Paths, flow_named, loaded, paths_or_default, tell_mistakes, with_temporal
 from resolute_worker.cli.output import AsJson, clock, say, show, table
-from resolute_worker.discovery import Discovery, discover, shown
+from resolute_worker.discovery import Discovery, Mistake, discover, shown
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def check(paths: Paths = None, as_json: AsJson = False) -> None:
     """Check flows: list the good ones, name every mistake."""
     given = paths_or_default(paths)
-    found = discover(given)
+    found = _with_refusals(discover(given))
     rows = [_row(each.flow.plan, shown(each.file)) for each in found.flows]
     mistakes = [{"place": each.place, "flow": each.flow, "message": each.message} for each in found.mistakes]
 
@@ -37,10 +38,24 @@ def check(paths: Paths = None, as_json: AsJson = False) -> None:
         show(as_json, {"flows": rows, "mistakes": mistakes}, render)
     tell_mistakes(found)
     if mistakes:
-        say(f"{len(mistakes)} of {len(found.files)} file(s) have mistakes" if len(found.files) > 1 else "not ready")
+        wrong = len({mistake.place.partition(".py:")[0].removesuffix(".py") for mistake in found.mistakes})
+        say(f"{wrong} of {len(found.files)} file(s) have mistakes" if len(found.files) > 1 else "not ready")
         raise typer.Exit(1)
     if not rows:
         raise ConfigurationError(f"no flow in {', '.join(map(str, given))}: a flow is what .build() gives")
+
+
+def _with_refusals(found: Discovery) -> Discovery:
+    """What was found, with the nodes that the grants of the providers here forbid as mistakes."""
+    from resolute_worker.providers import providers_for, refusals
+
+    providers = providers_for(found.modules)
+    refused = [
+        Mistake(shown(each.file), f"flow {each.flow.name!r}: {reason}", each.flow.name)
+        for each in found.flows
+        for reason in refusals(each.flow, providers)
+    ]
+    return replace(found, mistakes=(*found.mistakes, *refused))
 
 
 def _row(plan: Plan, file: str) -> dict[str, Any]:
