@@ -33,6 +33,7 @@ RETENTION: Final = timedelta(days=30)
 """How long closed runs are kept, and with them the ids that make a redelivered webhook start nothing."""
 
 _STARTUP: Final = 20.0
+_TRIES: Final = 3
 _STOP: Final = 10.0
 _LEAVING: Final = 3.0
 _TUNED: Final = (
@@ -87,12 +88,17 @@ class EmbeddedServer:
         return self._process.pid if self._process else None
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._start(_binary())
-            await _keep_closed_runs(await self._serving())
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
+        # A port that was free when it was chosen may be taken by the time the server wants it.
+        for tries_left in reversed(range(_TRIES if self._wanted == 0 else 1)):
+            try:
+                await self._start(_binary())
+                await _keep_closed_runs(await self._serving())
+            except BaseException as error:
+                await self.__aexit__(None, None, None)
+                if not (tries_left and isinstance(error, EmbeddedServerError)):
+                    raise
+            else:
+                break
         return self
 
     async def _start(self, binary: Path) -> None:
