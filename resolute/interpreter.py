@@ -13,7 +13,7 @@ from typing import Final, cast
 from resolute.errors import FlowError, NodeFailedError, PayloadTooLargeError, UnknownStepError, UnsupportedPlanError
 from resolute.evaluate import Scope, evaluate, is_true, prepare
 from resolute.plan import FORMAT, INTERPRETER, Call, Parallel, Plan, Step, When
-from resolute.result import OUTPUTS, RETURNS
+from resolute.result import recorded_of
 from resolute.runtime import CallRequest, Runtime
 from resolute.saga import Saga
 from resolute.state import RunState, failure_of
@@ -147,7 +147,7 @@ def _result_value(plan: Plan, named: JsonObject, scope: Scope) -> Json:
     if not plan.has_returns:
         return named
     returned = evaluate(cast("Json", plan.returns), scope)
-    return {RETURNS: returned, OUTPUTS: named} if plan.remembers else returned
+    return recorded_of(returned, named, remembers=plan.remembers)
 
 
 def _as_node_failure(step: Step, error: FlowError) -> NodeFailedError:

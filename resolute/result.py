@@ -15,6 +15,15 @@ RETURNS: Final = "$returns"
 OUTPUTS: Final = "$outputs"
 
 
+def recorded_of(returned: Json, outputs: JsonObject, *, remembers: bool) -> Json:
+    """What a run records whose flow says `returns`: the outputs too where the next run reads them.
+
+    Data that itself looks like both is recorded as both, so that it is never taken for them.
+    """
+    ambiguous = isinstance(returned, Mapping) and _holds_both(returned)
+    return {RETURNS: returned, OUTPUTS: outputs} if remembers or ambiguous else returned
+
+
 def result_of(recorded: Json) -> Json:
     """What the run gives to whoever asked for its result."""
     return recorded[RETURNS] if isinstance(recorded, Mapping) and _holds_both(recorded) else recorded

@@ -6,7 +6,7 @@ import pytest
 
 from resolute.plan import Call
 from resolute.report import RunReport, StepReport
-from resolute.result import OUTPUTS, RETURNS, remembered, result_of
+from resolute.result import OUTPUTS, RETURNS, recorded_of, remembered, result_of
 from resolute.saga import Saga
 from resolute.values import digest, size_of
 
@@ -25,6 +25,13 @@ def test_result_and_memory_are_told_apart(recorded: Any, result: Any, outputs: A
     """What the caller gets is what `returns` said; what the next run reads is the outputs."""
     assert result == result_of(recorded)
     assert outputs == remembered(recorded)
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+@pytest.mark.parametrize("returned", [3, None, {"a": 1}, {RETURNS: 1, OUTPUTS: {"a": 2}}])
+def test_a_result_is_never_mistaken_for_another(returned: Any, remembers: bool) -> None:
+    """Whatever data a flow returns, its caller gets exactly that."""
+    assert returned == result_of(recorded_of(returned, {"a": 1}, remembers=remembers))
 
 
 def test_a_report_finds_its_steps() -> None:
