@@ -91,7 +91,7 @@ def _is_duplicate(error: BadRequestError) -> bool:
     return error.code == ARGUMENTS_CAUSED_ERROR and "matching" in told and "key" in told
 
 
-async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -> tuple[JsonBody, bool]:  # noqa: A002
+async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -> tuple[JsonBody, bool]:  # noqa: A002  # as above
     """Changes an incident to what `fields` say, and says whether anything was sent.
 
     It reads first: PagerDuty re-opens a resolved incident that is acknowledged, so a repeat that arrives late would

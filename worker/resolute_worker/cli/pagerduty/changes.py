@@ -223,7 +223,7 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Add a note to an incident, once."""
-    id, text = incident_id(incident), (sys.stdin.read() if content == "-" else content).strip()  # noqa: A001
+    id, text = incident_id(incident), (sys.stdin.read() if content == "-" else content).strip()  # noqa: A001  # its word
     if not text:
         raise ConfigurationError("the note is empty")
     name = key or secrets.token_hex(8)
