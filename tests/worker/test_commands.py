@@ -75,6 +75,20 @@ async def test_check_names_every_mistake(folder: Path) -> None:
     assert "Traceback" not in printed + said
 
 
+async def test_check_holds_flows_against_the_grants_here(folder: Path) -> None:
+    """Where PagerDuty may only be read, a flow that writes is a mistake of its file, and one that reads is none."""
+    writes = "import resolute_pagerduty as pagerduty\nfrom resolute import flow, manual\n"
+    writes += "note = pagerduty.add_note(incident_id='PT4KHLK', content='seen')\n"
+    writes += "noted = flow('noted').triggered_by(manual('note')).then(note).build()\n"
+    (folder / "flows" / "writes.py").write_text(writes)
+    reader, _, said = await resolute("check", folder=folder, PAGERDUTY_READ_ONLY="true")
+    writer, _, _ = await resolute("check", folder=folder)
+
+    assert (1, 0) == (reader, writer)
+    assert "flows/writes.py: flow 'noted': pagerduty.AddNote needs the grant notes:write" in said
+    assert "1 of 2 file(s) have mistakes" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
