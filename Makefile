@@ -98,5 +98,5 @@ $(MCP_SERVER)/.ready: tests/peers/mcp-server.txt
 
 .peers/$(CLI):
 	@if command -v npm >/dev/null; then \
-		echo "Installing $(CLI)" >&2; npm install --silent --no-audit --no-fund --prefix .peers $(CLI) && touch $@; \
+		echo "Installing $(CLI)" >&2; npm install --loglevel=error --no-audit --no-fund --prefix .peers $(CLI) && touch $@; \
 	else echo "$(CLI) needs npm" >&2; fi
