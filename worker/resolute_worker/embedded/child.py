@@ -1,0 +1,98 @@
+"""One process of the embedded server: started, waited for, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final, Self
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from resolute.errors import ResoluteError
+from resolute_worker.embedded.command import HOST, NAMESPACE
+from resolute_worker.embedded.folder import StateFolder
+from resolute_worker.embedded.ports import is_free
+
+_STARTUP: Final = 20.0
+_STOP: Final = 10.0
+_SET_PARENT_DEATH_SIGNAL: Final = 1
+
+# Looked up here, because between fork and exec nothing may be loaded.
+_LIBC: Final = ctypes.CDLL(None)
+
+
+class EmbeddedServerError(ResoluteError):
+    """The embedded Temporal server stopped although nobody asked it to."""
+
+
+class Child:
+    """A process that was started, and may have ended since."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int, folder: StateFolder) -> None:
+        self._process = process
+        self._port = port
+        self._folder = folder
+
+    @classmethod
+    async def started(cls, command: Sequence[str], *, port: int, folder: StateFolder) -> Self:
+        """Starts the server that a command line says; it will listen on `port`."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=folder.log,
+            stderr=folder.log,
+            pass_fds=(folder.lock,),  # held by the server too: as long as it lives, nobody else takes its state
+            start_new_session=True,  # Ctrl-C stops the worker first, and the worker stops the server
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        return cls(process, port, folder)
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    async def serving(self) -> Client:
+        """A client, as soon as the server answers one.
+
+        Raises:
+            EmbeddedServerError: the server does not start; says what it logged last.
+        """
+        deadline = asyncio.get_running_loop().time() + _STARTUP
+        while self._process.returncode is None:
+            if not is_free(self._port):
+                with contextlib.suppress(RuntimeError, RPCError):
+                    client = await Client.connect(f"{HOST}:{self._port}", namespace=NAMESPACE)
+                    await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=NAMESPACE))
+                    return client
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.02)  # the server announces nothing
+        raise EmbeddedServerError(f"the embedded Temporal server does not start: {self._folder.last_words()}")
+
+    async def ended(self) -> int:
+        """Its exit code, as soon as it has ended; below zero it is the signal that ended it."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Ends the server, in good order if it can."""
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._process.wait(), _STOP)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+def _end_with_parent() -> None:
+    """Asks Linux to stop the server when the worker is killed, so that it does not stay behind with the state."""
+    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
