@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowHandle
 from benchmarks.figures import Figure, at_least
 from benchmarks.servers import stock, tuned
 from benchmarks.subject import HandWritten, hand_written_worker, three_nodes
-from resolute.execution import NodeExecutor
+from resolute.execution.executor import NodeExecutor
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
 from resolute.temporal.worker import temporal_worker

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 import resolute_pagerduty as pagerduty
 from benchmarks.figures import Figure, at_least, at_most
-from resolute.context import CallContext, enter_call
+from resolute.plan.context import CallContext, enter_call
 from resolute_pagerduty.simulator import WORLD
 
 INCIDENTS = 10_000

@@ -3,9 +3,8 @@
 A flow is written once, becomes data once (`build()`), and is only read after that.
 """
 
-from resolute.builder import FlowBuilder, branch, flow
-from resolute.context import CallContext, State, current_call
-from resolute.errors import (
+from resolute.plan.context import CallContext, State, current_call
+from resolute.plan.errors import (
     ConfigurationError,
     ExpressionError,
     FlowBuildError,
@@ -15,7 +14,7 @@ from resolute.errors import (
     ResoluteError,
     TerminalError,
 )
-from resolute.expressions import (
+from resolute.plan.expressions import (
     Record,
     contains,
     env,
@@ -31,13 +30,14 @@ from resolute.expressions import (
     secret,
     text,
 )
-from resolute.flow import Flow
-from resolute.node import Node, NodeFactory, node
-from resolute.plan import Plan
-from resolute.policies import Policy, Retry
-from resolute.provider import Provider, SecretText
-from resolute.triggers import every, manual, schedule, webhook
-from resolute.verification import bearer_token, hmac_sha256, unverified
+from resolute.plan.plan import Plan
+from resolute.plan.policies import Policy, Retry
+from resolute.plan.provider import Provider, SecretText
+from resolute.plan.triggers import every, manual, schedule, webhook
+from resolute.plan.verification import bearer_token, hmac_sha256, unverified
+from resolute.writing.builder import FlowBuilder, branch, flow
+from resolute.writing.flow import Flow
+from resolute.writing.node import Node, NodeFactory, node
 
 __all__ = [
     "CallContext",

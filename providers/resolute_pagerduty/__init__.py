@@ -1,6 +1,6 @@
 """PagerDuty for Resolute: alerts, incidents, on-calls and webhooks as nodes and triggers of flows."""
 
-from resolute_pagerduty.config import PagerDutyConfig
+from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.errors import PagerDutyAPIError
 from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
 from resolute_pagerduty.models.base import Reference

@@ -37,7 +37,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from resolute.errors import NodeError, TerminalError
+from resolute.plan.errors import NodeError, TerminalError
 
 
 class PagerDutyAPIError(NodeError):

@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from resolute.errors import ConfigurationError
-from resolute.provider import NodeDefinition, Verifier
-from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.config import PagerDutyConfig, Words, spoken
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.provider import NodeDefinition, Verifier
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.account.config import PagerDutyConfig, Words, spoken
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.webhooks import SCHEME, verify
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from resolute_pagerduty.config import PagerDutyConfig
+from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.provider import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 

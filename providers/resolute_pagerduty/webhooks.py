@@ -15,10 +15,10 @@ from pydantic import BaseModel, JsonValue
 
 from resolute import input_data
 from resolute import secret as secret_named
-from resolute.provider import ACCEPTED, Verdict, ignored, refused
-from resolute.triggers import TriggerSpec
-from resolute.triggers import webhook as webhook_trigger
-from resolute.verification import Verification, references
+from resolute.plan.provider import ACCEPTED, Verdict, ignored, refused
+from resolute.plan.triggers import TriggerSpec
+from resolute.plan.triggers import webhook as webhook_trigger
+from resolute.plan.verification import Verification, references
 from resolute_pagerduty.models.webhooks import EventType, delivery_of
 
 SCHEME: Final = "pagerduty"

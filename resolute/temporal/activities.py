@@ -11,12 +11,12 @@ from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from resolute.context import CallContext
-from resolute.errors import UnknownFlowError
-from resolute.execution import FailureFacts, NodeExecutor
-from resolute.flow import Flow
+from resolute.execution.executor import FailureFacts, NodeExecutor
+from resolute.plan.context import CallContext
+from resolute.plan.errors import UnknownFlowError
+from resolute.plan.values import Json, JsonObject
 from resolute.temporal.start import RECORD_PLAN
-from resolute.values import Json, JsonObject
+from resolute.writing.flow import Flow
 
 log = logging.getLogger(__name__)
 

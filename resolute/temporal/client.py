@@ -20,18 +20,18 @@ from temporalio.exceptions import (
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.errors import (
+from resolute.plan.errors import (
     ConfigurationError,
     FlowError,
     NodeFailedError,
     PayloadTooLargeError,
     TemporalUnreachableError,
 )
-from resolute.interpreter import PAYLOAD_LIMIT
-from resolute.plan import Plan
-from resolute.result import result_of
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json, size_of
+from resolute.running.interpreter import PAYLOAD_LIMIT
+from resolute.running.result import result_of
 from resolute.temporal.start import start_argument
-from resolute.values import Json, size_of
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 

@@ -20,10 +20,10 @@ from temporalio.exceptions import (
     TimeoutError as TemporalTimeoutError,
 )
 
-from resolute.errors import FlowError, NodeFailedError
-from resolute.policies import Policy
-from resolute.runtime import CallRequest
-from resolute.state import failure_of
+from resolute.plan.errors import FlowError, NodeFailedError
+from resolute.plan.policies import Policy
+from resolute.running.runtime import CallRequest
+from resolute.running.state import failure_of
 
 
 def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:

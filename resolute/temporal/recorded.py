@@ -21,15 +21,15 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
-from resolute.errors import FlowError, NodeFailedError
-from resolute.interpreter import Interpreter
-from resolute.plan import Plan
-from resolute.report import Failure, RunReport
-from resolute.result import remembered, result_of
-from resolute.runtime import CallRequest
+from resolute.plan.errors import FlowError, NodeFailedError
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json
+from resolute.running.interpreter import Interpreter
+from resolute.running.report import Failure, RunReport
+from resolute.running.result import remembered, result_of
+from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
 from resolute.temporal.start import RECORD_PLAN, Start, read_plan, read_start
-from resolute.values import Json
 
 
 @dataclass

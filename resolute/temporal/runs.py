@@ -10,9 +10,9 @@ from typing import Final
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.errors import ConfigurationError
-from resolute.plan import Plan
-from resolute.report import RunReport, RunStatus, StepReport
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.plan import Plan
+from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.temporal.recorded import last_failure, read_history, replayed, run_failure_of
 
 _STATUSES: Final[Mapping[WorkflowExecutionStatus, RunStatus]] = {

@@ -9,11 +9,11 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from resolute.errors import PayloadTooLargeError
-from resolute.policies import Policy
-from resolute.runtime import CallRequest
+from resolute.plan.errors import PayloadTooLargeError
+from resolute.plan.policies import Policy
+from resolute.plan.values import Json, size_of
+from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
-from resolute.values import Json, size_of
 
 TASK_LIMIT: Final = 3_500_000
 """Bytes of arguments that one workflow task may schedule: the message that carries them has 4 MiB."""

@@ -23,9 +23,9 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.errors import ResoluteError, UnknownFlowError
+from resolute.plan.errors import ResoluteError, UnknownFlowError
+from resolute.plan.triggers import Schedule
 from resolute.temporal.schedule_spec import PREFIX, mark_of, schedule_id
-from resolute.triggers import Schedule
 
 _WAITS_FOR_ITS_TURN: Final = {
     ScheduleOverlapPolicy.SKIP,

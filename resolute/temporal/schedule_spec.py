@@ -27,10 +27,10 @@ from temporalio.client import (
     ScheduleState,
 )
 
-from resolute.calendars import Calendar, Range
-from resolute.cron import translate
-from resolute.triggers import Overlap, Schedule
-from resolute.values import Json, digest, jsonable
+from resolute.plan.calendars import Calendar, Range
+from resolute.plan.cron import translate
+from resolute.plan.triggers import Overlap, Schedule
+from resolute.plan.values import Json, digest, jsonable
 
 FORMAT: Final = 1
 """Counted up when the same flow is to be deployed differently."""

@@ -12,9 +12,9 @@ from typing import Final, cast
 
 from pydantic import ValidationError
 
-from resolute.errors import UnsupportedPlanError
-from resolute.plan import FORMAT, Plan
-from resolute.values import Json
+from resolute.plan.errors import UnsupportedPlanError
+from resolute.plan.plan import FORMAT, Plan
+from resolute.plan.values import Json
 
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""

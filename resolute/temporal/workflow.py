@@ -14,14 +14,14 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from resolute.errors import FlowError, UnknownFlowError
-from resolute.interpreter import PAYLOAD_LIMIT, Interpreter
-from resolute.plan import Plan
-from resolute.result import remembered
+from resolute.plan.errors import FlowError, UnknownFlowError
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json, JsonObject, size_of
+from resolute.running.interpreter import PAYLOAD_LIMIT, Interpreter
+from resolute.running.result import remembered
 from resolute.temporal.failures import run_failure
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.start import RECORD_PLAN, read_plan, read_start
-from resolute.values import Json, JsonObject, size_of
 
 STATUS_QUERY: Final = "status"
 
@@ -47,7 +47,7 @@ class FlowWorkflow:
 
     @workflow.query(name=STATUS_QUERY, description="The run and each of its steps: status, times, outputs, failures.")
     def status(self) -> Json:
-        """What `resolute.report.RunReport` holds, as JSON; without outputs where they are too large to be answered."""
+        """What `RunReport` holds, as JSON; without outputs where they are too large to be answered."""
         if self._interpreter is None:
             return {"flow": workflow.info().workflow_type, "steps": []}
         report = self._interpreter.state.report()

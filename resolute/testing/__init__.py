@@ -1,6 +1,6 @@
 """Flows in a test: no server, no network, no waiting."""
 
-from resolute.memory import RecordedCall
+from resolute.memory.runtime import RecordedCall
 from resolute.testing.fakes import FakeError, NoAnswerError, UnknownFakeError, WrongAnswerError
 from resolute.testing.tester import FlowTester, TestedRun
 

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from resolute.context import CallContext
-from resolute.errors import ResoluteError, TerminalError
-from resolute.execution import NodeExecutor
-from resolute.plan import Plan, calls_in
-from resolute.provider import NodeDefinition, Provider
-from resolute.secrets import Environment
-from resolute.shapes import did_you_mean
-from resolute.values import Json, JsonObject
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.plan.context import CallContext
+from resolute.plan.errors import ResoluteError, TerminalError
+from resolute.plan.plan import Plan, calls_in
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.shapes import did_you_mean
+from resolute.plan.values import Json, JsonObject
 
 Answer = Any
 """A value, an exception to raise, or a function of the node's arguments that gives either."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from resolute.errors import FlowError
-from resolute.flow import Flow
-from resolute.memory import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
-from resolute.plan import Plan, calls_in
-from resolute.provider import Provider
-from resolute.report import Failure, RunReport, RunStatus, StepReport
-from resolute.shapes import did_you_mean
+from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
+from resolute.plan.errors import FlowError
+from resolute.plan.plan import Plan, calls_in
+from resolute.plan.provider import Provider
+from resolute.plan.shapes import did_you_mean
+from resolute.plan.values import JsonObject, jsonable
+from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
-from resolute.values import JsonObject, jsonable
+from resolute.writing.flow import Flow
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from resolute.cron import CronError
-from resolute.errors import UnknownFlowError
+from resolute.plan.cron import CronError
+from resolute.plan.errors import UnknownFlowError
+from resolute.plan.triggers import Overlap, Schedule, every, schedule
 from resolute.temporal.schedule_control import (
     FlowBusyError,
     ScheduledRun,
@@ -31,7 +32,6 @@ from resolute.temporal.schedule_control import (
 )
 from resolute.temporal.schedule_spec import ScheduledFlow, schedule_id
 from resolute.temporal.schedules import ScheduleChange, deploy_schedules
-from resolute.triggers import Overlap, Schedule, every, schedule
 
 T = TypeVar("T")
 

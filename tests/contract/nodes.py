@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from resolute import CallContext, NodeError, SecretText, State, TerminalError, current_call, node
-from resolute.values import Json
+from resolute.plan.values import Json
 
 ENVIRONMENT = {"STAGE": "prod", "LIMIT": "3", "TOKEN": "never-to-be-recorded"}
 

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from temporalio.client import Client, WorkflowHandle
 
-from resolute.errors import FlowError
-from resolute.execution import NodeExecutor
-from resolute.flow import Flow
-from resolute.memory import run_in_memory
-from resolute.secrets import Environment
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.memory.runtime import run_in_memory
+from resolute.plan.errors import FlowError
+from resolute.plan.triggers import Schedule
+from resolute.plan.values import Json, JsonObject
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
@@ -23,8 +24,7 @@ from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.workflow import STATUS_QUERY
-from resolute.triggers import Schedule
-from resolute.values import Json, JsonObject
+from resolute.writing.flow import Flow
 from tests.contract.nodes import ATTEMPTS, ENVIRONMENT
 from tests.contract.scenario import Outcome, Scenario
 

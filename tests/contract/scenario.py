@@ -9,8 +9,8 @@ from typing import Literal
 from temporalio.api.history.v1 import HistoryEvent
 
 from resolute import Flow, FlowError
-from resolute.report import Failure, RunReport, RunStatus, StepStatus
-from resolute.values import Json
+from resolute.plan.values import Json
+from resolute.running.report import Failure, RunReport, RunStatus, StepStatus
 
 Calls = Sequence["str | frozenset[str]"]
 """Steps in the order of their first calls; those in a set are called in any order."""

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from resolute import FlowError, flow, manual
-from resolute.plan import Plan
+from resolute.plan.plan import Plan
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.start import RECORD_PLAN

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from typer.main import get_command
 
-from resolute_pagerduty.config import PagerDutyConfig
+from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_worker.cli.app import app
 from resolute_worker.settings import Settings
 from tests.house.reading import ROOT

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from resolute_pagerduty import PagerDuty
-from resolute_pagerduty.operations import OPERATIONS
+from resolute_pagerduty.http.operations import OPERATIONS
 from resolute_worker.cli.app import run
 from resolute_worker.cli.nodes import document
 from resolute_worker.reference.describe import FACTS, NodeReference, describe

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from resolute import NodeFactory
-from resolute.context import CallContext
-from resolute.execution import NodeExecutor
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.context import CallContext
 from resolute_worker.http_server import HttpServer
 
 TOKEN = "xoxb-the-bot-of-the-test"

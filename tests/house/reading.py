@@ -16,7 +16,7 @@ PACKAGES = ("resolute", "flows", "resolute_*")
 
 @dataclass(frozen=True)
 class Use:
-    """A name of another module that is used at a line: `datetime.datetime.now`, `resolute.plan.Plan`."""
+    """A name of another module that is used at a line: `datetime.datetime.now`, `resolute.plan.plan.Plan`."""
 
     line: int
     name: str

@@ -24,60 +24,60 @@ ROOMS = (
     Room(
         name="words",
         modules=(
-            "resolute.errors",
-            "resolute.values",
-            "resolute.language",
-            "resolute.expressions",
-            "resolute.shapes",
-            "resolute.context",
-            "resolute.triggers",
-            "resolute.verification",
-            "resolute.cron",
-            "resolute.calendars",
-            "resolute.daylight",
-            "resolute.policies",
-            "resolute.plan",
-            "resolute.provider",
+            "resolute.plan.errors",
+            "resolute.plan.values",
+            "resolute.plan.language",
+            "resolute.plan.expressions",
+            "resolute.plan.shapes",
+            "resolute.plan.context",
+            "resolute.plan.triggers",
+            "resolute.plan.verification",
+            "resolute.plan.cron",
+            "resolute.plan.calendars",
+            "resolute.plan.daylight",
+            "resolute.plan.policies",
+            "resolute.plan.plan",
+            "resolute.plan.provider",
         ),
     ),
     Room(
         name="writing",
         modules=(
-            "resolute.node",
-            "resolute.decision",
+            "resolute.writing.node",
+            "resolute.writing.decision",
             "resolute.references",
-            "resolute.flow",
-            "resolute.builder",
-            "resolute.draft",
-            "resolute.compiler",
-            "resolute.checks",
+            "resolute.writing.flow",
+            "resolute.writing.builder",
+            "resolute.writing.draft",
+            "resolute.writing.compiler",
+            "resolute.writing.checks",
             "resolute.fits",
-            "resolute.diagram",
+            "resolute.writing.diagram",
         ),
         knows=("words",),
     ),
     Room(
         name="running",
         modules=(
-            "resolute.state",
-            "resolute.evaluate",
-            "resolute.saga",
-            "resolute.interpreter",
-            "resolute.runtime",
-            "resolute.report",
-            "resolute.result",
+            "resolute.running.state",
+            "resolute.running.evaluate",
+            "resolute.running.saga",
+            "resolute.running.interpreter",
+            "resolute.running.runtime",
+            "resolute.running.report",
+            "resolute.running.result",
         ),
         knows=("words",),
     ),
     Room(name="door", modules=("resolute.__init__",), knows=("words", "writing")),
     Room(
         name="execution",
-        modules=("resolute.execution", "resolute.secrets"),
+        modules=("resolute.execution.executor", "resolute.execution.secrets"),
         knows=("words", "writing", "running"),
     ),
     Room(
         name="memory",
-        modules=("resolute.memory", "resolute.testing"),
+        modules=("resolute.memory.runtime", "resolute.testing"),
         knows=("words", "writing", "running", "execution"),
     ),
     Room(name="temporal", modules=("resolute.temporal",), knows=("words", "writing", "running", "execution")),
@@ -103,10 +103,10 @@ ONLY_IN = {
     "rich": ("resolute_worker",),
     "watchfiles": ("resolute_worker",),
     "mcp": ("resolute_worker",),
-    "croniter": ("resolute.cron",),
+    "croniter": ("resolute.plan.cron",),
     "pytest": ("resolute.testing", "resolute_*.testing"),
-    "os.environ": ("resolute.secrets", "resolute_*.config", "resolute_worker"),
-    "os.getenv": ("resolute.secrets", "resolute_*.config", "resolute_worker"),
+    "os.environ": ("resolute.execution.secrets", "resolute_*.config", "resolute_worker"),
+    "os.getenv": ("resolute.execution.secrets", "resolute_*.config", "resolute_worker"),
 }
 
 # What a room never holds: the wall clock and chance (they differ in a replay), logging (it returns facts instead), and
@@ -133,7 +133,13 @@ NEVER_IN = {
 # Rooms whose own code never waits: what an author writes is collected and checked without an event loop. Excepted is
 # what a worker takes from them: it enters a provider, and runs the node that decides.
 NEVER_ASYNC = ("words", "writing", "door")
-TAKEN_BY_WORKERS = ("resolute.provider", "resolute.decision")
+TAKEN_BY_WORKERS = ("resolute.plan.provider", "resolute.writing.decision")
 
 # The only readers of the kinds of a step; each is closed by a last case that raises.
-READERS_OF_STEPS = ("resolute.plan", "resolute.compiler", "resolute.checks", "resolute.diagram", "resolute.interpreter")
+READERS_OF_STEPS = (
+    "resolute.plan.plan",
+    "resolute.writing.compiler",
+    "resolute.writing.checks",
+    "resolute.writing.diagram",
+    "resolute.running.interpreter",
+)

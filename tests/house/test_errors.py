@@ -4,7 +4,7 @@ import importlib
 import inspect
 from collections.abc import Iterator
 
-from resolute.errors import ResoluteError
+from resolute.plan.errors import ResoluteError
 from tests.house.reading import house
 
 

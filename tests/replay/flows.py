@@ -19,7 +19,7 @@ from resolute import (
     secret,
     text,
 )
-from resolute.errors import NodeError
+from resolute.plan.errors import NodeError
 
 ENVIRONMENT = {"STAGE": "prod", "TOKEN": "not-for-the-history"}
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from resolute.errors import FlowError
-from resolute.execution import NodeExecutor
-from resolute.plan import INTERPRETER
-from resolute.secrets import Environment
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import FlowError
+from resolute.plan.plan import INTERPRETER
+from resolute.plan.triggers import Schedule
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
 from resolute.temporal.schedule_control import trigger_schedule
@@ -24,7 +25,6 @@ from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.worker import temporal_worker
-from resolute.triggers import Schedule
 from tests.replay.flows import ENVIRONMENT, FLOWS, everything, remembering
 
 HISTORIES = Path(__file__).parent / "histories"

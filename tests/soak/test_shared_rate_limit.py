@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 from temporalio.client import Client
 
-from resolute.flow import Flow
 from resolute.temporal.client import start_run
+from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Limits, Simulator
 from tests.worker.processes import Process, started
 

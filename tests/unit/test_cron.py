@@ -9,8 +9,8 @@ from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolute.calendars import Calendar, Range
-from resolute.cron import CronError, CronTimes, next_times, translate
+from resolute.plan.calendars import Calendar, Range
+from resolute.plan.cron import CronError, CronTimes, next_times, translate
 
 MINUTE = timedelta(minutes=1)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from resolute import State, flow, manual, node
-from resolute.decision import DecisionError, decision_node
 from resolute.testing import FlowTester
+from resolute.writing.decision import DecisionError, decision_node
 
 
 @node

@@ -21,7 +21,7 @@ from resolute import (
     unverified,
     webhook,
 )
-from resolute.diagram import mermaid, outline
+from resolute.writing.diagram import mermaid, outline
 
 
 @node

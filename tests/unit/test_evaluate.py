@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolute.errors import FlowError, TextError
-from resolute.evaluate import Scope, evaluate, is_true, prepare
-from resolute.language import describe, escape, expressions_in, has_holes, operator_of
-from resolute.values import Json
+from resolute.plan.errors import FlowError, TextError
+from resolute.plan.language import describe, escape, expressions_in, has_holes, operator_of
+from resolute.plan.values import Json
+from resolute.running.evaluate import Scope, evaluate, is_true, prepare
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 KEYS = st.text("$ab", max_size=4) | st.sampled_from(["$output", "$secret", "$$env", "$", "plain"])

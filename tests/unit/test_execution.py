@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from resolute import ConfigurationError, NodeFactory, ResoluteError, SecretText, current_call, node
-from resolute.context import CallContext
-from resolute.errors import InvalidArgumentsError, InvalidResultError, ResultTooLargeError, UnknownNodeError
-from resolute.execution import NodeExecutor
-from resolute.secrets import Environment
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.plan.context import CallContext
+from resolute.plan.errors import InvalidArgumentsError, InvalidResultError, ResultTooLargeError, UnknownNodeError
 
 KEY = "s3cret-value-of-a-key"
 

@@ -26,7 +26,7 @@ from resolute import (
     secret,
     text,
 )
-from resolute.expressions import encode, holds_expression
+from resolute.plan.expressions import encode, holds_expression
 
 STATUS: Any = output("health.status")
 

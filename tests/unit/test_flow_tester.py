@@ -25,10 +25,10 @@ from resolute import (
     previous,
     secret,
 )
-from resolute.errors import NodeFailedError
-from resolute.node import provider_node
-from resolute.provider import NodeDefinition, SecretText
+from resolute.plan.errors import NodeFailedError
+from resolute.plan.provider import NodeDefinition, SecretText
 from resolute.testing import FakeError, FlowTester, NoAnswerError, UnknownFakeError, WrongAnswerError
+from resolute.writing.node import provider_node
 
 Tester = Callable[..., FlowTester]
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolute import Flow, NodeError, Retry, TerminalError, branch, current_call, flow, manual, node, now
-from resolute.errors import NodeFailedError
-from resolute.execution import NodeExecutor
-from resolute.memory import START, MemoryRun, VirtualClock, run_in_memory
-from resolute.node import Node
-from resolute.report import Failure
-from resolute.secrets import Environment
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.memory.runtime import START, MemoryRun, VirtualClock, run_in_memory
+from resolute.plan.errors import NodeFailedError
+from resolute.running.report import Failure
+from resolute.writing.node import Node
 
 ONE = Retry(attempts=1)
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from resolute import Flow, Plan, State, branch, env, flow, manual, node, previous, schedule, secret, text, webhook
-from resolute.plan import Call, calls_in, walk
-from resolute.verification import unverified
+from resolute.plan.plan import Call, calls_in, walk
+from resolute.plan.verification import unverified
 
 
 class Health(BaseModel):

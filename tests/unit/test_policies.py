@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from resolute import Policy, Retry, node
-from resolute.policies import Lane
+from resolute.plan.policies import Lane
 
 lengths = st.floats(0.001, 1e9)
 

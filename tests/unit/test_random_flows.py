@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolute import Flow, FlowBuilder, Plan, branch, flow, input_data, manual, node
-from resolute.diagram import mermaid, outline
-from resolute.plan import When, walk
+from resolute.plan.plan import When, walk
 from resolute.testing import FlowTester
+from resolute.writing.diagram import mermaid, outline
 
 
 @node

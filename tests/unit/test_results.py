@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from resolute.plan import Call
-from resolute.report import RunReport, StepReport
-from resolute.result import OUTPUTS, RETURNS, recorded_of, remembered, result_of
-from resolute.saga import Saga
-from resolute.values import digest, size_of
+from resolute.plan.plan import Call
+from resolute.plan.values import digest, size_of
+from resolute.running.report import RunReport, StepReport
+from resolute.running.result import OUTPUTS, RETURNS, recorded_of, remembered, result_of
+from resolute.running.saga import Saga
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict  # pydantic knows typing's own from Python 3.12 on
 
 from resolute import FlowBuildError, flow, manual, node
-from resolute.shapes import compatible, did_you_mean, kind_of, or_null, shape_of_type, spoken
+from resolute.plan.shapes import compatible, did_you_mean, kind_of, or_null, shape_of_type, spoken
 
 
 class Level(enum.Enum):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from resolute.expressions import secret
-from resolute.triggers import (
+from resolute.plan.expressions import secret
+from resolute.plan.triggers import (
     MAX_BODY,
     Schedule,
     Trigger,
@@ -18,7 +18,7 @@ from resolute.triggers import (
     schedule,
     webhook,
 )
-from resolute.verification import Verification, bearer_token, hmac_sha256, unverified
+from resolute.plan.verification import Verification, bearer_token, hmac_sha256, unverified
 
 
 class Restart(BaseModel):

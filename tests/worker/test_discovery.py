@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.discovery import Discovery, Mistake, discover, forget
 
 GOOD = """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from resolute.errors import InvalidInputError
+from resolute.plan.errors import InvalidInputError
 from resolute_worker.inputs import checked_input
 
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from resolute.secrets import Environment
+from resolute.execution.secrets import Environment
 from resolute_worker.logs import ConsoleLines, JsonLines
 
 SECRET = 'pass"word\n1'

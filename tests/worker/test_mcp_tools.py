@@ -17,11 +17,11 @@ from pydantic import BaseModel, SecretStr
 from temporalio.client import Client as Temporal
 
 from resolute import flow, input_data, manual, node
-from resolute.errors import TerminalError
-from resolute.execution import NodeExecutor
-from resolute.flow import Flow
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.errors import TerminalError
+from resolute.writing.flow import Flow
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
-from resolute_pagerduty.audit import read_audit
+from resolute_pagerduty.account.audit import read_audit
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_worker.agents.durable import Durable

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.pagerduty.moments import moment
 from resolute_worker.cli.pagerduty.names import incident_id
 

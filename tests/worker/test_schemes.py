@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from resolute import bearer_token, secret, unverified
 from resolute import hmac_sha256 as signed
-from resolute.errors import ConfigurationError
-from resolute.provider import ACCEPTED, Provider, Verdict
-from resolute.verification import Verification
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.provider import ACCEPTED, Provider, Verdict
+from resolute.plan.verification import Verification
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_worker.schemes import verifiers_of
 

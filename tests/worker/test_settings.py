@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.settings import load_settings
 
 

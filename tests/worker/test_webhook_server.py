@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from temporalio.client import Client
 
 from resolute import Flow, bearer_token, flow, hmac_sha256, input_data, node, secret, unverified, webhook
-from resolute.errors import ConfigurationError
-from resolute.secrets import Environment
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import ConfigurationError
 from resolute.temporal.runs import describe_run, list_runs
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import Load, Running, running

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 import resolute_pagerduty as pagerduty
 from resolute import Flow, Node, TerminalError, flow, manual, node
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import start_run
 from resolute_worker import Settings, Worker
 from resolute_worker.embedded import EmbeddedServer

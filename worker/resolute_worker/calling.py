@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from resolute.context import CallContext
-from resolute.errors import NodeError
-from resolute.execution import NodeExecutor
-from resolute.values import Json, JsonObject
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.context import CallContext
+from resolute.plan.errors import NodeError
+from resolute.plan.values import Json, JsonObject
 
 ATTEMPTS: Final = 4
 LONGEST_WAIT: Final = timedelta(seconds=90)

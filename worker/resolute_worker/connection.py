@@ -11,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import connect, unreachable
 from resolute_worker.settings import Settings
 

@@ -12,14 +12,14 @@ from pydantic_core import from_json
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from resolute.errors import ConfigurationError, InvalidInputError, MissingEnvironmentError, PayloadTooLargeError
-from resolute.flow import Flow
-from resolute.plan import Plan
-from resolute.provider import Verifier
-from resolute.secrets import Environment
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import ConfigurationError, InvalidInputError, MissingEnvironmentError, PayloadTooLargeError
+from resolute.plan.plan import Plan
+from resolute.plan.provider import Verifier
+from resolute.plan.triggers import Webhook
+from resolute.plan.values import Json
 from resolute.temporal.client import start_run
-from resolute.triggers import Webhook
-from resolute.values import Json
+from resolute.writing.flow import Flow
 from resolute_worker.inputs import checked_input
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVariableType]  # trio is optional there
 
-from resolute.errors import ConfigurationError, ResoluteError
-from resolute.secrets import Environment
-from resolute.triggers import Manual, Webhook
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import ConfigurationError, ResoluteError
+from resolute.plan.triggers import Manual, Webhook
 from resolute_worker.discovery import Discovery, discover, forget
 from resolute_worker.logs import set_up_logs
 from resolute_worker.needs import missing_variables
@@ -27,7 +27,7 @@ from resolute_worker.settings import Settings
 from resolute_worker.worker import stopping_signals
 
 if TYPE_CHECKING:
-    from resolute.provider import Provider
+    from resolute.plan.provider import Provider
     from resolute_pagerduty.simulator import Simulator
 
 _REAL: Final = "PAGERDUTY_"

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from resolute.builder import FlowBuilder
-from resolute.errors import ConfigurationError, FlowBuildError
-from resolute.flow import Flow
-from resolute.provider import NodeDefinition
+from resolute.plan.errors import ConfigurationError, FlowBuildError
+from resolute.plan.provider import NodeDefinition
+from resolute.writing.builder import FlowBuilder
+from resolute.writing.flow import Flow
 
 _SKIPPED = ("_", ".", "test_")
 

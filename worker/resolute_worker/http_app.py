@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from resolute.errors import ResoluteError
+from resolute.plan.errors import ResoluteError
 from resolute_worker.deliveries import Deliveries, Outcome, Result
 from resolute_worker.health import Health
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import uvicorn
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 
 _GRACE: Final = 10
 

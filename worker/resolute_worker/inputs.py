@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from resolute.errors import InvalidInputError
-from resolute.values import Json
+from resolute.plan.errors import InvalidInputError
+from resolute.plan.values import Json
 
 Schema = Mapping[str, Any]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-from resolute.secrets import Environment
-from resolute.values import Json
+from resolute.execution.secrets import Environment
+from resolute.plan.values import Json
 from resolute_worker.settings import LogFormat, LogLevel
 
 FIELDS: Final = ("flow", "run", "step", "attempt")

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from resolute.flow import Flow
-from resolute.language import HOLES, expressions_in
-from resolute.plan import Plan
-from resolute.values import Json
+from resolute.plan.language import HOLES, expressions_in
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json
+from resolute.writing.flow import Flow
 
 
 @dataclass(frozen=True)

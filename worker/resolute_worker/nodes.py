@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any, cast
 
-from resolute.flow import Flow
-from resolute.node import NodeFactory
-from resolute.provider import NodeDefinition
+from resolute.plan.provider import NodeDefinition
+from resolute.writing.flow import Flow
+from resolute.writing.node import NodeFactory
 
 
 def nodes_beside(flows: Sequence[Flow], modules: Iterable[ModuleType] = ()) -> list[NodeDefinition]:

@@ -15,18 +15,18 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker as TemporalWorker
 
-from resolute.errors import ConfigurationError, MissingEnvironmentError, ResoluteError
-from resolute.execution import NodeExecutor
-from resolute.flow import Flow
-from resolute.provider import NodeDefinition, Provider
-from resolute.secrets import Environment
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import ConfigurationError, MissingEnvironmentError, ResoluteError
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.triggers import Schedule
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import is_unreachable, unreachable
 from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.worker import queue_worker, temporal_worker
-from resolute.triggers import Schedule
+from resolute.writing.flow import Flow
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.health import Health

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, cast
 
-from resolute.errors import ConfigurationError
-from resolute.flow import Flow
-from resolute.provider import NodeDefinition, Provider
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.writing.flow import Flow
 
 
 @dataclass(frozen=True)

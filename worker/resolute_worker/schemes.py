@@ -7,8 +7,8 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from resolute.errors import ConfigurationError
-from resolute.provider import ACCEPTED, Provider, Verdict, Verifier, refused
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.provider import ACCEPTED, Provider, Verdict, Verifier, refused
 
 
 def _hmac_sha256(

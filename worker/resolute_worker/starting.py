@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from temporalio.client import Client
 
-from resolute.errors import InvalidInputError
-from resolute.plan import Plan
+from resolute.plan.errors import InvalidInputError
+from resolute.plan.plan import Plan
+from resolute.plan.triggers import Manual, Schedule, Webhook
+from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.schedule_control import trigger_schedule
-from resolute.triggers import Manual, Schedule, Webhook
-from resolute.values import Json
 from resolute_worker.inputs import checked_input
 
 

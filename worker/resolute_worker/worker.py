@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from resolute.errors import ConfigurationError, ResoluteError
-from resolute.flow import Flow
-from resolute.node import NodeFactory
-from resolute.provider import NodeDefinition, Provider
-from resolute.secrets import Environment
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import ConfigurationError, ResoluteError
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.writing.flow import Flow
+from resolute.writing.node import NodeFactory
 from resolute_worker.needs import missing_variables
 from resolute_worker.nodes import nodes_beside
 from resolute_worker.providers import check_providers
@@ -110,7 +110,7 @@ class Worker:
             ready: called once it polls and all is served.
             stop: ends it, as a signal does.
             client: a connection to Temporal to use instead of making one.
-            environment: where `env` and `secret` are read (`resolute.secrets.Environment`).
+            environment: where `env` and `secret` are read (`resolute.execution.secrets.Environment`).
 
         Raises:
             ConfigurationError: Temporal is out of reach, a port is taken, a secret is missing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeGuard
 
-from resolute.node import NodeFactory
+from resolute.writing.node import NodeFactory
 from resolute_pagerduty.nodes import (
     changes,
     events,

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resolute.provider import SecretText
-from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.changes import announce_once
-from resolute_pagerduty.events import details_of, given, listed, summary_of
+from resolute.plan.provider import SecretText
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.changes import announce_once
+from resolute_pagerduty.calls.events import details_of, given, listed, summary_of
+from resolute_pagerduty.http.operations import ENQUEUE_CHANGE_EVENT, LIST_CHANGE_EVENTS
 from resolute_pagerduty.models.events import EventImage, EventLink
 from resolute_pagerduty.models.outputs import SendChangeEventOutput
+from resolute_pagerduty.models.parameters import Text, Time
 from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
-from resolute_pagerduty.operations import ENQUEUE_CHANGE_EVENT, LIST_CHANGE_EVENTS
-from resolute_pagerduty.parameters import Text, Time
 
 
 @pagerduty_node(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from resolute.node import NodeFactory, provider_node
-from resolute.policies import Policy, Retry
-from resolute_pagerduty.accounts import QUEUE, Accounts
-from resolute_pagerduty.operations import Operation
+from resolute.plan.policies import Policy, Retry
+from resolute.writing.node import NodeFactory, provider_node
+from resolute_pagerduty.account.accounts import QUEUE, Accounts
+from resolute_pagerduty.http.operations import Operation
 
 READS: Final = "it only reads"
 """Why every read is safe to repeat."""

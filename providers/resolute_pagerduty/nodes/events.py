@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resolute.provider import SecretText
-from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.events import details_of, given, listed, send_alert, summary_of
+from resolute.plan.provider import SecretText
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.events import details_of, given, listed, send_alert, summary_of
+from resolute_pagerduty.calls.repeats import derived_key
+from resolute_pagerduty.http.operations import ENQUEUE_EVENT
 from resolute_pagerduty.models.events import (
     AcknowledgeEventOutput,
     EventImage,
@@ -18,10 +20,8 @@ from resolute_pagerduty.models.events import (
     ResolveEventOutput,
     TriggerEventOutput,
 )
+from resolute_pagerduty.models.parameters import DedupKey, Severity, Text, Time
 from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
-from resolute_pagerduty.operations import ENQUEUE_EVENT
-from resolute_pagerduty.parameters import DedupKey, Severity, Text, Time
-from resolute_pagerduty.repeats import derived_key
 
 
 @pagerduty_node(

@@ -9,25 +9,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from resolute.context import current_call
-from resolute_pagerduty.account import object_in
-from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.bulk import update_many
+from resolute.plan.context import current_call
+from resolute_pagerduty.account.account import object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.bulk import update_many
+from resolute_pagerduty.calls.events import given
+from resolute_pagerduty.calls.incidents import create, merge, reference, snooze, update
+from resolute_pagerduty.calls.repeats import at_most_once, derived_key
 from resolute_pagerduty.errors import InvalidRequestError
-from resolute_pagerduty.events import given
-from resolute_pagerduty.exchange import JsonBody
-from resolute_pagerduty.incidents import create, merge, reference, snooze, update
-from resolute_pagerduty.models.incidents import Incident, StatusUpdate
-from resolute_pagerduty.models.outputs import (
-    CreateIncidentOutput,
-    MergeIncidentsOutput,
-    SendStatusUpdateOutput,
-    SnoozeIncidentOutput,
-    UpdateIncidentOutput,
-    UpdateIncidentsOutput,
-)
-from resolute_pagerduty.nodes.declare import WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import (
+from resolute_pagerduty.http.exchange import JsonBody
+from resolute_pagerduty.http.operations import (
     CREATE_INCIDENT,
     GET_INCIDENT,
     LIST_INCIDENTS,
@@ -38,8 +29,17 @@ from resolute_pagerduty.operations import (
     UPDATE_INCIDENT,
     UPDATE_INCIDENTS,
 )
-from resolute_pagerduty.parameters import DedupKey, Id, Ids, Status, Text, Urgency
-from resolute_pagerduty.repeats import at_most_once, derived_key
+from resolute_pagerduty.models.incidents import Incident, StatusUpdate
+from resolute_pagerduty.models.outputs import (
+    CreateIncidentOutput,
+    MergeIncidentsOutput,
+    SendStatusUpdateOutput,
+    SnoozeIncidentOutput,
+    UpdateIncidentOutput,
+    UpdateIncidentsOutput,
+)
+from resolute_pagerduty.models.parameters import DedupKey, Id, Ids, Status, Text, Urgency
+from resolute_pagerduty.nodes.declare import WALK_POLICY, pagerduty_node
 
 
 @pagerduty_node(

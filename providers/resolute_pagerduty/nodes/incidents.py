@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.incidents import read_incident
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.incidents import read_incident
+from resolute_pagerduty.calls.paging import read_page, walk_incidents
+from resolute_pagerduty.http.operations import GET_INCIDENT, LIST_INCIDENTS
 from resolute_pagerduty.models.incidents import Incident
 from resolute_pagerduty.models.outputs import AllIncidentsOutput, GetIncidentOutput, ListIncidentsOutput
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import GET_INCIDENT, LIST_INCIDENTS
-from resolute_pagerduty.paging import read_page, walk_incidents
-from resolute_pagerduty.parameters import (
+from resolute_pagerduty.models.parameters import (
     Count,
     DedupKey,
     Id,
@@ -28,6 +27,7 @@ from resolute_pagerduty.parameters import (
     Time,
     Urgencies,
 )
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
 
 Include: TypeAlias = Sequence[
     Literal[

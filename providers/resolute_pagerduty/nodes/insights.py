@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.events import given
 from resolute_pagerduty.errors import InvalidRequestError
-from resolute_pagerduty.events import given
+from resolute_pagerduty.http.operations import METRICS_BY_SERVICE, METRICS_BY_TEAM, METRICS_OF_ALL, Operation
 from resolute_pagerduty.models.outputs import GetMetricsOutput
+from resolute_pagerduty.models.parameters import Ids, Text, Time, Urgency
 from resolute_pagerduty.nodes.declare import READS, pagerduty_node
-from resolute_pagerduty.operations import METRICS_BY_SERVICE, METRICS_BY_TEAM, METRICS_OF_ALL, Operation
-from resolute_pagerduty.parameters import Ids, Text, Time, Urgency
 
 Unit: TypeAlias = Literal["day", "week", "month"]
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from resolute_pagerduty.account import object_in
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.account import object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.events import given
+from resolute_pagerduty.calls.incidents import reference
+from resolute_pagerduty.calls.paging import read_page, walk
 from resolute_pagerduty.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
-from resolute_pagerduty.events import given
-from resolute_pagerduty.incidents import reference
+from resolute_pagerduty.http.operations import (
+    CREATE_MAINTENANCE_WINDOW,
+    DELETE_MAINTENANCE_WINDOW,
+    LIST_MAINTENANCE_WINDOWS,
+)
 from resolute_pagerduty.models.outputs import (
     AllMaintenanceWindowsOutput,
     CreateMaintenanceWindowOutput,
     ListMaintenanceWindowsOutput,
 )
+from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
 from resolute_pagerduty.models.services import MaintenanceWindow
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import (
-    CREATE_MAINTENANCE_WINDOW,
-    DELETE_MAINTENANCE_WINDOW,
-    LIST_MAINTENANCE_WINDOWS,
-)
-from resolute_pagerduty.paging import read_page, walk
-from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
 
 When: TypeAlias = Literal["past", "future", "ongoing", "open", "all"]
 Include: TypeAlias = Sequence[Literal["teams", "services", "users"]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.notes import add_once, read_notes
+from resolute_pagerduty.http.operations import ADD_NOTE, LIST_NOTES
 from resolute_pagerduty.models.incidents import Note
 from resolute_pagerduty.models.outputs import AddNoteOutput, ListNotesOutput
+from resolute_pagerduty.models.parameters import Id, Text
 from resolute_pagerduty.nodes.declare import READS, pagerduty_node
-from resolute_pagerduty.notes import add_once, read_notes
-from resolute_pagerduty.operations import ADD_NOTE, LIST_NOTES
-from resolute_pagerduty.parameters import Id, Text
 
 
 @pagerduty_node("ListNotes", LIST_NOTES, repeat=READS)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.paging import walk
+from resolute_pagerduty.http.operations import LIST_ONCALLS
 from resolute_pagerduty.models.oncall import OnCall
 from resolute_pagerduty.models.outputs import GetOnCallsOutput
+from resolute_pagerduty.models.parameters import Ids, Time
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import LIST_ONCALLS
-from resolute_pagerduty.paging import walk
-from resolute_pagerduty.parameters import Ids, Time
 
 Include: TypeAlias = Sequence[Literal["escalation_policies", "users", "schedules"]]
 

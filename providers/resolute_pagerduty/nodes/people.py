@@ -8,10 +8,21 @@ from typing import Annotated, Final, Literal, TypeAlias
 from annotated_types import MaxLen, MinLen
 from pydantic import StringConstraints
 
-from resolute_pagerduty.account import object_in
-from resolute_pagerduty.accounts import Accounts
-from resolute_pagerduty.events import given
-from resolute_pagerduty.lookups import Kind
+from resolute_pagerduty.account.account import object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.events import given
+from resolute_pagerduty.calls.lookups import Kind
+from resolute_pagerduty.calls.paging import read_page, walk
+from resolute_pagerduty.http.operations import (
+    ADD_TEAM_MEMBER,
+    CREATE_TEAM,
+    CREATE_USER,
+    GET_ME,
+    GET_USER,
+    LIST_TEAM_MEMBERS,
+    LIST_TEAMS,
+    LIST_USERS,
+)
 from resolute_pagerduty.models.outputs import (
     AllTeamMembersOutput,
     AllTeamsOutput,
@@ -23,20 +34,9 @@ from resolute_pagerduty.models.outputs import (
     ListTeamsOutput,
     ListUsersOutput,
 )
+from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text
 from resolute_pagerduty.models.people import Team, TeamMember, User
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import (
-    ADD_TEAM_MEMBER,
-    CREATE_TEAM,
-    CREATE_USER,
-    GET_ME,
-    GET_USER,
-    LIST_TEAM_MEMBERS,
-    LIST_TEAMS,
-    LIST_USERS,
-)
-from resolute_pagerduty.paging import read_page, walk
-from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text
 
 Include: TypeAlias = Sequence[Literal["contact_methods", "notification_rules", "teams", "subdomains"]]
 Name: TypeAlias = Annotated[str, MinLen(1), MaxLen(100)]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from resolute_pagerduty.account import object_in, values_in
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.account import object_in, values_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.incidents import reference
+from resolute_pagerduty.calls.paging import read_page
+from resolute_pagerduty.calls.repeats import at_most_once, derived_key
 from resolute_pagerduty.errors import MissingAbilityError
-from resolute_pagerduty.exchange import JsonBody
-from resolute_pagerduty.incidents import reference
+from resolute_pagerduty.http.exchange import JsonBody
+from resolute_pagerduty.http.operations import (
+    LIST_ABILITIES,
+    LIST_PRIORITIES,
+    LIST_WORKFLOWS,
+    START_WORKFLOW,
+    TEST_ABILITY,
+)
 from resolute_pagerduty.models.outputs import (
     HasAbilityOutput,
     ListAbilitiesOutput,
@@ -14,17 +23,8 @@ from resolute_pagerduty.models.outputs import (
     ListPrioritiesOutput,
     StartIncidentWorkflowOutput,
 )
+from resolute_pagerduty.models.parameters import Id, Offset, PageSize, Text
 from resolute_pagerduty.nodes.declare import READS, pagerduty_node
-from resolute_pagerduty.operations import (
-    LIST_ABILITIES,
-    LIST_PRIORITIES,
-    LIST_WORKFLOWS,
-    START_WORKFLOW,
-    TEST_ABILITY,
-)
-from resolute_pagerduty.paging import read_page
-from resolute_pagerduty.parameters import Id, Offset, PageSize, Text
-from resolute_pagerduty.repeats import at_most_once, derived_key
 
 
 @pagerduty_node("ListPriorities", LIST_PRIORITIES, repeat=READS)

@@ -9,13 +9,24 @@ from annotated_types import MaxLen, MinLen
 from pydantic import Field
 
 from resolute import Record
-from resolute_pagerduty.account import list_in, object_in
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.account import list_in, object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.events import given
+from resolute_pagerduty.calls.incidents import reference
+from resolute_pagerduty.calls.lookups import Kind
+from resolute_pagerduty.calls.overrides import override_once
+from resolute_pagerduty.calls.paging import read_page, walk
 from resolute_pagerduty.errors import InvalidRequestError
-from resolute_pagerduty.events import given
-from resolute_pagerduty.exchange import JsonBody
-from resolute_pagerduty.incidents import reference
-from resolute_pagerduty.lookups import Kind
+from resolute_pagerduty.http.exchange import JsonBody
+from resolute_pagerduty.http.operations import (
+    CREATE_ESCALATION_POLICY,
+    CREATE_OVERRIDES,
+    GET_ESCALATION_POLICY,
+    GET_SCHEDULE,
+    LIST_ESCALATION_POLICIES,
+    LIST_OVERRIDES,
+    LIST_SCHEDULES,
+)
 from resolute_pagerduty.models.oncall import EscalationPolicy, Schedule, Shift
 from resolute_pagerduty.models.outputs import (
     AllEscalationPoliciesOutput,
@@ -28,19 +39,8 @@ from resolute_pagerduty.models.outputs import (
     ListOverridesOutput,
     ListSchedulesOutput,
 )
+from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import (
-    CREATE_ESCALATION_POLICY,
-    CREATE_OVERRIDES,
-    GET_ESCALATION_POLICY,
-    GET_SCHEDULE,
-    LIST_ESCALATION_POLICIES,
-    LIST_OVERRIDES,
-    LIST_SCHEDULES,
-)
-from resolute_pagerduty.overrides import override_once
-from resolute_pagerduty.paging import read_page, walk
-from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
 
 PolicyInclude: TypeAlias = Sequence[Literal["services", "teams", "targets"]]
 POLICIES: Final = Kind(

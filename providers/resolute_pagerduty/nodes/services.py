@@ -7,24 +7,16 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from resolute_pagerduty.account import object_in
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.account import object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.events import given
+from resolute_pagerduty.calls.files import check_folder, write_secret
+from resolute_pagerduty.calls.incidents import reference
+from resolute_pagerduty.calls.integrations import integrate
+from resolute_pagerduty.calls.lookups import Kind
+from resolute_pagerduty.calls.paging import read_page, walk
 from resolute_pagerduty.errors import InvalidRequestError, UnreadableAnswerError
-from resolute_pagerduty.events import given
-from resolute_pagerduty.files import check_folder, write_secret
-from resolute_pagerduty.incidents import reference
-from resolute_pagerduty.integrations import integrate
-from resolute_pagerduty.lookups import Kind
-from resolute_pagerduty.models.outputs import (
-    AllServicesOutput,
-    CreateIntegrationOutput,
-    CreateServiceOutput,
-    GetServiceOutput,
-    ListServicesOutput,
-)
-from resolute_pagerduty.models.services import Integration, Service
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import (
+from resolute_pagerduty.http.operations import (
     CREATE_INTEGRATION,
     CREATE_SERVICE,
     GET_INTEGRATION,
@@ -32,8 +24,16 @@ from resolute_pagerduty.operations import (
     LIST_SERVICES,
     UPDATE_SERVICE,
 )
-from resolute_pagerduty.paging import read_page, walk
-from resolute_pagerduty.parameters import Count, Id, Ids, Offset, PageSize, Text, Urgency
+from resolute_pagerduty.models.outputs import (
+    AllServicesOutput,
+    CreateIntegrationOutput,
+    CreateServiceOutput,
+    GetServiceOutput,
+    ListServicesOutput,
+)
+from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Urgency
+from resolute_pagerduty.models.services import Integration, Service
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
 
 SERVICES: Final = Kind(model=Service, name="service", plural="services", lookup=LIST_SERVICES, create=CREATE_SERVICE)
 

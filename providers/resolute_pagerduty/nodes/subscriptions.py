@@ -11,10 +11,20 @@ from typing import Annotated, Literal, TypeAlias
 from annotated_types import MinLen
 from pydantic import StringConstraints
 
-from resolute_pagerduty.account import object_in
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.account import object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.files import check_folder, write_secret
+from resolute_pagerduty.calls.paging import read_page
+from resolute_pagerduty.calls.repeats import is_repeat, mark
+from resolute_pagerduty.calls.subscriptions import find_subscriptions, subscribe, unsubscribe
 from resolute_pagerduty.errors import InvalidRequestError
-from resolute_pagerduty.files import check_folder, write_secret
+from resolute_pagerduty.http.operations import (
+    CREATE_SUBSCRIPTION,
+    DELETE_SUBSCRIPTION,
+    ENABLE_SUBSCRIPTION,
+    LIST_SUBSCRIPTIONS,
+    PING_SUBSCRIPTION,
+)
 from resolute_pagerduty.models.account import WebhookSubscription
 from resolute_pagerduty.models.outputs import (
     AllWebhookSubscriptionsOutput,
@@ -22,18 +32,8 @@ from resolute_pagerduty.models.outputs import (
     EnableWebhookSubscriptionOutput,
     ListWebhookSubscriptionsOutput,
 )
+from resolute_pagerduty.models.parameters import Id, Offset, PageSize, Text
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import (
-    CREATE_SUBSCRIPTION,
-    DELETE_SUBSCRIPTION,
-    ENABLE_SUBSCRIPTION,
-    LIST_SUBSCRIPTIONS,
-    PING_SUBSCRIPTION,
-)
-from resolute_pagerduty.paging import read_page
-from resolute_pagerduty.parameters import Id, Offset, PageSize, Text
-from resolute_pagerduty.repeats import is_repeat, mark
-from resolute_pagerduty.subscriptions import find_subscriptions, subscribe, unsubscribe
 
 FilterType: TypeAlias = Literal["account", "service", "team"]
 Events: TypeAlias = Annotated[Sequence[Text], MinLen(1)]

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import MinLen
 
-from resolute_pagerduty.accounts import Accounts
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.paging import read_page, walk
+from resolute_pagerduty.http.operations import LIST_ALERTS, LIST_LOG_ENTRIES
 from resolute_pagerduty.models.incidents import Alert, LogEntry
 from resolute_pagerduty.models.outputs import (
     AllAlertsOutput,
@@ -15,10 +17,8 @@ from resolute_pagerduty.models.outputs import (
     ListAlertsOutput,
     ListLogEntriesOutput,
 )
+from resolute_pagerduty.models.parameters import Count, DedupKey, Id, Offset, PageSize, Time
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
-from resolute_pagerduty.operations import LIST_ALERTS, LIST_LOG_ENTRIES
-from resolute_pagerduty.paging import read_page, walk
-from resolute_pagerduty.parameters import Count, DedupKey, Id, Offset, PageSize, Time
 
 AlertStatuses: TypeAlias = Annotated[Sequence[Literal["triggered", "resolved"]], MinLen(1)]
 AlertInclude: TypeAlias = Sequence[Literal["services", "first_trigger_log_entries", "incidents"]]

@@ -1,6 +1,6 @@
 """The errors that PagerDuty's REST API answers with, as exceptions that handlers raise."""
 
-from resolute.errors import ResoluteError
+from resolute.plan.errors import ResoluteError
 
 from .values import Json
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from resolute.errors import ResoluteError
+from resolute.plan.errors import ResoluteError
 
 from . import background
 from .api_errors import MESSAGES, ApiError

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from pydantic import SecretStr, TypeAdapter
 
-from resolute.context import CallContext
-from resolute.errors import NodeError
-from resolute.execution import NodeExecutor
-from resolute.expressions import encode
-from resolute.node import NodeFactory
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.context import CallContext
+from resolute.plan.errors import NodeError
+from resolute.plan.expressions import encode
+from resolute.writing.node import NodeFactory
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.simulator import Recorded, Simulator
 from resolute_pagerduty.simulator.world import WORLD

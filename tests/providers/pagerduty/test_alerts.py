@@ -8,7 +8,7 @@ import pytest
 
 import resolute_pagerduty as pagerduty
 from resolute import flow, manual
-from resolute.errors import FlowBuildError, InvalidArgumentsError
+from resolute.plan.errors import FlowBuildError, InvalidArgumentsError
 from resolute_pagerduty import errors
 from tests.providers.pagerduty.harness import Bench
 

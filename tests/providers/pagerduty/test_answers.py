@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 import resolute_pagerduty as pagerduty
-from resolute.errors import NodeError, TerminalError
+from resolute.plan.errors import NodeError, TerminalError
 from resolute_pagerduty import errors
-from resolute_pagerduty.exchange import Answer
+from resolute_pagerduty.http.exchange import Answer
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.pagerduty.harness import Bench, config_for

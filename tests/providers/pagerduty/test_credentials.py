@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 import resolute_pagerduty as pagerduty
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_pagerduty import PagerDuty, PagerDutyConfig, errors
-from resolute_pagerduty.checkup import CredentialsReport, check_account
+from resolute_pagerduty.calls.checkup import CredentialsReport, check_account
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.auth import OAuthClient
 from resolute_pagerduty.simulator.world import WORLD
@@ -156,7 +156,9 @@ async def test_a_token_is_renewed_before_it_ends(sim: Simulator, monkeypatch: py
         bench = Bench(sim, provider)
         fetched: list[int] = []
         for hours in (0, 23.9, 23.95):
-            monkeypatch.setattr("resolute_pagerduty.credentials.monotonic", lambda hours=hours: begin + hours * 3600)
+            monkeypatch.setattr(
+                "resolute_pagerduty.account.credentials.monotonic", lambda hours=hours: begin + hours * 3600
+            )
             await bench.run(pagerduty.list_incidents)
             fetched.append(len(bench.sent(path="/oauth/token")))
 

@@ -12,9 +12,9 @@ import pytest
 from pydantic import SecretStr
 
 import resolute_pagerduty as pagerduty
-from resolute.node import NodeFactory
+from resolute.writing.node import NodeFactory
+from resolute_pagerduty.http.operations import OPERATIONS, Operation
 from resolute_pagerduty.nodes import FACTORIES
-from resolute_pagerduty.operations import OPERATIONS, Operation
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.openapi.validator import find_operation

@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 import resolute_pagerduty as pagerduty
 from resolute import flow, manual
-from resolute.errors import ConfigurationError, FlowBuildError, NotGrantedError, ResoluteError
+from resolute.plan.errors import ConfigurationError, FlowBuildError, NotGrantedError, ResoluteError
 from resolute_pagerduty import PagerDuty, errors
-from resolute_pagerduty.audit import AuditEntry, AuditFile, read_audit
-from resolute_pagerduty.grants import RESOURCES, Grants
+from resolute_pagerduty.account.audit import AuditEntry, AuditFile, read_audit
+from resolute_pagerduty.account.grants import RESOURCES, Grants
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 import resolute_pagerduty as pagerduty
-from resolute.context import CallContext, enter_call
-from resolute.node import NodeFactory
-from resolute_pagerduty import errors, paging
-from resolute_pagerduty.account import Account
-from resolute_pagerduty.audit import NoAudit
-from resolute_pagerduty.exchange import Answer, Request
-from resolute_pagerduty.grants import Grants
+from resolute.plan.context import CallContext, enter_call
+from resolute.writing.node import NodeFactory
+from resolute_pagerduty import errors
+from resolute_pagerduty.account.account import Account
+from resolute_pagerduty.account.audit import NoAudit
+from resolute_pagerduty.account.grants import Grants
+from resolute_pagerduty.calls import paging
+from resolute_pagerduty.http.exchange import Answer, Request
+from resolute_pagerduty.http.operations import LIST_SERVICES
 from resolute_pagerduty.models.services import Service
-from resolute_pagerduty.operations import LIST_SERVICES
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.pagerduty.harness import Bench, config_for

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import resolute_pagerduty as pagerduty
-from resolute.node import NodeFactory
+from resolute.writing.node import NodeFactory
 from resolute_pagerduty import errors
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.simulator import Fault, Simulator

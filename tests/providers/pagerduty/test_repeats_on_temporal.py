@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from resolute import flow, manual
-from resolute.execution import NodeExecutor
+from resolute.execution.executor import NodeExecutor
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
 from resolute.temporal.runs import describe_run

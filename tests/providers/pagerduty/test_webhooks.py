@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import resolute_pagerduty as pagerduty
 from resolute import env, flow, secret
-from resolute.errors import FlowBuildError
-from resolute.provider import Verdict
-from resolute.triggers import Webhook
+from resolute.plan.errors import FlowBuildError
+from resolute.plan.provider import Verdict
+from resolute.plan.triggers import Webhook
 from resolute_pagerduty.models.webhooks import IncidentEvent, NoteEvent, PartEvent, ServiceEvent
 from resolute_pagerduty.simulator.webhooks import EVENT_TYPES as SIMULATED
 from resolute_pagerduty.webhooks import EVENT_TYPES, is_signed, sign, verify

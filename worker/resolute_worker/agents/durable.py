@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from temporalio.api.enums.v1 import PendingActivityState
 
-from resolute.errors import FlowError, InvalidInputError, NodeFailedError
-from resolute.plan import Plan, calls_in
+from resolute.plan.errors import FlowError, InvalidInputError, NodeFailedError
+from resolute.plan.plan import Plan, calls_in
+from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, is_unreachable, start_run, unreachable
 from resolute.temporal.recorded import read_history
 from resolute.temporal.start import Start
-from resolute.values import Json
 from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from resolute.errors import InvalidInputError, ResoluteError
-from resolute.flow import Flow
+from resolute.plan.errors import InvalidInputError, ResoluteError
+from resolute.plan.triggers import Manual
+from resolute.plan.values import JsonObject, jsonable
 from resolute.temporal.runs import describe_run
-from resolute.triggers import Manual
-from resolute.values import JsonObject, jsonable
+from resolute.writing.flow import Flow
 from resolute_worker.agents.durable import STATUS_TOOL, Durable
 from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR, KEY, AgentTool, tool_name, with_key

@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from resolute.errors import NodeError
-from resolute.expressions import encode
-from resolute.provider import NodeDefinition, Provider
-from resolute.values import Json, JsonObject
+from resolute.plan.errors import NodeError
+from resolute.plan.expressions import encode
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.values import Json, JsonObject
 from resolute_worker.agents.results import Result, Shown, result_of
 from resolute_worker.agents.tools import AgentTool, description_of, is_offered, is_read, schema_of, tool_name
 from resolute_worker.calling import Caller

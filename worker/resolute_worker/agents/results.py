@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-from resolute.values import Json
+from resolute.plan.values import Json
 
 SIZE: Final = 30_000
 """Characters of one result, unless told otherwise: well below ten thousand tokens."""

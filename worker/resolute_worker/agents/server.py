@@ -22,8 +22,8 @@ from mcp_types import (
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from resolute.shapes import did_you_mean
-from resolute.values import Json, JsonObject
+from resolute.plan.shapes import did_you_mean
+from resolute.plan.values import Json, JsonObject
 from resolute_worker.agents.results import Result
 from resolute_worker.agents.tools import AgentTool
 from resolute_worker.http_server import HttpServer

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from resolute.provider import NodeDefinition, Provider
-from resolute.values import JsonObject, digest
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.values import JsonObject, digest
 from resolute_worker.agents.results import Result
 from resolute_worker.reference.describe import input_schema
 from resolute_worker.reference.docstrings import docstring_of

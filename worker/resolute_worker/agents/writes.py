@@ -7,10 +7,10 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from resolute.expressions import encode
-from resolute.plan import Call, Plan
-from resolute.provider import NodeDefinition, Provider
-from resolute.values import Json, JsonObject
+from resolute.plan.expressions import encode
+from resolute.plan.plan import Call, Plan
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.values import Json, JsonObject
 from resolute_worker.agents.durable import Durable
 from resolute_worker.agents.results import Result
 from resolute_worker.agents.tools import (

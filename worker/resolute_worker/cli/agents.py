@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resolute.errors import ConfigurationError, TemporalUnreachableError
-from resolute.execution import NodeExecutor
-from resolute.flow import Flow
-from resolute.provider import Provider
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.errors import ConfigurationError, TemporalUnreachableError
+from resolute.plan.provider import Provider
+from resolute.writing.flow import Flow
 from resolute_worker.cli.loading import Paths, paths_or_default, tell_mistakes
 from resolute_worker.cli.output import say
 from resolute_worker.discovery import discover
@@ -66,7 +66,7 @@ def mcp(
 
     They read what PagerDuty knows. With --enable-write-tools they also change it, and start flows.
     """
-    from resolute.secrets import Environment
+    from resolute.execution.secrets import Environment
     from resolute_worker.logs import set_up_logs
 
     settings = load_settings(task_queue=task_queue)

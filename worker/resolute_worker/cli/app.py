@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 import typer
 
-from resolute.errors import ConfigurationError, ResoluteError
+from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute_worker.cli import agents, audit, flows, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
 

@@ -13,12 +13,12 @@ import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.output import AsJson, clock, show, table
 from resolute_worker.cli.pagerduty.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
-    from resolute_pagerduty.audit import AuditEntry
+    from resolute_pagerduty.account.audit import AuditEntry
 
 
 class Outcome(StrEnum):
@@ -108,7 +108,7 @@ def _entries(path: Path, *, must_exist: bool) -> Iterable[AuditEntry]:
     Raises:
         ConfigurationError: it cannot be read, or the one that was named is not there.
     """
-    from resolute_pagerduty.audit import read_audit
+    from resolute_pagerduty.account.audit import read_audit
 
     if not path.exists() and not must_exist:
         return ()

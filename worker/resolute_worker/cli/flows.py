@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from resolute.errors import ConfigurationError, TemporalUnreachableError
-from resolute.plan import Plan, calls_in
+from resolute.plan.errors import ConfigurationError, TemporalUnreachableError
+from resolute.plan.plan import Plan, calls_in
 from resolute_worker.cli.loading import Paths, flow_named, loaded, paths_or_default, tell_mistakes, with_temporal
 from resolute_worker.cli.output import AsJson, clock, say, show, table
 from resolute_worker.discovery import Discovery, Mistake, discover, shown
@@ -86,7 +86,7 @@ def graph(
     as_json: AsJson = False,
 ) -> None:
     """Draw a flow; with --json, print its plan."""
-    from resolute.diagram import mermaid, outline
+    from resolute.writing.diagram import mermaid, outline
 
     plan = flow_named(flow, paths).plan
     if as_json:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from resolute.errors import ConfigurationError, TemporalUnreachableError, UnknownFlowError
-from resolute.flow import Flow
-from resolute.shapes import did_you_mean
+from resolute.plan.errors import ConfigurationError, TemporalUnreachableError, UnknownFlowError
+from resolute.plan.shapes import did_you_mean
+from resolute.writing.flow import Flow
 from resolute_worker.cli.output import say
 from resolute_worker.discovery import Discovery, discover
 from resolute_worker.settings import load_settings

@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from resolute.errors import ConfigurationError
-from resolute.shapes import did_you_mean
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.shapes import did_you_mean
 from resolute_worker.cli.output import AsJson, show, table
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
-from resolute.errors import FlowError
-from resolute.report import StepReport
+from resolute.plan.errors import FlowError
+from resolute.running.report import StepReport
 from resolute.temporal.client import RunHandle
 from resolute.temporal.runs import describe_run
 from resolute_worker.cli.output import lasted, say

@@ -13,10 +13,10 @@ import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from resolute.diagram import outline
-from resolute.errors import InvalidInputError
-from resolute.report import Failure, RunReport, StepReport
-from resolute.values import Json
+from resolute.plan.errors import InvalidInputError
+from resolute.plan.values import Json
+from resolute.running.report import Failure, RunReport, StepReport
+from resolute.writing.diagram import outline
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
 from resolute_worker.cli.output import show as display

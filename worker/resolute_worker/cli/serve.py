@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.loading import Paths, loaded, paths_or_default
 from resolute_worker.cli.output import say
 from resolute_worker.settings import load_settings

@@ -19,8 +19,8 @@ from rich.markup import escape
 from rich.table import Table
 from temporalio.client import Client
 
-from resolute.report import RunReport
-from resolute.secrets import Environment
+from resolute.execution.secrets import Environment
+from resolute.running.report import RunReport
 from resolute.temporal.runs import RunSummary, describe_run, list_runs
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.simulator import Simulator

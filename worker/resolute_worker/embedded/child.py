@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from resolute.errors import ResoluteError
+from resolute.plan.errors import ResoluteError
 from resolute_worker.embedded.command import HOST, NAMESPACE
 from resolute_worker.embedded.folder import StateFolder
 from resolute_worker.embedded.ports import is_free

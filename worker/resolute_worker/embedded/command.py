@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 
 HOST: Final = "127.0.0.1"
 NAMESPACE: Final = "default"

@@ -8,7 +8,7 @@ import fcntl
 from pathlib import Path
 from typing import IO, Final, Self
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 
 _LEAVING: Final = 3.0
 """Seconds that the server of a worker which was killed may need to end."""

@@ -12,7 +12,7 @@ from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.embedded.child import Child, EmbeddedServerError
 from resolute_worker.embedded.command import HOST, NAMESPACE, server_command
 from resolute_worker.embedded.folder import StateFolder

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from resolute.policies import Policy
-from resolute.provider import NodeDefinition
-from resolute.shapes import Shape, shape_of_type
+from resolute.plan.policies import Policy
+from resolute.plan.provider import NodeDefinition
+from resolute.plan.shapes import Shape, shape_of_type
 from resolute_worker.reference.docstrings import Docstring, docstring_of
 from resolute_worker.reference.phrases import phrase, without_null
 

@@ -14,8 +14,8 @@ import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from resolute.errors import ConfigurationError, NodeError
-from resolute.expressions import secret
+from resolute.plan.errors import ConfigurationError, NodeError
+from resolute.plan.expressions import secret
 from resolute_worker.cli.output import AsJson, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
 from resolute_worker.cli.pagerduty.names import incident_id

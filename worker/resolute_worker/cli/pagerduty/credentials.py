@@ -9,12 +9,12 @@ import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from resolute.errors import ConfigurationError, NodeError
+from resolute.plan.errors import ConfigurationError, NodeError
 from resolute_worker.cli.output import AsJson, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName
 
 if TYPE_CHECKING:
-    from resolute_pagerduty.checkup import CredentialsReport
+    from resolute_pagerduty.calls.checkup import CredentialsReport
 
 
 def credentials(account: AccountName = None, as_json: AsJson = False) -> None:
@@ -40,7 +40,7 @@ def _mark(ok: bool | None) -> str:
 
 async def _reports(account: str | None) -> list[CredentialsReport]:
     from resolute_pagerduty import PagerDuty
-    from resolute_pagerduty.checkup import check_account
+    from resolute_pagerduty.calls.checkup import check_account
 
     try:
         async with PagerDuty.from_env() as provider:

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 import typer
 from pydantic import TypeAdapter
 
-from resolute.errors import (
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.errors import (
     ConfigurationError,
     InvalidArgumentsError,
     MissingEnvironmentError,
     NodeError,
     NotGrantedError,
 )
-from resolute.execution import NodeExecutor
-from resolute.expressions import encode
-from resolute.node import Node
+from resolute.plan.expressions import encode
+from resolute.writing.node import Node
 from resolute_worker.calling import Caller
 from resolute_worker.cli.output import say
 
 if TYPE_CHECKING:
-    from resolute.values import JsonObject
+    from resolute.plan.values import JsonObject
 
 R = TypeVar("R")
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.output import AsJson, clock, lasted, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
 from resolute_worker.cli.pagerduty.names import SERVICE, TEAM, USER, ids_of, incident_id

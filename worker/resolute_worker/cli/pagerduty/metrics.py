@@ -18,7 +18,7 @@ from resolute_worker.cli.pagerduty.names import SERVICE, TEAM, ids_of
 from resolute_worker.cli.pagerduty.options import Services, Teams, Urgency, since_option, time_of
 
 if TYPE_CHECKING:
-    from resolute.node import NodeFactory
+    from resolute.writing.node import NodeFactory
     from resolute_pagerduty.models.account import Metrics
     from resolute_pagerduty.models.outputs import GetMetricsOutput
 

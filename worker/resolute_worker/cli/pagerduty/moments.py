@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from resolute.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError
 
 EXAMPLES: Final = "7d, 24h, 1d12h, today, yesterday, this-week, 2026-03-02, 2026-03-02T14:30Z"
 

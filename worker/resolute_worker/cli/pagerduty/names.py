@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from resolute.errors import ConfigurationError
-from resolute.shapes import did_you_mean
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.shapes import did_you_mean
 
 if TYPE_CHECKING:
     from resolute_worker.cli.pagerduty.desk import Desk

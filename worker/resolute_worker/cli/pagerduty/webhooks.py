@@ -14,8 +14,8 @@ import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from resolute.errors import ConfigurationError, NodeError
-from resolute.shapes import did_you_mean
+from resolute.plan.errors import ConfigurationError, NodeError
+from resolute.plan.shapes import did_you_mean
 from resolute_worker.cli.output import AsJson, say, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
 from resolute_worker.cli.pagerduty.names import SERVICE, TEAM, one

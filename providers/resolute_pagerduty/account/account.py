@@ -1,0 +1,286 @@
+"""One PagerDuty account: what is sent goes through here, with its credential, its grants and its audit log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, Literal, cast
+
+from resolute.plan.errors import NotGrantedError
+from resolute_pagerduty.account.audit import AuditSink, entry_of_now
+from resolute_pagerduty.account.config import PagerDutyConfig
+from resolute_pagerduty.account.credentials import Credential, credential_of
+from resolute_pagerduty.account.grants import Grants
+from resolute_pagerduty.errors import (
+    MissingSettingError,
+    RateLimitedError,
+    TokenExpiredError,
+    UnreachableError,
+    UnreadableAnswerError,
+    class_for,
+)
+from resolute_pagerduty.http.exchange import Answer, JsonBody, Request, Transport
+from resolute_pagerduty.http.operations import GET_ME, Operation
+from resolute_pagerduty.http.query import path_of, query_of
+
+ACCEPT: Final = "application/vnd.pagerduty+json;version=2"
+"""Pins the shape of what is answered. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/03-Versioning.md"""
+
+
+class Account:
+    """A PagerDuty account as nodes use it.
+
+    Every request is checked against the grants, sent once, written to the audit log, and raised as the error that it
+    was answered with. Nothing here waits or repeats: that is for the policy of the node.
+
+    Attributes:
+        name: the account's name among those of the provider.
+        config: its settings.
+        prefix: what the names of its settings begin with.
+        credential: who asks.
+    """
+
+    def __init__(
+        self, name: str, config: PagerDutyConfig, *, prefix: str, transport: Transport, grants: Grants, audit: AuditSink
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.prefix = prefix
+        self._transport = transport
+        self._grants = grants
+        self._audit = audit
+        self.credential: Credential = credential_of(config, self._post_form)
+        self._from = config.from_email
+        self._full_until: dict[str, float] = {}
+
+    async def send(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+    ) -> Any:
+        """Sends one request of the REST API and gives the JSON that it was answered with; None for an empty answer.
+
+        Args:
+            operation: what to ask for.
+            path: the parts of the operation's path.
+            query: parameters by name; a list stands for `name[]`, None for a parameter that is left out.
+            body: the JSON to send.
+
+        Raises:
+            NotGrantedError: the provider was not granted the operation; nothing was sent.
+            MissingSettingError: a credential or an address is not set; nothing was sent.
+            PagerDutyAPIError: PagerDuty said no, or did not answer.
+        """
+        where = path_of(operation, path or {})
+        self._check_grant(operation, where)
+        self._check_limit(operation)
+        header = await self.credential.header()
+        if self.credential.lacks(operation.scope):
+            raise MissingSettingError(
+                f"{operation.method} {where} needs the scope {operation.scope}: {self.prefix}SCOPES asks for it, "
+                "PagerDuty did not grant it; add it to the app's permissions"
+            )
+        headers = {"authorization": header, "accept": ACCEPT}
+        if operation.needs_from:
+            headers["from"] = await self._from_address(operation, where)
+        request = Request(
+            method=operation.method,
+            base=self.config.rest_base,
+            path=where,
+            query=query_of(query or {}),
+            headers=headers,
+            body=body,
+        )
+        answer = await self._exchange(operation, request, where)
+        return self._judged(operation, request, answer, header)
+
+    async def enqueue(self, operation: Operation, event: JsonBody, resource: str) -> JsonBody:
+        """Sends one event. Its routing key is its credential; nothing else of the account goes with it.
+
+        Args:
+            operation: which kind of event.
+            event: the whole event, with its routing key.
+            resource: what the audit log calls it.
+
+        Raises:
+            NotGrantedError: the provider was not granted the operation; nothing was sent.
+            PagerDutyAPIError: PagerDuty said no, or did not answer.
+        """
+        self._check_grant(operation, resource)
+        request = Request(
+            method=operation.method,
+            base=self.config.events_base,
+            path=operation.path,
+            headers={"accept": "application/json"},
+            body=event,
+        )
+        answer = await self._exchange(operation, request, resource)
+        if not answer.ok:
+            # How long to wait is not said for events: the node's own policy begins with a second and doubles it.
+            raise answer.error(request.what, prefix=self.prefix, usual_wait=None)
+        found = answer.json(request.what)
+        return cast("JsonBody", found) if isinstance(found, dict) else {}
+
+    async def user_of_credential(self) -> JsonBody | None:
+        """The user that the credential belongs to; None for a key of the account and for an app.
+
+        Raises:
+            PagerDutyAPIError: PagerDuty knows neither, or did not answer.
+        """
+        header = await self.credential.header()
+        request = Request(
+            method=GET_ME.method,
+            base=self.config.rest_base,
+            path=GET_ME.path,
+            headers={"authorization": header, "accept": ACCEPT},
+        )
+        answer = await self._exchange(GET_ME, request, GET_ME.path)
+        if answer.status in (400, 403, 404):
+            return None
+        found = self._judged(GET_ME, request, answer, header)
+        return object_in(found, "user")
+
+    def _check_grant(self, operation: Operation, resource: str) -> None:
+        if self._grants.allow(operation.grant):
+            return
+        self._record(operation, resource, "refused", error=NotGrantedError.__name__)
+        raise NotGrantedError(
+            f"{operation.method} {operation.path} needs the grant {operation.grant}, "
+            f"this provider has {self._grants}; nothing was sent"
+        )
+
+    def _check_limit(self, operation: Operation) -> None:
+        """A request that PagerDuty has already said it will refuse is not sent, so that it does not count again."""
+        for key in _limits_of(operation):
+            left = self._full_until.get(key, 0.0) - time.monotonic()
+            if left > 0:
+                raise RateLimitedError(
+                    f"{operation.method} {operation.path}: the rate limit is used up for {left:.0f} more seconds; "
+                    "nothing was sent",
+                    retry_after=timedelta(seconds=left),
+                )
+
+    async def _from_address(self, operation: Operation, where: str) -> str:
+        if self._from is None:
+            # A key or token of a user speaks for that user, and PagerDuty says who that is.
+            user = await self.user_of_credential()
+            email = user.get("email") if user else None
+            if not isinstance(email, str):
+                raise MissingSettingError(
+                    f"{operation.method} {where} is done in the name of a user, and a key of the account has none: "
+                    f"set {self.prefix}FROM_EMAIL to the login address of one of the account's users"
+                )
+            self._from = email
+        return self._from
+
+    async def _post_form(self, path: str, form: Mapping[str, str]) -> Answer:
+        return await self._transport.send(Request(method="POST", base=self.config.identity_base, path=path, form=form))
+
+    async def _exchange(self, operation: Operation, request: Request, resource: str) -> Answer:
+        try:
+            answer = await self._transport.send(request)
+        except UnreachableError as error:
+            self._record(operation, resource, "unknown", error=type(error).__name__)
+            raise
+        self._record(
+            operation,
+            resource,
+            "done" if answer.ok else "failed",
+            status=answer.status,
+            error=None if answer.ok else class_for(answer.status).__name__,
+            request_id=answer.request_id,
+        )
+        return answer
+
+    def _judged(self, operation: Operation, request: Request, answer: Answer, header: str) -> Any:
+        self._note_limit(operation, answer)
+        another = self.credential.judged(header, valid=answer.status != 401)
+        if answer.ok:
+            return answer.json(request.what)
+        error = answer.error(request.what, prefix=self.prefix, hint=self._hint(operation, answer))
+        if answer.status == 401 and another:
+            error = TokenExpiredError(str(error), status=401, code=error.code, request_id=error.request_id)
+        raise error
+
+    def _hint(self, operation: Operation, answer: Answer) -> str:
+        match answer.status:
+            case 401:
+                other = "eu" if self.config.region == "us" else "us"
+                return (
+                    f"check the credential; {self.config.rest_base} also answers like this to accounts of the other "
+                    f"service region: if yours is one, set PAGERDUTY_REGION={other}"
+                )
+            case 403:
+                scope = f"; with scoped OAuth it needs the scope {operation.scope}" if operation.scope else ""
+                return f"the credential may not do this: a read-only key only reads{scope}"
+            case _:
+                return ""
+
+    def _note_limit(self, operation: Operation, answer: Answer) -> None:
+        if answer.reset is not None and (answer.exhausted or answer.status == 429):
+            self._full_until[_limits_of(operation)[0]] = time.monotonic() + answer.reset.total_seconds()
+
+    def _record(
+        self,
+        operation: Operation,
+        resource: str,
+        outcome: Literal["done", "failed", "unknown", "refused"],
+        *,
+        status: int | None = None,
+        error: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self._audit.record(
+            entry_of_now(
+                account=self.name,
+                operation=operation.id,
+                method=operation.method,
+                resource=resource,
+                outcome=outcome,
+                status=status,
+                error=error,
+                request_id=request_id,
+            )
+        )
+
+
+def _limits_of(operation: Operation) -> tuple[str, ...]:
+    """The limits that an operation counts against; the first is the one that headers of its answers speak of."""
+    return (operation.id, "credential") if operation.limit == "own" else ("credential",)
+
+
+def object_in(answer: Any, name: str) -> JsonBody:
+    """The object that an answer wraps under a name.
+
+    Raises:
+        UnreadableAnswerError: it is not there.
+    """
+    found = cast("JsonBody", answer).get(name) if isinstance(answer, dict) else None
+    if not isinstance(found, dict):
+        raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be in trouble, or it is no PagerDuty")
+    return cast("JsonBody", found)
+
+
+def values_in(answer: Any, name: str) -> list[Any]:
+    """The list that an answer holds under a name.
+
+    Raises:
+        UnreadableAnswerError: it is not there.
+    """
+    found = cast("JsonBody", answer).get(name) if isinstance(answer, dict) else None
+    if not isinstance(found, list):
+        raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be in trouble, or it is no PagerDuty")
+    return cast("list[Any]", found)
+
+
+def list_in(answer: Any, name: str) -> list[JsonBody]:
+    """The list of objects that an answer holds under a name.
+
+    Raises:
+        UnreadableAnswerError: it is not there.
+    """
+    return [cast("JsonBody", item) for item in values_in(answer, name) if isinstance(item, dict)]

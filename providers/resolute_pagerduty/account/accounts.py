@@ -1,0 +1,132 @@
+"""What nodes are handed: the accounts that a worker works with, each under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from resolute.plan.context import current_call
+from resolute.plan.errors import NotGrantedError, ResoluteError
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.shapes import did_you_mean
+from resolute_pagerduty.account.account import Account
+from resolute_pagerduty.account.audit import AuditFile, AuditSink, NoAudit, entry_of_now
+from resolute_pagerduty.account.config import PagerDutyConfig
+from resolute_pagerduty.account.grants import Grants
+from resolute_pagerduty.errors import MissingSettingError
+
+DEFAULT = "default"
+"""The name of the account that nodes mean when they name none."""
+
+
+QUEUE: Final = "pagerduty"
+"""The queue of the nodes that use the REST API, whose rate limit they share."""
+
+_USED: Final = 0.95
+"""The part of a rate limit that nodes use: Temporal lets a second's worth of them through at once."""
+
+
+class Accounts(Provider):
+    """The accounts of a PagerDuty provider: opened when the worker enters the provider, closed when it leaves."""
+
+    name = "pagerduty"
+
+    def __init__(
+        self,
+        config: PagerDutyConfig,
+        *,
+        accounts: Mapping[str, PagerDutyConfig] | None = None,
+        grants: Sequence[str] | None = None,
+        read_only: bool = False,
+        audit_log: Path | None = None,
+    ) -> None:
+        """Takes the settings; nothing is opened yet.
+
+        Args:
+            config: the account that nodes mean when they name none.
+            accounts: further accounts by name, for nodes that are given `account="eu"`.
+            grants: what nodes may do, such as `["incidents:read", "notes:write"]`; without it, what the credential may.
+            read_only: grants every read and no write.
+            audit_log: the file that every request is written to.
+
+        Raises:
+            ConfigurationError: a grant is not known.
+        """
+        self.configs: Mapping[str, PagerDutyConfig] = {DEFAULT: config, **(accounts or {})}
+        self.grants = Grants.of(grants, read_only=read_only)
+        self.audit_log = audit_log
+        self._audit: AuditSink = NoAudit()
+        self._open: dict[str, Account] = {}
+
+    def account(self, name: str | None = None) -> Account:
+        """The account of that name, or the one for nodes that name none.
+
+        Raises:
+            MissingSettingError: the provider has no account of that name.
+            ResoluteError: the provider was not entered (`async with provider:`).
+        """
+        if not self._open:
+            raise ResoluteError("this PagerDuty provider is not open: a worker enters it, or `async with provider:`")
+        found = self._open.get(name or DEFAULT)
+        if found is None:
+            raise MissingSettingError(
+                f"this worker has no PagerDuty account {name!r} ({did_you_mean(name, list(self._open))}): "
+                "name it in PAGERDUTY_ACCOUNTS"
+            )
+        return found
+
+    def refusal(self, node: NodeDefinition) -> str | None:
+        """Why the grants forbid a node, or None where they do not. Where a run asks, the answer is audited."""
+        missing = self.grants.missing(node.facts["grant"].split(", "))
+        if not missing:
+            return None
+        try:
+            current_call()
+        except ResoluteError:
+            pass  # asked while a flow is built or deployed: nobody tried to do anything yet
+        else:
+            self._audit.record(
+                entry_of_now(
+                    account=DEFAULT,
+                    operation=node.name,
+                    method="-",
+                    resource="-",
+                    outcome="refused",
+                    error=NotGrantedError.__name__,
+                )
+            )
+        return f"{node.name} needs the grant {', '.join(missing)}; this PagerDuty provider has {self.grants}"
+
+    def queues(self) -> Mapping[str, float]:
+        """The queue of the REST API, with the requests that the slowest of the accounts takes."""
+        slowest = min(config.requests_per_minute for config in self.configs.values())
+        return {QUEUE: slowest / 60 * _USED}
+
+    def secrets(self) -> Sequence[str]:
+        """Keys and secrets of all accounts, for the masks of logs and histories."""
+        return [value for config in self.configs.values() for value in config.secret_values]
+
+    async def __aenter__(self) -> Self:
+        """Opens the audit log and the connections."""
+        from resolute_pagerduty.http.client import Client  # httpx is loaded by workers, not by those who write flows
+
+        self._audit = AuditFile(self.audit_log) if self.audit_log else NoAudit()
+        self._client = Client()
+        self._open = {
+            name: Account(
+                name,
+                config,
+                prefix="PAGERDUTY_" if name == DEFAULT else f"PAGERDUTY_{name.upper().replace('-', '_')}_",
+                transport=self._client,
+                grants=self.grants,
+                audit=self._audit,
+            )
+            for name, config in self.configs.items()
+        }
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes the connections."""
+        self._open = {}
+        await self._client.close()

@@ -1,0 +1,169 @@
+"""Where PagerDuty is, and who asks: the settings of one account."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from resolute.plan.errors import ConfigurationError
+
+_REST: Final = {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
+_EVENTS: Final = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
+_IDENTITY: Final = "https://identity.pagerduty.com"
+
+
+def _split(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Words: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A list that stands in an environment variable as words between spaces or commas."""
+
+
+class PagerDutyConfig(BaseSettings):
+    """The settings of one PagerDuty account, given as arguments; `from_env()` reads `PAGERDUTY_...` instead.
+
+    The REST API takes one credential: an API key of the account or of a user, an OAuth token, or an app's client id and
+    secret with the account's subdomain, for which tokens are fetched and renewed. The Events API takes a routing key.
+
+    Attributes:
+        api_key: a REST API key, of the account or of a user.
+        oauth_token: an OAuth access token, instead of a key.
+        client_id: the id of an app with scoped OAuth, instead of a key.
+        client_secret: its secret.
+        subdomain: the account that the app is used for, as in `https://<subdomain>.pagerduty.com`.
+        scopes: what the app asks for, such as `incidents.read incidents.write`.
+        routing_key: the integration key that events are sent with where the node names none.
+        service_key: an older name of `routing_key`; used where that is not set.
+        from_email: the login address of the user in whose name an account's key changes things.
+        region: the service region of the account.
+        requests_per_minute: how many requests nodes may start, on all workers together; PagerDuty takes 960 of one
+            credential, from all its users.
+        api_url: another address for the REST API, such as that of the simulator.
+        events_url: another address for the Events API.
+        identity_url: another address for OAuth tokens.
+
+    Example:
+        >>> PagerDutyConfig(api_key=SecretStr("a key of the account"), region="eu").rest_base
+        'https://api.eu.pagerduty.com'
+
+    Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/02-Authentication.md
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    api_key: SecretStr | None = None
+    oauth_token: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    subdomain: str | None = None
+    scopes: Words = ()
+    routing_key: SecretStr | None = None
+    service_key: SecretStr | None = None
+    from_email: Annotated[str, Field(pattern=r"^[!-?A-~]+@[!-?A-~]+$")] | None = None
+    region: Literal["us", "eu"] = "us"
+    requests_per_minute: Annotated[int, Field(ge=1)] = 960
+    api_url: str | None = None
+    events_url: str | None = None
+    identity_url: str | None = None
+
+    @field_validator("region", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("api_key", "oauth_token", "client_secret", "routing_key", "service_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        if not (text.isascii() and text.replace(" ", "").isprintable()):
+            raise ValueError("holds characters that are in no key: was a line too many copied?")
+        return SecretStr(text) if text else None
+
+    @field_validator("api_url", "events_url", "identity_url")
+    @classmethod
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("give an address that begins with https:// (or http:// for a simulator)")
+        if "@" in value:
+            raise ValueError("leave out user and password, they would be shown in messages")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        given = [name for name in ("api_key", "oauth_token", "client_id") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are set; the REST API is reached with one of them")
+        if self.client_id and not (self.client_secret and self.subdomain and self.scopes):
+            raise ValueError("client_id needs client_secret, subdomain and scopes beside it")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing of the environment gets into settings that are given as arguments."""
+        return (init_settings,)
+
+    @classmethod
+    def from_env(cls, account: str | None = None) -> PagerDutyConfig:
+        """The settings of an account from the environment: `PAGERDUTY_API_KEY`, or `PAGERDUTY_<ACCOUNT>_API_KEY`.
+
+        Raises:
+            ConfigurationError: a value is not what it should be; the message names the variable, never the value.
+        """
+        prefix = "PAGERDUTY_" if account is None else f"PAGERDUTY_{account.upper().replace('-', '_')}_"
+        try:
+            return cls(**EnvSettingsSource(cls, env_prefix=prefix, env_ignore_empty=True)())
+        except ValidationError as error:
+            raise ConfigurationError(spoken(error, prefix)) from None
+
+    @property
+    def rest_base(self) -> str:
+        """The address of the REST API."""
+        return self.api_url or _REST[self.region]
+
+    @property
+    def events_base(self) -> str:
+        """The address of the Events API."""
+        return self.events_url or _EVENTS[self.region]
+
+    @property
+    def identity_base(self) -> str:
+        """The address that OAuth tokens come from; one for all regions."""
+        return self.identity_url or _IDENTITY
+
+    @property
+    def events_key(self) -> SecretStr | None:
+        """The routing key for events that name none."""
+        return self.routing_key or self.service_key
+
+    @property
+    def secret_values(self) -> tuple[str, ...]:
+        """Every secret among the settings."""
+        found = (self.api_key, self.oauth_token, self.client_secret, self.routing_key, self.service_key)
+        return tuple(value.get_secret_value() for value in found if value is not None)
+
+
+def spoken(error: ValidationError, prefix: str) -> str:
+    """What is wrong with which variable, without its value."""
+    parts: list[str] = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        where = f"{prefix}{str(detail['loc'][0]).upper()}" if detail["loc"] else f"{prefix}..."
+        parts.append(f"{where}: {detail['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts)

@@ -1,0 +1,66 @@
+"""Who may do what: grants such as `incidents:read`, given to a provider and checked before every request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.shapes import did_you_mean
+from resolute_pagerduty.http.operations import OPERATIONS
+
+READ_EVERYTHING: Final = "*:read"
+
+RESOURCES: Final = tuple(sorted({operation.grant.partition(":")[0] for operation in OPERATIONS}))
+"""What can be granted, each with `:read` or `:write`."""
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What a provider may do. `allowed` of None is everything that its credential may.
+
+    To write a resource is also to read it; `*:read` is to read everything.
+
+    Example:
+        >>> reader = Grants.of(["incidents:read", "notes:write"])
+        >>> reader.allow("notes:read"), reader.allow("incidents:write")
+        (True, False)
+    """
+
+    allowed: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, grants: Sequence[str] | None, *, read_only: bool = False) -> Grants:
+        """The grants as an operator wrote them.
+
+        Raises:
+            ConfigurationError: a grant is not known, or contradicts `read_only`.
+        """
+        if grants is None:
+            return cls(frozenset({READ_EVERYTHING}) if read_only else None)
+        for grant in grants:
+            resource, _, verb = grant.partition(":")
+            if grant == READ_EVERYTHING:
+                continue
+            if resource not in RESOURCES:
+                raise ConfigurationError(f"grant {grant!r} is not known ({did_you_mean(resource, list(RESOURCES))})")
+            if verb not in ("read", "write"):
+                raise ConfigurationError(f"grant {grant!r}: write {resource}:read or {resource}:write")
+            if verb == "write" and read_only:
+                raise ConfigurationError(f"grant {grant!r} contradicts read_only: leave one of them out")
+        return cls(frozenset(grants))
+
+    def allow(self, grant: str) -> bool:
+        """Whether something that needs a grant may be done."""
+        resource, _, verb = grant.partition(":")
+        if self.allowed is None or grant in self.allowed:
+            return True
+        return verb == "read" and (READ_EVERYTHING in self.allowed or f"{resource}:write" in self.allowed)
+
+    def missing(self, grants: Iterable[str]) -> list[str]:
+        """Those of the grants that are not given."""
+        return [grant for grant in grants if not self.allow(grant)]
+
+    def __str__(self) -> str:
+        return "everything" if self.allowed is None else ", ".join(sorted(self.allowed)) or "nothing"

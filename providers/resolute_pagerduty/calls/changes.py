@@ -1,0 +1,60 @@
+"""How a change event is sent once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from resolute_pagerduty.account.account import Account
+from resolute_pagerduty.account.credentials import NoCredential
+from resolute_pagerduty.calls.events import check_size, routing_key_of
+from resolute_pagerduty.calls.paging import walk
+from resolute_pagerduty.calls.repeats import is_repeat, step_digest
+from resolute_pagerduty.errors import ForbiddenError, MissingAbilityError, UnauthorizedError
+from resolute_pagerduty.http.exchange import JsonBody
+from resolute_pagerduty.http.operations import ENQUEUE_CHANGE_EVENT, LIST_CHANGE_EVENTS
+from resolute_pagerduty.models.base import Model
+
+REF: Final = "resolute_ref"
+
+
+class _Change(Model):
+    custom_details: Any = None
+
+    @property
+    def ref(self) -> str | None:
+        match self.custom_details:
+            case {"resolute_ref": str() as ref}:
+                return ref
+            case _:
+                return None
+
+
+async def announce_once(account: Account, routing_key: str | None, fields: JsonBody) -> JsonBody:
+    """Sends a change event with a mark in its details, unless an earlier attempt's is there.
+
+    Raises:
+        InvalidRequestError: the event is larger than PagerDuty takes.
+        MissingSettingError: there is no routing key.
+    """
+    ref = step_digest(16)
+    payload = fields["payload"]
+    details = {**payload.get("custom_details", {}), REF: ref}
+    event = {
+        "routing_key": routing_key_of(account, routing_key),
+        **fields,
+        "payload": {**payload, "custom_details": details},
+    }
+    check_size(event)
+    if await _is_there(account, ref):
+        return {"status": "success", "message": "Change event was processed already"}
+    return await account.enqueue(ENQUEUE_CHANGE_EVENT, event, f"change:{ref}")
+
+
+async def _is_there(account: Account, ref: str) -> bool:
+    if not is_repeat() or isinstance(account.credential, NoCredential):
+        return False
+    try:
+        found = await walk(account, LIST_CHANGE_EVENTS, "change_events", _Change, limit=300)
+    except (ForbiddenError, MissingAbilityError, UnauthorizedError):
+        return False  # the routing key is enough to send; twice is shown twice and notifies nobody
+    return any(each.ref == ref for each in found.items)

@@ -1,0 +1,211 @@
+"""Runs one node once: fills the holes, checks the arguments, calls the function, checks the result.
+
+Every engine calls nodes through here, so that a node behaves the same under test and in production.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache, partial
+from typing import Any, Final, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from resolute.execution.secrets import Environment
+from resolute.plan.context import CallContext, enter_call
+from resolute.plan.errors import (
+    ConfigurationError,
+    FlowError,
+    InvalidArgumentsError,
+    InvalidResultError,
+    NodeError,
+    NotGrantedError,
+    ResultTooLargeError,
+    UnknownNodeError,
+)
+from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.values import Json, JsonObject, size_of
+from resolute.running.evaluate import Scope, evaluate
+from resolute.writing.decision import EVALUATE
+from resolute.writing.flow import Flow
+
+RESULT_LIMIT: Final = 2 * 1024 * 1024 - 4096
+"""Bytes of one result: Temporal's limit for a value, less what it wraps around it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureFacts:
+    """What an engine needs to know of an error that a node raised. Free of secrets."""
+
+    error_type: str
+    message: str
+    retryable: bool
+    retry_after: timedelta | None = None
+
+
+class NodeExecutor:
+    """The nodes that a process can run, with the providers and the environment that they need."""
+
+    def __init__(
+        self,
+        definitions: Iterable[NodeDefinition],
+        providers: Iterable[Provider] = (),
+        environment: Environment | None = None,
+    ) -> None:
+        self.environment = environment or Environment()
+        self.providers: dict[str, Provider] = {provider.name: provider for provider in providers}
+        self.definitions: dict[str, NodeDefinition] = {EVALUATE.name: EVALUATE}
+        for provider in self.providers.values():
+            self.environment.remember(provider.secrets())
+            self._add(provider.nodes())
+        self._add(definitions)
+
+    @classmethod
+    def for_flows(
+        cls,
+        flows: Iterable[Flow],
+        providers: Iterable[Provider] = (),
+        environment: Environment | None = None,
+        extra: Iterable[NodeDefinition] = (),
+    ) -> NodeExecutor:
+        """An executor of every node of these flows, of the providers, and of `extra`."""
+        found = [definition for flow in flows for definition in flow.nodes.values()]
+        return cls([*found, *extra], providers, environment)
+
+    def _add(self, definitions: Iterable[NodeDefinition]) -> None:
+        for definition in definitions:
+            known = self.definitions.setdefault(definition.name, definition)
+            if not definition.same_as(known):
+                raise ConfigurationError(
+                    f"two different nodes are called {definition.name!r} "
+                    f"({known.origin} and {definition.origin}): give one another name with @node(name=...)"
+                )
+
+    async def execute(self, call: CallContext, arguments: JsonObject) -> Json:
+        """Runs a node with arguments as the interpreter prepared them, and gives its output as JSON.
+
+        Raises:
+            NodeError: the node cannot run here, or its arguments or result are not what it declared.
+            Exception: whatever the node raised.
+        """
+        definition = self.definitions.get(call.node)
+        if definition is None:
+            raise UnknownNodeError(
+                f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
+            )
+        enter_call(call)  # first of all: a provider that refuses the node says in its audit log who asked
+        function = self.function_for(definition, call)
+        filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
+        values = _validated(definition, filled)
+        if inspect.iscoroutinefunction(definition.function):
+            result: object = function(**values)
+        else:
+            result = await asyncio.to_thread(function, **values)
+        if inspect.isawaitable(result):
+            result = await result
+        output = self.environment.mask_json(_dumped(definition, result))
+        size = size_of(output)
+        if size > RESULT_LIMIT:
+            raise ResultTooLargeError(
+                f"node {call.node!r} returned {size:,} bytes, Temporal takes {RESULT_LIMIT:,}: "
+                "return a reference to the data (an id, a URL) instead"
+            )
+        return output
+
+    def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
+        """What to call for a node: its function, with the provider's instance where it is a provider's.
+
+        Raises:
+            UnknownNodeError: the provider is not here.
+            NotGrantedError: the provider was not granted what the node does.
+        """
+        if definition.provider is None:
+            return definition.function
+        provider = self.providers.get(definition.provider)
+        if provider is None:
+            raise UnknownNodeError(
+                f"node {definition.name!r} needs provider {definition.provider!r}, which this worker was not given"
+            )
+        reason = provider.refusal(definition)
+        if reason is not None:
+            raise NotGrantedError(reason)
+        return partial(definition.function, provider)
+
+    def failure_facts(self, error: BaseException) -> FailureFacts:
+        """An error as the engines record it: named by its class, without secrets."""
+        message = self.environment.mask(str(error)) or type(error).__name__
+        if isinstance(error, NodeError):
+            return FailureFacts(
+                error_type=type(error).__name__,
+                message=message,
+                retryable=error.retryable,
+                retry_after=error.retry_after,
+            )
+        # A FlowError in a node comes of the plan, so it would come again.
+        return FailureFacts(
+            error_type=type(error).__name__, message=message, retryable=not isinstance(error, FlowError)
+        )
+
+
+@lru_cache(maxsize=4096)
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation)
+
+
+def _adapter_of(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return _adapter(annotation)
+    except TypeError:  # an annotation that cannot be hashed
+        return TypeAdapter(annotation)
+
+
+def _validated(definition: NodeDefinition, arguments: Mapping[str, Json]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    mistakes: list[str] = []
+    for name, value in arguments.items():
+        annotation = definition.types.get(name, Any)
+        if annotation is Any:
+            values[name] = value
+            continue
+        try:
+            values[name] = _adapter_of(annotation).validate_python(value, by_name=True, by_alias=True)
+        except ValidationError as error:
+            mistakes += _spoken(name, error)
+    missing = [
+        name
+        for name, parameter in definition.parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        and name not in arguments
+    ]
+    mistakes += [f"{name}: is missing" for name in missing]
+    if mistakes:
+        raise InvalidArgumentsError(f"node {definition.name!r} does not take its input: {'; '.join(mistakes)}")
+    return values
+
+
+def _dumped(definition: NodeDefinition, result: object) -> Json:
+    annotation = definition.result_type
+    adapter = _adapter_of(Any if annotation is None else annotation) if result is not None else _adapter_of(annotation)
+    try:
+        checked = adapter.validate_python(result, by_name=True, by_alias=True)
+        return cast("Json", adapter.dump_python(checked, mode="json", by_alias=False, warnings="error"))
+    except ValidationError as error:
+        fields = "; ".join(_spoken("", error))
+        raise InvalidResultError(f"node {definition.name!r} returned what its type refuses: {fields}") from None
+    except PydanticSerializationError as error:
+        raise InvalidResultError(f"node {definition.name!r} returned a value that has no JSON form: {error}") from None
+
+
+def _spoken(name: str, error: ValidationError) -> list[str]:
+    """What pydantic found, by field, without the values: one of them may be a secret."""
+    found: list[str] = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        where = ".".join(str(part) for part in ([name] if name else []) + list(detail["loc"]))
+        found.append(f"{where or 'value'}: {detail['msg']}")
+    return found

@@ -1,0 +1,97 @@
+"""Reads `env(...)` and `secret(...)` on the worker, and keeps what it read as a secret out of everything recorded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from resolute.plan.errors import MissingEnvironmentError
+from resolute.plan.values import Json
+
+MASK: Final = "***"
+SHORTEST: Final = 6
+"""Secrets shorter than this are not looked for in texts: they would be found everywhere."""
+
+_BOOLS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+class Environment:
+    """The worker's environment variables. Values are read anew for every call, so a rotated secret is picked up."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self._secrets: dict[str, None] = {}
+
+    def read(self, operator: str, operand: Json) -> Json:
+        """The value of an `$env` or `$secret` expression.
+
+        Raises:
+            MissingEnvironmentError: the variable is not set, or is not of the type that was asked for.
+        """
+        if operator == "$secret":
+            return self._secret(str(operand))
+        if isinstance(operand, Mapping):
+            return self._typed(str(operand["name"]), str(operand["type"]), operand.get("default"))
+        return self._required(str(operand), "environment variable")
+
+    def remember(self, secrets: Iterable[str]) -> None:
+        """Adds values that must never be recorded, such as a provider's API key."""
+        for value in secrets:
+            if len(value) >= SHORTEST:
+                self._secrets[value] = None
+
+    def mask(self, text: str) -> str:
+        """The text without any secret that was read so far."""
+        # The longest first: one that begins with another would leave its end behind.
+        for value in sorted(self._secrets, key=len, reverse=True):
+            if value in text:
+                text = text.replace(value, MASK)
+        return text
+
+    def mask_json(self, value: Json) -> Json:
+        """The value without any secret that was read so far."""
+        if not self._secrets:
+            return value
+        match value:
+            case str():
+                return self.mask(value)
+            case Mapping():
+                return {self.mask(key): self.mask_json(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self.mask_json(item) for item in value]
+            case _:
+                return value
+
+    def _secret(self, name: str) -> str:
+        value = self._required(name, "secret")
+        self.remember([value])
+        return value
+
+    def _required(self, name: str, what: str) -> str:
+        value = self._variables.get(name)
+        if not value:
+            raise MissingEnvironmentError(f"{what} {name} is not set on the worker: set it and start the worker again")
+        return value
+
+    def _typed(self, name: str, kind: str, default: Json) -> Json:
+        value = self._variables.get(name)
+        if not value:
+            if default is None:
+                return self._required(name, "environment variable")
+            return default
+        try:
+            match kind:
+                case "int":
+                    return int(value)
+                case "number":
+                    return float(value)
+                case "bool":
+                    return _BOOLS[value.lower()]
+                case _:
+                    return value
+        except (ValueError, KeyError):
+            raise MissingEnvironmentError(f"environment variable {name} is not a {kind}: {value!r}") from None

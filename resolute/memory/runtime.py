@@ -1,0 +1,289 @@
+"""Runs flows in this process, without a server and without waiting: what `FlowTester` is made of.
+
+The interpreter and the nodes are those of production. What differs is the clock: a pause before a retry moves it
+instead of taking time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Final, cast
+
+from resolute.execution.executor import FailureFacts, NodeExecutor
+from resolute.plan.context import CallContext
+from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError
+from resolute.plan.plan import Plan
+from resolute.plan.policies import Policy
+from resolute.plan.values import Json, JsonObject
+from resolute.running.evaluate import Scope, evaluate
+from resolute.running.interpreter import Interpreter
+from resolute.running.report import RunReport
+from resolute.running.result import remembered, result_of
+from resolute.running.runtime import CallRequest
+
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a virtual clock begins unless told otherwise."""
+
+_TURNS: Final = 5
+"""Turns of the event loop without a sign of life, after which everything waits: branches begin and join in fewer."""
+
+
+class VirtualClock:
+    """A clock that moves when everybody waits for it, straight to the earliest time that somebody waits for.
+
+    While a node is at work the clock stands still, however long that takes. So a parallel branch that waits for its
+    next attempt never overtakes one that is at work.
+    """
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start if start.tzinfo else start.replace(tzinfo=UTC)
+        self._busy = 0
+        self._signs = 0
+        self._settling = False
+        self._order = count()
+        self._waiting: list[tuple[datetime, int, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        """The time, in UTC unless the clock was started in another zone."""
+        self._signs += 1  # the interpreter asks whenever a step begins or ends
+        return self._now
+
+    def move(self, by: timedelta) -> None:
+        """Moves the clock between two runs."""
+        self._now += by
+
+    @contextmanager
+    def busy(self) -> Generator[None]:
+        """Holds the clock while the block runs, except where the block sleeps."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._rest()
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits in virtual time. For whoever holds the clock, which is let go meanwhile."""
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (self._now + timedelta(seconds=seconds), next(self._order), woken))
+        self._rest()
+        try:
+            await woken
+        finally:
+            self._busy += 1
+
+    def _rest(self) -> None:
+        self._busy -= 1
+        self._signs += 1
+        if not self._settling:
+            self._settling = True
+            self._settle(self._signs, _TURNS)
+
+    def _settle(self, signs: int, turns: int) -> None:
+        if self._busy or not self._waiting:
+            self._settling = False
+            return
+        if signs != self._signs:
+            turns = _TURNS  # a branch has just begun or ended: it may be about to do more
+        if not turns:
+            self._now, _, woken = heapq.heappop(self._waiting)
+            if not woken.done():
+                woken.set_result(None)
+            turns = _TURNS
+        asyncio.get_running_loop().call_soon(self._settle, self._signs, turns - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedCall:
+    """One attempt of a call: what the node was given, with secrets masked, and when in virtual time."""
+
+    step: str
+    node: str
+    arguments: JsonObject
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryRun:
+    """A run that has ended. `recorded` is its result as a next run reads it for `previous(...)`."""
+
+    report: RunReport
+    calls: tuple[RecordedCall, ...]
+    recorded: Json = None
+    error: FlowError | None = None
+
+    @property
+    def previous(self) -> JsonObject | None:
+        """What the next run may read of this one."""
+        return remembered(self.recorded)
+
+
+class MemoryRuntime:
+    """Runs nodes in this process, by their policies, in virtual time.
+
+    A node that does not answer is given up after its timeout, or after `patience` of real seconds where that is less;
+    the virtual clock moves by the whole timeout.
+    """
+
+    def __init__(
+        self, executor: NodeExecutor, clock: VirtualClock, *, flow: str, run_id: str, patience: float = 5.0
+    ) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._flow = flow
+        self._run_id = run_id
+        self._patience = patience
+        self.calls: list[RecordedCall] = []
+
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self._clock.now()
+
+    async def call(self, request: CallRequest) -> Json:
+        """Runs a node by its policy; see `Runtime.call`."""
+        policy, began, attempt = request.policy, self._clock.now(), 1
+        heartbeat = _Heartbeat(policy.heartbeat)
+        with self._clock.busy():
+            while True:
+                facts = await self._attempt(request, attempt, self._limit(policy, began), heartbeat)
+                if not isinstance(facts, FailureFacts):
+                    return facts.output
+                pause = policy.retry.pause(attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
+                late = policy.within is not None and self._since(began) + pause >= policy.within
+                if late or not facts.retryable or attempt == policy.retry.attempts:
+                    raise NodeFailedError(
+                        step=request.step,
+                        node=request.node,
+                        error_type=facts.error_type,
+                        reason=facts.message,
+                        retryable=facts.retryable,
+                        attempts=attempt,
+                    )
+                await self._clock.sleep(pause)
+                attempt += 1
+
+    async def _attempt(
+        self, request: CallRequest, attempt: int, limit: _Limit, heartbeat: _Heartbeat
+    ) -> _Answer | FailureFacts:
+        context = CallContext(
+            flow=self._flow,
+            run_id=self._run_id,
+            step=request.step,
+            node=request.node,
+            attempt=attempt,
+            heartbeat=heartbeat.beat,
+            last_heartbeat=heartbeat.details,
+        )
+        self.calls.append(self._recorded(request, attempt))
+        watch = asyncio.timeout(min(limit.seconds, self._patience))
+        try:
+            async with watch:
+                heartbeat.begin(watch)
+                # In a task of its own, so that what a node sets for itself (context variables) stays with it.
+                return _Answer(await asyncio.create_task(self._executor.execute(context, request.arguments)))
+        except Exception as error:
+            if not (isinstance(error, TimeoutError) and watch.expired()):
+                return self._executor.failure_facts(error)
+        if heartbeat.silent:
+            limit = replace(limit, seconds=heartbeat.every, text="no heartbeat")
+        await self._clock.sleep(limit.seconds)
+        return FailureFacts(
+            error_type=TimeoutError.__name__,
+            message=f"{limit.text} within {limit.told or limit.seconds:g} s",
+            retryable=True,
+        )
+
+    def _limit(self, policy: Policy, began: datetime) -> _Limit:
+        """What cuts the next attempt off: its own timeout, or the end of the time that all attempts have together."""
+        left = None if policy.within is None else policy.within - self._since(began)
+        if left is not None and left < policy.timeout:
+            return _Limit(left, "not done", policy.within)
+        return _Limit(policy.timeout, "no answer")
+
+    def _since(self, began: datetime) -> float:
+        return (self._clock.now() - began).total_seconds()
+
+    def _recorded(self, request: CallRequest, attempt: int) -> RecordedCall:
+        environment = self._executor.environment
+        try:
+            given = evaluate(request.arguments, Scope(read=environment.read))
+        except (MissingEnvironmentError, FlowError):
+            given = request.arguments  # the call itself will say so
+        arguments = cast("JsonObject", environment.mask_json(given))
+        return RecordedCall(
+            step=request.step, node=request.node, arguments=arguments, attempt=attempt, at=self._clock.now()
+        )
+
+
+@dataclass(frozen=True)
+class _Answer:
+    output: Json
+
+
+@dataclass(frozen=True)
+class _Limit:
+    seconds: float
+    text: str
+    told: float | None = None
+
+
+class _Heartbeat:
+    """The heartbeats of one call: what the last one said, and how long none has come."""
+
+    def __init__(self, every: float | None) -> None:
+        self.every = every or 0.0
+        self.details: tuple[Json, ...] = ()
+        self._watch: asyncio.Timeout | None = None
+        self._end: float | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was the silence that cut the attempt off."""
+        when = self._watch.when() if self._watch else None
+        return when is not None and self._end is not None and when < self._end
+
+    def begin(self, watch: asyncio.Timeout) -> None:
+        """Watches over an attempt."""
+        self._watch, self._end = watch, watch.when()
+        self._wait()
+
+    def beat(self, *details: Json) -> None:
+        """What a node calls, from whatever thread it runs in."""
+        self.details = details
+        self._loop.call_soon_threadsafe(self._wait)
+
+    def _wait(self) -> None:
+        if self.every and self._watch and self._end is not None and not self._watch.expired():
+            self._watch.reschedule(min(self._end, self._loop.time() + self.every))
+
+
+async def run_in_memory(
+    plan: Plan,
+    executor: NodeExecutor,
+    *,
+    clock: VirtualClock | None = None,
+    input_data: Json = None,
+    previous: JsonObject | None = None,
+    run_id: str = "run",
+    patience: float = 5.0,
+) -> MemoryRun:
+    """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised."""
+    runtime = MemoryRuntime(executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience)
+    interpreter = Interpreter(plan, runtime, input_data=input_data, previous=previous if plan.remembers else None)
+    recorded: Json = None
+    error: FlowError | None = None
+    try:
+        recorded = await interpreter.run()
+    except FlowError as failed:
+        error = failed
+    report = interpreter.state.report().model_copy(
+        update={"status": "failed" if error else "completed", "result": result_of(recorded)}
+    )
+    return MemoryRun(report=report, calls=tuple(runtime.calls), recorded=recorded, error=error)

@@ -1,0 +1,92 @@
+"""What author's code may look at while it runs: the call it is in, and the state a decision decides on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from pydantic import TypeAdapter
+
+from resolute.plan.errors import ResoluteError
+from resolute.plan.values import Json, JsonObject
+
+T = TypeVar("T")
+
+
+def _ignore(*_: Json) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallContext:
+    """The call of a node: which flow, run and step it belongs to, and which attempt it is (from 1)."""
+
+    flow: str
+    run_id: str
+    step: str
+    node: str
+    attempt: int = 1
+    heartbeat: Callable[..., None] = _ignore
+    """Tells the server that a long node is alive; its arguments are what `last_heartbeat` holds in the next attempt."""
+    last_heartbeat: tuple[Json, ...] = ()
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text in every attempt of this step of this run, and in no other."""
+        return f"{self.flow}/{self.run_id}/{self.step}"
+
+
+_current: ContextVar[CallContext] = ContextVar("resolute_call")
+
+
+def current_call() -> CallContext:
+    """The call that this code runs in.
+
+    Raises:
+        ResoluteError: called outside of a node.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise ResoluteError("current_call() works inside a node only, while a worker or a tester runs it") from None
+
+
+def enter_call(call: CallContext) -> None:
+    """Makes the call the current one of this task (for whoever runs nodes)."""
+    _current.set(call)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a decision decides on: outputs by step name, the run's input, and the last completed run's outputs.
+
+    >>> state = State(outputs={"health": {"status": "critical"}})
+    >>> state["health"]["status"]
+    'critical'
+    """
+
+    outputs: JsonObject
+    input: Json = None
+    previous: JsonObject | None = None
+
+    def __getitem__(self, step: str) -> Any:
+        return self.outputs[step]
+
+    def __contains__(self, step: object) -> bool:
+        return step in self.outputs
+
+    @overload
+    def get(self, step: str, as_type: type[T]) -> T: ...
+    @overload
+    def get(self, step: str) -> Any: ...
+    def get(self, step: str, as_type: type[Any] | None = None) -> Any:
+        """A step's output, as its model where one is given: `state.get("health", Health).status`."""
+        value = self.outputs.get(step)
+        return value if as_type is None else TypeAdapter(as_type).validate_python(value, by_name=True, by_alias=True)
+
+
+def state_from(value: Mapping[str, Any]) -> State:
+    """The state as the interpreter hands it over."""
+    return State(outputs=value["outputs"], input=value.get("input"), previous=value.get("previous"))

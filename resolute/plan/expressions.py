@@ -1,0 +1,324 @@
+"""What an author writes where a value is not there yet: references, conditions and deferred values.
+
+Each is an `Expression`: it stands in for its value while the flow is written, and becomes JSON (see
+`resolute.plan.language`) when the flow is built. Functions are typed as the value they stand for, so that type checkers
+follow an author's references: `health.output.message` is a `str` to them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import string
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NoReturn, TypeVar, cast, overload
+
+from pydantic import BaseModel, ValidatorFunctionWrapHandler, field_validator
+
+from resolute.plan.errors import ExpressionError
+from resolute.plan.language import describe, escape
+from resolute.plan.values import Json, jsonable
+
+T = TypeVar("T")
+
+NameOf = Callable[[object], str]
+
+
+class Expression:
+    """A value that is known in the run, not while the flow is written."""
+
+    __slots__ = ("_operands", "_operator")
+
+    def __init__(self, operator: str, *operands: object) -> None:
+        object.__setattr__(self, "_operator", operator)
+        object.__setattr__(self, "_operands", operands)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise ExpressionError(f"{self!r} cannot be changed: it stands for a value of a run")
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]  # a condition, as in every query builder
+        return Expression("$eq", self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]  # see __eq__
+        return Expression("$ne", self, other)
+
+    def __lt__(self, other: object) -> Expression:
+        return Expression("$lt", self, other)
+
+    def __le__(self, other: object) -> Expression:
+        return Expression("$le", self, other)
+
+    def __gt__(self, other: object) -> Expression:
+        return Expression("$gt", self, other)
+
+    def __ge__(self, other: object) -> Expression:
+        return Expression("$ge", self, other)
+
+    def __and__(self, other: object) -> Expression:
+        return Expression("$and", self, other)
+
+    def __rand__(self, other: object) -> Expression:
+        return Expression("$and", other, self)
+
+    def __or__(self, other: object) -> Expression:
+        return Expression("$or", self, other)
+
+    def __ror__(self, other: object) -> Expression:
+        return Expression("$or", other, self)
+
+    def __invert__(self) -> Expression:
+        return Expression("$not", self)
+
+    __hash__ = None  # type: ignore[assignment]  # equality builds a condition, so no set or dict key can be one
+
+    def __bool__(self) -> NoReturn:
+        raise ExpressionError(
+            f"{self!r} has no truth value while the flow is written; "
+            "combine conditions with & | and not_(...), and give them to when(...)"
+        )
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise ExpressionError(
+            f"`in` needs the value of {self!r} now; write contains({self!r}, item) or one_of(item, {self!r})"
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise ExpressionError(f"{self!r} cannot be iterated while the flow is written; do it inside a node")
+
+    def __str__(self) -> str:
+        raise ExpressionError(f"{self!r} is not text yet; write text('... {{}} ...', {self!r})")
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return describe(encode(self))
+
+
+class Reference(Expression):
+    """A field of a value of the run; attributes and indexes lead deeper."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Reference:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Reference(self._operator, *self._operands, name)
+
+    def __getitem__(self, key: str | int) -> Reference:
+        return Reference(self._operator, *self._operands, key)
+
+
+class Now(Expression):
+    """The run's clock, which can be moved by a timedelta."""
+
+    __slots__ = ()
+
+    def __init__(self, shift: float = 0.0) -> None:
+        super().__init__("$now", shift)
+
+    def __add__(self, delta: timedelta) -> Now:
+        return Now(self._operands[0] + delta.total_seconds())
+
+    def __sub__(self, delta: timedelta) -> Now:
+        return self + -delta
+
+
+class Record(BaseModel):
+    """A model whose fields take references while a flow is written: `EventLink(href=health.output.url)`."""
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _let_expressions_pass(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return value if holds_expression(value) else handler(value)
+
+
+def operator_and_operands(expression: Expression) -> tuple[str, tuple[object, ...]]:
+    """What an expression is made of."""
+    return (
+        cast("str", object.__getattribute__(expression, "_operator")),
+        cast("tuple[object, ...]", object.__getattribute__(expression, "_operands")),
+    )
+
+
+def _own_name(source: object) -> str:
+    return source if isinstance(source, str) else str(getattr(source, "step_name", source))
+
+
+def encode(value: object, name_of: NameOf = _own_name) -> Json:
+    """The JSON form of anything an author writes; `name_of` says how the step of an `$output` is called.
+
+    Raises:
+        ValueError: a value has no JSON form.
+    """
+    if isinstance(value, Expression):
+        operator, operands = operator_and_operands(value)
+        if operator in {"$output", "$previous"}:
+            return {operator: [name_of(operands[0]), *cast("list[Json]", list(operands[1:]))]}
+        if operator in {"$env", "$secret"}:
+            return {operator: cast("Json", operands[0])}
+        if operator == "$now":
+            return {operator: cast("float", operands[0])}
+        return {operator: [encode(operand, name_of) for operand in operands]}
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {_key(key): encode(item, name_of) for key, item in items}
+    if isinstance(value, (list, tuple)):
+        return [encode(item, name_of) for item in cast("list[object]", value)]
+    if holds_expression(value):
+        return {name: encode(item, name_of) for name, item in fields_of(value)}
+    return escape(jsonable(value))
+
+
+def _key(key: object) -> str:
+    text = cast("str", jsonable(key)) if not isinstance(key, str) else key
+    return "$" + text if str(text).startswith("$") else str(text)
+
+
+def fields_of(value: object) -> list[tuple[str, object]]:
+    """The fields of a model or dataclass, by name; nothing for every other value."""
+    if isinstance(value, BaseModel):
+        return [(name, getattr(value, name)) for name in type(value).model_fields]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return []
+
+
+def holds_expression(value: object) -> bool:
+    """Whether a part of the value is an expression, at any depth."""
+    if isinstance(value, Expression):
+        return True
+    if isinstance(value, Mapping):
+        return any(holds_expression(item) for item in cast("Mapping[object, object]", value).values())
+    if isinstance(value, (list, tuple)):
+        return any(holds_expression(item) for item in cast("list[object]", value))
+    return any(holds_expression(item) for _, item in fields_of(value))
+
+
+def output(path: str) -> Any:
+    """A step's output by name: `output("health.message")` is `health.output.message` without the node at hand.
+
+    >>> output("health.metrics.load")
+    health.metrics.load
+    """
+    step, *rest = _split(path)
+    return Reference("$output", step, *rest)
+
+
+@overload
+def input_data(of: type[T]) -> T: ...
+@overload
+def input_data(of: str = "") -> Any: ...
+def input_data(of: type[Any] | str = "") -> Any:
+    """The run's input, or a field of it: `input_data("channel")`, or typed: `input_data(Notice).channel`.
+
+    The input of a webhook run is the JSON body of the request, that of a manual run what `resolute run` was given.
+    """
+    return Reference("$input", *(_split(of) if isinstance(of, str) and of else ()))
+
+
+def previous(reference: T) -> T:
+    """The same value in the last completed run of this flow; null in the first run.
+
+    Source: Temporal's last completion result, which runs of one schedule hand to each other.
+    """
+    if not isinstance(reference, Reference) or operator_and_operands(reference)[0] != "$output":
+        raise ExpressionError(f"previous(...) takes a reference to a step's output, not {reference!r}")
+    return cast("T", Reference("$previous", *operator_and_operands(reference)[1]))
+
+
+def failure() -> Any:
+    """What went wrong, for steps given to `on_failure`: `.step`, `.node`, `.error_type`, `.message`."""
+    return Reference("$failure")
+
+
+@overload
+def env(name: str, *, default: str | None = None) -> str: ...
+@overload
+def env(name: str, as_type: type[T], *, default: T | None = None) -> T: ...
+def env(name: str, as_type: type[Any] = str, *, default: Any = None) -> Any:
+    """An environment variable, read on the worker whenever the node runs: `env("PORT", int, default=8080)`.
+
+    `as_type` is `str`, `int`, `float` or `bool`. Without a default an unset variable fails the step.
+    """
+    if as_type not in _ENV_TYPES:
+        raise ExpressionError(f"env({name!r}) can be read as str, int, float or bool, not {as_type.__name__}")
+    if isinstance(default, Expression):
+        raise ExpressionError(f"env({name!r}, default=...) takes a plain value, not {default!r}")
+    if as_type is str and default is None:
+        return Expression("$env", name)
+    return Expression("$env", {"name": name, "type": _ENV_TYPES[as_type], "default": default})
+
+
+_ENV_TYPES: Final[Mapping[type[Any], str]] = {str: "text", int: "int", float: "number", bool: "bool"}
+
+
+def secret(name: str) -> str:
+    """A secret, read from the worker's environment when the node runs; it never enters a plan, history or log."""
+    return cast("str", Expression("$secret", name))
+
+
+def now() -> datetime:
+    """The run's own clock at the moment the step begins: `now() - timedelta(hours=24)`."""
+    return cast("datetime", Now())
+
+
+def text(template: str, *values: object) -> str:
+    """Text with values of the run in it, in the syntax of `str.format` with positional fields.
+
+    >>> text("{} is down since {}", output("health.component"), output("health.since"))
+    text('{} is down since {}', health.component, health.since)
+    """
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ExpressionError(f"text({template!r}): {error}; write '{{{{' and '}}}}' for braces") from None
+    fields = [name for _, name, _, _ in parsed if name is not None]
+    positional = all(name == "" for name in fields) or all(name.isdecimal() for name in fields)
+    if not positional or any("{" in (spec or "") for _, _, spec, _ in parsed):
+        raise ExpressionError(
+            f"text({template!r}): fields are positional, all '{{}}' or all '{{0}}'; give the values in that order"
+        )
+    wanted = max((int(name) + 1 for name in fields if name), default=0) or len(fields)
+    if wanted != len(values):
+        raise ExpressionError(f"text({template!r}) has {wanted} field(s) and was given {len(values)} value(s)")
+    return cast("str", Expression("$text", template, *values))
+
+
+def contains(collection: object, item: object) -> bool:
+    """True where a list holds the item, an object the key, or a text the text."""
+    return cast("bool", Expression("$contains", collection, item))
+
+
+def one_of(item: object, collection: object) -> bool:
+    """True where the item is one of the collection's: `one_of(incident.output.urgency, ["high"])`."""
+    return cast("bool", Expression("$in", item, collection))
+
+
+def is_empty(value: object) -> bool:
+    """True for null, an empty text, an empty list and an empty object."""
+    return cast("bool", Expression("$empty", value))
+
+
+def matches(value: object, pattern: str) -> bool:
+    """True where a text has a match of the regular expression (Python's syntax) anywhere in it."""
+    try:
+        re.compile(pattern)
+    except TypeError:
+        raise ExpressionError(f"matches(...) takes its pattern as text, not {pattern!r}") from None
+    except re.error as error:
+        raise ExpressionError(f"matches(..., {pattern!r}): not a regular expression: {error}") from None
+    return cast("bool", Expression("$matches", value, pattern))
+
+
+def not_(condition: object) -> bool:
+    """The opposite of a condition; `~condition` is the same, this one is also typed as `bool`."""
+    return cast("bool", Expression("$not", condition))
+
+
+def _split(path: str) -> list[str | int]:
+    parts: list[str | int] = []
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        parts.append(int(index) if index else name)
+    return parts or [path]

@@ -1,0 +1,316 @@
+"""What starts a flow: a schedule, a webhook, a person. Data only; nothing here looks at a clock or opens a socket.
+
+Authors write `schedule(...)`, `every(...)`, `webhook(...)` and `manual(...)`. What is wrong with a trigger is not
+raised where it is written: `problems()` says it, and `build()` reports it together with everything else that is wrong
+with the flow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, JsonValue
+
+from resolute.plan import cron as crons
+from resolute.plan.verification import Verification
+
+Overlap: TypeAlias = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
+"""What happens when a run is due while the one before still runs. Temporal's ScheduleOverlapPolicy by name."""
+
+CATCHUP: Final = timedelta(hours=1)
+"""How late a run may start after Temporal itself was down, unless the author says otherwise.
+
+Temporal's own default is a year: after an outage every missed run of it would start, and a health check of last night
+helps nobody. An hour covers the restart or upgrade of a server, so that a nightly job is not lost to one.
+"""
+
+MAX_BODY: Final = 1_572_864
+"""The largest `max_bytes`: a body travels in the start of its run, which has to stay below Temporal's 2 MiB."""
+
+_SHORTEST_CATCHUP: Final = 10
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DELIVERY_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
+
+Complaint: TypeAlias = tuple[str, str]
+"""What is wrong, and what to do about it."""
+
+
+class Schedule(BaseModel, frozen=True, extra="forbid"):
+    """Runs of a flow at certain times: those of `cron` in `timezone`, or every so many seconds since 1970 (UTC).
+
+    Source: Temporal's Schedule (spec and policies).
+    """
+
+    kind: Literal["schedule"] = "schedule"
+    cron: str | None = None
+    every_seconds: float | None = None
+    offset_seconds: float = 0
+    timezone: str = "UTC"
+    jitter_seconds: float = 0
+    overlap: Overlap = "skip"
+    catchup_seconds: float = CATCHUP.total_seconds()
+    paused: bool = False
+
+    @property
+    def keeps_previous(self) -> bool:
+        """Whether a run can read values of the run before it: not where runs may be at work side by side."""
+        return self.overlap != "allow_all"
+
+    @property
+    def text(self) -> str:
+        """The schedule in a few words, for lists.
+
+        >>> schedule("0 9 * * mon-fri", timezone="Europe/Paris").trigger.text
+        '0 9 * * mon-fri Europe/Paris'
+        """
+        if self.cron is not None:
+            return f"{self.cron} {self.timezone}"
+        offset = f" + {timedelta(seconds=self.offset_seconds)}" if self.offset_seconds else ""
+        return f"every {timedelta(seconds=self.every_seconds or 0)}{offset}"
+
+    def next_times(self, after: datetime, count: int) -> list[datetime]:
+        """The next `count` times after a time (with zone), before jitter, in the schedule's time zone.
+
+        Raises:
+            CronError: the cron text cannot be used; `problems()` says the same.
+        """
+        if self.cron is not None:
+            return crons.next_times(self.cron, self.timezone, after, count)
+        period = int(self.every_seconds or 0)
+        first = (int(after.timestamp() - self.offset_seconds) // period + 1) * period + int(self.offset_seconds)
+        return [self.localised(datetime.fromtimestamp(first + turn * period, UTC)) for turn in range(count)]
+
+    def localised(self, at: datetime) -> datetime:
+        """A time (with zone) in the schedule's time zone."""
+        return at.astimezone(ZoneInfo(self.timezone))
+
+    def problems(self) -> list[Complaint]:
+        """Every mistake in this schedule, each with what to do about it."""
+        if (self.cron is None) == (self.every_seconds is None):
+            which = "neither a cron text nor an interval" if self.cron is None else "both a cron text and an interval"
+            return [(which, "use schedule(...) or every(...)")]
+        found = self._cron_problems() if self.cron is not None else self._interval_problems()
+        if self.jitter_seconds < 0:
+            found.append(("jitter is negative", "jitter only delays a start; give a length of time, or none"))
+        if self.catchup_seconds < _SHORTEST_CATCHUP:
+            found.append(("catchup is less than 10 seconds", "Temporal takes 10 seconds or more"))
+        return found
+
+    def _cron_problems(self) -> list[Complaint]:
+        try:
+            crons.translate(self.cron or "", self.timezone)
+        except crons.CronError as error:
+            return [(error.reason, error.hint)]
+        return []
+
+    def _interval_problems(self) -> list[Complaint]:
+        every, offset = self.every_seconds or 0, self.offset_seconds
+        found: list[Complaint] = []
+        if every < 1 or every % 1:
+            found.append((f"an interval of {every:g} seconds", "give whole seconds, at least one"))
+        if offset % 1 or not 0 <= offset < max(every, 1):
+            found.append((f"an offset of {offset:g} seconds", "give whole seconds, from 0 to less than the interval"))
+        return found
+
+
+class Webhook(BaseModel, frozen=True, extra="forbid"):
+    """Runs of a flow for HTTP requests to a path. The request's JSON body is the run's input.
+
+    `verify` says how a delivery proves where it comes from: `scheme` names a verification that the worker knows, the
+    rest is what that scheme wants to know. Secrets in it are references (`{"$secret": NAME}`), never values.
+    `input_schema` is the JSON Schema of the body, `None` where any JSON object will do.
+    """
+
+    kind: Literal["webhook"] = "webhook"
+    path: str
+    verify: dict[str, JsonValue]
+    delivery_id_header: str | None = None
+    max_bytes: int = 1_048_576
+    input_schema: dict[str, JsonValue] | None = None
+
+    @property
+    def text(self) -> str:
+        """The webhook in a few words, for lists."""
+        return f"POST {self.path} ({self.verify.get('scheme')})"
+
+    def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The name of a delivery: what its header says, else the digest of its raw body.
+
+        A redelivery has the same name, and so starts nothing new. A header value that would not do as part of a
+        workflow id is replaced by its digest. Header names are compared without regard to case.
+        """
+        wanted = (self.delivery_id_header or "").lower()
+        given = next((value for name, value in headers.items() if name.lower() == wanted), "")
+        if not given:
+            return hashlib.sha256(body).hexdigest()
+        return given if _DELIVERY_ID.fullmatch(given) else hashlib.sha256(given.encode()).hexdigest()
+
+    def problems(self) -> list[Complaint]:
+        """Every mistake in this webhook, each with what to do about it."""
+        found: list[Complaint] = []
+        if not _PATH.fullmatch(self.path):
+            found.append(
+                (f"path {self.path!r}", 'write it like "/hooks/deploys": letters, digits, . _ ~ - between slashes')
+            )
+        if not self.verify.get("scheme"):
+            found.append(("verify names no scheme", "use hmac_sha256(...), bearer_token(...) or unverified()"))
+        if not 0 < self.max_bytes <= MAX_BODY:
+            found.append((f"max_bytes of {self.max_bytes:,}", f"give 1 to {MAX_BODY:,}"))
+        if self.delivery_id_header is not None and not _HEADER.fullmatch(self.delivery_id_header):
+            found.append((f"delivery_id_header {self.delivery_id_header!r}", "give the name of an HTTP header"))
+        return found
+
+
+class Manual(BaseModel, frozen=True, extra="forbid"):
+    """Runs of a flow that a person or a program asks for, with the JSON Schema of what they have to give."""
+
+    kind: Literal["manual"] = "manual"
+    id: str
+    input_schema: dict[str, JsonValue] | None = None
+
+    @property
+    def text(self) -> str:
+        """The trigger in a few words, for lists."""
+        return f"manual {self.id}"
+
+    def problems(self) -> list[Complaint]:
+        """Every mistake in this trigger, each with what to do about it."""
+        if _NAME.fullmatch(self.id):
+            return []
+        return [(f"id {self.id!r}", "start with a letter or digit, go on with letters, digits, . _ -")]
+
+
+Trigger: TypeAlias = Annotated[Schedule | Webhook | Manual, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class TriggerSpec:
+    """A trigger as its author wrote it: the data for the plan, and the model of the input, which is not data."""
+
+    trigger: Schedule | Webhook | Manual
+    input_type: type[BaseModel] | None = None
+
+
+def schedule(
+    cron: str,
+    *,
+    timezone: str = "UTC",
+    jitter: timedelta | None = None,
+    overlap: Overlap = "skip",
+    catchup: timedelta = CATCHUP,
+    paused: bool = False,
+) -> TriggerSpec:
+    """Run the flow at the times of a cron text, read as croniter reads it (see `resolute.plan.cron`).
+
+    Args:
+        cron: five fields: minute, hour, day of month, month, day of week; or `@hourly` and its like.
+        timezone: an IANA name; the fields are local time there.
+        jitter: each start is delayed by up to this, so that many flows do not start in the same second.
+        overlap: what to do when the run before has not ended.
+        catchup: how late a run may start after Temporal was down; see `CATCHUP` for the default.
+        paused: whether the schedule starts its life paused. Who pauses or resumes it later is not overruled.
+
+    >>> schedule("*/5 * * * *").trigger.text
+    '*/5 * * * * UTC'
+    """
+    trigger = Schedule(
+        cron=cron,
+        timezone=timezone,
+        jitter_seconds=_seconds(jitter),
+        overlap=overlap,
+        catchup_seconds=catchup.total_seconds(),
+        paused=paused,
+    )
+    return TriggerSpec(trigger)
+
+
+def every(
+    interval: timedelta,
+    *,
+    offset: timedelta | None = None,
+    jitter: timedelta | None = None,
+    overlap: Overlap = "skip",
+    catchup: timedelta = CATCHUP,
+    paused: bool = False,
+) -> TriggerSpec:
+    """Run the flow each time an interval has passed, counted from 1970-01-01 00:00 UTC plus `offset`.
+
+    Intervals do not know days or daylight saving time: every(timedelta(days=1)) is midnight UTC. The other arguments
+    are those of `schedule`.
+
+    >>> every(timedelta(minutes=90)).trigger.text
+    'every 1:30:00'
+    """
+    trigger = Schedule(
+        every_seconds=interval.total_seconds(),
+        offset_seconds=_seconds(offset),
+        jitter_seconds=_seconds(jitter),
+        overlap=overlap,
+        catchup_seconds=catchup.total_seconds(),
+        paused=paused,
+    )
+    return TriggerSpec(trigger)
+
+
+def webhook(
+    path: str,
+    *,
+    verify: Verification,
+    input: type[BaseModel] | None = None,  # noqa: A002  # the word that authors know from manual() and input_data()
+    delivery_id_header: str | None = None,
+    max_bytes: int = 1_048_576,
+) -> TriggerSpec:
+    """Run the flow for each delivery to a path of the worker's webhook server.
+
+    Args:
+        path: such as "/hooks/deploys".
+        verify: `hmac_sha256(...)`, `bearer_token(...)`, a provider's own; `unverified()` says that none is wanted.
+        input: the model of the body; the run's input is checked against it.
+        delivery_id_header: the header that names a delivery. A delivery of a known name starts nothing. Without it the
+            body is its own name, and two equal bodies are one delivery.
+        max_bytes: larger bodies are refused.
+
+    >>> from resolute import hmac_sha256, secret
+    >>> github = hmac_sha256(secret("GITHUB_WEBHOOK_SECRET"), header="X-Hub-Signature-256", prefix="sha256=")
+    >>> webhook("/hooks/github", verify=github, delivery_id_header="X-GitHub-Delivery").trigger.text
+    'POST /hooks/github (hmac_sha256)'
+    """
+    trigger = Webhook(
+        path=path,
+        verify=verify.model_dump(mode="json"),
+        delivery_id_header=delivery_id_header,
+        max_bytes=max_bytes,
+        input_schema=_schema(input),
+    )
+    return TriggerSpec(trigger, input)
+
+
+def manual(
+    id: str,  # noqa: A002  # what it is
+    *,
+    input: type[BaseModel] | None = None,  # noqa: A002  # see webhook
+) -> TriggerSpec:
+    """Run the flow when somebody asks for it: `resolute run`, another program, an agent.
+
+    >>> class Order(BaseModel):
+    ...     service: str
+    >>> sorted(manual("restart", input=Order).trigger.input_schema["properties"])
+    ['service']
+    """
+    return TriggerSpec(Manual(id=id, input_schema=_schema(input)), input)
+
+
+def _schema(model: type[BaseModel] | None) -> dict[str, JsonValue] | None:
+    return None if model is None else model.model_json_schema()
+
+
+def _seconds(length: timedelta | None) -> float:
+    return 0 if length is None else length.total_seconds()

@@ -1,0 +1,170 @@
+"""The one interpreter of plans. Every engine runs flows by this code.
+
+It is deterministic: given the same plan, input and answers of the runtime, it makes the same calls in the same order
+with the same ids. Whatever changes that is gated on `plan.interpreter`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final, cast
+
+from resolute.plan.errors import (
+    FlowError,
+    NodeFailedError,
+    PayloadTooLargeError,
+    UnknownStepError,
+    UnsupportedPlanError,
+)
+from resolute.plan.plan import FORMAT, INTERPRETER, Call, Parallel, Plan, Step, When
+from resolute.plan.values import Json, JsonObject, size_of
+from resolute.running.evaluate import Scope, evaluate, is_true, prepare
+from resolute.running.result import recorded_of
+from resolute.running.runtime import CallRequest, Runtime
+from resolute.running.saga import Saga
+from resolute.running.state import RunState, failure_of
+
+PAYLOAD_LIMIT: Final = 2 * 1024 * 1024 - 4096
+"""Bytes of one value. Temporal's limit is 2 MiB; beyond it a run would be stuck instead of failing."""
+
+
+class Interpreter:
+    """Runs one plan once.
+
+    Raises (from `run`):
+        FlowError: the run failed; undo and on_failure steps have run.
+    """
+
+    def __init__(
+        self, plan: Plan, runtime: Runtime, *, input_data: Json = None, previous: JsonObject | None = None
+    ) -> None:
+        self._plan = plan
+        self._runtime = runtime
+        self._saga = Saga()
+        self.state = RunState(plan, input_data=input_data, previous=previous, now=runtime.now)
+
+    async def run(self) -> Json:
+        """Runs the plan and gives the run's result."""
+        if self._plan.format != FORMAT or self._plan.interpreter > INTERPRETER:
+            raise UnsupportedPlanError(
+                f"the plan of flow {self._plan.name!r} needs interpreter {self._plan.interpreter}, "
+                f"this worker has {INTERPRETER}: deploy the newer worker"
+            )
+        try:
+            await self._block(self._plan.steps, alone=True)
+            return self._result()
+        except FlowError as error:
+            await self._handle(error)
+            raise
+
+    async def _block(self, steps: tuple[Step, ...], *, alone: bool) -> None:
+        for step in steps:
+            match step:
+                case Call():
+                    await self._call(step, alone=alone)
+                case When():
+                    await self._when(step, alone=alone)
+                case Parallel():
+                    await self._parallel(step, alone=alone)
+                case _:
+                    # Without this case a second copy of the plan's classes would make a run complete and do nothing.
+                    raise UnknownStepError(f"the plan holds a step that this worker does not know: {step!r}")
+
+    async def _call(self, call: Call, *, alone: bool) -> None:
+        state = self.state
+        state.begin(call.id)
+        try:
+            arguments = cast("JsonObject", prepare(call.arguments, state.scope()))
+            _check_size(f"the input of step {call.id!r} ({call.node})", arguments)
+            # A local activity holds up timers and calls of the same run, so it is for when nothing else is in flight;
+            # and it passes no queue, whose rate limit it would have to keep.
+            lane = call.lane if alone and call.queue is None else "activity"
+            request = CallRequest(
+                step=call.id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
+            )
+            output = await self._runtime.call(request)
+        except FlowError as error:
+            failed = _as_node_failure(call, error)
+            state.fail(call.id, failed)
+            raise failed from None
+        state.outputs[call.id] = output
+        state.complete(call.id, output)
+        self._saga.completed(call)
+
+    async def _when(self, when: When, *, alone: bool) -> None:
+        state = self.state
+        state.begin(when.id)
+        try:
+            holds = is_true(when.condition, state.scope())
+        except FlowError as error:
+            failed = _as_node_failure(when, error)
+            state.fail(when.id, failed)
+            raise failed from None
+        block, left_out = (when.then, when.otherwise) if holds else (when.otherwise, when.then)
+        state.take(when.id, "then" if holds else "otherwise", left_out)
+        await self._inside(when.id, self._block(block, alone=alone))
+
+    async def _parallel(self, parallel: Parallel, *, alone: bool) -> None:
+        self.state.begin(parallel.id)
+        alone = alone and len(parallel.branches) == 1
+        await self._inside(parallel.id, self._branches(parallel, alone=alone))
+
+    async def _branches(self, parallel: Parallel, *, alone: bool) -> None:
+        # Every branch runs to its end, and the first failure in plan order is the run's: which one fails first by the
+        # clock is what two runs never share.
+        outcomes = await asyncio.gather(
+            *(self._block(branch, alone=alone) for branch in parallel.branches), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _inside(self, step_id: str, block: Awaitable[None]) -> None:
+        try:
+            await block
+        except FlowError:
+            self.state.fail(step_id, None)
+            raise
+        self.state.complete(step_id)
+
+    async def _handle(self, error: FlowError) -> None:
+        state = self.state
+        known = error if isinstance(error, NodeFailedError) else None
+        state.failure = failure_of(
+            known or NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error))
+        )
+        for step in (*self._saga.due(), *self._plan.on_failure):
+            try:
+                await self._block((step,), alone=True)
+            except FlowError as failed:
+                # The rest is undone all the same, and the run still ends by its first failure.
+                state.compensation_failures.append(failure_of(_as_node_failure(step, failed)))
+
+    def _result(self) -> Json:
+        plan, scope = self._plan, self.state.scope()
+        named = {name: scope.outputs[name] for name in plan.outputs if name in scope.outputs}
+        result = _result_value(plan, named, scope)
+        _check_size(f"the result of flow {plan.name!r}", result)
+        return result
+
+
+def _result_value(plan: Plan, named: JsonObject, scope: Scope) -> Json:
+    if not plan.has_returns:
+        return named
+    returned = evaluate(cast("Json", plan.returns), scope)
+    return recorded_of(returned, named, remembers=plan.remembers)
+
+
+def _as_node_failure(step: Step, error: FlowError) -> NodeFailedError:
+    """The error as that of a step, so that whoever reads of it reads where it was."""
+    if isinstance(error, NodeFailedError):
+        return error
+    node = step.node if isinstance(step, Call) else ""
+    return NodeFailedError(step=step.id, node=node, error_type=type(error).__name__, reason=str(error))
+
+
+def _check_size(what: str, value: Json) -> None:
+    size = size_of(value)
+    if size > PAYLOAD_LIMIT:
+        raise PayloadTooLargeError(what=what, size=size, limit=PAYLOAD_LIMIT)

@@ -1,0 +1,38 @@
+"""The seam between the interpreter and whatever runs it: Temporal, or memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from resolute.plan.policies import Lane, Policy
+from resolute.plan.values import Json, JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRequest:
+    """One call of a node, with its arguments as far as the workflow knows them (see `evaluate.prepare`)."""
+
+    step: str
+    node: str
+    arguments: JsonObject
+    policy: Policy
+    lane: Lane
+    queue: str | None = None
+
+
+class Runtime(Protocol):
+    """What the interpreter needs of the world."""
+
+    def now(self) -> datetime:
+        """The run's own clock."""
+        ...
+
+    async def call(self, request: CallRequest) -> Json:
+        """Runs a node by its policy and gives its output.
+
+        Raises:
+            NodeFailedError: the node failed for good.
+        """
+        ...

@@ -1,0 +1,218 @@
+"""What `build()` asks of every value in a flow: is it there by then, has it that field, does it fit?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from resolute.plan.language import CONDITIONS, OPERATORS, describe, dotted, expressions_in, operands, operator_of
+from resolute.plan.shapes import (
+    ANY,
+    BOOL,
+    ENVIRONMENT,
+    TEXT,
+    TIME,
+    Shape,
+    compatible,
+    did_you_mean,
+    kind_of,
+    or_null,
+    spoken,
+)
+from resolute.plan.values import Json
+
+Report = Callable[[str, str], None]
+"""Takes a message and a hint."""
+
+_FAILURE: Final = Shape(
+    {
+        "title": "Failure",
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("step", "node", "error_type", "message")},
+    }
+)
+_STATE: Final = Shape({"type": "object", "additionalProperties": True})
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a step may read at its place.
+
+    `known` are the steps that have certainly run; `elsewhere` says of every other step of the flow why it may not
+    be read here.
+    """
+
+    known: Mapping[str, Shape]
+    everywhere: Mapping[str, Shape]
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
+    input: Shape = ANY
+    has_previous: bool = False
+    in_failure: bool = False
+
+
+def shape_in(value: Json, scope: Scope, report: Report) -> Shape:
+    """The shape of a value, reporting every mistake in it once."""
+    match value:
+        case Mapping():
+            operator = operator_of(value)
+            if operator is not None:
+                return _shape_of_expression(operator, operands(value), scope, report)
+            properties = {key: shape_in(item, scope, report) for key, item in value.items()}
+            return Shape({"type": "object", "properties": {key: shape.schema for key, shape in properties.items()}})
+        case list() | tuple():
+            for item in value:
+                shape_in(item, scope, report)
+            return Shape({"type": "array"})
+        case _:
+            return Shape({"const": value})
+
+
+def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
+    """Reports where a value cannot fit the type that is wanted, at any depth."""
+    if isinstance(value, Mapping) and operator_of(value) is None:
+        if target.kinds and "object" not in target.kinds:
+            report(f"is an object, the node wants {spoken(target.kinds)}", "")
+            return
+        for key, item in value.items():
+            inner = target.at(key)
+            if inner is None and not target.is_any:
+                report(f"{target.title} has no field {key!r}", did_you_mean(key, target.fields))
+            check_fit(item, inner or ANY, scope, report)
+        return
+    if isinstance(value, (list, tuple)):
+        if target.kinds and "list" not in target.kinds:
+            report(f"is a list, the node wants {spoken(target.kinds)}", "")
+            return
+        for index, item in enumerate(value):
+            check_fit(item, target.at(index) or ANY, scope, report)
+        return
+    source = shape_in(value, scope, report)
+    if not compatible(source.kinds, target.kinds):
+        report(
+            f"{describe(value)} is {spoken(source.kinds)}, the node wants {spoken(target.kinds)}",
+            _cast_hint(value, target),
+        )
+
+
+def check_condition(value: Json, scope: Scope, report: Report) -> None:
+    """Reports what is wrong with the condition of a `when`."""
+    shape = shape_in(value, scope, report)
+    for operator, _ in expressions_in(value):
+        if operator == "$secret":
+            report("a condition cannot read a secret", "compare it inside a node and decide on what the node returns")
+    if not isinstance(value, (bool, Mapping)) or not compatible(shape.kinds, BOOL.kinds):
+        report(f"{describe(value)} is {spoken(shape.kinds)}, a condition is true or false", "compare it with a value")
+
+
+def _cast_hint(value: Json, target: Shape) -> str:
+    if isinstance(value, Mapping) and operator_of(value) == "$env":
+        for name in ("int", "number", "bool"):
+            if name in target.kinds:
+                python = {"int": "int", "number": "float", "bool": "bool"}[name]
+                return f"env({operands(value)[0]!r}, {python}) reads it as one"
+    return ""
+
+
+def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report: Report) -> Shape:
+    match operator:
+        case "$output":
+            return _shape_of_output(inner, scope, report)
+        case "$previous":
+            return _shape_of_previous(inner, scope, report)
+        case "$input":
+            return _walk(scope.input, "input", inner, report)
+        case "$failure":
+            if not scope.in_failure:
+                report("failure() is known in on_failure steps only", "move the step to .on_failure(...)")
+            return _walk(_FAILURE, "failure", inner, report)
+        case "$state":
+            return _STATE
+        case "$now":
+            return TIME
+        case "$secret":
+            return TEXT
+        case "$env":
+            settings = inner[0]
+            return ENVIRONMENT[str(settings["type"])] if isinstance(settings, Mapping) else TEXT
+        case "$text":
+            for item in inner[1:]:
+                shape_in(item, scope, report)
+            return TEXT
+        case _ if operator in CONDITIONS:
+            _check_operands(operator, inner, scope, report)
+            return BOOL
+        case _:
+            report(f"{operator} is no expression", did_you_mean(operator, sorted(OPERATORS)))
+            return ANY
+
+
+def _shape_of_output(inner: list[Json], scope: Scope, report: Report) -> Shape:
+    step = str(inner[0])
+    if step in scope.known:
+        return _walk(scope.known[step], step, inner[1:], report)
+    if step in scope.elsewhere:
+        report(f"reads {dotted(inner)}: {scope.elsewhere[step]}", "read it where its step has certainly run")
+    else:
+        report(f"reads {dotted(inner)}: no step is called {step!r}", did_you_mean(step, list(scope.everywhere)))
+    return ANY
+
+
+def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape:
+    step = str(inner[0])
+    if not scope.has_previous:
+        report(
+            f"reads previous({dotted(inner)}), and only a schedule hands values from run to run",
+            "give the flow a schedule(...) or every(...) whose runs do not overlap",
+        )
+    if step not in scope.everywhere:
+        report(
+            f"reads previous({dotted(inner)}): no step is called {step!r}", did_you_mean(step, list(scope.everywhere))
+        )
+        return ANY
+    return or_null(_walk(scope.everywhere[step], step, inner[1:], report))
+
+
+def _walk(shape: Shape, origin: str, path: list[Json], report: Report) -> Shape:
+    walked: list[Json] = [origin]
+    for key in path:
+        part = cast("str | int", key)
+        inner = shape.at(part)
+        if inner is None:
+            if shape.fields:
+                report(
+                    f"reads {dotted([*walked, key])}: {shape.title} has no field {key!r}",
+                    did_you_mean(key, shape.fields),
+                )
+            else:
+                report(
+                    f"reads {dotted([*walked, key])}: {dotted(walked)} is {spoken(shape.kinds)} and has no {key!r}", ""
+                )
+            return ANY
+        shape = inner
+        walked.append(key)
+    return shape
+
+
+def _check_operands(operator: str, inner: list[Json], scope: Scope, report: Report) -> None:
+    shapes = [shape_in(item, scope, report) for item in inner]
+    if operator in {"$and", "$or", "$not"}:
+        for item, shape in zip(inner, shapes, strict=True):
+            if not compatible(shape.kinds, BOOL.kinds):
+                report(f"{describe(item)} is {spoken(shape.kinds)}, not a condition", "compare it with a value")
+        return
+    if operator in {"$eq", "$ne", "$lt", "$le", "$gt", "$ge"}:
+        left, right = shapes
+        if not compatible(left.kinds, right.kinds) and not compatible(right.kinds, left.kinds):
+            report(f"{describe({operator: inner})} compares {spoken(left.kinds)} with {spoken(right.kinds)}", "")
+        elif operator in {"$eq", "$ne"}:
+            for shape, item in ((left, inner[1]), (right, inner[0])):
+                _check_listed(shape, item, report)
+
+
+def _check_listed(shape: Shape, item: Json, report: Report) -> None:
+    allowed = shape.values
+    if isinstance(item, Mapping) or allowed is None or len(allowed) < 2 or item in allowed:
+        return
+    if kind_of(item) in {kind_of(value) for value in allowed}:
+        report(f"it is never {item!r}", did_you_mean(item, [str(value) for value in allowed]))

@@ -1,0 +1,429 @@
+"""From a draft to a plan: names every step, checks every value, and reports every mistake at once."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
+from resolute.plan.errors import FlowBuildError, Problem
+from resolute.plan.expressions import Expression, encode, holds_expression
+from resolute.plan.language import expressions_in, has_holes
+from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in, walk
+from resolute.plan.provider import NodeDefinition
+from resolute.plan.shapes import ANY, Shape, shape_of_type
+from resolute.plan.triggers import Schedule
+from resolute.plan.values import Json
+from resolute.writing.checks import Scope, check_condition, check_fit, shape_in
+from resolute.writing.decision import EVALUATE, DecisionError, decision_node
+from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft
+from resolute.writing.flow import Flow
+from resolute.writing.node import Node, NodeFactory, StepSource
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+_STEP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
+
+
+def compile_flow(draft: FlowDraft) -> Flow:
+    """Turns a draft into a flow.
+
+    Raises:
+        FlowBuildError: the flow cannot run; lists every mistake.
+    """
+    compiler = _Compiler(draft)
+    flow = compiler.compile()
+    if compiler.problems:
+        raise FlowBuildError(draft.name, compiler.problems)
+    return flow
+
+
+class _Compiler:
+    def __init__(self, draft: FlowDraft) -> None:
+        self.draft = draft
+        self.triggers = tuple(spec.trigger for spec in draft.triggers)
+        self.problems: list[Problem] = list(draft.mistakes)
+        self.ids: dict[int, str] = {}  # by the identity of the draft, which stands once in the tree
+        self.by_node: dict[int, list[str]] = {}
+        self.named: list[str] = []
+        self.shapes: dict[str, Shape] = {}
+        self.definitions: dict[str, NodeDefinition] = {}
+        self.taken: set[str] = set()
+
+    def compile(self) -> Flow:
+        draft = self.draft
+        self._check_frame()
+        self._name_all([*draft.steps, *draft.failure_steps])
+        base = Scope(
+            known={},
+            everywhere=self.shapes,
+            elsewhere={name: f"step {name!r} comes later" for name in self.shapes},
+            input=self._input_shape(),
+            has_previous=any(isinstance(trigger, Schedule) and trigger.keeps_previous for trigger in self.triggers),
+        )
+        steps, scope = self._block(draft.steps, base, "")
+        on_failure, _ = self._block(
+            draft.failure_steps,
+            replace(base, in_failure=True, elsewhere=dict.fromkeys(self.shapes, "the run may have failed before it")),
+            "on_failure.",
+        )
+        returns = self._encode(draft.result[0], "returns") if draft.result else None
+        if draft.result:
+            shape_in(returns, scope, lambda message, hint: self._report("returns", message, hint))
+            if has_holes(returns):
+                self._report("returns", "a result cannot read env(...) or secret(...)", "return a node's output")
+        remembered = _previous_steps((*steps, *on_failure), returns)
+        plan = Plan(
+            name=draft.name,
+            description=draft.description,
+            triggers=self.triggers,
+            steps=steps,
+            on_failure=on_failure,
+            outputs=(*self.named, *(name for name in remembered if name not in self.named)),
+            returns=cast("Any", returns),
+            has_returns=bool(draft.result),
+            remembers=base.has_previous and (bool(remembered) or _decides((*steps, *on_failure))),
+        )
+        return Flow(plan, dict(self.definitions))
+
+    def _report(self, place: str, message: str, hint: str = "") -> None:
+        problem = Problem(place, message, hint)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def _check_frame(self) -> None:
+        draft = self.draft
+        if not _NAME.fullmatch(draft.name):
+            self._report(
+                "name", f"{draft.name!r} is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"
+            )
+        if not draft.steps:
+            self._report("steps", "the flow has no step", "add one with .then(node)")
+        if not draft.triggers:
+            self._report(
+                "trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"
+            )
+        kinds = [trigger.kind for trigger in self.triggers]
+        for kind in ("schedule", "manual"):
+            if kinds.count(kind) > 1:
+                self._report("trigger", f"the flow has {kinds.count(kind)} {kind} triggers", "keep one")
+        for index, trigger in enumerate(self.triggers):
+            for message, hint in trigger.problems():
+                self._report(f"trigger[{index}]", message, hint)
+
+    def _input_shape(self) -> Shape:
+        types = [spec.input_type for spec in self.draft.triggers]
+        return shape_of_type(types[0], "validation") if len(types) == 1 and types[0] is not None else ANY
+
+    # Names come first, so that a reference to a step further down is known as exactly that.
+
+    def _name_all(self, drafts: Sequence[Draft]) -> None:
+        calls: list[DraftCall] = []
+        blocks: list[tuple[Draft, str]] = []
+        _collect(drafts, calls, blocks)
+        for call in calls:
+            node = call.node
+            if isinstance(node, Node) and node.name is not None:
+                self._take(call, cast("Node[Any]", node), node.name)
+        for call in calls:
+            node = call.node
+            if isinstance(node, Node) and node.name is None:
+                self._take(call, cast("Node[Any]", node), self._free(cast("Node[Any]", node).default_name))
+        for block, kind in blocks:
+            self.ids[id(block)] = self._free(kind)
+            self.taken.add(self.ids[id(block)])
+
+    def _take(self, call: DraftCall, node: Node[Any], name: str) -> None:
+        if node.name is not None:
+            self._check_name(name)
+            if name in self.taken:
+                name = self._free(name)
+            else:
+                self.named.append(name)
+        self.ids[id(call)] = name
+        self.taken.add(name)
+        self.by_node.setdefault(id(node.identity), []).append(name)
+        self.shapes[name] = shape_of_type(node.definition.result_type, "serialization")
+
+    def _check_name(self, name: str) -> None:
+        if name in self.taken:
+            self._report(f"step {name!r}", "two steps have this name", "give one another name with .as_(...)")
+        if not _STEP_NAME.fullmatch(name):
+            hint = "letters, digits, '_' and '-', beginning with a letter"
+            self._report(f"step {name!r}", f"{name!r} is no step name", hint)
+
+    def _free(self, name: str) -> str:
+        candidate, number = name, 2
+        while candidate in self.taken:
+            candidate, number = f"{name}_{number}", number + 1
+        return candidate
+
+    def _name_of(self, source: object) -> str:
+        if isinstance(source, str):
+            return source
+        if isinstance(source, StepSource):
+            if source.name is not None:
+                return source.name
+            found = self.by_node.get(id(source.identity), [])
+            if len(found) > 1:
+                self._report(
+                    f"step {found[0]!r}",
+                    f"a reference can mean any of {', '.join(found)}",
+                    "name each use with .as_(...)",
+                )
+            return found[0] if found else source.default_name
+        return str(source)
+
+    def _block(self, drafts: Sequence[Draft], scope: Scope, prefix: str) -> tuple[tuple[Step, ...], Scope]:
+        steps: list[Step] = []
+        for index, draft in enumerate(drafts):
+            match draft:
+                case DraftCall():
+                    added, scope = self._call(draft, scope, f"{prefix}then[{index}]")
+                case DraftWhen():
+                    added, scope = self._when(draft, scope, f"{prefix}when[{index}]")
+                case DraftParallel():
+                    added, scope = self._parallel(draft, scope, f"{prefix}parallel[{index}]")
+            steps += added
+        return tuple(steps), scope
+
+    def _call(self, draft: DraftCall, scope: Scope, place: str) -> tuple[list[Step], Scope]:
+        node = draft.node
+        if not isinstance(node, Node):
+            self._not_a_step(node, place)
+            return [], scope
+        step_id = self.ids[id(draft)]
+        call = self._compile_node(cast("Node[Any]", node), step_id, scope, f"{place} {step_id!r}")
+        after = _knowing(scope, {step_id: self.shapes[step_id]})
+        undo = tuple(
+            compiled
+            for number, inner in enumerate(cast("tuple[object, ...]", node.undo))
+            for compiled in self._undo(inner, step_id, replace(after, in_failure=True), f"{place}.on_failure[{number}]")
+        )
+        return [call.model_copy(update={"undo": undo}) if undo else call], after
+
+    def _undo(self, node: object, step_id: str, scope: Scope, place: str) -> list[Call]:
+        if not isinstance(node, Node):
+            self._not_a_step(node, place)
+            return []
+        undo = cast("Node[Any]", node)
+        if undo.name is not None:
+            self._check_name(undo.name)
+        if undo.undo:
+            self._report(place, "an undo step is not undone itself", "give its step all of them, in order")
+        name = self._free(undo.name or f"{step_id}_undo")
+        self.taken.add(name)
+        return [self._compile_node(undo, name, scope, f"{place} {name!r}")]
+
+    def _not_a_step(self, node: object, place: str) -> None:
+        hint = "call it" if isinstance(node, NodeFactory) else "declare it with @node and call it"
+        self._report(place, f"{_spoken(cast('object', node))} is not a step", hint)
+
+    def _compile_node(self, node: Node[Any], step_id: str, scope: Scope, place: str) -> Call:
+        definition = node.definition
+        self._define(definition, place)
+        for provider in self.draft.providers:
+            refusal = provider.refusal(definition) if provider.name == definition.provider else None
+            if refusal is not None:
+                self._report(place, refusal, "grant it, or take the step out")
+        for problem in node.mistakes:
+            self._report(place, problem.message, problem.hint)
+        arguments: dict[str, Json] = {}
+        for name, value in node.arguments.items():
+            arguments[name] = self._argument(definition, name, value, scope, place)
+        return Call(
+            id=step_id,
+            node=definition.name,
+            arguments=cast("dict[str, Any]", arguments),
+            policy=node.policy,
+            lane=node.placement,
+            queue=definition.queue,
+        )
+
+    def _argument(self, definition: NodeDefinition, name: str, value: object, scope: Scope, place: str) -> Json:
+        annotation = definition.types.get(name, Any)
+        spot = f"input {name!r}: "
+        encoded = self._encode(value, place, spot)
+        if definition.is_secret(name) and _holds_text(value):
+            self._report(place, f"{spot}a literal would be stored in the plan", "use secret('NAME')")
+        if holds_expression(value):
+            target = shape_of_type(annotation, "validation")
+            check_fit(encoded, target, scope, lambda message, hint: self._report(place, spot + message, hint))
+        else:
+            self._check_literal(annotation, value, place, spot)
+        return encoded
+
+    def _check_literal(self, annotation: Any, value: object, place: str, spot: str) -> None:
+        if annotation is inspect.Parameter.empty or annotation is Any:
+            return
+        try:
+            TypeAdapter(annotation).validate_python(value, by_name=True, by_alias=True)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_context=False):
+                where = ".".join(str(part) for part in detail["loc"])
+                self._report(place, f"{spot}{where + ': ' if where else ''}{detail['msg']}")
+        except PydanticUserError:
+            return  # said where the node is defined
+
+    def _encode(self, value: object, place: str, spot: str = "") -> Json:
+        try:
+            return encode(value, self._name_of)
+        except ValueError as error:
+            self._report(place, f"{spot}{error}", "give plain data: text, numbers, lists, objects, models, times")
+            return None
+
+    def _define(self, definition: NodeDefinition, place: str) -> None:
+        if definition.name not in self.definitions:
+            self._check_declaration(definition, place)
+        known = self.definitions.setdefault(definition.name, definition)
+        if not known.same_as(definition):
+            self._report(
+                place, f"two different nodes are called {definition.name!r}", "give one another with @node(name=...)"
+            )
+
+    def _check_declaration(self, definition: NodeDefinition, place: str) -> None:
+        for parameter in definition.parameters.values():
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+                self._report(
+                    place, f"parameter {parameter.name!r} takes no name", "a node is given its arguments by name"
+                )
+        for name, annotation in definition.types.items():
+            try:
+                TypeAdapter(annotation)
+            except PydanticUserError as error:
+                what = "the result" if name == "return" else f"input {name!r}"
+                reason, hint = str(error).split("\n", 1)[0], ""
+                if isinstance(error, PydanticSchemaGenerationError):
+                    reason = f"{getattr(annotation, '__name__', str(annotation))} has no JSON form"
+                    hint = "declare a model, a dataclass or plain data"
+                self._report(place, f"{what}: {reason}", hint)
+
+    def _when(self, draft: DraftWhen, scope: Scope, place: str) -> tuple[list[Step], Scope]:
+        step_id = self.ids[id(draft)]
+        before, condition = self._condition(draft.condition, step_id, scope, place)
+        then, _ = self._block(draft.then, scope, f"{place}.")
+        otherwise, _ = self._block(draft.otherwise, scope, f"{place}.otherwise.")
+        if not draft.then and not draft.otherwise:
+            self._report(place, "the block is empty", "add .then(node) between .when(...) and .end_when()")
+        maybe = {
+            name: f"step {name!r} may not have run, it stands inside {place}" for name in _names_in((*then, *otherwise))
+        }
+        step = When(id=step_id, condition=cast("Any", condition), then=then, otherwise=otherwise)
+        return [*before, step], replace(scope, elsewhere={**scope.elsewhere, **maybe})
+
+    def _condition(self, condition: object, step_id: str, scope: Scope, place: str) -> tuple[list[Step], Json]:
+        if isinstance(condition, (Expression, bool)):
+            encoded = self._encode(condition, place)
+            check_condition(encoded, scope, lambda message, hint: self._report(place, message, hint))
+            if not has_holes(encoded):
+                return [], encoded
+            definition, arguments = EVALUATE, {"condition": encoded}
+        elif callable(condition):
+            try:
+                definition = decision_node(cast("Any", condition))
+            except DecisionError as error:
+                self._report(place, f"the function cannot be a decision: {error}")
+                return [], False
+            arguments: dict[str, Json] = {"state": {"$state": []}}
+        else:
+            self._report(
+                place,
+                f"{_spoken(condition)} is no condition",
+                "write an expression over outputs, or a function of the state",
+            )
+            return [], False
+        self._define(definition, place)
+        name = self._free(f"{step_id}_decision")
+        self.taken.add(name)
+        call = Call(
+            id=name,
+            node=definition.name,
+            arguments=cast("dict[str, Any]", arguments),
+            policy=definition.policy,
+            lane="local",
+        )
+        return [call], {"$output": [name]}
+
+    def _parallel(self, draft: DraftParallel, scope: Scope, place: str) -> tuple[list[Step], Scope]:
+        if not draft.branches or not all(draft.branches):
+            self._report(place, "a branch is empty", "give then_parallel one or more nodes")
+        branches: list[tuple[Step, ...]] = []
+        known: dict[str, Shape] = {}
+        elsewhere = dict(scope.elsewhere)
+        siblings = [_draft_names(branch, self.ids) for branch in draft.branches]
+        for index, branch in enumerate(draft.branches):
+            beside = {
+                name: f"step {name!r} runs beside this one"
+                for other, names in enumerate(siblings)
+                if other != index
+                for name in names
+            }
+            inner = replace(scope, elsewhere={**scope.elsewhere, **beside})
+            steps, after = self._block(branch, inner, f"{place}.branch[{index}].")
+            branches.append(steps)
+            known |= {name: shape for name, shape in after.known.items() if name not in scope.known}
+            elsewhere |= {name: why for name, why in after.elsewhere.items() if name in siblings[index]}
+        step = Parallel(id=self.ids[id(draft)], branches=tuple(branches))
+        return [step], _knowing(replace(scope, elsewhere=elsewhere), known)
+
+
+def _holds_text(value: object) -> bool:
+    match value:
+        case str():
+            return True
+        case Mapping():
+            return any(map(_holds_text, cast("Mapping[object, object]", value).values()))
+        case list() | tuple():
+            return any(map(_holds_text, cast("Sequence[object]", value)))
+        case _:
+            return False
+
+
+def _knowing(scope: Scope, known: Mapping[str, Shape]) -> Scope:
+    elsewhere = {name: why for name, why in scope.elsewhere.items() if name not in known}
+    return replace(scope, known={**scope.known, **known}, elsewhere=elsewhere)
+
+
+def _collect(drafts: Sequence[Draft], calls: list[DraftCall], blocks: list[tuple[Draft, str]]) -> None:
+    for draft in drafts:
+        match draft:
+            case DraftCall():
+                calls.append(draft)
+            case DraftWhen():
+                blocks.append((draft, "when"))
+                _collect([*draft.then, *draft.otherwise], calls, blocks)
+            case DraftParallel():
+                blocks.append((draft, "parallel"))
+                _collect([inner for branch in draft.branches for inner in branch], calls, blocks)
+
+
+def _draft_names(drafts: Sequence[Draft], ids: Mapping[int, str]) -> list[str]:
+    calls: list[DraftCall] = []
+    _collect(drafts, calls, [])
+    return [ids[id(call)] for call in calls if id(call) in ids]
+
+
+def _names_in(steps: tuple[Step, ...]) -> list[str]:
+    return [call.id for call in calls_in(steps)]
+
+
+def _previous_steps(steps: tuple[Step, ...], returns: Json) -> list[str]:
+    """The steps whose outputs the next run reads, in the order of the plan."""
+    values: list[Json] = [cast("Json", call.arguments) for call in calls_in(steps)]
+    values += [cast("Json", step.condition) for step in walk(steps) if isinstance(step, When)]
+    found = [str(inner[0]) for value in [*values, returns] for op, inner in expressions_in(value) if op == "$previous"]
+    return list(dict.fromkeys(found))
+
+
+def _decides(steps: tuple[Step, ...]) -> bool:
+    return any("$state" in {op for op, _ in expressions_in(cast("Json", call.arguments))} for call in calls_in(steps))
+
+
+def _spoken(value: object) -> str:
+    if isinstance(value, NodeFactory):
+        return f"{cast('NodeFactory[..., Any]', value).__name__}(...)"
+    return repr(value) if value is None or isinstance(value, (str, int, float)) else f"a {type(value).__name__}"

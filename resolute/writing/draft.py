@@ -1,0 +1,68 @@
+"""A flow as it was written, before it is checked: what the builder hands to the compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from resolute.plan.errors import Problem
+from resolute.plan.provider import Provider
+from resolute.plan.triggers import TriggerSpec
+
+
+@dataclass(frozen=True)
+class DraftCall:
+    """A node in its place."""
+
+    node: object
+
+
+@dataclass(frozen=True)
+class DraftWhen:
+    """A condition with its two blocks."""
+
+    condition: object
+    then: tuple[Draft, ...]
+    otherwise: tuple[Draft, ...]
+
+
+@dataclass(frozen=True)
+class DraftParallel:
+    """Branches that run at the same time."""
+
+    branches: tuple[tuple[Draft, ...], ...]
+
+
+Draft: TypeAlias = DraftCall | DraftWhen | DraftParallel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowDraft:
+    """Everything that was said of a flow.
+
+    `result` is empty, or holds the one value that `returns` was given; `providers` are those whose grants the flow is
+    held against.
+    """
+
+    name: str
+    description: str
+    triggers: tuple[TriggerSpec, ...]
+    steps: tuple[Draft, ...]
+    failure_steps: tuple[Draft, ...]
+    result: tuple[object, ...]
+    mistakes: tuple[Problem, ...]
+    providers: tuple[Provider, ...] = ()
+
+
+def fresh(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
+    """The same drafts as new objects, since a draft is one place in one flow."""
+    copies: list[Draft] = []
+    for draft in drafts:
+        match draft:
+            case DraftCall():
+                copies.append(DraftCall(draft.node))
+            case DraftWhen():
+                copies.append(DraftWhen(draft.condition, fresh(draft.then), fresh(draft.otherwise)))
+            case DraftParallel():
+                copies.append(DraftParallel(tuple(fresh(branch) for branch in draft.branches)))
+    return tuple(copies)
