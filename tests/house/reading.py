@@ -7,9 +7,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from tests.house.rooms import ROOMS, Room
+from tests.house.rooms import ROOMS, ROOT, Room
 
-ROOT = Path(__file__).parents[2]
 HOMES = ("", "providers", "worker")  # the folders that import packages stand in
 PACKAGES = ("resolute", "flows", "resolute_*")
 

@@ -1,18 +1,38 @@
-"""The rooms of the house: which module stands where, whom it may know, and what may stand in it.
+"""The rooms of the house: whom each may know, and what may stand in it.
 
-This file is the one to edit when a module is added or a room learns to know another one. A room may know only rooms
-that stand above it in `ROOMS`, so nothing can ever climb; modules of one room know each other freely, without cycles.
+A room is a folder. Every folder of `resolute/` is one, read from the tree, and so is every other package of the house
+as a whole; only who may know whom is written here. A room may know only rooms that stand above it in `KNOWS`, so
+nothing can ever climb; modules of one room know each other freely, without cycles.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+
+KNOWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "plan": (),
+    "writing": ("plan",),
+    "running": ("plan",),
+    "door": ("plan", "writing"),
+    "execution": ("plan", "writing", "running"),
+    "memory": ("plan", "writing", "running", "execution"),
+    "testing": ("plan", "writing", "running", "execution", "memory"),
+    "temporal": ("plan", "writing", "running", "execution"),
+    "providers": ("plan", "writing", "door", "testing"),
+    "flows": ("door", "providers"),
+    "worker": ("plan", "writing", "running", "door", "execution", "memory", "testing", "temporal", "providers"),
+}
+"""Whom each room may import from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
     """Modules with one duty, and the rooms that they may import from.
 
-    A module is written as its dotted name; a package stands for everything in it; `x.__init__` is the door of a
-    package alone; `*` stands for any name.
+    `modules` are dotted names; a package stands for everything in it, `x.__init__` for the door of a package alone.
     """
 
     name: str
@@ -20,83 +40,32 @@ class Room:
     knows: tuple[str, ...] = ()
 
 
-ROOMS = (
-    Room(
-        name="words",
-        modules=(
-            "resolute.plan.errors",
-            "resolute.plan.values",
-            "resolute.plan.language",
-            "resolute.plan.expressions",
-            "resolute.plan.shapes",
-            "resolute.plan.context",
-            "resolute.plan.triggers",
-            "resolute.plan.verification",
-            "resolute.plan.cron",
-            "resolute.plan.calendars",
-            "resolute.plan.daylight",
-            "resolute.plan.policies",
-            "resolute.plan.plan",
-            "resolute.plan.provider",
-        ),
-    ),
-    Room(
-        name="writing",
-        modules=(
-            "resolute.writing.node",
-            "resolute.writing.decision",
-            "resolute.references",
-            "resolute.writing.flow",
-            "resolute.writing.builder",
-            "resolute.writing.draft",
-            "resolute.writing.compiler",
-            "resolute.writing.checks",
-            "resolute.fits",
-            "resolute.writing.diagram",
-        ),
-        knows=("words",),
-    ),
-    Room(
-        name="running",
-        modules=(
-            "resolute.running.state",
-            "resolute.running.evaluate",
-            "resolute.running.saga",
-            "resolute.running.interpreter",
-            "resolute.running.runtime",
-            "resolute.running.report",
-            "resolute.running.result",
-        ),
-        knows=("words",),
-    ),
-    Room(name="door", modules=("resolute.__init__",), knows=("words", "writing")),
-    Room(
-        name="execution",
-        modules=("resolute.execution.executor", "resolute.execution.secrets"),
-        knows=("words", "writing", "running"),
-    ),
-    Room(
-        name="memory",
-        modules=("resolute.memory.runtime", "resolute.testing"),
-        knows=("words", "writing", "running", "execution"),
-    ),
-    Room(name="temporal", modules=("resolute.temporal",), knows=("words", "writing", "running", "execution")),
-    Room(name="pagerduty", modules=("resolute_pagerduty",), knows=("words", "writing", "door", "memory")),
-    Room(name="flows", modules=("flows",), knows=("door", "pagerduty")),
-    Room(
-        name="worker",
-        modules=("resolute_worker",),
-        knows=("words", "writing", "running", "door", "execution", "memory", "temporal", "pagerduty"),
-    ),
-)
+def rooms_of(tree: Path) -> tuple[Room, ...]:
+    """The rooms of a checkout, in the order of `KNOWS`; a folder that is not in it comes last and knows nobody."""
+    found = {
+        **{folder: (f"resolute.{folder}",) for folder in _packages(tree / "resolute")},
+        "door": ("resolute.__init__",),
+        "providers": tuple(_packages(tree / "providers")),
+        "flows": ("flows",),
+        "worker": tuple(_packages(tree / "worker")),
+    }
+    names = [*(name for name in KNOWS if name in found), *(name for name in found if name not in KNOWS)]
+    return tuple(Room(name=name, modules=found[name], knows=KNOWS.get(name, ())) for name in names)
+
+
+def _packages(folder: Path) -> list[str]:
+    return sorted(found.name for found in folder.iterdir() if any(found.glob("*.py")))
+
+
+ROOMS: Final = rooms_of(ROOT)
 
 # What the workflow is made of: all that the code reached from it may be. The world is on the other side of that line.
-INSIDE_THE_WORKFLOW = ("words", "running", "temporal")
+INSIDE_THE_WORKFLOW = ("plan", "running", "temporal")
 
 # A library, or a name of one, and the only modules in which it may be used.
 ONLY_IN = {
     "temporalio": ("resolute.temporal", "resolute_worker"),
-    "httpx": ("resolute_*.client", "resolute_*.events", "resolute_*.simulator", "resolute_worker.demo", "flows"),
+    "httpx": ("resolute_*.http", "resolute_*.calls.events", "resolute_*.simulator", "resolute_worker.demo", "flows"),
     "starlette": ("resolute_*.simulator", "resolute_worker"),
     "uvicorn": ("resolute_*.simulator", "resolute_worker"),
     "typer": ("resolute_worker",),
@@ -105,8 +74,8 @@ ONLY_IN = {
     "mcp": ("resolute_worker",),
     "croniter": ("resolute.plan.cron",),
     "pytest": ("resolute.testing", "resolute_*.testing"),
-    "os.environ": ("resolute.execution.secrets", "resolute_*.config", "resolute_worker"),
-    "os.getenv": ("resolute.execution.secrets", "resolute_*.config", "resolute_worker"),
+    "os.environ": ("resolute.execution.secrets", "resolute_*.account.config", "resolute_worker"),
+    "os.getenv": ("resolute.execution.secrets", "resolute_*.account.config", "resolute_worker"),
 }
 
 # What a room never holds: the wall clock and chance (they differ in a replay), logging (it returns facts instead), and
@@ -124,7 +93,7 @@ CHANCE = (
     "os.urandom",
 )
 NEVER_IN = {
-    "words": (*CHANCE, "logging", "asyncio", "anyio"),
+    "plan": (*CHANCE, "logging", "asyncio", "anyio"),
     "writing": (*CHANCE, "logging", "anyio"),
     "running": (*CHANCE, "logging", "anyio", "asyncio.wait", "asyncio.as_completed"),
     "door": (*CHANCE, "logging", "asyncio", "anyio"),
@@ -132,7 +101,7 @@ NEVER_IN = {
 
 # Rooms whose own code never waits: what an author writes is collected and checked without an event loop. Excepted is
 # what a worker takes from them: it enters a provider, and runs the node that decides.
-NEVER_ASYNC = ("words", "writing", "door")
+NEVER_ASYNC = ("plan", "writing", "door")
 TAKEN_BY_WORKERS = ("resolute.plan.provider", "resolute.writing.decision")
 
 # The only readers of the kinds of a step; each is closed by a last case that raises.

@@ -2,11 +2,12 @@
 
 import ast
 import graphlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.house.reading import House, Module, imports, matches, room_of, uses
 from tests.house.rooms import (
     INSIDE_THE_WORKFLOW,
+    KNOWS,
     NEVER_ASYNC,
     NEVER_IN,
     ONLY_IN,
@@ -32,8 +33,20 @@ def climbing_rooms() -> list[str]:
 
 
 def homeless(house: House) -> list[str]:
-    """Modules that stand in no room."""
-    return [f"{module.file} is in no room: add it to one in tests/house/rooms.py" for module in _outside(house)]
+    """Modules that stand in no folder that is a room."""
+    return [f"{module.file} is in no room: move it into the folder of one" for module in _outside(house)]
+
+
+def unknown_rooms(rooms: Sequence[Room]) -> list[str]:
+    """Folders that nobody has said a word about, and words about folders that are gone."""
+    names = {room.name for room in rooms}
+    return [
+        *(
+            f"{name} is no known room: say in KNOWS (tests/house/rooms.py) whom it knows"
+            for name in sorted(names - {*KNOWS})
+        ),
+        *(f"KNOWS (tests/house/rooms.py) names {name!r}, which is no folder" for name in KNOWS if name not in names),
+    ]
 
 
 def _outside(house: House) -> Iterator[Module]:
