@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from time import monotonic
 from typing import Final, cast
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
@@ -151,7 +153,7 @@ class MemoryRuntime:
         heartbeat = _Heartbeat(policy.heartbeat)
         with self._clock.busy():
             while True:
-                facts = await self._attempt(request, attempt, self._limit(policy, began), heartbeat)
+                facts = await self._attempt(request, attempt, self._limit(policy, began), heartbeat, began)
                 if not isinstance(facts, FailureFacts):
                     return facts.output
                 pause = policy.retry.pause(attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
@@ -169,19 +171,29 @@ class MemoryRuntime:
                 attempt += 1
 
     async def _attempt(
-        self, request: CallRequest, attempt: int, limit: _Limit, heartbeat: _Heartbeat
+        self, request: CallRequest, attempt: int, limit: _Limit, heartbeat: _Heartbeat, began: datetime
     ) -> _Answer | FailureFacts:
+        within, patience = request.policy.within, min(limit.seconds, self._patience)
+        ended: list[int] = []
+
+        def beat(*details: Json) -> None:
+            if ended:  # a thread that was left behind: the next attempt is not to hear of it
+                raise asyncio.CancelledError(f"nobody waits for step {request.step!r} any more")
+            heartbeat.beat(*details)
+
         context = CallContext(
             flow=self._flow,
             run_id=self._run_id,
             step=request.step,
             node=request.node,
             attempt=attempt,
-            heartbeat=heartbeat.beat,
+            heartbeat=beat,
             last_heartbeat=heartbeat.details,
+            deadline=monotonic() + patience,
+            last_deadline=math.inf if within is None else monotonic() + within - self._since(began),
         )
         self.calls.append(self._recorded(request, attempt))
-        watch = asyncio.timeout(min(limit.seconds, self._patience))
+        watch = asyncio.timeout(patience)
         try:
             async with watch:
                 heartbeat.begin(watch)
@@ -190,6 +202,8 @@ class MemoryRuntime:
         except Exception as error:
             if not (isinstance(error, TimeoutError) and watch.expired()):
                 return self._executor.failure_facts(error)
+        finally:
+            ended.append(attempt)
         if heartbeat.silent:
             limit = replace(limit, seconds=heartbeat.every, text="no heartbeat")
         await self._clock.sleep(limit.seconds)

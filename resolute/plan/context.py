@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,8 +30,16 @@ class CallContext:
     node: str
     attempt: int = 1
     heartbeat: Callable[..., None] = _ignore
-    """Tells the server that a long node is alive; its arguments are what `last_heartbeat` holds in the next attempt."""
+    """Tells the server that a long node is alive; its arguments are what `last_heartbeat` holds in the next attempt.
+
+    It works in plain nodes too, which run in a thread. There it also ends a node that nobody waits for any more,
+    because its run was cancelled or its time is over: it raises `asyncio.CancelledError`.
+    """
     last_heartbeat: tuple[Json, ...] = ()
+    deadline: float = math.inf
+    """When this attempt is given up, on the clock of `time.monotonic()`. A client waits for no answer beyond it."""
+    last_deadline: float = math.inf
+    """When the step is given up, whatever attempts are left, on the same clock."""
 
     @property
     def idempotency_key(self) -> str:

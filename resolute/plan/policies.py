@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,12 @@ flight, or the node has a queue with a rate limit, the interpreter uses the acti
 """
 
 Seconds = Annotated[float, Field(gt=0)]
+
+SIGN_OF_LIFE: Final = 15.0
+"""Seconds of silence after which a worker counts as lost, and its nodes in the activity lane are tried again.
+
+Workers give the sign of life by themselves. It is for nodes whose policy names no `heartbeat`.
+"""
 
 
 class Retry(BaseModel):
@@ -45,7 +51,7 @@ class Policy(BaseModel):
     """Retry and timeouts of one step, in seconds.
 
     `timeout` limits one attempt (Temporal: start-to-close), `within` all attempts together (schedule-to-close),
-    `heartbeat` the silence between two heartbeats of a long node.
+    `heartbeat` the silence between two heartbeats of a long node; without it the worker gives the signs of life.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

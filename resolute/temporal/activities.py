@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final, cast
 
 from temporalio import activity
@@ -15,6 +17,7 @@ from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
+from resolute.temporal.heartbeats import Heart
 from resolute.temporal.start import RECORD_PLAN
 from resolute.writing.flow import Flow
 
@@ -46,9 +49,13 @@ class Activities:
         if info.activity_type == RECORD_PLAN:
             return self._plan(str(arguments.get("flow")))
         executor = self._executor
-        call = _call_context(info)
+        heart = None if info.is_local else Heart(info)
+        call = _call_context(info, heart)
         try:
-            return await executor.execute(call, arguments)
+            if heart is None:
+                return await executor.execute(call, arguments)
+            with heart.beating():
+                return await executor.execute(call, arguments)
         except Exception as error:
             facts = executor.failure_facts(error)
             log.warning(
@@ -80,13 +87,21 @@ def _activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationErro
     )
 
 
-def _call_context(info: activity.Info) -> CallContext:
+def _call_context(info: activity.Info, heart: Heart | None) -> CallContext:
+    began, deadline, last_deadline = monotonic(), math.inf, math.inf
+    if info.start_to_close_timeout:
+        deadline = began + info.start_to_close_timeout.total_seconds()
+    if info.schedule_to_close_timeout:
+        left = info.scheduled_time + info.schedule_to_close_timeout - datetime.now(UTC)
+        last_deadline = began + left.total_seconds()
     return CallContext(
         flow=info.workflow_type or "",
         run_id=info.workflow_run_id or "",
         step=info.activity_id,
         node=info.activity_type,
         attempt=info.attempt,
-        **({} if info.is_local else {"heartbeat": activity.heartbeat}),
+        **({"heartbeat": heart.beat} if heart else {}),
         last_heartbeat=tuple(cast("Sequence[Json]", info.heartbeat_details)),
+        deadline=min(deadline, last_deadline),
+        last_deadline=last_deadline,
     )

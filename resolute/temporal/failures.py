@@ -21,7 +21,7 @@ from temporalio.exceptions import (
 )
 
 from resolute.plan.errors import FlowError, NodeFailedError
-from resolute.plan.policies import Policy
+from resolute.plan.policies import SIGN_OF_LIFE, Policy
 from resolute.running.runtime import CallRequest
 from resolute.running.state import failure_of
 
@@ -67,7 +67,9 @@ def _attempts(cause: ApplicationError) -> int | None:
 def _timeout(cause: TemporalTimeoutError, policy: Policy) -> str:
     match cause.type:
         case TimeoutType.HEARTBEAT:
-            return f"no heartbeat within {policy.heartbeat or 0:g} s"
+            if policy.heartbeat is None:
+                return f"the worker that ran it was lost: no sign of life within {SIGN_OF_LIFE:g} s"
+            return f"no heartbeat within {policy.heartbeat:g} s"
         case TimeoutType.SCHEDULE_TO_CLOSE if policy.within is not None:
             return f"not done within {policy.within:g} s"
         case _:

@@ -10,7 +10,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from resolute.plan.errors import PayloadTooLargeError
-from resolute.plan.policies import Policy
+from resolute.plan.policies import SIGN_OF_LIFE, Policy
 from resolute.plan.values import Json, size_of
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
@@ -67,7 +67,7 @@ class TemporalRuntime:
                     task_queue=queue_of(workflow.info().task_queue, request.queue) if request.queue else None,
                     start_to_close_timeout=timeout,
                     schedule_to_close_timeout=within,
-                    heartbeat_timeout=timedelta(seconds=policy.heartbeat) if policy.heartbeat else None,
+                    heartbeat_timeout=_heartbeat_timeout(policy),
                     retry_policy=retry,
                     summary=request.step,
                 ),
@@ -89,6 +89,15 @@ class TemporalRuntime:
                 size=self._scheduled,
                 limit=TASK_LIMIT,
             )
+
+
+def _heartbeat_timeout(policy: Policy) -> timedelta:
+    """The silence that Temporal bears. The worker knows by its length whether it is to break the silence itself."""
+    if policy.heartbeat is None:
+        return timedelta(seconds=SIGN_OF_LIFE)
+    if policy.heartbeat == SIGN_OF_LIFE:
+        return timedelta(seconds=SIGN_OF_LIFE, milliseconds=1)
+    return timedelta(seconds=policy.heartbeat)
 
 
 def _temporal_policy(policy: Policy) -> tuple[RetryPolicy, timedelta, timedelta | None]:

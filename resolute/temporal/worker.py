@@ -8,6 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from resolute.temporal.activities import Activities
+from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.runtime import queue_of
 from resolute.temporal.workflow import FlowWorkflow
 
@@ -34,6 +35,7 @@ def temporal_worker(
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,
+        max_heartbeat_throttle_interval=THROTTLE,
         max_cached_workflows=max_cached_workflows,
     )
 
@@ -58,5 +60,6 @@ def queue_worker(
         activities=[activities.run],
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,
+        max_heartbeat_throttle_interval=THROTTLE,
         max_task_queue_activities_per_second=per_second,
     )

@@ -38,6 +38,9 @@ incident = pagerduty.create_incident(title="Checkout is down", service_id=input_
 diagnosis = diagnose(input_data("gate")).as_("diagnosis")
 note = pagerduty.add_note(incident_id=incident.output.incident.id, content=diagnosis.output).as_("note")
 
+alert = pagerduty.trigger_event(summary="Disk full", source="db-1", severity="critical", dedup_key="disk").as_("alert")
+paging = flow("paging").triggered_by(manual("page")).then(alert).build()
+
 response = (
     flow("response").triggered_by(manual("respond", input=Case))
     .then(incident)
@@ -66,17 +69,19 @@ class Machine:
         (folder / "flows" / "response.py").write_text(FLOW)
         self.variables = {
             "PAGERDUTY_API_URL": sim.url,
+            "PAGERDUTY_EVENTS_URL": sim.events_url,
+            "PAGERDUTY_ROUTING_KEY": sim.world.routing_key,
             "PAGERDUTY_API_KEY": sim.world.account_key,
             "PAGERDUTY_FROM_EMAIL": sim.world.from_email,
             "RESOLUTE_HTTP_PORT": "0",
             "RESOLUTE_EMBEDDED_PORT": "0",
         }
 
-    async def start_run(self, address: str) -> str:
+    async def start_run(self, address: str, flow: str = "response") -> str:
         """Starts a run by the command line; gives its workflow id."""
         given = json.dumps({"service": self.sim.world.service, "gate": str(self.gate)})
         code, printed, said = await resolute(
-            *("run", "response", "--input", given, "--no-wait", "--json"),
+            *("run", flow, *(("--input", given) if flow == "response" else ()), "--no-wait", "--json"),
             folder=self.folder,
             TEMPORAL_ADDRESS=address,
             **self.variables,
@@ -144,6 +149,22 @@ async def test_a_worker_is_killed_while_the_answer_to_a_note_is_on_its_way(machi
 
     assert isinstance(result, dict)
     assert 1 == len(machine.notes())
+
+
+async def test_an_alert_in_flight_goes_out_again_soon(machine: Machine) -> None:
+    """A worker is killed while it sends an alert: the next one sends it within seconds of being there, not a minute."""
+    machine.sim.faults.add(action="hang", method="POST", path="/v2/enqueue")
+    async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as first:
+        run = await machine.start_run(await temporal_of(first), "paging")
+        await machine.sim.until(lambda: not machine.sim.faults.pending())
+        first.process.kill()
+        await first.ended()
+    async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as second:
+        address = await temporal_of(second)
+        async with asyncio.timeout(30):
+            await result_of(address, run)
+
+    assert ["Disk full"] == [incident.title for incident in machine.sim.incidents()]
 
 
 async def test_a_stopped_worker_hands_back_what_it_holds(machine: Machine) -> None:

@@ -13,6 +13,7 @@ from tests.contract.nodes import (
     inflate,
     log_in_badly,
     misread,
+    progress,
     quick,
     refuse,
     refuse_after,
@@ -161,6 +162,11 @@ SCENARIOS = (
                 ),
             ),
         ),
+    ),
+    Scenario(
+        "A plain node says how far it is, and its next attempt knows.",
+        flow("tells-its-progress").triggered_by(START).then(progress(9).as_("walk").retry(2, initial=SOON)).build(),
+        (Expected(calls=["walk"], attempts={"walk": 2}, steps={"walk": "completed"}, result={"walk": ["page", 8]}),),
     ),
     Scenario(
         "A node that asks for no pause at all is tried again at once.",

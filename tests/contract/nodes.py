@@ -111,6 +111,17 @@ async def refuse_after(step: str, reason: str) -> None:
 
 
 @node
+def progress(pages: int) -> list[Any]:
+    """A plain function that says how far it is, fails, and then gives what its first attempt said last."""
+    call = note()
+    if call.attempt > 1:
+        return list(call.last_heartbeat)
+    for page in range(pages):
+        call.heartbeat("page", page)
+    raise NodeError("interrupted")
+
+
+@node
 async def stumble(times: int) -> int:
     """Fails that many times, then gives the number of the attempt."""
     call = note()

@@ -1,6 +1,9 @@
 """The memory engine: virtual time, policies, and what becomes of a node that does not answer."""
 
 import asyncio
+import math
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -256,6 +259,47 @@ class TestPolicies:
         ended = await run(of(node(name="walk")(function)().as_("pages")))
 
         assert {"pages": ["page", 7]} == ended.report.result
+
+    async def test_a_thread_that_was_left_behind_is_told(self) -> None:
+        """A plain node that was given up ends at its next heartbeat, and the next attempt hears nothing of it."""
+        told: list[BaseException] = []
+        first, ended = threading.Event(), threading.Event()
+
+        @node(retry=Retry(attempts=2))
+        def linger() -> list[object]:
+            call = current_call()
+            if call.attempt > 1:
+                first.set()
+                ended.wait()
+                return list(call.last_heartbeat)
+            first.wait()
+            try:
+                call.heartbeat("late")
+            except BaseException as error:
+                told.append(error)
+                raise
+            finally:
+                ended.set()
+            return []
+
+        run_ended = await run(of(linger().as_("lingered")), patience=1)
+
+        assert [asyncio.CancelledError] == [type(error) for error in told]
+        assert {"lingered": []} == run_ended.report.result
+
+    async def test_a_node_knows_how_long_it_is_waited_for(self) -> None:
+        """The deadline of an attempt is its timeout, or what is left of the time of all attempts."""
+        left: list[float] = []
+
+        @node
+        async def look() -> None:
+            call = current_call()
+            left.extend(each - time.monotonic() for each in (call.deadline, call.last_deadline))
+
+        await run(of(look().timeout(timedelta(seconds=3))))
+        await run(of(look().timeout(timedelta(seconds=3), within=timedelta(seconds=2))))
+
+        assert [3, math.inf, 2, 2] == [each if math.isinf(each) else math.ceil(each) for each in left]
 
 
 class TestBranches:

@@ -1,0 +1,153 @@
+"""Signs of life: a worker that was killed is noticed in seconds, however long its nodes may take.
+
+A node whose author asks for no heartbeat of its own is kept alive by its worker, from the worker's event loop. Where a
+node blocks that loop, a thread does it instead: a healthy node never counts as lost because of its neighbour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from datetime import timedelta
+from time import monotonic
+from typing import Final, cast
+
+from temporalio import activity
+from temporalio.client import AsyncActivityCancelledError
+from temporalio.service import RPCError
+
+from resolute.plan.policies import SIGN_OF_LIFE
+from resolute.plan.values import Json
+
+log = logging.getLogger(__name__)
+
+EVERY: Final = 4.0
+"""Seconds between two signs of life: three fit into `SIGN_OF_LIFE`, so two may get lost. A quick node gives none."""
+
+THROTTLE: Final = timedelta(seconds=1)
+"""How long the SDK may hold a heartbeat back. Its own answer, 80 % of the timeout, would leave little to spare."""
+
+_LATE: Final = 1.5 * EVERY
+_LOOK: Final = 1.0
+_LINGER: Final = 10.0
+_RPC_TIMEOUT: Final = timedelta(seconds=5)
+
+
+class Heart:
+    """The heartbeats of one attempt of a node, its own and those that its worker gives for it."""
+
+    def __init__(self, info: activity.Info) -> None:
+        self.step = info.activity_id
+        self._automatic = info.heartbeat_timeout == timedelta(seconds=SIGN_OF_LIFE)
+        self._details = tuple(cast("Sequence[Json]", info.heartbeat_details))
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._context = copy_context()
+        self._handle = activity.client().get_async_activity_handle(task_token=info.task_token)
+        self._last = monotonic()
+
+    def beat(self, *details: Json) -> None:
+        """What a node calls, from whatever thread it runs in.
+
+        Raises:
+            asyncio.CancelledError: in a thread, where nobody waits for the node any more. A coroutine needs no such
+                word: it is cancelled where it waits.
+        """
+        self._details = details
+        if threading.get_ident() == self._thread:
+            self._send()
+            return
+        if self._context.copy().run(activity.is_cancelled) or self._loop.is_closed():
+            raise asyncio.CancelledError(f"nobody waits for step {self.step!r} any more")
+        self._loop.call_soon_threadsafe(self._send, context=self._context.copy())
+
+    @contextmanager
+    def beating(self) -> Generator[None]:
+        """Gives signs of life while the block runs, unless the author wants to hear them from the node itself."""
+        if not self._automatic:
+            yield
+            return
+        self._timer = self._loop.call_later(EVERY, self._tick)
+        _WATCH.add(self)
+        try:
+            yield
+        finally:
+            _WATCH.remove(self)
+            self._timer.cancel()
+
+    def _tick(self) -> None:
+        self._send()
+        self._timer = self._loop.call_later(EVERY, self._tick)
+
+    def _send(self) -> None:
+        self._last = monotonic()
+        activity.heartbeat(*self._details)  # with what the node said last: nothing said is something forgotten
+
+    @property
+    def late(self) -> bool:
+        """Whether the event loop did not come to it in time."""
+        return monotonic() - self._last > _LATE
+
+    async def send_elsewhere(self) -> None:
+        """Gives the sign of life from another event loop."""
+        self._last = monotonic()
+        try:
+            await self._handle.heartbeat(*self._details, rpc_timeout=_RPC_TIMEOUT)
+        except AsyncActivityCancelledError:
+            return  # the blocked loop hears of it when it runs again
+        except RPCError as error:
+            log.warning("no sign of life could be given for step %s: %s", self.step, error.message)
+
+
+class _Watch:
+    """A thread that looks after hearts whose event loop stands still. It ends where there is nothing to look after."""
+
+    def __init__(self) -> None:
+        self._hearts: dict[int, Heart] = {}
+        self._changed = threading.Condition()
+        self._at_work = False
+
+    def add(self, heart: Heart) -> None:
+        """Looks after a heart."""
+        with self._changed:
+            self._hearts[id(heart)] = heart
+            if self._at_work:
+                self._changed.notify()
+                return
+            self._at_work = True
+        threading.Thread(target=self._run, name="resolute-heartbeats", daemon=True).start()
+
+    def remove(self, heart: Heart) -> None:
+        """Forgets it."""
+        with self._changed:
+            self._hearts.pop(id(heart), None)
+
+    def _run(self) -> None:
+        while hearts := self._waited():
+            late = [heart for heart in hearts if heart.late]
+            if late:
+                log.warning(
+                    "the event loop has stood still for %g s: an async node blocks it; make it a plain function, "
+                    "which runs in a thread. At work: %s",
+                    _LATE,
+                    ", ".join(sorted(heart.step for heart in late)),
+                )
+                asyncio.run(_send_all(late))
+            threading.Event().wait(_LOOK)
+
+    def _waited(self) -> list[Heart]:
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._hearts), _LINGER)
+            self._at_work = bool(self._hearts)
+            return list(self._hearts.values())
+
+
+async def _send_all(hearts: Sequence[Heart]) -> None:
+    await asyncio.gather(*(heart.send_elsewhere() for heart in hearts))
+
+
+_WATCH: Final = _Watch()

@@ -1,0 +1,145 @@
+"""Signs of life on a real server: nodes that are well are left alone, and those that nobody waits for hear of it."""
+
+import asyncio
+import math
+import threading
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from resolute import Flow, FlowError, current_call, flow, manual, node
+from resolute.execution.executor import NodeExecutor
+from resolute.temporal import heartbeats, runtime
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.worker import temporal_worker
+from resolute.writing.node import Node
+
+PATIENCE = 20
+"""Seconds. On a server without signs of life everything here takes a minute."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker counts as lost after 2 seconds, so that a test shows it in little more."""
+    for module in (heartbeats, runtime):
+        monkeypatch.setattr(module, "SIGN_OF_LIFE", 2.0)
+    for name, value in (("EVERY", 0.3), ("_LATE", 0.5), ("_LOOK", 0.1)):
+        monkeypatch.setattr(heartbeats, name, value)
+
+
+@asynccontextmanager
+async def started(client: Client, step: Node[Any]) -> AsyncGenerator[RunHandle]:
+    """A run of one step, with a worker for it."""
+    written: Flow = flow(f"alive-{uuid.uuid4().hex[:6]}").triggered_by(manual("go")).then(step.as_("step")).build()
+    served = Activities([written], NodeExecutor.for_flows([written]))
+    queue = uuid.uuid4().hex
+    async with (
+        asyncio.timeout(PATIENCE),
+        temporal_worker(client, served, task_queue=queue, graceful_shutdown=timedelta(0)),
+    ):
+        yield await start_run(client, written.plan, task_queue=queue)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["async", "plain"])
+async def test_a_cancelled_run_reaches_its_nodes(temporal_client: Client, kind: str) -> None:
+    """A node that asks for no heartbeat is cancelled with its run: a coroutine where it waits, a thread as it beats."""
+    begun, told = threading.Event(), threading.Event()
+
+    @node(name="linger")
+    async def linger_async() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.set()
+            raise
+
+    @node(name="linger")
+    def linger() -> None:
+        begun.set()
+        try:
+            while not threading.Event().wait(0.05):
+                current_call().heartbeat()
+        except asyncio.CancelledError:
+            told.set()
+            raise
+
+    async with started(temporal_client, linger_async() if kind == "async" else linger()) as run:
+        await asyncio.to_thread(begun.wait)
+        await run.handle.cancel()
+        with pytest.raises(FlowError, match="cancelled"):
+            await run.result()
+
+        assert await asyncio.to_thread(told.wait, PATIENCE)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_blocked_event_loop_is_no_dead_worker(temporal_client: Client) -> None:
+    """A coroutine that blocks the loop for longer than a worker may be silent is called once all the same."""
+    attempts: list[int] = []
+
+    @node
+    async def block() -> str:
+        attempts.append(current_call().attempt)
+        time.sleep(5)  # the mistake that this is about
+        return "done"
+
+    async with started(temporal_client, block()) as run:
+        assert {"step": "done"} == await run.result()
+    assert [1] == attempts
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_a_node_said_last_is_said_again_for_it(temporal_client: Client) -> None:
+    """The worker's own signs of life do not overwrite what the next attempt is to know, also where it said nothing."""
+
+    @node
+    async def walk() -> list[Any]:
+        call = current_call()
+        if call.attempt == 1:
+            call.heartbeat("page", 7)
+        if call.attempt < 3:
+            await asyncio.sleep(1)  # a few signs of life long
+            raise RuntimeError("interrupted")
+        return list(call.last_heartbeat)
+
+    async with started(temporal_client, walk().retry(3, initial=timedelta(milliseconds=10))) as run:
+        assert {"step": ["page", 7]} == await run.result()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_silence_of_a_node_with_a_heartbeat_of_its_own_counts(temporal_client: Client) -> None:
+    """The worker says nothing for a node that promised to say something, also where that is the worker's own length."""
+
+    @node
+    async def silent() -> None:
+        await asyncio.Event().wait()
+
+    async with started(temporal_client, silent().timeout(heartbeat=timedelta(seconds=2)).retry(1)) as run:
+        with pytest.raises(FlowError, match="no heartbeat within 2 s"):
+            await run.result()
+
+
+async def test_a_node_knows_how_long_it_is_waited_for(temporal_client: Client) -> None:
+    """The deadline of an attempt is its timeout, or what is left of the time of all attempts."""
+    left: list[float] = []
+
+    @node
+    async def look() -> None:
+        call = current_call()
+        left.extend(each - time.monotonic() for each in (call.deadline, call.last_deadline))
+
+    async with started(temporal_client, look().timeout(timedelta(seconds=30))) as run:
+        await run.result()
+    async with started(temporal_client, look().timeout(timedelta(seconds=30), within=timedelta(seconds=20))) as run:
+        await run.result()
+
+    assert [30, math.inf, 20, 20] == [each if math.isinf(each) else round(each + 0.4) for each in left]
