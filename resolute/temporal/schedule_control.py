@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import ResoluteError, UnknownFlowError
 from resolute.plan.triggers import Schedule
-from resolute.temporal.schedule_spec import PREFIX, mark_of, schedule_id
+from resolute.temporal.schedule_spec import PREFIX, Deployer, mark_of, schedule_id, task_queue_of
 
 _WAITS_FOR_ITS_TURN: Final = {
     ScheduleOverlapPolicy.SKIP,
@@ -73,6 +73,8 @@ class DeployedSchedule:
     trigger: Schedule | None
     worker_set: str
     released: datetime | None
+    by: Deployer | None
+    task_queue: str | None
     next_times: tuple[datetime, ...]
     paused: bool
     note: str
@@ -111,8 +113,10 @@ async def describe_schedule(client: Client, flow: str) -> DeployedSchedule:
     return DeployedSchedule(
         flow=flow,
         trigger=mark.trigger if mark else None,
-        worker_set=mark.worker_set if mark else "",
+        worker_set=mark.owner(task_queue_of(description)) if mark else "",
         released=mark.released if mark else None,
+        by=mark.by if mark else None,
+        task_queue=task_queue_of(description),
         next_times=tuple(mark.trigger.localised(at) if mark else at for at in info.next_action_times),
         paused=state.paused,
         note=state.note or "",

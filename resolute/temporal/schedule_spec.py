@@ -57,13 +57,34 @@ class ScheduledFlow:
     start_argument: Json
 
 
+class Deployer(BaseModel, frozen=True):
+    """Who deployed something: from which folder of which host, and when."""
+
+    host: str
+    place: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"deployed from {self.place} on {self.host} at {self.at:%Y-%m-%d %H:%M:%S %Z}"
+
+
 class Mark(BaseModel, frozen=True):
-    """Who deployed a schedule: which set of workers, released when, and what (`fingerprint`, `trigger`)."""
+    """Who deployed a schedule, and what.
+
+    `worker_set` is empty where the workers' set has no name. `by` and `argument` (the digest of what runs are started
+    with) are missing in what older versions deployed; those wrote the task queue where a set had no name.
+    """
 
     worker_set: str
     released: datetime
     fingerprint: str
     trigger: Schedule
+    argument: str = ""
+    by: Deployer | None = None
+
+    def owner(self, task_queue: str | None) -> str:
+        """The name of the set that deployed it; empty where it has none, or where that cannot be told."""
+        return "" if self.by is None and self.worker_set == task_queue else self.worker_set
 
 
 def schedule_id(flow: str) -> str:
@@ -107,6 +128,12 @@ async def mark_of(description: ScheduleDescription) -> Mark | None:
         return None
     (value,) = await description.data_converter.decode([payload])
     return Mark.model_validate(value)
+
+
+def task_queue_of(description: ScheduleDescription) -> str | None:
+    """Where a described schedule puts its runs."""
+    action = description.schedule.action
+    return action.task_queue if isinstance(action, ScheduleActionStartWorkflow) else None
 
 
 def memo_of(description: ScheduleDescription) -> dict[str, Payload]:

@@ -1,83 +1,60 @@
-"""Makes Temporal's Schedules equal to the flows of a set of workers.
+"""Brings Temporal's Schedules up to date with the flows of a worker, without taking anything from anybody else.
 
-Every worker of a set deploys when it starts, so deploying has to be safe to repeat, from several processes at once, and
-by a worker that comes back with old code. Three things make it so:
+Every worker deploys when it starts, so deploying has to be safe to repeat, from several processes at once, by a worker
+that comes back with old code, and from a laptop that reaches production's Temporal by mistake:
 
+- A worker creates and updates the schedules of its own flows. It removes only what the same *named* set of workers has
+  deployed before; a worker without such a name removes nothing, and learns of schedules without a flow as orphans.
 - A deploy is named by its release, a time that comes from the build and not from the process: an old worker that
-  restarts late still has its old release, and leaves alone what a newer one deployed.
-- A record of each set, kept in Temporal as a paused schedule without times, holds the newest release and the flows
-  that it deployed. It says what to remove, and keeps an old worker from bringing back what a newer release took away.
-- Each schedule carries a mark (see `schedule_spec`) with its set, release and fingerprint. Nothing is written where
-  the fingerprint is the same, and a set never removes what another set has taken over.
+  restarts late still has its old release, and leaves alone what a newer one of its set deployed.
+- A missing schedule is put back, unless the newer release of the same named set took it away (`schedule_record`).
+- Each schedule carries a mark (`schedule_spec`) with who deployed it, the release and a fingerprint. Nothing is
+  written where the fingerprint is the same.
 
-What an operator did stays: pause and note of a schedule survive every deploy, until the flow itself says something new
-about `paused`.
+`preview_schedules` and `deploy_schedules` decide alike, by `schedule_change`. What an operator did stays: pause and
+note of a schedule survive every deploy, until the flow itself says something new about `paused`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final
 
-from pydantic import BaseModel
 from temporalio.client import (
     Client,
-    ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
-    ScheduleSpec,
+    ScheduleDescription,
     ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.client import Schedule as TemporalSchedule
 from temporalio.service import RPCError, RPCStatusCode
 
+from resolute.temporal.schedule_change import Found, Release, ScheduleChange, decide
+from resolute.temporal.schedule_record import Record, read_record, write_record
 from resolute.temporal.schedule_spec import (
-    Mark,
+    PREFIX,
     ScheduledFlow,
-    fingerprint,
     mark_of,
-    memo_of,
     schedule_id,
+    task_queue_of,
     temporal_schedule,
 )
 
-RECORD_PREFIX: Final = "resolute-set:"
-_RECORD: Final = "resolute.set"
-_NOTE: Final = (
-    "What this set of workers has deployed. Resolute keeps its books here: leave it paused, do not delete it."
-)
-
-
-@dataclass(frozen=True)
-class ScheduleChange:
-    """What a deploy did about one flow's schedule. `kept` left it to a newer release, for the `reason` given."""
-
-    flow: str
-    action: Literal["created", "updated", "unchanged", "removed", "kept"]
-    reason: str = ""
-
-
-class _Record(BaseModel, frozen=True):
-    """What a set of workers has deployed last."""
-
-    released: datetime
-    flows: tuple[str, ...]
+_AT_ONCE: Final = 8
 
 
 async def deploy_schedules(
-    client: Client, flows: Sequence[ScheduledFlow], *, task_queue: str, worker_set: str, released: datetime
+    client: Client, flows: Sequence[ScheduledFlow], release: Release, *, only_missing: bool = False
 ) -> list[ScheduleChange]:
-    """Create, update and remove schedules until they are those of the flows.
+    """Create and update the schedules of the flows, and remove those that the same named set no longer has.
 
     Args:
         client: connected to the namespace of the schedules.
         flows: every scheduled flow of this set of workers, each name once.
-        task_queue: where their runs are put.
-        worker_set: the name under which this set of workers deploys. What another set deployed is not removed.
-        released: when this release was made (with zone). A set's schedules are those of its newest release.
+        release: who deploys them. A named set's schedules are those of its newest release.
+        only_missing: put back what is missing, and change nothing else.
 
     Returns:
         One change for each flow, and one for each schedule that was removed.
@@ -86,32 +63,83 @@ async def deploy_schedules(
         ValueError: two flows of one name, or a release without time zone.
         temporalio.service.RPCError: Temporal refused, or is out of reach. Deploy again: what is done is not done twice.
     """
-    names = tuple(sorted(flow.name for flow in flows))
-    if len(set(names)) < len(names):
-        raise ValueError(f"two flows of one name in {', '.join(names)}: a flow has one schedule")
-    if released.tzinfo is None:
-        raise ValueError(f"release {released} has no time zone, so it cannot be told which of two is newer")
-    record = await _read_record(client, worker_set)
-    if record and record.released > released:
-        reason = f"worker set {worker_set!r} has deployed the newer release of {record.released:%Y-%m-%d %H:%M:%S %Z}"
-        return [ScheduleChange(flow.name, "kept", reason) for flow in flows]
-    gone = tuple(name for name in record.flows if name not in names) if record else ()
+    names = _names(flows, release)
+    record = await read_record(client, release.worker_set) if release.worker_set else None
+    deploy = _Deploy(client, release, record)
+    if only_missing:
+        return [await deploy.put_back(flow) for flow in flows]
+    gone = _gone(record, names, release)
     # First the flows of both releases: a deploy that breaks off must not forget what there is to remove.
-    await _write_record(client, worker_set, task_queue, record, _Record(released=released, flows=(*names, *gone)))
-    deploy = _Deploy(client, task_queue, worker_set, released)
+    await deploy.remember(names, gone=set())
     changes = [await deploy.put(flow) for flow in flows]
-    changes += [ScheduleChange(name, "removed") for name in gone if await deploy.remove(name)]
-    if gone:
-        await _write_record(client, worker_set, task_queue, record, _Record(released=released, flows=names))
+    changes += [change for name in sorted(gone) if (change := await deploy.remove(name))]
+    await deploy.remember(names, gone=gone)
     return changes
 
 
-@dataclass(frozen=True)
+async def preview_schedules(client: Client, flows: Sequence[ScheduledFlow], release: Release) -> list[ScheduleChange]:
+    """What `deploy_schedules` would do now, without doing it.
+
+    Raises:
+        ValueError, temporalio.service.RPCError: as `deploy_schedules`.
+    """
+    names = _names(flows, release)
+    record = await read_record(client, release.worker_set) if release.worker_set else None
+    changes = [decide(flow, await _find(client, flow.name), release, record) for flow in flows]
+    for name in sorted(_gone(record, names, release)):
+        found = await _find(client, name)
+        if found and _may_remove(found, release):
+            changes.append(ScheduleChange(name, "removed", by=found.mark.by if found.mark else None))
+    return changes
+
+
+async def find_orphans(client: Client, names: Iterable[str], release: Release) -> list[ScheduleChange]:
+    """The schedules of the release's task queue that belong to no flow of these names, nor to another named set.
+
+    Temporal's list of schedules lags a moment behind: what was deployed in this second may be missing from it.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or is out of reach.
+    """
+    known, at_once = set(names), asyncio.Semaphore(_AT_ONCE)
+
+    async def look(flow: str) -> ScheduleChange | None:
+        async with at_once:
+            found = await _find(client, flow)
+        if found is None or found.mark is None or not _is_orphan(found, release):
+            return None
+        by = found.mark.by
+        reason = f"{found.mark.trigger.text}; {by or f'release of {found.mark.released:%Y-%m-%d %H:%M:%S %Z}'}"
+        return ScheduleChange(flow, "orphaned", reason, by=by)
+
+    flows = [flow async for flow in _deployed(client) if flow not in known]
+    found = await asyncio.gather(*(look(flow) for flow in sorted(flows)))
+    return [orphan for orphan in found if orphan]
+
+
+async def remove_orphans(client: Client, names: Iterable[str], release: Release) -> list[ScheduleChange]:
+    """Remove schedules that `find_orphans` found; not those that somebody else has taken over meanwhile.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or is out of reach.
+    """
+    deploy = _Deploy(client, release, None)
+    return [change for name in names if (change := await deploy.remove(name, orphan=True))]
+
+
+async def _deployed(client: Client) -> AsyncIterator[str]:
+    async for entry in await client.list_schedules():
+        if entry.id.startswith(PREFIX):
+            yield entry.id.removeprefix(PREFIX)
+
+
 class _Deploy:
-    client: Client
-    task_queue: str
-    worker_set: str
-    released: datetime
+    """One deploy: what it found in the record, and what it writes."""
+
+    def __init__(self, client: Client, release: Release, record: Record | None) -> None:
+        self._client = client
+        self._release = release
+        self._record = record
 
     async def put(self, flow: ScheduledFlow) -> ScheduleChange:
         """Create the flow's schedule, or bring it up to date."""
@@ -120,94 +148,112 @@ class _Deploy:
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
-        try:
-            await self.client.create_schedule(
-                schedule_id(flow.name),
-                temporal_schedule(
-                    flow,
-                    task_queue=self.task_queue,
-                    mark=self._mark(flow),
-                    state=ScheduleState(paused=flow.schedule.paused),
-                ),
-            )
-        except ScheduleAlreadyRunningError:
+        change = decide(flow, None, self._release, self._record)
+        if change.action == "created" and not await self._create(flow):
             return await self._update(flow)  # another worker of the set was faster
-        return ScheduleChange(flow.name, "created")
+        return change
 
-    async def remove(self, name: str) -> bool:
-        """Remove a schedule that this set no longer has; not where another set, or a newer release, has it now."""
-        handle = self.client.get_schedule_handle(schedule_id(name))
+    async def put_back(self, flow: ScheduledFlow) -> ScheduleChange:
+        """Create the flow's schedule where there is none."""
+        if await _find(self._client, flow.name):
+            return ScheduleChange(flow.name, "unchanged")
+        change = decide(flow, None, self._release, self._record)
+        if change.action == "created" and not await self._create(flow):
+            return ScheduleChange(flow.name, "unchanged")
+        return change
+
+    async def remove(self, name: str, *, orphan: bool = False) -> ScheduleChange | None:
+        """Remove a schedule that this set no longer has; not where somebody else, or a newer release, has it now."""
+        found = await _find(self._client, name)
+        if found is None or not (_is_orphan if orphan else _may_remove)(found, self._release):
+            return None
         try:
-            mark = await mark_of(await handle.describe())
-            if mark is None or mark.worker_set != self.worker_set or mark.released > self.released:
-                return False
-            await handle.delete()
+            await self._client.get_schedule_handle(schedule_id(name)).delete()
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
+            return None
+        return ScheduleChange(name, "removed", by=found.mark.by if found.mark else None)
+
+    async def remember(self, names: set[str], *, gone: set[str]) -> None:
+        """Bring the record of a named set up to date."""
+        if not self._release.worker_set:
+            return
+        mine, before = self._release, self._record
+        fresh = Record(released=mine.released, flows=tuple(sorted(names)), by=mine.by)
+        if before and mine.take_over:
+            before = before.model_copy(update={"released": min(before.released, mine.released)})
+        record = before.after(names, gone=gone, released=mine.released, by=mine.by) if before else fresh
+        if self._record is None or record != self._record.model_copy(update={"by": record.by}):
+            await write_record(self._client, mine.worker_set, mine.task_queue, record)
+        self._record = record
+
+    async def _create(self, flow: ScheduledFlow) -> bool:
+        """Whether it was made; not where there is one by now."""
+        state = ScheduleState(paused=flow.schedule.paused)
+        mark, task_queue = self._release.mark(flow), self._release.task_queue
+        schedule = temporal_schedule(flow, task_queue=task_queue, mark=mark, state=state)
+        try:
+            await self._client.create_schedule(schedule_id(flow.name), schedule)
+        except ScheduleAlreadyRunningError:
             return False
         return True
 
     async def _update(self, flow: ScheduledFlow) -> ScheduleChange:
-        wanted = self._mark(flow)
-        change = ScheduleChange(flow.name, "updated")
+        change = ScheduleChange(flow.name, "unchanged")
 
-        async def decide(current: ScheduleUpdateInput) -> ScheduleUpdate | None:
+        async def decided(current: ScheduleUpdateInput) -> ScheduleUpdate | None:
             nonlocal change
-            mark = await mark_of(current.description)
-            if mark and mark.released > self.released:
-                reason = f"worker set {mark.worker_set!r} has deployed a newer release of it"
-                change = ScheduleChange(flow.name, "kept", reason)
+            found = await _found(current.description)
+            change = decide(flow, found, self._release, self._record)
+            if change.action != "updated":
                 return None
-            if mark and (mark.worker_set, mark.fingerprint) == (wanted.worker_set, wanted.fingerprint):
-                change = ScheduleChange(flow.name, "unchanged")
-                return None
-            change = ScheduleChange(flow.name, "updated")
             state = current.description.schedule.state
-            if mark is None or mark.trigger.paused != flow.schedule.paused:
+            if found.mark is None or found.mark.trigger.paused != flow.schedule.paused:
                 state.paused = flow.schedule.paused
-            return ScheduleUpdate(temporal_schedule(flow, task_queue=self.task_queue, mark=wanted, state=state))
+            mark, task_queue = self._release.mark(flow), self._release.task_queue
+            return ScheduleUpdate(temporal_schedule(flow, task_queue=task_queue, mark=mark, state=state))
 
-        await self.client.get_schedule_handle(schedule_id(flow.name)).update(decide)
+        await self._client.get_schedule_handle(schedule_id(flow.name)).update(decided)
         return change
 
-    def _mark(self, flow: ScheduledFlow) -> Mark:
-        return Mark(
-            worker_set=self.worker_set,
-            released=self.released,
-            fingerprint=fingerprint(flow, self.task_queue),
-            trigger=flow.schedule,
-        )
+
+def _names(flows: Sequence[ScheduledFlow], release: Release) -> set[str]:
+    names = sorted(flow.name for flow in flows)
+    if len(set(names)) < len(names):
+        raise ValueError(f"two flows of one name in {', '.join(names)}: a flow has one schedule")
+    if release.released.tzinfo is None:
+        raise ValueError(f"release {release.released} has no time zone, so it cannot be told which of two is newer")
+    return set(names)
 
 
-async def _read_record(client: Client, worker_set: str) -> _Record | None:
+def _gone(record: Record | None, names: set[str], release: Release) -> set[str]:
+    """What a named set has deployed and no longer has; nothing where a newer release has the word."""
+    if record is None or (record.released > release.released and not release.take_over):
+        return set()
+    return set(record.flows) - names
+
+
+def _may_remove(found: Found, release: Release) -> bool:
+    if found.mark is None or not release.worker_set or found.owner != release.worker_set:
+        return False
+    return release.take_over or found.mark.released <= release.released
+
+
+def _is_orphan(found: Found, release: Release) -> bool:
+    """Whether a schedule of no known flow is of the release's task queue, and of no other named set."""
+    ours = found.owner in ("", release.worker_set)
+    return found.mark is not None and found.task_queue == release.task_queue and ours
+
+
+async def _find(client: Client, flow: str) -> Found | None:
     try:
-        description = await client.get_schedule_handle(RECORD_PREFIX + worker_set).describe()
+        return await _found(await client.get_schedule_handle(schedule_id(flow)).describe())
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
         return None
-    payload = memo_of(description).get(_RECORD)
-    if payload is None:
-        return None
-    (value,) = await description.data_converter.decode([payload])
-    return _Record.model_validate(value)
 
 
-async def _write_record(
-    client: Client, worker_set: str, task_queue: str, before: _Record | None, record: _Record
-) -> None:
-    if record == before:
-        return
-    name = RECORD_PREFIX + worker_set
-    schedule = TemporalSchedule(
-        action=ScheduleActionStartWorkflow(
-            name, id=name, task_queue=task_queue, memo={_RECORD: record.model_dump(mode="json")}
-        ),
-        spec=ScheduleSpec(),
-        state=ScheduleState(paused=True, note=_NOTE),
-    )
-    try:
-        await client.create_schedule(name, schedule)
-    except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(name).update(lambda _: ScheduleUpdate(schedule))
+async def _found(description: ScheduleDescription) -> Found:
+    return Found(await mark_of(description), task_queue_of(description))

@@ -1,6 +1,7 @@
 """Schedules on a real Temporal server: the times it is told, deploys that repeat, cross and age, and runs on demand."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,14 @@ from croniter import croniter
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio import workflow
 from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleState
 from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from resolute.plan.cron import CronError
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.triggers import Overlap, Schedule, every, schedule
+from resolute.temporal.schedule_change import Release, ScheduleChange
 from resolute.temporal.schedule_control import (
     FlowBusyError,
     ScheduledRun,
@@ -30,8 +32,9 @@ from resolute.temporal.schedule_control import (
     trigger_schedule,
     unpause_schedule,
 )
-from resolute.temporal.schedule_spec import ScheduledFlow, schedule_id
-from resolute.temporal.schedules import ScheduleChange, deploy_schedules
+from resolute.temporal.schedule_record import Record, write_record
+from resolute.temporal.schedule_spec import MARK, Deployer, ScheduledFlow, schedule_id, temporal_schedule
+from resolute.temporal.schedules import deploy_schedules, find_orphans, preview_schedules, remove_orphans
 
 T = TypeVar("T")
 
@@ -88,8 +91,32 @@ def at_times(
 async def deploy(
     client: Client, *flows: ScheduledFlow, to: str, released: datetime = RELEASED
 ) -> list[tuple[str, str]]:
-    changes = await deploy_schedules(client, flows, task_queue=QUEUE, worker_set=to, released=released)
+    return actions(await deploy_schedules(client, flows, release(to, released)))
+
+
+def release(
+    to: str = "",
+    released: datetime = RELEASED,
+    *,
+    place: str = "/srv/flows",
+    take_over: bool = False,
+    queue: str = QUEUE,
+) -> Release:
+    by = Deployer(host="prod-1", place=place, at=datetime(2026, 11, 2, 8, 30, tzinfo=UTC))
+    return Release(task_queue=queue, worker_set=to, released=released, by=by, take_over=take_over)
+
+
+def actions(changes: Sequence[ScheduleChange]) -> list[tuple[str, str]]:
     return [(change.flow, change.action) for change in changes]
+
+
+async def deployed(client: Client, *names: str) -> list[str]:
+    """Those of the flows that have a schedule."""
+    found: list[str] = []
+    for name in names:
+        with contextlib.suppress(UnknownFlowError):
+            found.append((await describe_schedule(client, name)).flow)
+    return found
 
 
 async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool]) -> T:
@@ -322,15 +349,163 @@ async def test_an_old_set_takes_nothing_from_a_newer_one(temporal_client: Client
     """A flow that another set deployed in a newer release stays with it, and the reason names that set."""
     await deploy(temporal_client, scheduled(name, at_times()), to=f"{name}-a", released=RELEASED + timedelta(minutes=1))
 
-    [change] = await deploy_schedules(
-        temporal_client,
-        [scheduled(name, at_times("0 1 29 2 *"))],
-        task_queue=QUEUE,
-        worker_set=f"{name}-b",
-        released=RELEASED,
-    )
+    mine = release(f"{name}-b")
+    [change] = await deploy_schedules(temporal_client, [scheduled(name, at_times("0 1 29 2 *"))], mine)
 
-    assert ScheduleChange(name, "kept", f"worker set '{name}-a' has deployed a newer release of it") == change
+    reason = f"worker set '{name}-a' has deployed a newer release of it"
+    assert ScheduleChange(name, "kept", reason, by=mine.by) == change
+
+
+async def test_a_worker_without_a_name_removes_nothing(temporal_client: Client, name: str) -> None:
+    """Started on a laptop with one flow, it leaves every other schedule alone, and names who deployed those."""
+    others = [f"{name}-{kind}" for kind in ("named", "unnamed")]
+    queue = f"queue-{name}"
+    await deploy_schedules(temporal_client, [scheduled(others[0], at_times())], release(f"set-{name}", queue=queue))
+    await deploy_schedules(temporal_client, [scheduled(others[1], at_times())], release(queue=queue))
+    laptop = release(released=RELEASED + timedelta(days=1), place="kim/flows", queue=queue)
+    changes = await deploy_schedules(temporal_client, [scheduled(name, at_times())], laptop)
+
+    orphans = await eventually(lambda: find_orphans(temporal_client, [name], laptop), lambda found: found != [])
+
+    assert [(name, "created")] == actions(changes)
+    assert others == await deployed(temporal_client, *others)
+    assert [(others[1], "orphaned")] == actions(orphans)
+    assert "deployed from /srv/flows on prod-1 at 2026-11-02 08:30:00 UTC" in orphans[0].reason
+
+
+async def test_a_laptop_locks_nobody_out(temporal_client: Client, name: str) -> None:
+    """Its newer commit neither keeps production from its schedules nor from putting back what is missing."""
+    prod, laptop = release(), release(released=RELEASED + timedelta(days=1), place="kim/flows")
+    flows = [scheduled(f"{name}-{number}", at_times()) for number in range(2)]
+    edited = [replace(flow, schedule=at_times("0 1 29 2 *")) for flow in flows]
+    await deploy_schedules(temporal_client, flows, prod)
+    await deploy_schedules(temporal_client, edited, laptop)
+    await delete_schedule(temporal_client, flows[1].name)
+
+    changes = await deploy_schedules(temporal_client, flows, prod)
+
+    assert [(flows[0].name, "updated"), (flows[1].name, "created")] == actions(changes)
+    assert {NEVER_SOON} == {
+        trigger.cron for flow in flows if (trigger := (await describe_schedule(temporal_client, flow.name)).trigger)
+    }
+
+
+async def test_a_worker_without_a_name_leaves_a_named_set_its_schedules(temporal_client: Client, name: str) -> None:
+    """Also those of flows that it has itself; the reason says how it would be a member of that set."""
+    await deploy(temporal_client, scheduled(name, at_times()), to=f"set-{name}")
+
+    laptop = release(released=RELEASED + timedelta(days=1))
+    [change] = await deploy_schedules(temporal_client, [scheduled(name, at_times("0 1 29 2 *"))], laptop)
+
+    assert "kept" == change.action
+    assert f"it belongs to worker set 'set-{name}'" in change.reason
+    assert at_times() == (await describe_schedule(temporal_client, name)).trigger
+
+
+async def test_workers_without_a_name_keep_the_newest_release_of_their_folder(
+    temporal_client: Client, name: str
+) -> None:
+    """A replica that restarts with old code during a rollout does not undo the new one."""
+    newer = release(released=RELEASED + timedelta(minutes=1))
+    await deploy_schedules(temporal_client, [scheduled(name, at_times())], newer)
+
+    assert [(name, "kept")] == await deploy(temporal_client, scheduled(name, at_times("0 1 29 2 *")), to="")
+    assert at_times() == (await describe_schedule(temporal_client, name)).trigger
+
+
+async def test_a_missing_schedule_is_put_back_by_an_older_worker(temporal_client: Client, name: str) -> None:
+    """Where nobody of its set took it away: deleted by hand, it is there again, whatever release the record names."""
+    flow = scheduled(name, at_times())
+    await deploy(temporal_client, flow, to=name, released=RELEASED + timedelta(minutes=1))
+    await delete_schedule(temporal_client, name)
+
+    assert [(name, "created")] == await deploy(temporal_client, flow, to=name)
+    assert [(name, "unchanged")] == await deploy(temporal_client, flow, to=name)
+
+
+async def test_only_what_is_missing_is_put_back_while_a_worker_runs(temporal_client: Client, name: str) -> None:
+    """What is there stays as it is, also where it differs."""
+    other = f"{name}-other"
+    await deploy_schedules(temporal_client, [scheduled(name, at_times())], release())
+
+    flows = [scheduled(name, at_times("0 1 29 2 *")), scheduled(other, at_times())]
+    changes = await deploy_schedules(temporal_client, flows, release(), only_missing=True)
+
+    assert [(name, "unchanged"), (other, "created")] == actions(changes)
+    assert at_times() == (await describe_schedule(temporal_client, name)).trigger
+
+
+async def test_a_person_deploys_over_a_newer_release(temporal_client: Client, name: str) -> None:
+    """A rollback that somebody asked for: changed, brought back, removed; and the next worker finds all as it is."""
+    gone = f"{name}-gone"
+    new = f"{name}-new"
+    old_release = [scheduled(name, at_times("0 1 29 2 *")), scheduled(gone, at_times())]
+    await deploy(temporal_client, *old_release, to=name)
+    later = RELEASED + timedelta(minutes=1)
+    await deploy(temporal_client, scheduled(name, at_times()), scheduled(new, at_times()), to=name, released=later)
+
+    changes = await deploy_schedules(temporal_client, old_release, release(name, take_over=True))
+
+    assert [(name, "updated"), (gone, "created"), (new, "removed")] == actions(changes)
+    assert [(name, "unchanged"), (gone, "unchanged")] == await deploy(temporal_client, *old_release, to=name)
+
+
+async def test_a_preview_is_what_the_deploy_then_does(temporal_client: Client, name: str) -> None:
+    """Every kind of change is shown with what differs, and nothing is done before the deploy."""
+    same, changed, new, gone = (f"{name}-{kind}" for kind in ("a-same", "b-changed", "c-new", "d-gone"))
+    await deploy(temporal_client, *(scheduled(flow, at_times(), number=1) for flow in (same, changed, gone)), to=name)
+    flows = [
+        scheduled(same, at_times(), number=1),
+        scheduled(changed, at_times("0 1 29 2 *", paused=True), number=2),
+        scheduled(new, at_times()),
+    ]
+
+    previewed = await preview_schedules(temporal_client, flows, release(name))
+
+    assert [(same, "unchanged"), (changed, "updated"), (new, "created"), (gone, "removed")] == actions(previewed)
+    times, paused, plan = previewed[1].differs
+    assert ("times: 0 0 29 2 * UTC -> 0 1 29 2 * UTC", "paused") == (times, paused)
+    assert plan.startswith("plan: ")
+    assert [same, changed, gone] == await deployed(temporal_client, same, changed, new, gone)
+    assert previewed == await deploy_schedules(temporal_client, flows, release(name))
+
+
+async def test_orphans_go_when_a_person_says_so(temporal_client: Client, name: str) -> None:
+    """Those of the task queue without a named set; never those of another named set."""
+    queue, mine, theirs = f"queue-{name}", f"{name}-mine", f"{name}-theirs"
+    here = release(queue=queue)
+    await deploy_schedules(temporal_client, [scheduled(mine, at_times())], here)
+    await deploy_schedules(temporal_client, [scheduled(theirs, at_times())], release(f"set-{name}", queue=queue))
+
+    removed = await remove_orphans(temporal_client, [mine, theirs], here)
+
+    assert [(mine, "removed")] == actions(removed)
+    assert [theirs] == await deployed(temporal_client, mine, theirs)
+
+
+async def test_what_older_versions_deployed_is_read(temporal_client: Client, name: str) -> None:
+    """Where a set had no name they wrote the task queue: that is not taken for a set of that name."""
+    queue, gone = f"queue-{name}", f"{name}-gone"
+    old = release(queue, queue=queue)
+    for flow in (scheduled(name, at_times()), scheduled(gone, at_times())):
+        schedule = temporal_schedule(flow, task_queue=queue, mark=old.mark(flow), state=ScheduleState())
+        action = schedule.action
+        assert isinstance(action, ScheduleActionStartWorkflow)
+        mark = old.mark(flow).model_dump(mode="json", exclude={"argument", "by"})
+        schedule.action = replace(action, memo={MARK: mark})
+        await temporal_client.create_schedule(schedule_id(flow.name), schedule)
+    newer = Record(released=RELEASED + timedelta(days=1), flows=(name, gone))
+    await write_record(temporal_client, queue, queue, newer)
+
+    named = release(queue, released=RELEASED + timedelta(days=2), queue=queue)
+    changes = await deploy_schedules(temporal_client, [scheduled(name, at_times())], named)
+
+    assert [(name, "updated")] == actions(changes)
+    assert [name, gone] == await deployed(temporal_client, name, gone)
+    unnamed = release(queue=queue)
+    orphans = await eventually(lambda: find_orphans(temporal_client, [name], unnamed), lambda found: found != [])
+    assert [(gone, "orphaned")] == actions(orphans)
+    assert "release of 2026-11-01 12:00:00 UTC" in orphans[0].reason
 
 
 async def test_workers_of_a_set_deploy_at_the_same_time(temporal_client: Client, name: str) -> None:

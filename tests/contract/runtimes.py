@@ -19,6 +19,7 @@ from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
+from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
 from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
@@ -87,13 +88,9 @@ class TemporalScenarios(ScenarioRuntime):
 
     async def _scheduled(self, scenario: Scenario) -> list[Outcome]:
         flow = scenario.flow
-        await deploy_schedules(
-            self.client,
-            [_scheduled_flow(flow)],
-            task_queue=self.task_queue,
-            worker_set=f"{self.task_queue}/{flow.name}",
-            released=datetime.now(UTC),
-        )
+        owner = f"{self.task_queue}/{flow.name}"
+        release = Release(task_queue=self.task_queue, worker_set=owner, released=datetime.now(UTC), by=None)
+        await deploy_schedules(self.client, [_scheduled_flow(flow)], release)
         outcomes: list[Outcome] = []
         for _ in scenario.expected:
             run = await trigger_schedule(self.client, flow.name)

@@ -20,6 +20,7 @@ from resolute.plan.plan import INTERPRETER
 from resolute.plan.triggers import Schedule
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
+from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import trigger_schedule
 from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
@@ -59,7 +60,8 @@ async def _second_scheduled_run(client: Client) -> WorkflowHandle[object, object
     if not isinstance(trigger, Schedule):
         raise TypeError("the flow has a schedule")
     scheduled = ScheduledFlow(name=remembering.name, schedule=trigger, start_argument=start_argument(remembering.plan))
-    await deploy_schedules(client, [scheduled], task_queue=QUEUE, worker_set="recording", released=datetime.now(UTC))
+    release = Release(task_queue=QUEUE, worker_set="recording", released=datetime.now(UTC), by=None)
+    await deploy_schedules(client, [scheduled], release)
     first = await trigger_schedule(client, remembering.name)
     await client.get_workflow_handle(first.workflow_id, run_id=first.run_id).result()
     second = await trigger_schedule(client, remembering.name)

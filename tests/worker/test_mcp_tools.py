@@ -31,7 +31,8 @@ from resolute_worker.agents.server import agent_server
 from resolute_worker.agents.tools import ACTOR
 from resolute_worker.agents.writes import write_tools
 from resolute_worker.calling import Caller
-from resolute_worker.process import Load, running
+from resolute_worker.deploying import Load
+from resolute_worker.process import running
 from resolute_worker.settings import Settings
 
 

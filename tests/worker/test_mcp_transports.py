@@ -20,8 +20,9 @@ from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_pagerduty.testing import simulated_config
 from resolute_worker.agents.server import agent_server, serving_http
+from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
-from resolute_worker.process import Load, running
+from resolute_worker.process import running
 from resolute_worker.settings import Settings
 from tests.worker.processes import RESOLUTE, environment, resolute, started
 

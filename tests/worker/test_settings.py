@@ -19,7 +19,7 @@ def test_variables_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("alerting", 0, False) == (settings.task_queue, settings.http_port, settings.embedded)
     assert (Path("flows"), Path("more/flows.py")) == settings.flows
     assert datetime(2026, 11, 20, 12, tzinfo=UTC) == settings.released
-    assert "alerting" == settings.deploys_as
+    assert settings.worker_set is None
 
 
 @pytest.mark.parametrize(

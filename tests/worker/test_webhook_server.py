@@ -21,8 +21,9 @@ from resolute import Flow, bearer_token, flow, hmac_sha256, input_data, node, se
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.runs import describe_run, list_runs
+from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
-from resolute_worker.process import Load, Running, running
+from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
 
 SECRETS = {"HOOK_SECRET": "signing-secret-value", "TOKEN": "bearer-token-value"}

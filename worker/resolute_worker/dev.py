@@ -17,11 +17,12 @@ from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVari
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.plan.triggers import Manual, Webhook
+from resolute_worker.deploying import Load, place_of
 from resolute_worker.discovery import Discovery, discover, forget
 from resolute_worker.logs import set_up_logs
 from resolute_worker.needs import missing_variables
 from resolute_worker.nodes import nodes_beside
-from resolute_worker.process import Load, Running, running
+from resolute_worker.process import Running, running
 from resolute_worker.providers import check_providers, providers_for
 from resolute_worker.settings import Settings
 from resolute_worker.worker import stopping_signals
@@ -41,7 +42,9 @@ class DevSet:
         self, paths: Sequence[Path], settings: Settings, *, simulated: bool, say: Callable[[str], None]
     ) -> None:
         self._paths = paths
-        self._settings = settings
+        # Its server is its own, so a flow that is deleted here takes its schedule along; never those of other folders.
+        owner = settings.worker_set or "dev:" + os.pathsep.join(sorted(str(path.resolve()) for path in paths))
+        self._settings = settings.model_copy(update={"worker_set": owner})
         self._simulated = simulated
         self._say = say
         self._providers: list[Provider] = []
@@ -145,7 +148,8 @@ class DevSet:
 def _load(found: Discovery) -> Load:
     flows = [each.flow for each in found.flows]
     # Here the newest edit is the release; a deployed worker tells it from its files.
-    return Load(flows=flows, nodes=nodes_beside(flows, found.modules), released=datetime.now(UTC))
+    nodes = nodes_beside(flows, found.modules)
+    return Load(flows=flows, nodes=nodes, released=datetime.now(UTC), place=place_of(found.files))
 
 
 @contextlib.asynccontextmanager

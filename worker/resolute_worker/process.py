@@ -7,28 +7,22 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.service import RPCError
 from temporalio.worker import Worker as TemporalWorker
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.plan.errors import ConfigurationError, MissingEnvironmentError, ResoluteError
-from resolute.plan.provider import NodeDefinition, Provider
-from resolute.plan.triggers import Schedule
+from resolute.plan.errors import MissingEnvironmentError, ResoluteError
+from resolute.plan.provider import Provider
 from resolute.temporal.activities import Activities
-from resolute.temporal.client import is_unreachable, unreachable
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
+from resolute_worker.deploying import Load, Schedules, schedules_kept
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
@@ -37,15 +31,6 @@ from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """What a worker runs: its flows, and the nodes beyond theirs that runs in flight may still need."""
-
-    flows: Sequence[Flow]
-    nodes: Sequence[NodeDefinition] = ()
-    released: datetime
 
 
 class PollingError(ResoluteError):
@@ -70,6 +55,7 @@ class Running:
         self.health = Health()
         self.http = HttpServer(http_app(self.deliveries, self.health), settings.http_host, settings.http_port)
         self.polling: asyncio.Task[None] | None = None
+        self.schedules = Schedules(to.client, load, settings)
 
     @property
     def client(self) -> Client:
@@ -102,30 +88,8 @@ class Running:
             ConfigurationError: Temporal is out of reach, or refuses a schedule.
         """
         self._remember_secrets(load.flows)
-        settings = self._settings
-        scheduled = [
-            ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan))
-            for flow in load.flows
-            for trigger in flow.plan.triggers
-            if isinstance(trigger, Schedule)
-        ]
-        try:
-            changes = await deploy_schedules(
-                self.client,
-                scheduled,
-                task_queue=settings.task_queue,
-                worker_set=settings.deploys_as,
-                released=load.released,
-            )
-        except RPCError as error:
-            if is_unreachable(error):
-                raise unreachable(self.client.service_client.config.target_host, error) from None
-            raise ConfigurationError(f"Temporal refuses the schedules of the flows: {error.message}") from None
-        for change in changes:
-            if change.action == "kept":
-                log.warning("schedule left as it is: %s", change.reason, extra={"flow": change.flow})
-            elif change.action != "unchanged":
-                log.info("schedule %s", change.action, extra={"flow": change.flow})
+        self.schedules = Schedules(self.client, load, self._settings)
+        await self.schedules.deploy()
 
     def _remember_secrets(self, flows: Sequence[Flow]) -> None:
         """Reads every secret once, so that log lines are masked from the first one on."""
@@ -196,6 +160,7 @@ async def running(
         await worker.deploy(load)
         await stack.enter_async_context(worker.http)
         await stack.enter_async_context(_polling(worker, settings))
+        await stack.enter_async_context(schedules_kept(lambda: worker.schedules))
         worker.health.client, worker.health.phase = connection.client, "running"
         yield worker
 

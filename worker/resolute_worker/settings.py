@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     Attributes:
         flows: the files and folders that commands look for flows in; several are separated as in PATH.
         task_queue: the queue that runs are put on and that this worker polls.
-        worker_set: the name under which workers with the same flows deploy schedules; the task queue if not given.
+        worker_set: the name of the workers that run the same flows. Workers of a named set remove the schedules that
+            the set deployed and no longer has; without a name, a worker removes none.
         released: when these flows were released (ISO 8601 with zone), so that an older worker that starts again does
             not undo a newer deploy. Without it, the time of their commit, or that of the newest file.
         http_host: where webhooks and health endpoints are served.
@@ -66,11 +67,6 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".resolute")
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20
     max_activities: Annotated[int, Field(ge=1)] = 100
-
-    @property
-    def deploys_as(self) -> str:
-        """The name under which schedules are deployed."""
-        return self.worker_set or self.task_queue
 
 
 def load_settings(**given: Any) -> Settings:

@@ -43,6 +43,7 @@ class Worker:
         nodes: further nodes, for runs in flight whose flows no longer have them. Those that stand in the same modules
             as the flows' nodes are found without.
         settings: everything else; from the environment if not given.
+        files: the files that the flows are from; told from their nodes if not given.
 
     Example:
         >>> from resolute import flow, manual, node
@@ -66,10 +67,12 @@ class Worker:
         providers: Sequence[Provider] = (),
         nodes: Sequence[NodeFactory[..., Any] | NodeDefinition] = (),
         settings: Settings | None = None,
+        files: Sequence[Path] = (),
     ) -> None:
         given = settings or load_settings()
         self.settings = given.model_copy(update={"task_queue": task_queue}) if task_queue else given
         self.flows = tuple(flows)
+        self.files = tuple(files) or tuple(_files_of(self.flows))
         self.providers = tuple(providers)
         self.nodes = tuple(node.definition if isinstance(node, NodeFactory) else node for node in nodes)
         names = [flow.name for flow in self.flows]
@@ -117,12 +120,18 @@ class Worker:
             EmbeddedServerError: the embedded server ended by itself.
         """
         # Loaded by processes that work, not by every program that names a worker.
-        from resolute_worker.process import Load, running
+        from resolute_worker.deploying import Load, place_of
+        from resolute_worker.process import running
 
         if missing := missing_variables(self.flows):
             raise ConfigurationError(f"{'; '.join(map(str, missing))}: set it and start the worker again")
         stop = stop or asyncio.Event()
-        load = Load(flows=self.flows, nodes=[*self.nodes, *self._nodes_beside()], released=self.released())
+        load = Load(
+            flows=self.flows,
+            nodes=[*self.nodes, *self._nodes_beside()],
+            released=self.released(),
+            place=place_of(self.files),
+        )
         with stopping_signals(stop):
             async with running(
                 load, settings=self.settings, providers=self.providers, environment=environment, client=client
@@ -146,7 +155,7 @@ class Worker:
 
     def released(self) -> datetime:
         """When these flows were released; see `Settings.released`."""
-        return self.settings.released or release_of(_files_of(self.flows))
+        return self.settings.released or release_of(self.files)
 
 
 @contextlib.contextmanager

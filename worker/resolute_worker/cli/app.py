@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import typer
 
 from resolute.plan.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import agents, audit, flows, nodes, pagerduty, runs, schedules, serve
+from resolute_worker.cli import agents, audit, deploy, flows, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
 
 FLOW_MISTAKE: Final = 1
@@ -39,6 +39,7 @@ for command in (
     runs.show,
     nodes.nodes,
     serve.worker,
+    deploy.deploy,
     serve.dev,
     serve.simulator,
     serve.demo,

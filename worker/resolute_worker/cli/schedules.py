@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from resolute_worker.cli.asking import Yes, confirmed
 from resolute_worker.cli.loading import with_temporal
 from resolute_worker.cli.output import AsJson, clock, say, show, table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from resolute.temporal.schedule_control import DeployedSchedule, ScheduledRun
 
-app = typer.Typer(help="Look at the schedules of flows, pause them, start a run now.", rich_markup_mode=None)
+app = typer.Typer(help="Look at the schedules of flows, pause or delete them, start a run now.", rich_markup_mode=None)
 
 FlowName = Annotated[str, typer.Argument(help="The name of a scheduled flow.")]
 Note = Annotated[str, typer.Option(help="Why, for whoever looks at it later.")]
@@ -43,7 +44,7 @@ def schedules(context: typer.Context, as_json: AsJson = False) -> None:
                 "[yellow]paused[/]" if each.paused else clock(each.next_times[0] if each.next_times else None),
                 clock(each.last_run.due if each.last_run else None),
                 str(each.started),
-                escape(each.worker_set),
+                escape(_whose(each)),
                 escape(each.note),
             )
             for each in found
@@ -55,10 +56,16 @@ def schedules(context: typer.Context, as_json: AsJson = False) -> None:
     show(as_json, [_json(each) for each in found], render)
 
 
+def _whose(schedule: DeployedSchedule) -> str:
+    by = f"{schedule.by.host}:{schedule.by.place}, {clock(schedule.by.at)}" if schedule.by else ""
+    return " ".join(filter(None, (schedule.worker_set, f"({by})" if by and schedule.worker_set else by)))
+
+
 def _json(schedule: DeployedSchedule) -> dict[str, Any]:
     trigger = schedule.trigger.model_dump(mode="json") if schedule.trigger else None
     last = asdict(schedule.last_run) if schedule.last_run else None
-    return {**vars(schedule), "trigger": trigger, "last_run": last}
+    by = schedule.by.model_dump(mode="json") if schedule.by else None
+    return {**vars(schedule), "trigger": trigger, "last_run": last, "by": by}
 
 
 @app.command()
@@ -98,3 +105,28 @@ def trigger(flow: FlowName, as_json: AsJson = False) -> None:
 
     run = with_temporal(work)
     show(as_json, asdict(run), lambda: escape(run.workflow_id))
+
+
+@app.command()
+def delete(flow: FlowName, yes: Yes = False) -> None:
+    """Delete a schedule, and with it what previous(...) remembers. A worker that has the flow puts it back."""
+
+    async def look(client: Client) -> DeployedSchedule:
+        from resolute.temporal.schedule_control import describe_schedule
+
+        return await describe_schedule(client, flow)
+
+    async def work(client: Client) -> None:
+        from resolute.temporal.schedule_control import delete_schedule
+
+        await delete_schedule(client, flow)
+
+    found = with_temporal(look)
+    times = found.trigger.text if found.trigger else "not made by Resolute"
+    say(f"{flow}: {times}, {found.by or 'deployed by an older version'}, {found.started} runs so far")
+    say("Its memory (previous values) goes with it; a worker that has the flow makes it anew. To stop it, pause it.")
+    if not yes and not confirmed(f"Delete the schedule of {flow}?"):
+        say("nothing was deleted")
+        raise typer.Exit(1)
+    with_temporal(work)
+    say(f"{flow} has no schedule any more")

@@ -32,18 +32,17 @@ def worker(
     """Run flows: poll Temporal, serve webhooks, deploy schedules."""
     from resolute_worker.nodes import nodes_beside
     from resolute_worker.providers import providers_for
-    from resolute_worker.release import release_of
     from resolute_worker.worker import Worker
 
     settings = load_settings(task_queue=task_queue, http_port=http_port, embedded=embedded)
     found = loaded(paths)
     flows = [each.flow for each in found.flows]
-    released = settings.released or release_of(found.files)
     Worker(
         flows=flows,
         providers=providers_for(found.modules),
         nodes=nodes_beside(flows, found.modules),
-        settings=settings.model_copy(update={"released": released}),
+        settings=settings,
+        files=found.files,
     ).run()
 
 

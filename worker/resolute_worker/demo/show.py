@@ -27,8 +27,9 @@ from resolute_pagerduty.simulator import Simulator
 from resolute_worker.demo.evidence import evidence
 from resolute_worker.demo.flow import smart_alerting
 from resolute_worker.demo.town import ILLNESS, Town
+from resolute_worker.deploying import Load
 from resolute_worker.http_server import HttpServer
-from resolute_worker.process import Load, Running, running
+from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
 from resolute_worker.worker import stopping_signals
 

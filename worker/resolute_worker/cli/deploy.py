@@ -1,0 +1,111 @@
+"""The command that brings Temporal's schedules up to date: it shows what it would change, and asks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.markup import escape
+
+from resolute_worker.cli.asking import Yes, confirmed
+from resolute_worker.cli.loading import Paths, loaded, with_temporal
+from resolute_worker.cli.output import AsJson, say, show, table
+from resolute_worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from resolute.temporal.schedule_change import Release, ScheduleChange
+    from resolute.temporal.schedule_spec import ScheduledFlow
+
+_COLOURS: Final = {"created": "green", "updated": "yellow", "removed": "red", "kept": "cyan", "orphaned": "magenta"}
+_CHANGES: Final = ("created", "updated", "removed")
+
+
+@dataclass(frozen=True)
+class _Deployment:
+    """What is deployed, by whom, and whether orphans go."""
+
+    flows: list[ScheduledFlow]
+    release: Release
+    prune: bool
+
+    async def preview(self, client: Client) -> list[ScheduleChange]:
+        from dataclasses import replace
+
+        from resolute.temporal.schedules import find_orphans, preview_schedules
+
+        changes = await preview_schedules(client, self.flows, self.release)
+        orphans = await find_orphans(client, [change.flow for change in changes], self.release)
+        return [*changes, *(replace(each, action="removed") if self.prune else each for each in orphans)]
+
+    async def apply(self, client: Client, orphans: list[str]) -> list[ScheduleChange]:
+        from resolute.temporal.schedules import deploy_schedules, remove_orphans
+
+        changes = await deploy_schedules(client, self.flows, self.release)
+        return [*changes, *await remove_orphans(client, orphans, self.release)]
+
+
+def deploy(
+    paths: Paths = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove schedules of the task queue that have no flow here.")
+    ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Deploy over a newer release, and over what another set deployed.")
+    ] = False,
+    task_queue: Annotated[
+        str | None, typer.Option(help="The queue that runs are put on; RESOLUTE_TASK_QUEUE.", show_default=False)
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how Temporal's schedules differ from the flows, ask, and bring them up to date.
+
+    With --json and without --yes nothing is asked and nothing is changed.
+    """
+    from resolute_worker.deploying import Load, place_of, release_of_load, scheduled_flows
+    from resolute_worker.release import release_of
+
+    settings = load_settings(task_queue=task_queue)
+    found = loaded(paths)
+    flows = [each.flow for each in found.flows]
+    load = Load(flows=flows, released=settings.released or release_of(found.files), place=place_of(found.files))
+    deployment = _Deployment(scheduled_flows(flows), release_of_load(load, settings, take_over=take_over), prune)
+    changes = with_temporal(deployment.preview)
+    work = [change for change in changes if change.action in _CHANGES]
+    if as_json and not yes:
+        show(True, _json(changes, applied=False), str)
+        return
+    if not as_json:
+        show(False, None, lambda: _table(changes))
+    if work:
+        if not yes and not confirmed(f"Change {len(work)} schedule(s)?"):
+            say("nothing was changed")
+            raise typer.Exit(1)
+        orphans = [change.flow for change in work if change.action == "removed"] if prune else []
+        changes = with_temporal(lambda client: deployment.apply(client, orphans))
+    if as_json:
+        show(True, _json(changes, applied=True), str)
+    else:
+        done = [f"{change.flow} {change.action}" for change in changes if work and change.action in _CHANGES]
+        say(", ".join(done) or "nothing to change")
+
+
+def _table(changes: list[ScheduleChange]) -> Any:
+    rows = [
+        (
+            escape(change.flow),
+            f"[{_COLOURS.get(change.action, 'dim')}]{change.action}[/]",
+            escape("; ".join(change.differs) or change.reason),
+            escape(str(change.by) if change.by and str(change.by) not in change.reason else ""),
+        )
+        for change in changes
+    ]
+    return table(("Flow", "Change", "What", "As it is"), rows, empty="no flow has a schedule")
+
+
+def _json(changes: list[ScheduleChange], *, applied: bool) -> dict[str, Any]:
+    said = [{**asdict(change), "by": change.by.model_dump() if change.by else None} for change in changes]
+    return {"applied": applied, "schedules": said}
