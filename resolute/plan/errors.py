@@ -4,6 +4,7 @@ ResoluteError
 ├── FlowBuildError              the flow as written cannot run; lists every mistake
 ├── ExpressionError             a deferred value was used as if it were there already
 │   └── DecisionError               a function given to when(...) cannot be a decision (in resolute.writing.decision)
+├── NotJsonError                a value that JSON cannot hold as it is
 ├── ConfigurationError          the process is not set up for what it was asked
 │   ├── TemporalUnreachableError    no Temporal server answers
 │   ├── UnknownFlowError            no flow of that name
@@ -73,6 +74,16 @@ class FlowBuildError(ResoluteError):
 
 class ExpressionError(ResoluteError, TypeError):
     """A deferred value was used as if it were there already."""
+
+
+class NotJsonError(ResoluteError, ValueError):
+    """A value that JSON cannot hold as it is. `place` is the way to it: `items[0].load`, empty for the value itself."""
+
+    def __init__(self, place: str, reason: str, hint: str = "") -> None:
+        self.place = place
+        self.reason = reason
+        self.hint = hint
+        super().__init__(f"{place}: {reason}" if place else reason)
 
 
 class ConfigurationError(ResoluteError):

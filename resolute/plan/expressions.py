@@ -93,7 +93,10 @@ class Expression:
         return str(self)
 
     def __repr__(self) -> str:
-        return describe(encode(self))
+        try:
+            return describe(encode(self))
+        except (ValueError, RecursionError):
+            return f"<expression {self._operator} that cannot be written as JSON>"
 
 
 class Reference(Expression):
@@ -187,13 +190,25 @@ def fields_of(value: object) -> list[tuple[str, object]]:
 
 def holds_expression(value: object) -> bool:
     """Whether a part of the value is an expression, at any depth."""
-    if isinstance(value, Expression):
-        return True
-    if isinstance(value, Mapping):
-        return any(holds_expression(item) for item in cast("Mapping[object, object]", value).values())
-    if isinstance(value, (list, tuple)):
-        return any(holds_expression(item) for item in cast("list[object]", value))
-    return any(holds_expression(item) for _, item in fields_of(value))
+    waiting: list[object] = [value]
+    seen: set[int] = set()
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Expression):
+            return True
+        if id(item) in seen:  # also where a list holds itself, which build() will say
+            continue
+        inner: list[object]
+        if isinstance(item, Mapping):
+            inner = list(cast("Mapping[object, object]", item).values())
+        elif isinstance(item, (list, tuple)):
+            inner = list(cast("list[object]", item))
+        else:
+            inner = [field for _, field in fields_of(item)]
+        if inner:
+            seen.add(id(cast("object", item)))
+            waiting += inner
+    return False
 
 
 def output(path: str) -> Any:
@@ -319,6 +334,6 @@ def not_(condition: object) -> bool:
 
 def _split(path: str) -> list[str | int]:
     parts: list[str | int] = []
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+    for index, name in re.findall(r"\[(-?\d+)\]|([^.\[\]]+)", path):
         parts.append(int(index) if index else name)
     return parts or [path]

@@ -100,7 +100,10 @@ class Shape:
             if isinstance(key, int):
                 if schema.get("type") == "array":
                     prefix = cast("list[Schema]", schema.get("prefixItems", []))
-                    found.append(prefix[key] if key < len(prefix) else cast("Schema", schema.get("items", {})))
+                    if 0 <= key < len(prefix):
+                        found.append(prefix[key])
+                    elif schema.get("maxItems") != len(prefix) or not prefix:
+                        found.append(cast("Schema", schema.get("items", {})))
             elif key in schema.get("properties", {}):
                 found.append(schema["properties"][key])
             elif schema.get("additionalProperties") or (

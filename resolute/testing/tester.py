@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
 from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan, calls_in
@@ -173,12 +174,13 @@ class FlowTester:
         """Runs the flow to its end; a failed run is returned, not raised.
 
         Args:
-            input: the run's input: a model, or JSON.
+            input: the run's input: a model, or JSON; read through the model of a trigger, as in production.
             previous: outputs of the last completed run by step name, instead of those of this tester's own.
 
         Raises:
             NoAnswerError: a provider's node was called that has no answer, and the provider was not given.
             WrongAnswerError: an answer is not what its node could return.
+            InvalidInputError: no trigger of the flow takes the input.
             UnknownFakeError: `previous` names a step whose output the flow does not hand to its next run.
         """
         self._runs += 1
@@ -187,7 +189,7 @@ class FlowTester:
             self.flow.plan,
             executor,
             clock=self.clock,
-            input_data=jsonable(input),
+            input_data=read_any_input(self.flow, jsonable(input)),
             previous=self._previous if previous is None else self._outputs(previous),
             run_id=f"test-{self._runs}",
             patience=self._patience,

@@ -32,6 +32,10 @@ _FAILURE: Final = Shape(
         "properties": {name: {"type": "string"} for name in ("step", "node", "error_type", "message")},
     }
 )
+_DECIDED: Final = (
+    "`is`, `in`, `not`, isinstance(...) and bool(...) ask the reference and not its value: "
+    "write x.output != None, is_empty(x.output), contains(...), not_(...), or a function of the state"
+)
 _STATE: Final = Shape({"type": "object", "additionalProperties": True})
 
 
@@ -98,9 +102,14 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
 def check_condition(value: Json, scope: Scope, report: Report) -> None:
     """Reports what is wrong with the condition of a `when`."""
     shape = shape_in(value, scope, report)
-    for operator, _ in expressions_in(value):
+    if isinstance(value, bool):
+        report(f"the condition is always {describe(value)}: Python decided it while the flow was written", _DECIDED)
+    for operator, inner in expressions_in(value):
         if operator == "$secret":
             report("a condition cannot read a secret", "compare it inside a node and decide on what the node returns")
+        if operator in {"$and", "$or", "$not"} and any(isinstance(item, bool) for item in inner):
+            shown = describe({operator: inner})
+            report(f"a part of {shown} is always the same: Python decided it while the flow was written", _DECIDED)
     if not isinstance(value, (bool, Mapping)) or not compatible(shape.kinds, BOOL.kinds):
         report(f"{describe(value)} is {spoken(shape.kinds)}, a condition is true or false", "compare it with a value")
 

@@ -11,9 +11,9 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
-from resolute.plan.errors import FlowBuildError, Problem
+from resolute.plan.errors import FlowBuildError, NotJsonError, Problem
 from resolute.plan.expressions import Expression, encode, holds_expression
-from resolute.plan.language import expressions_in, has_holes
+from resolute.plan.language import describe, expressions_in, has_holes, operator_of
 from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in, walk
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import ANY, Shape, shape_of_type
@@ -23,9 +23,13 @@ from resolute.writing.checks import Scope, check_condition, check_fit, shape_in
 from resolute.writing.decision import EVALUATE, DecisionError, decision_node
 from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft
 from resolute.writing.flow import Flow
+from resolute.writing.literals import check_literal
 from resolute.writing.node import Node, NodeFactory, StepSource
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+_NOTHING: Final = object()
+"""In place of a value that cannot be encoded, which has been reported."""
+
 _STEP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 
 
@@ -35,11 +39,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
     Raises:
         FlowBuildError: the flow cannot run; lists every mistake.
     """
-    compiler = _Compiler(draft)
-    flow = compiler.compile()
-    if compiler.problems:
-        raise FlowBuildError(draft.name, compiler.problems)
-    return flow
+    return _Compiler(draft).compile()
 
 
 class _Compiler:
@@ -72,10 +72,12 @@ class _Compiler:
             "on_failure.",
         )
         returns = self._encode(draft.result[0], "returns") if draft.result else None
-        if draft.result:
+        if draft.result and returns is not _NOTHING:
             shape_in(returns, scope, lambda message, hint: self._report("returns", message, hint))
             if has_holes(returns):
                 self._report("returns", "a result cannot read env(...) or secret(...)", "return a node's output")
+        if self.problems:
+            raise FlowBuildError(draft.name, self.problems)
         remembered = _previous_steps((*steps, *on_failure), returns)
         plan = Plan(
             name=draft.name,
@@ -88,7 +90,7 @@ class _Compiler:
             has_returns=bool(draft.result),
             remembers=base.has_previous and (bool(remembered) or _decides((*steps, *on_failure))),
         )
-        return Flow(plan, dict(self.definitions))
+        return Flow(plan, dict(self.definitions), tuple(spec.input_type for spec in draft.triggers))
 
     def _report(self, place: str, message: str, hint: str = "") -> None:
         problem = Problem(place, message, hint)
@@ -116,8 +118,10 @@ class _Compiler:
                 self._report(f"trigger[{index}]", message, hint)
 
     def _input_shape(self) -> Shape:
-        types = [spec.input_type for spec in self.draft.triggers]
-        return shape_of_type(types[0], "validation") if len(types) == 1 and types[0] is not None else ANY
+        # As the run has it: the model has read the input, and what it holds is written by field name.
+        types = {spec.input_type for spec in self.draft.triggers}
+        known = types.pop() if len(types) == 1 else None
+        return ANY if known is None else shape_of_type(known, "serialization")
 
     # Names come first, so that a reference to a step further down is known as exactly that.
 
@@ -248,14 +252,27 @@ class _Compiler:
         annotation = definition.types.get(name, Any)
         spot = f"input {name!r}: "
         encoded = self._encode(value, place, spot)
-        if definition.is_secret(name) and _holds_text(value):
-            self._report(place, f"{spot}a literal would be stored in the plan", "use secret('NAME')")
+        if encoded is _NOTHING:
+            return None
+        if definition.is_secret(name):
+            self._check_secret(encoded, place, spot)
         if holds_expression(value):
             target = shape_of_type(annotation, "validation")
             check_fit(encoded, target, scope, lambda message, hint: self._report(place, spot + message, hint))
         else:
             self._check_literal(annotation, value, place, spot)
         return encoded
+
+    def _check_secret(self, encoded: Json, place: str, spot: str) -> None:
+        for leaf in _leaves(encoded):
+            if not isinstance(leaf, Mapping):
+                # Never shown: it may be the secret itself.
+                self._report(place, f"{spot}a literal would be stored in the plan", "use secret('NAME')")
+            elif operator_of(leaf) != "$secret":
+                message = (
+                    f"{spot}takes a secret by its name, and {describe(leaf)} is known outside of the worker as well"
+                )
+                self._report(place, message, "use secret('NAME')")
 
     def _check_literal(self, annotation: Any, value: object, place: str, spot: str) -> None:
         if annotation is inspect.Parameter.empty or annotation is Any:
@@ -271,10 +288,13 @@ class _Compiler:
 
     def _encode(self, value: object, place: str, spot: str = "") -> Json:
         try:
+            check_literal(value)
             return encode(value, self._name_of)
+        except NotJsonError as error:
+            self._report(place, f"{spot}{error}", error.hint)
         except ValueError as error:
             self._report(place, f"{spot}{error}", "give plain data: text, numbers, lists, objects, models, times")
-            return None
+        return cast("Json", _NOTHING)
 
     def _define(self, definition: NodeDefinition, place: str) -> None:
         if definition.name not in self.definitions:
@@ -318,6 +338,8 @@ class _Compiler:
     def _condition(self, condition: object, step_id: str, scope: Scope, place: str) -> tuple[list[Step], Json]:
         if isinstance(condition, (Expression, bool)):
             encoded = self._encode(condition, place)
+            if encoded is _NOTHING:
+                return [], False
             check_condition(encoded, scope, lambda message, hint: self._report(place, message, hint))
             if not has_holes(encoded):
                 return [], encoded
@@ -371,16 +393,17 @@ class _Compiler:
         return [step], _knowing(replace(scope, elsewhere=elsewhere), known)
 
 
-def _holds_text(value: object) -> bool:
-    match value:
-        case str():
-            return True
-        case Mapping():
-            return any(map(_holds_text, cast("Mapping[object, object]", value).values()))
+def _leaves(encoded: Json) -> list[Json]:
+    """What a value is made of: its expressions as they are, and its literals other than null."""
+    match encoded:
+        case None:
+            return []
+        case Mapping() if operator_of(encoded) is None:
+            return [leaf for item in encoded.values() for leaf in _leaves(item)]
         case list() | tuple():
-            return any(map(_holds_text, cast("Sequence[object]", value)))
+            return [leaf for item in encoded for leaf in _leaves(item)]
         case _:
-            return False
+            return [encoded]
 
 
 def _knowing(scope: Scope, known: Mapping[str, Shape]) -> Scope:

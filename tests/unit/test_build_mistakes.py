@@ -109,6 +109,31 @@ async def another_check() -> int:
 
 health = check().as_("health")
 PLACE_1 = "then[1] 'tell'"
+DECIDED = (
+    "`is`, `in`, `not`, isinstance(...) and bool(...) ask the reference and not its value: "
+    "write x.output != None, is_empty(x.output), contains(...), not_(...), or a function of the state"
+)
+INDEX = "let a node pick it and read the node's output"
+
+
+def ring() -> list[Any]:
+    """A list that holds itself."""
+    found: list[Any] = [1]
+    found.append({"again": found})
+    return found
+
+
+def nested(levels: int) -> list[Any]:
+    """A list in a list in a list."""
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+def given(value: object) -> FlowBuilder:
+    """A flow whose first step is given a value."""
+    return begun().then(anything(value))
 
 
 def begun(*, name: str = "watch") -> FlowBuilder:
@@ -238,6 +263,80 @@ MISTAKES: dict[str, Mistake] = {
         begun().then(login(secret("KEY"), keys=[secret("KEY"), "hunter2"])),
         ("then[0] 'login'", "input 'keys': a literal would be stored in the plan", "use secret('NAME')"),
     ),
+    "environment for a secret": (
+        begun().then(login(env("KEY"))),
+        ("then[0] 'login'",
+         "input 'key': takes a secret by its name, and env('KEY') is known outside of the worker as well",
+         "use secret('NAME')"),
+    ),
+    "reference for a secret": (
+        begun().then(health).then(login(secret("KEY"), keys=[health.output.message])),
+        ("then[1] 'login'",
+         "input 'keys': takes a secret by its name, and health.message is known outside of the worker as well",
+         "use secret('NAME')"),
+    ),
+    "text with a secret": (
+        begun().then(login(text("Bearer {}", secret("KEY")))),
+        ("then[0] 'login'",
+         "input 'key': takes a secret by its name, and text('Bearer {}', secret('KEY')) is known outside of the "
+         "worker as well", "use secret('NAME')"),
+    ),
+    "number that is none": (
+        given({"load": [1.0, float("nan")]}),
+        ("then[0] 'anything'", "input 'value': load[1]: nan is no JSON number",
+         "give null where a number is not known"),
+    ),
+    "number without an end": (
+        given(text("{}", float("inf"))),
+        ("then[0] 'anything'", "input 'value': inf is no JSON number", "give null where a number is not known"),
+    ),
+    "key that is a number": (
+        given({0.5: "half"}),
+        ("then[0] 'anything'", "input 'value': 0.5 is no key of a JSON object", "write the key as text"),
+    ),
+    "two keys of one text": (
+        given([{1: "one", "1": "uno"}]),
+        ("then[0] 'anything'", "input 'value': [0]: two keys are both written '1' in JSON", "give one another name"),
+    ),
+    "half of a character": (
+        given({"name": "\ud83d"}),
+        ("then[0] 'anything'", "input 'value': name: the text holds half of a character (a lone surrogate)",
+         "decode it with errors='replace'"),
+    ),
+    "list that holds itself": (
+        given(ring()),
+        ("then[0] 'anything'", "input 'value': [1].again: the value holds itself", "give a copy without the ring"),
+    ),
+    "value that is too deep": (
+        given(nested(5000)),
+        ("then[0] 'anything'", f"input 'value': {'[0]' * 12}...: lists and objects are nested more than 100 deep",
+         "give the parts as a flat list"),
+    ),
+    "slice": (
+        begun().then(health).then(anything(health.output.parts[1:])),
+        ("then[1] 'anything'",
+         "input 'value': a reference is followed by names and by positions from 0 on, not by [1:]", INDEX),
+    ),
+    "position from the end": (
+        begun().then(health).then(tell(health.output.parts[-1].name)),
+        (PLACE_1, "input 'message': a reference is followed by names and by positions from 0 on, not by [-1]", INDEX),
+    ),
+    "position from the end by name": (
+        told(output("health.parts[-1].name")),
+        (PLACE_1, "input 'message': a reference is followed by names and by positions from 0 on, not by [-1]", INDEX),
+    ),
+    "fraction of a position": (
+        begun().then(health).then(tell(output("health.parts")[0.5].name)),
+        (PLACE_1, "input 'message': a reference is followed by names and by positions from 0 on, not by [0.5]", INDEX),
+    ),
+    "NaN in a condition": (
+        begun().then(health).when(health.output.count > float("nan")).then(tell("x")).end_when(),
+        ("when[1]", "nan is no JSON number", "give null where a number is not known"),
+    ),
+    "result that holds itself": (
+        begun().then(health).returns(ring()),
+        ("returns", "[1].again: the value holds itself", "give a copy without the ring"),
+    ),
     "secret in a condition": (
         begun().when(secret("KEY") == "x").then(health).end_when(),
         ("when[0]", "a condition cannot read a secret",
@@ -254,6 +353,24 @@ MISTAKES: dict[str, Mistake] = {
     "condition that never holds": (
         begun().then(health).when(health.output.status == cast("Any", "critcal")).then(tell("x")).end_when(),
         ("when[1]", "it is never 'critcal'", "did you mean 'critical'?"),
+    ),
+    "condition that Python decided": (
+        begun().then(health).when(health.output.part is not None).then(tell("x")).end_when(),
+        ("when[1]", "the condition is always true: Python decided it while the flow was written", DECIDED),
+    ),
+    "condition that Python denied": (
+        begun().then(health).when(isinstance(cast("Any", health.output.status), str)).then(tell("x")).end_when(),
+        ("when[1]", "the condition is always false: Python decided it while the flow was written", DECIDED),
+    ),
+    "truth of a list of references": (
+        begun().then(health).when(bool([health.output.part])).then(tell("x")).end_when(),
+        ("when[1]", "the condition is always true: Python decided it while the flow was written", DECIDED),
+    ),
+    "part of a condition that Python decided": (
+        begun().then(health).when(contains(health.output.message, "x") & (health.output.part is not None))
+        .then(tell("x")).end_when(),
+        ("when[1]", "a part of health.message contains 'x' and true is always the same: "
+         "Python decided it while the flow was written", DECIDED),
     ),
     "no condition at all": (
         begun().when(cast("bool", "yes")).then(health).end_when(),

@@ -211,7 +211,7 @@ async def test_runs_are_started_followed_and_shown(folder: Path, server: Embedde
         "error_type": "TerminalError",
         "message": "the door is shut",
     } == json.loads(failed[1])["failure"]
-    assert "age: is not of type integer; input: is missing name" in wrong[2]
+    assert "name: Field required; age: Input should be a valid integer" in wrong[2]
     assert {"words": "hello clock, 1"} == json.loads(scheduled[1])["result"]
 
     run = json.loads(failed[1])["run"]

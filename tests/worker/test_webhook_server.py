@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from temporalio.client import Client
 
 from resolute import Flow, bearer_token, flow, hmac_sha256, input_data, node, secret, unverified, webhook
@@ -33,6 +33,12 @@ SIGNED = hmac_sha256(secret("HOOK_SECRET"), header="X-Signature")
 class Deploy(BaseModel):
     service: str
     version: int = 1
+
+
+class Release(BaseModel):
+    service_name: str = Field(alias="serviceName")
+    released_at: datetime = Field(alias="releasedAt")
+    versions: list[int] = Field(default_factory=lambda: [7])
 
 
 @node
@@ -99,6 +105,23 @@ async def test_a_header_names_a_delivery(client: Client) -> None:
         assert [f"{deploys.name}/one", f"{deploys.name}/two"] == [
             answer.json()["flows"][0]["run"] for answer in answers[:2]
         ]
+
+
+async def test_a_body_is_read_through_its_model(client: Client) -> None:
+    """Aliases become field names and defaults are there, in the run itself; a wrong format starts nothing."""
+    step = announce(input_data(Release).service_name, input_data(Release).versions[0]).as_("announced")
+    trigger = webhook("/releases", verify=SIGNED, input=Release)
+    releases = flow(f"releases-{uuid4().hex[:8]}").triggered_by(trigger).then(step).build()
+    wrong = b'{"serviceName": "api", "releasedAt": "yesterday"}'
+    async with serving(client, releases) as worker:
+        answer = await post(worker, "/releases", b'{"serviceName": "api", "releasedAt": "2026-01-01T00:00:00Z"}')
+        result = await client.get_workflow_handle(answer.json()["flows"][0]["run"]).result()
+        refused = await post(worker, "/releases", wrong)
+
+    assert (202, {"announced": "api 7"}) == (answer.status_code, result)
+    assert 400 == refused.status_code
+    assert "releasedAt: Input should be a valid datetime" in refused.text
+    assert "yesterday" not in refused.text
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,14 @@ from pydantic_core import from_json
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from resolute.execution.inputs import read_input
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError, InvalidInputError, MissingEnvironmentError, PayloadTooLargeError
-from resolute.plan.plan import Plan
 from resolute.plan.provider import Verifier
 from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
 from resolute.temporal.client import start_run
 from resolute.writing.flow import Flow
-from resolute_worker.inputs import checked_input
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Route:
-    plan: Plan
+    flow: Flow
     webhook: Webhook
 
 
@@ -72,7 +71,7 @@ class Deliveries:
             for trigger in flow.plan.triggers:
                 if isinstance(trigger, Webhook):
                     self._check(flow.name, trigger)
-                    routes[trigger.path] = (*routes.get(trigger.path, ()), _Route(flow.plan, trigger))
+                    routes[trigger.path] = (*routes.get(trigger.path, ()), _Route(flow, trigger))
         self._routes = routes
 
     def _check(self, flow: str, webhook: Webhook) -> None:
@@ -88,7 +87,7 @@ class Deliveries:
     @property
     def paths(self) -> Mapping[str, tuple[str, ...]]:
         """The names of the flows behind each path."""
-        return {path: tuple(route.plan.name for route in routes) for path, routes in self._routes.items()}
+        return {path: tuple(route.flow.name for route in routes) for path, routes in self._routes.items()}
 
     def limit(self, path: str) -> int | None:
         """The most bytes that any flow behind a path takes; None where nothing is served."""
@@ -103,7 +102,7 @@ class Deliveries:
         return list(outcomes)
 
     async def _hand_over(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome:
-        flow = route.plan.name
+        flow = route.flow.name
         if len(body) > route.webhook.max_bytes:
             return Outcome(flow, "too_large", 413, detail=f"more than {route.webhook.max_bytes:,} bytes")
         judged = self._judged(route, headers, body)
@@ -116,14 +115,14 @@ class Deliveries:
         if not isinstance(value, Mapping):
             return Outcome(flow, "malformed", 400, detail="the body is not a JSON object")
         try:
-            value = checked_input(flow, route.webhook.input_schema, value)
+            value = read_input(route.flow, route.webhook, value)
         except InvalidInputError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
         return await self._start(route, route.webhook.delivery_id(headers, body), value)
 
     def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | None:
         """What ends a delivery before its body is read; None where it may go on."""
-        flow, settings = route.plan.name, route.webhook.verify
+        flow, settings = route.flow.name, route.webhook.verify
         try:
             secrets = self._secrets(settings)
         except MissingEnvironmentError as error:
@@ -155,12 +154,12 @@ class Deliveries:
         return found
 
     async def _start(self, route: _Route, delivery_id: str, value: Json) -> Outcome:
-        flow, workflow_id = route.plan.name, f"{route.plan.name}/{delivery_id}"
+        flow, workflow_id = route.flow.name, f"{route.flow.name}/{delivery_id}"
         try:
             async with asyncio.timeout(PATIENCE):
                 run = await start_run(
                     self._client,
-                    route.plan,
+                    route.flow.plan,
                     task_queue=self._task_queue,
                     input_data=value,
                     workflow_id=workflow_id,

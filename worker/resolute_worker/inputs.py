@@ -1,28 +1,13 @@
-"""Checks a run's input against the JSON Schema in its flow's trigger, which is all that a plan knows of the model."""
+"""Holds values against a JSON Schema, where that is all there is: the arguments of tools."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from resolute.plan.errors import InvalidInputError
 from resolute.plan.values import Json
 
 Schema = Mapping[str, Any]
-
-
-def checked_input(flow: str, schema: Schema | None, value: Json) -> Json:
-    """The input with the model's defaults filled in.
-
-    Raises:
-        InvalidInputError: the input is not what the flow wants; names every field, and no value.
-    """
-    if schema is None:
-        return value
-    filled = _with_defaults(schema, value, schema.get("$defs", {}))
-    if mistakes := mistakes_in(schema, filled):
-        raise InvalidInputError(f"the input of flow {flow!r} does not fit: {'; '.join(mistakes)}")
-    return filled
 
 
 def mistakes_in(schema: Schema, value: Json) -> list[str]:
@@ -59,20 +44,3 @@ def _what(error: Any) -> str:
             return "has none of the allowed forms"
         case _:
             return f"breaks {error.validator} {wanted!r}"
-
-
-def _with_defaults(schema: Schema, value: Json, definitions: Schema) -> Json:
-    if "$ref" in schema:
-        name = str(schema["$ref"]).rsplit("/", 1)[-1]
-        return _with_defaults(definitions.get(name, {}), value, definitions)
-    if isinstance(value, Mapping) and "properties" in schema:
-        filled = dict(value)
-        for name, field in cast("Mapping[str, Schema]", schema["properties"]).items():
-            if name in filled:
-                filled[name] = _with_defaults(field, filled[name], definitions)
-            elif "default" in field:
-                filled[name] = cast("Json", field["default"])
-        return filled
-    if isinstance(value, (list, tuple)) and isinstance(schema.get("items"), Mapping):
-        return [_with_defaults(schema["items"], item, definitions) for item in value]
-    return value

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from temporalio.client import Client
 
+from resolute.execution.inputs import read_input, triggers_with_input
 from resolute.plan.errors import InvalidInputError
-from resolute.plan.plan import Plan
-from resolute.plan.triggers import Manual, Schedule, Webhook
 from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.schedule_control import trigger_schedule
-from resolute_worker.inputs import checked_input
+from resolute.writing.flow import Flow
 
 
-async def start_on_request(client: Client, plan: Plan, *, task_queue: str, input_data: Json = None) -> RunHandle:
+async def start_on_request(client: Client, flow: Flow, *, task_queue: str, input_data: Json = None) -> RunHandle:
     """Starts a run now, with an input that was checked.
 
     A flow with a schedule is started through it, so that it knows its previous run; with an input, a flow that has both
@@ -24,19 +23,12 @@ async def start_on_request(client: Client, plan: Plan, *, task_queue: str, input
         UnknownFlowError: the flow's schedule is not deployed.
         FlowBusyError: a run is at work, and the schedule lets none start beside it.
     """
-    inputs = sorted(
-        (trigger for trigger in plan.triggers if not isinstance(trigger, Schedule)),
-        key=lambda trigger: isinstance(trigger, Webhook),
-    )
+    plan, inputs = flow.plan, triggers_with_input(flow)
     if len(inputs) < len(plan.triggers) and (input_data is None or not inputs):
         if input_data is not None:
             raise InvalidInputError(f"flow {plan.name!r} is started by its schedule and takes no input: leave it out")
         scheduled = await trigger_schedule(client, plan.name)
         handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
         return RunHandle(handle, plan.name)
-    trigger: Manual | Webhook | None = inputs[0] if inputs else None
-    schema = trigger.input_schema if trigger else None
-    if input_data is None and schema is not None:
-        input_data = {}
-    value = checked_input(plan.name, schema, input_data)
+    value = read_input(flow, inputs[0], input_data) if inputs else input_data
     return await start_run(client, plan, task_queue=task_queue, input_data=value)

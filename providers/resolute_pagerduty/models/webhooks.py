@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag
 
 from resolute_pagerduty.models.base import Model, Reference
 from resolute_pagerduty.models.incidents import ConferenceBridge, ResolveReason
@@ -146,7 +146,7 @@ class PartEvent(WebhookEvent[PartData]):
 
 AnyEvent: TypeAlias = IncidentEvent | NoteEvent | ServiceEvent | PartEvent
 
-E = TypeVar("E", bound=BaseModel)
+E = TypeVar("E")
 
 _INCIDENT: Final = frozenset(
     f"incident.{what}"
@@ -167,12 +167,6 @@ _INCIDENT: Final = frozenset(
 _SERVICE: Final = frozenset({"service.created", "service.updated", "service.deleted"})
 
 
-class Delivery(Model, Generic[E]):
-    """The body of a delivery: one event."""
-
-    event: E
-
-
 def class_of(event_type: str) -> type[AnyEvent]:
     """The class of an event type; `PartEvent` for one that is not known.
 
@@ -186,12 +180,35 @@ def class_of(event_type: str) -> type[AnyEvent]:
     return ServiceEvent if event_type in _SERVICE else PartEvent
 
 
+def _class_name_of(event: Any) -> str:
+    if isinstance(event, BaseModel):
+        return type(event).__name__
+    kind = cast("dict[str, Any]", event).get("event_type") if isinstance(event, dict) else None
+    return class_of(str(kind)).__name__
+
+
+_ByType: TypeAlias = Annotated[
+    Annotated[IncidentEvent, Tag("IncidentEvent")]
+    | Annotated[NoteEvent, Tag("NoteEvent")]
+    | Annotated[ServiceEvent, Tag("ServiceEvent")]
+    | Annotated[PartEvent, Tag("PartEvent")],
+    Discriminator(_class_name_of),
+]
+"""Any event, read as the class of its type: left to itself, pydantic takes the class that seems to fit best."""
+
+
+class Delivery(Model, Generic[E]):
+    """The body of a delivery: one event."""
+
+    event: E
+
+
 def delivery_of(events: Sequence[str]) -> type[BaseModel]:
     """The model of deliveries of these event types; of all where none is named."""
     kinds = list(dict.fromkeys(class_of(name) for name in events))
     if len(kinds) == 1:
         return Delivery[kinds[0]]
-    return Delivery[AnyEvent]
+    return Delivery[_ByType]
 
 
 def parse_event(body: object) -> AnyEvent:

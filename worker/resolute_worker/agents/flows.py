@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from resolute.execution.inputs import read_input
 from resolute.plan.errors import InvalidInputError, ResoluteError
 from resolute.plan.triggers import Manual
 from resolute.plan.values import JsonObject, jsonable
@@ -14,7 +15,6 @@ from resolute.writing.flow import Flow
 from resolute_worker.agents.durable import STATUS_TOOL, Durable
 from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR, KEY, AgentTool, tool_name, with_key
-from resolute_worker.inputs import checked_input
 
 
 def flow_tools(flows: Iterable[Flow], durable: Durable) -> list[AgentTool]:
@@ -32,7 +32,7 @@ def _tool(flow: Flow, trigger: Manual, durable: Durable) -> AgentTool:
     async def call(arguments: JsonObject) -> Result:
         given = {field: value for field, value in arguments.items() if field != KEY}
         try:
-            value = checked_input(plan.name, trigger.input_schema, given) if trigger.input_schema else None
+            value = read_input(flow, trigger, given) if trigger.input_schema else None
         except InvalidInputError as error:
             return Result(str(error), is_error=True)
         return await durable.run(plan, f"{plan.name}/{ACTOR}/{arguments[KEY]}", input_data=value)

@@ -49,7 +49,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Start a run now; a scheduled flow is started through its schedule."""
-    plan = flow_named(flow, paths).plan
+    found = flow_named(flow, paths)
     value = _input(input)
     queue = load_settings().task_queue
     begun: list[str] = []
@@ -58,8 +58,8 @@ def run(
         from resolute_worker.cli.progress import Progress, follow
         from resolute_worker.starting import start_on_request
 
-        run = await start_on_request(client, plan, task_queue=queue, input_data=value)
-        started = {"flow": plan.name, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
+        run = await start_on_request(client, found, task_queue=queue, input_data=value)
+        started = {"flow": found.name, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
         begun.append(run.workflow_id)
         say(f"started {run.workflow_id}")
         if not wait:

@@ -1,0 +1,104 @@
+"""Reads a run's input through the model of its trigger, so that every run sees what the model says.
+
+The model reads names and aliases, fills in defaults, checks formats and runs its own validators; the run gets what the
+model holds, by field name. A plan has only the JSON Schema of the model, for readers who do not have the flow itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from resolute.plan.errors import InvalidInputError, NotJsonError
+from resolute.plan.triggers import Manual, Schedule, Webhook
+from resolute.plan.values import Json, plain
+from resolute.writing.flow import Flow
+
+_MOST: Final = 10
+"""Mistakes that a message names; the rest are counted."""
+
+_LONGEST: Final = 200
+"""Characters of one mistake: who sends the input also chooses the names in it."""
+
+
+def read_input(flow: Flow, trigger: Webhook | Manual, value: Json) -> Json:
+    """The input of a run that a trigger starts, as its model holds it; as it came where the trigger has no model.
+
+    No input at all is an empty object to a model: each of its fields may have a default.
+
+    Raises:
+        InvalidInputError: the input is not what the flow wants; names every field (ten at most), and no value.
+    """
+    model = flow.input_model(trigger)
+    try:
+        if model is None:
+            return plain(value)
+        return plain(_read(model, plain({} if value is None else value)))
+    except ValidationError as error:
+        raise _refusal(flow, spoken_mistakes(error)) from None
+    except NotJsonError as error:
+        raise _refusal(flow, f"{error.place or 'input'}: {error.reason}") from None
+    except PydanticSerializationError as error:
+        raise _refusal(flow, f"its model has no JSON form for it: {error}") from None
+    except Exception as error:  # a validator of the author's failed on what it was given
+        raise _refusal(flow, f"its model cannot read it: {type(error).__name__}") from None
+
+
+def read_any_input(flow: Flow, value: Json) -> Json:
+    """The input of a run that nobody named a trigger for: read by the first trigger that takes it.
+
+    Triggers with a model are asked first. A schedule gives no input, so none is needed where a flow has one.
+
+    Raises:
+        InvalidInputError: no trigger takes it; says why the first does not.
+    """
+    triggers = sorted(triggers_with_input(flow), key=lambda trigger: flow.input_model(trigger) is None)
+    if not triggers or (value is None and len(triggers) < len(flow.plan.triggers)):
+        return plain(value)
+    first: InvalidInputError | None = None
+    for trigger in triggers:
+        try:
+            return read_input(flow, trigger, value)
+        except InvalidInputError as error:
+            first = first or error
+    raise cast("InvalidInputError", first)
+
+
+def triggers_with_input(flow: Flow) -> list[Manual | Webhook]:
+    """The triggers that are given an input, manual ones first."""
+    found = [trigger for trigger in flow.plan.triggers if not isinstance(trigger, Schedule)]
+    return sorted(found, key=lambda trigger: isinstance(trigger, Webhook))
+
+
+def spoken_mistakes(error: ValidationError) -> str:
+    """What pydantic found, by field and without the values: one of them may be a secret."""
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    said = [_spoken(detail) for detail in details[:_MOST]]
+    more = len(details) - len(said)
+    return "; ".join([*said, *([f"and {more:,} more"] if more else [])])
+
+
+def _spoken(detail: Any) -> str:
+    where = ".".join(str(part) for part in detail["loc"]) or "input"
+    # The one message of pydantic's that repeats what it was given.
+    what = "is none of the kinds that are known" if detail["type"] == "union_tag_invalid" else detail["msg"]
+    return f"{where}: {what}"[:_LONGEST]
+
+
+def _refusal(flow: Flow, mistakes: str) -> InvalidInputError:
+    return InvalidInputError(f"the input of flow {flow.name!r} does not fit: {mistakes}")
+
+
+def _read(model: type[BaseModel], value: Json) -> Json:
+    # As JSON, not as Python: a strict model takes a time as text in JSON, and there only.
+    adapter = _adapter(model)
+    read = adapter.validate_json(to_json(value), by_alias=True, by_name=True)
+    return cast("Json", adapter.dump_python(read, mode="json", by_alias=False, warnings="error"))
+
+
+@lru_cache(maxsize=1024)
+def _adapter(model: type[BaseModel]) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
