@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolute import Flow, FlowBuilder, Plan, branch, flow, input_data, manual, node
+from resolute import Flow, FlowBuilder, Plan, branch, contains, flow, input_data, manual, node
 from resolute.plan.plan import When, walk
 from resolute.testing import FlowTester
 from resolute.writing.diagram import mermaid, outline
@@ -25,7 +25,7 @@ def by_python(state: Any) -> bool:
     return state.input == 1
 
 
-CONDITIONS: list[Any] = [input_data() == 1, input_data() != 1, True, False, by_python]
+CONDITIONS: list[Any] = [input_data() == 1, input_data() != 1, contains([1], 1), contains([1], 2), by_python]
 Shape = Any
 """A step: None and False are nodes, a tuple is a `when` (condition, then, otherwise), a list is parallel branches."""
 
