@@ -183,14 +183,22 @@ async def test_a_stopped_worker_hands_back_what_it_holds(machine: Machine) -> No
     assert 1 == len(machine.notes())
 
 
-async def test_a_worker_says_when_its_server_died(machine: Machine) -> None:
-    """Without its embedded server the worker ends, with a code that a supervisor restarts on, and says why."""
+async def test_the_server_is_killed_in_the_middle_of_a_run(machine: Machine) -> None:
+    """The server is killed again and again while a step is at work: the same worker goes on, and the run completes."""
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as worker:
-        await temporal_of(worker)
-        (server,) = worker.children()
-        os.kill(server, signal.SIGKILL)
-        code = await worker.ended()
+        address = await temporal_of(worker)
+        run = await machine.start_run(address)
+        await worker.line("diagnosing")
+        for kill in range(1, 4):
+            (server,) = worker.children()
+            os.kill(server, signal.SIGKILL)
+            await worker.lines_with("is back after", kill)
+        machine.gate.touch()
+        result = await result_of(address, run)
+        code = await worker.stopped()
 
-    assert 1 == code
-    assert "the embedded Temporal server ended with exit code -9" in worker.output
+    assert isinstance(result, dict)
+    assert "the disk is full" == result["diagnosis"]
+    assert 1 == len(machine.notes())
+    assert 0 == code
     assert "Traceback" not in worker.output

@@ -39,15 +39,22 @@ class Process:
 
     async def line(self, containing: str) -> str:
         """The first line that holds a text, now or later."""
+        return (await self.lines_with(containing, 1))[0]
 
-        def found() -> str | None:
-            return next((line for line in self.lines if containing in line), None)
+    async def lines_with(self, containing: str, count: int) -> list[str]:
+        """The lines that hold a text, as soon as there are so many."""
+
+        def found() -> list[str]:
+            return [line for line in self.lines if containing in line]
+
+        def over() -> bool:
+            return self._reader.done() or self.process.returncode is not None
 
         async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: found() or self._reader.done() or self.process.returncode is not None)
-        line = found()
-        assert line is not None, f"it ended without {containing!r}:\n{self.output}"
-        return line
+            await self._news.wait_for(lambda: len(found()) >= count or over())
+        lines = found()
+        assert len(lines) >= count, f"it ended without {containing!r}:\n{self.output}"
+        return lines
 
     async def url(self) -> str:
         """The address of its webhooks and health endpoints, once it works."""

@@ -3,8 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
-import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -211,12 +209,10 @@ async def test_while_temporal_is_away_the_sender_is_asked_to_come_again(tmp_path
         EmbeddedServer(tmp_path, port=0) as first,
         serving(await Client.connect(first.address), deploy_flow("/away")) as worker,
     ):
-        os.kill(first.pid or 0, signal.SIGKILL)
-        await first.died()
+        await first.__aexit__(None, None, None)
         away = await post(worker, "/away", body)
         async with httpx.AsyncClient(base_url=worker.http.url) as http:
             ready, live = await http.get("/readyz"), await http.get("/livez")
-        await first.__aexit__(None, None, None)
         async with EmbeddedServer(tmp_path, port=first.port):
             back = await post(worker, "/away", body)
             result = await worker.client.get_workflow_handle(back.json()["flows"][0]["run"]).result()

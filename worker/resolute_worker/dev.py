@@ -54,7 +54,7 @@ class DevSet:
 
         Raises:
             ConfigurationError: there is no flow, a port is taken, the embedded server is not installed.
-            EmbeddedServerError: the embedded server ended by itself.
+            EmbeddedServerError: the embedded server died too often.
         """
         # An edit in the same second, and of the same length, would be taken for the compiled file before it.
         sys.dont_write_bytecode = True

@@ -101,12 +101,13 @@ class Running:
         """Works until `stop` is set.
 
         Raises:
-            EmbeddedServerError: the embedded server ended by itself.
+            EmbeddedServerError: the embedded server died too often.
+            ConfigurationError: it died of what a person has to mend: a disk that is full, a database that is damaged.
             PollingError: Temporal no longer gives this worker any work.
         """
 
-        async def server_died() -> None:
-            raise await self.server.died()
+        async def server_lost() -> None:
+            raise await self.server.lost()
 
         async def polling_ended() -> None:
             if self.polling is not None:
@@ -115,7 +116,7 @@ class Running:
 
         tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(polling_ended())]
         if self.server:
-            tasks.append(asyncio.create_task(server_died()))
+            tasks.append(asyncio.create_task(server_lost()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

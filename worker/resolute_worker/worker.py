@@ -117,7 +117,7 @@ class Worker:
 
         Raises:
             ConfigurationError: Temporal is out of reach, a port is taken, a secret is missing.
-            EmbeddedServerError: the embedded server ended by itself.
+            EmbeddedServerError: the embedded server died too often.
         """
         # Loaded by processes that work, not by every program that names a worker.
         from resolute_worker.deploying import Load, place_of

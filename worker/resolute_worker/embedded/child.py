@@ -38,19 +38,27 @@ class Child:
         self._process = process
         self._port = port
         self._folder = folder
+        self._logged = folder.log_size()
 
     @classmethod
     async def started(cls, command: Sequence[str], *, port: int, folder: StateFolder) -> Self:
-        """Starts the server that a command line says; it will listen on `port`."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=folder.log,
-            stderr=folder.log,
-            pass_fds=(folder.lock,),  # held by the server too: as long as it lives, nobody else takes its state
-            start_new_session=True,  # Ctrl-C stops the worker first, and the worker stops the server
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-        )
+        """Starts the server that a command line says; it will listen on `port`.
+
+        Raises:
+            EmbeddedServerError: the system does not run it.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=folder.log,
+                stderr=folder.log,
+                pass_fds=(folder.lock,),  # held by the server too: as long as it lives, nobody else takes its state
+                start_new_session=True,  # Ctrl-C stops the worker first, and the worker stops the server
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+        except OSError as error:
+            raise EmbeddedServerError(f"the embedded Temporal server cannot be run: {error}") from None
         return cls(process, port, folder)
 
     @property
@@ -74,7 +82,11 @@ class Child:
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.02)  # the server announces nothing
-        raise EmbeddedServerError(f"the embedded Temporal server does not start: {self._folder.last_words()}")
+        raise EmbeddedServerError(f"the embedded Temporal server does not start: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Why it ended, as far as it logged that."""
+        return self._folder.last_words(since=self._logged)
 
     async def ended(self) -> int:
         """Its exit code, as soon as it has ended; below zero it is the signal that ended it."""
@@ -82,15 +94,19 @@ class Child:
 
     async def stop(self) -> None:
         """Ends the server, in good order if it can."""
-        if self._process.returncode is not None:
-            return
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), _STOP)
+            except TimeoutError:
+                await self.kill()
+
+    async def kill(self) -> None:
+        """Ends the server at once; what it has accepted is on disk."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(self._process.wait(), _STOP)
-        except TimeoutError:
             self._process.kill()
-            await self._process.wait()
+        await self._process.wait()
 
 
 def _end_with_parent() -> None:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
+import pwd
+import shutil
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Final, Self
 
 from resolute.plan.errors import ConfigurationError
+from resolute_worker.embedded.trouble import folder_error, owner_error
 
 _LEAVING: Final = 3.0
 """Seconds that the server of a worker which was killed may need to end."""
+
+_LONGEST_LOG: Final = 10 * 1024 * 1024
 
 
 class StateFolder:
     """The state of one server, locked for the length of an `async with`.
 
     Raises (on entering):
-        ConfigurationError: another server uses the folder.
+        ConfigurationError: another server uses the folder, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,8 +34,13 @@ class StateFolder:
 
     @property
     def database(self) -> Path:
-        """The server's database."""
+        """The server's database. It is there from the moment on at which it is complete."""
         return self.path / "temporal.db"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no server has ever been set up here; an empty file is what a start leaves that was killed."""
+        return not self.database.exists() or (self.database.stat().st_size == 0 and not self._beside("-wal").exists())
 
     @property
     def log_file(self) -> Path:
@@ -36,10 +48,16 @@ class StateFolder:
         return self.path / "temporal.log"
 
     async def __aenter__(self) -> Self:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # inputs and outputs of runs are in it
         try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # inputs and outputs of runs are in it
+            _check_owner(self.path)
             self.lock = await self._locked()
+            if self.log_file.exists() and self.log_file.stat().st_size > _LONGEST_LOG:
+                self.log_file.replace(self.log_file.with_suffix(".log.1"))
             self.log: IO[bytes] = self._stack.enter_context(self.log_file.open("ab"))
+        except OSError as error:
+            self._stack.close()
+            raise folder_error(self.path, error) from None
         except BaseException:
             self._stack.close()
             raise
@@ -54,7 +72,7 @@ class StateFolder:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 # The server of a worker that was killed needs a moment to end.
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(0.05)
@@ -65,7 +83,60 @@ class StateFolder:
                 ) from None
             return file.fileno()
 
-    def last_words(self) -> str:
-        """What the server logged last."""
-        lines = self.log_file.read_text(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else f"it logged nothing to {self.log_file}"
+    @contextlib.contextmanager
+    def draft(self) -> Generator[Path]:
+        """A database to be set up for the length of a `with`; it becomes the folder's own if that ends well.
+
+        The server takes any file that it finds for a database that is complete, so one that it was killed over would
+        never start again. No process may have the draft open at the end.
+        """
+        aside = self.path / "new"
+        shutil.rmtree(aside, ignore_errors=True)  # of a start that was killed
+        aside.mkdir(mode=0o700)
+        draft = aside / self.database.name
+        yield draft
+        for suffix in ("-shm", "-wal"):
+            self._beside(suffix).unlink(missing_ok=True)
+        # The database last: until it is there, the next start begins again.
+        for suffix in ("-wal", ""):
+            part = draft.with_name(draft.name + suffix)
+            if part.exists():
+                _sync(part)
+                part.replace(self.path / part.name)
+                _sync(self.path)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.database.with_name(self.database.name + suffix)
+
+    def log_size(self) -> int:
+        """How much the server has logged."""
+        return os.fstat(self.log.fileno()).st_size
+
+    def last_words(self, since: int) -> str:
+        """Why the server ended, as far as it logged that after the first `since` bytes."""
+        with self.log_file.open("rb") as file:
+            file.seek(max(since, self.log_size() - 64 * 1024))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+        telling = (line for line in lines if line.startswith(("Error:", "panic:", "fatal error:")))
+        return next(telling, lines[-1] if lines else f"it logged nothing to {self.log_file}")[:300]
+
+
+def _check_owner(path: Path) -> None:
+    owner = path.stat().st_uid
+    if owner == os.geteuid():
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"user {owner}"
+    raise owner_error(path, name)
+
+
+def _sync(path: Path) -> None:
+    """Has a file or a folder on the disk, also after a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

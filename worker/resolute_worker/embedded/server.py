@@ -1,8 +1,11 @@
-"""The embedded server as the worker uses it."""
+"""The embedded server as the worker uses it: set up at its first start, started again where it dies."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -12,23 +15,31 @@ from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 
-from resolute.plan.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute_worker.embedded.child import Child, EmbeddedServerError
 from resolute_worker.embedded.command import HOST, NAMESPACE, server_command
 from resolute_worker.embedded.folder import StateFolder
 from resolute_worker.embedded.ports import free_port, is_free
+from resolute_worker.embedded.restarts import PAUSES, Restarts
+from resolute_worker.embedded.trouble import damage_in, folder_error, trouble_in
 
 RETENTION: Final = timedelta(days=30)
 """How long closed runs are kept, and with them the ids that make a redelivered webhook start nothing."""
 
 _TRIES: Final = 3
 
+log = logging.getLogger(__name__)
+
 
 class EmbeddedServer:
     """The embedded Temporal server for the length of an `async with`; gives itself, and its `address`.
 
+    A server that dies is started again in its place, with the same port and state. Clients and workers connect again by
+    themselves.
+
     Raises (on entering):
-        ConfigurationError: the binary is not installed, the port is taken, or another server uses the state.
+        ConfigurationError: the binary is not installed, the port is taken, or the state folder cannot be used: another
+            server works in it, it is damaged, full, read-only or somebody else's.
         EmbeddedServerError: the server does not start; says what it logged last.
     """
 
@@ -36,7 +47,7 @@ class EmbeddedServer:
         self._folder = StateFolder(state_dir)
         self._wanted = port
         self._child: Child | None = None
-        self._stack = contextlib.AsyncExitStack()
+        self._keeper: asyncio.Task[ResoluteError] | None = None
         self.port = port
         self.ui_port = 0
 
@@ -61,48 +72,105 @@ class EmbeddedServer:
         return self._child.pid if self._child else None
 
     async def __aenter__(self) -> Self:
-        # A port that was free when it was chosen may be taken by the time the server wants it.
-        for tries_left in reversed(range(_TRIES if self._wanted == 0 else 1)):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._folder)
+            stack.push_async_callback(self._stop)
             try:
                 await self._start()
-            except BaseException as error:
-                await self._stack.aclose()
-                if not (tries_left and isinstance(error, EmbeddedServerError)):
-                    raise
-            else:
-                break
+            except OSError as error:
+                raise folder_error(self._folder.path, error) from None
+            except EmbeddedServerError as error:
+                raise trouble_in(self._folder.path, str(error)) or error from None
+            self._stack = stack.pop_all()
         return self
-
-    async def _start(self) -> None:
-        await self._stack.enter_async_context(self._folder)
-        self.port = self._port()
-        self.ui_port = self.port + 1000 if is_free(self.port + 1000) else free_port()
-        command = server_command(self._folder.database, port=self.port, ui_port=self.ui_port)
-        self._child = await Child.started(command, port=self.port, folder=self._folder)
-        self._stack.push_async_callback(self._child.stop)
-        await _keep_closed_runs(await self._child.serving())
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
-        self._child = None
 
-    async def died(self) -> EmbeddedServerError:
-        """Waits until the server ends by itself, and says so."""
-        code = await self._child.ended() if self._child is not None else 0
-        return EmbeddedServerError(
-            f"the embedded Temporal server ended with exit code {code} (see {self.log_file}): "
-            "start again, runs go on where they were"
+    async def lost(self) -> ResoluteError:
+        """Waits until the server has died too often to be started once more, and says why."""
+        if self._keeper is None:
+            return EmbeddedServerError("the embedded Temporal server was not started")
+        return await asyncio.shield(self._keeper)
+
+    async def _start(self) -> None:
+        if self._folder.is_new:
+            with self._folder.draft() as draft:
+                child = await self._serving(draft, wanted=0)
+                await child.kill()
+        child = await self._serving(self._folder.database, self._wanted)
+        await _keep_closed_runs(await child.serving())
+        self._keeper = asyncio.create_task(self._keep(child), name="embedded server")
+
+    async def _serving(self, database: Path, wanted: int) -> Child:
+        """A server on a database, on the wanted port or on any, that answers."""
+        # A port that was free when it was chosen may be taken by the time the server wants it.
+        tries_left = _TRIES if wanted == 0 else 1
+        while True:
+            self.port = _port(wanted)
+            self.ui_port = self.port + 1000 if is_free(self.port + 1000) else free_port()
+            tries_left -= 1
+            try:
+                return await self._begin(database)
+            except EmbeddedServerError:
+                await self._stop()
+                if not tries_left:
+                    raise
+
+    async def _begin(self, database: Path) -> Child:
+        command = server_command(database, port=self.port, ui_port=self.ui_port)
+        self._child = child = await Child.started(command, port=self.port, folder=self._folder)
+        await child.serving()
+        return child
+
+    async def _stop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        if self._child is not None:
+            await self._child.stop()
+
+    async def _keep(self, child: Child) -> ResoluteError:
+        """Starts the server again whenever it ends; gives up where that does not help."""
+        restarts = Restarts()
+        while True:
+            began = time.monotonic()
+            code = await child.ended()
+            ended = time.monotonic()
+            pause = restarts.pause(served=ended - began)
+            if pause is None:
+                return self._given_up(code, child.last_words())
+            log.warning("the embedded Temporal server ended with exit code %s: it is started again", code)
+            await asyncio.sleep(pause)
+            try:
+                child = await self._begin(self._folder.database)
+            except EmbeddedServerError as error:
+                if damage := damage_in(self._folder.path, str(error)):
+                    return damage  # no pause mends that
+                log.warning("%s", trouble_in(self._folder.path, str(error)) or error)
+                await child.kill()
+            else:
+                log.info(
+                    "the embedded Temporal server is back after %.1f s: runs go on where they stood",
+                    time.monotonic() - ended,
+                )
+
+    def _given_up(self, code: int, words: str) -> ResoluteError:
+        return trouble_in(self._folder.path, words) or EmbeddedServerError(
+            f"the embedded Temporal server ended {len(PAUSES) + 1} times in a row, the last time with exit code {code} "
+            f"({words}): see {self.log_file} and start the worker again, runs go on where they stood"
         )
 
-    def _port(self) -> int:
-        if self._wanted == 0:
-            return free_port()
-        if is_free(self._wanted):
-            return self._wanted
-        raise ConfigurationError(
-            f"port {self._wanted} is taken, so the embedded Temporal server cannot use it: stop what uses it, or set "
-            "RESOLUTE_EMBEDDED_PORT (0 takes a free one); a Temporal that runs there is used without embedded"
-        )
+
+def _port(wanted: int) -> int:
+    if wanted == 0:
+        return free_port()
+    if is_free(wanted):
+        return wanted
+    raise ConfigurationError(
+        f"port {wanted} is taken, so the embedded Temporal server cannot use it: stop what uses it, or set "
+        "RESOLUTE_EMBEDDED_PORT (0 takes a free one); a Temporal that runs there is used without embedded"
+    )
 
 
 async def _keep_closed_runs(client: Client) -> None:
