@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
@@ -121,12 +122,14 @@ async def start_run(
     input_data: Json = None,
     workflow_id: str | None = None,
     eager: bool = False,
+    patience: timedelta | None = None,
 ) -> RunHandle:
     """Starts a run that carries its plan.
 
     With `workflow_id` the id is used once in the namespace's retention: a second start of it finds the first run, also
     where that has ended (`is_new` is then False). `eager` asks for the first task at once, which works where a worker
-    of the task queue runs on the same client.
+    of the task queue runs on the same client. `patience` is how long the server may take; it is told, so that it drops
+    a start for which nobody waits any more.
 
     Raises:
         PayloadTooLargeError: plan and input are larger than Temporal takes.
@@ -143,6 +146,7 @@ async def start_run(
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             request_eager_start=eager,
+            rpc_timeout=patience,
         )
     except WorkflowAlreadyStartedError as error:
         known = client.get_workflow_handle(error.workflow_id, run_id=error.run_id)

@@ -1,8 +1,13 @@
 """The webhook server, with a real Temporal server behind it."""
 
+import asyncio
 import hashlib
 import hmac
 import json
+import os
+import signal
+import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,6 +27,7 @@ from resolute.temporal.runs import describe_run, list_runs
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import Running, running
+from resolute_worker.seldom import LINES
 from resolute_worker.settings import Settings
 
 SECRETS = {"HOOK_SECRET": "signing-secret-value", "TOKEN": "bearer-token-value"}
@@ -53,10 +59,12 @@ def deploy_flow(path: str, *, name: str = "deploys", **options: Any) -> Flow:
 
 
 @asynccontextmanager
-async def serving(client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS) -> AsyncGenerator[Running]:
+async def serving(
+    client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS, max_deliveries: int = 48
+) -> AsyncGenerator[Running]:
     """A worker that serves the webhooks of flows on a free port."""
     load = Load(flows=flows, released=datetime(2026, 1, 1, tzinfo=UTC))
-    settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=1)
+    settings = Settings(task_queue=uuid4().hex, http_port=0, max_deliveries=max_deliveries, shutdown_seconds=1)
     async with running(load, settings=settings, environment=Environment(variables), client=client) as worker:
         yield worker
 
@@ -264,3 +272,103 @@ async def test_a_path_of_the_health_endpoints_is_refused(client: Client) -> None
     with pytest.raises(ConfigurationError, match="/readyz"):
         async with serving(client, deploy_flow("/readyz")):
             pass
+
+
+@asynccontextmanager
+async def frozen(server: EmbeddedServer) -> AsyncGenerator[None]:
+    """A Temporal server that is there and does not answer, for the length of an `async with`."""
+    os.kill(server.pid or 0, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid or 0, signal.SIGCONT)
+
+
+async def until_in_flight(worker: Running, count: int) -> None:
+    """Waits until so many deliveries are in flight."""
+    async with asyncio.timeout(10):
+        while worker.intake.in_flight != count:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot freeze a process")
+async def test_more_deliveries_than_the_bound_are_refused_at_once(server: EmbeddedServer, client: Client) -> None:
+    """While as many deliveries are in flight as the worker takes, the next gets 503 and Retry-After in no time."""
+    bodies = [json.dumps({"service": f"api-{number}"}).encode() for number in range(3)]
+    async with serving(client, deploy_flow("/busy"), max_deliveries=2) as worker:
+        async with frozen(server):
+            first = [asyncio.create_task(post(worker, "/busy", body)) for body in bodies[:2]]
+            await until_in_flight(worker, 2)
+            began = time.monotonic()
+            refused = await post(worker, "/busy", bodies[2])
+            waited = time.monotonic() - began
+        taken = [(await each).status_code for each in first]
+        again = await post(worker, "/busy", bodies[2])
+
+    assert (503, "5") == (refused.status_code, refused.headers["retry-after"])
+    assert waited < 2  # PATIENCE would be four
+    assert [202, 202, 202] == [*taken, again.status_code]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot freeze a process")
+async def test_a_delivery_whose_sender_left_is_given_up(server: EmbeddedServer, client: Client) -> None:
+    """Nothing goes on working for a sender who has hung up: its place is free at once."""
+    body = b'{"service": "api"}'
+    async with serving(client, deploy_flow("/left")) as worker, frozen(server):
+        leaving = asyncio.create_task(post(worker, "/left", body))
+        await until_in_flight(worker, 1)
+        began = time.monotonic()
+        leaving.cancel()
+        await until_in_flight(worker, 0)
+
+        assert time.monotonic() - began < 2  # PATIENCE would be four
+
+
+async def test_a_large_body_does_not_hold_the_loop(client: Client) -> None:
+    """While a body with a hundred thousand mistakes is read, others are answered; the answer names ten at most."""
+
+    class Numbers(BaseModel):
+        numbers: list[int]
+
+    numbers = flow(f"numbers-{uuid4().hex[:8]}").triggered_by(webhook("/numbers", verify=unverified(), input=Numbers))
+    body = json.dumps({"numbers": ["x"] * 200_000}).encode()
+    async with serving(client, numbers.then(announce("api", 1)).build()) as worker:
+        sending = asyncio.create_task(post(worker, "/numbers", body, {}))
+        waits: list[float] = []
+        while not sending.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            waits.append(time.monotonic() - began)
+        answer = await sending
+
+    assert 400 == answer.status_code
+    assert answer.text.count("numbers.") <= 10
+    assert max(waits) < 1
+
+
+async def test_every_refusal_is_a_line_of_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """Flow, path and reason of each refusal are logged, also where another flow behind the path takes the delivery."""
+    strict = deploy_flow("/both", name="strict")
+    lenient = flow(f"lenient-{uuid4().hex[:8]}").triggered_by(webhook("/both", verify=SIGNED)).then(announce("api", 1))
+    async with serving(client, strict, lenient.build()) as worker:
+        caplog.clear()
+        answers = [
+            (await post(worker, "/both", b'{"version": 2}')).status_code,
+            (await post(worker, "/both", b"{}", {})).status_code,
+            (await post(worker, "/both", b"no json")).status_code,
+        ]
+
+    refusals = [(record.getMessage(), vars(record)["flow"]) for record in caplog.records if "refused" in record.msg]
+    assert [202, 403, 400] == answers
+    assert 5 == len(refusals)
+    assert any("/both refused (400)" in said and "service" in said and strict.name == flow for said, flow in refusals)
+
+
+async def test_a_flood_of_refusals_does_not_fill_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """After a few equal lines the rest are counted."""
+    async with serving(client, deploy_flow("/flood")) as worker:
+        caplog.clear()
+        for _ in range(20):
+            await post(worker, "/flood", b"{}", {})
+
+    assert LINES == sum("refused" in record.msg for record in caplog.records)

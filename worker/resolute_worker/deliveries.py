@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias, cast
 
 from pydantic_core import from_json
@@ -20,11 +22,15 @@ from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
 from resolute.temporal.client import start_run
 from resolute.writing.flow import Flow
+from resolute_worker.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 4.0
 """Seconds that Temporal has to accept a start. PagerDuty waits five for an answer, and delivers again."""
+
+_READERS: Final = 2
+_LONGEST_REASON: Final = 500
 
 RESERVED: Final = ("/livez", "/readyz", "/startupz")
 
@@ -59,6 +65,8 @@ class Deliveries:
         self._verifiers = verifiers
         self._environment = environment
         self._routes: dict[str, tuple[_Route, ...]] = {}
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="webhook")
+        self._say = Seldom(log)
 
     def replace(self, flows: Iterable[Flow]) -> None:
         """Serves the webhooks of these flows from now on.
@@ -102,6 +110,20 @@ class Deliveries:
         return list(outcomes)
 
     async def _hand_over(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome:
+        """Ends within `PATIENCE`, whatever the body holds and however Temporal does."""
+        flow, path = route.flow.name, route.webhook.path
+        try:
+            async with asyncio.timeout(PATIENCE):
+                outcome = await self._taken(route, headers, body)
+        except TimeoutError:
+            self._say(logging.ERROR, "webhook %s not taken: %.0f s were not enough", path, PATIENCE, flow=flow)
+            return Outcome(flow, "unavailable", 503)
+        if outcome.result in ("malformed", "too_large"):
+            detail = outcome.detail[:_LONGEST_REASON]
+            self._say(logging.WARNING, "webhook %s refused (%d): %s", path, outcome.status, detail, flow=flow)
+        return outcome
+
+    async def _taken(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome:
         flow = route.flow.name
         if len(body) > route.webhook.max_bytes:
             return Outcome(flow, "too_large", 413, detail=f"more than {route.webhook.max_bytes:,} bytes")
@@ -109,13 +131,8 @@ class Deliveries:
         if judged is not None:
             return judged
         try:
-            value = cast("Json", from_json(body, allow_inf_nan=False))
-        except ValueError:
-            return Outcome(flow, "malformed", 400, detail="the body is not JSON")
-        if not isinstance(value, Mapping):
-            return Outcome(flow, "malformed", 400, detail="the body is not a JSON object")
-        try:
-            value = read_input(route.flow, route.webhook, value)
+            # In a thread of its own kind: a large body is work, and neither the loop nor any node should wait for it.
+            value = await asyncio.get_running_loop().run_in_executor(self._readers, _read, route, body)
         except InvalidInputError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
         return await self._start(route, route.webhook.delivery_id(headers, body), value)
@@ -126,17 +143,18 @@ class Deliveries:
         try:
             secrets = self._secrets(settings)
         except MissingEnvironmentError as error:
-            log.error("webhook %s cannot be verified: %s", route.webhook.path, error, extra={"flow": flow})
+            self._say(logging.ERROR, "webhook %s cannot be verified: %s", route.webhook.path, error, flow=flow)
             return Outcome(flow, "unavailable", 503)
         verdict = self._verifiers[str(settings["scheme"])](settings, headers, body, secrets)
         match verdict.outcome:
             case "accepted":
                 return None
             case "ignored":
-                log.info("webhook %s ignored: %s", route.webhook.path, verdict.reason, extra={"flow": flow})
+                self._say(logging.INFO, "webhook %s ignored: %s", route.webhook.path, verdict.reason, flow=flow)
                 return Outcome(flow, "ignored", verdict.status, detail=verdict.reason)
             case "refused":
-                log.warning("webhook %s refused: %s", route.webhook.path, verdict.reason, extra={"flow": flow})
+                text = "webhook %s refused (%d): %s"
+                self._say(logging.WARNING, text, route.webhook.path, verdict.status, verdict.reason, flow=flow)
                 return Outcome(flow, "refused", verdict.status)
 
     def _secrets(self, settings: Mapping[str, Json]) -> list[str]:
@@ -156,20 +174,35 @@ class Deliveries:
     async def _start(self, route: _Route, delivery_id: str, value: Json) -> Outcome:
         flow, workflow_id = route.flow.name, f"{route.flow.name}/{delivery_id}"
         try:
-            async with asyncio.timeout(PATIENCE):
-                run = await start_run(
-                    self._client,
-                    route.flow.plan,
-                    task_queue=self._task_queue,
-                    input_data=value,
-                    workflow_id=workflow_id,
-                    eager=True,
-                )
+            run = await start_run(
+                self._client,
+                route.flow.plan,
+                task_queue=self._task_queue,
+                input_data=value,
+                workflow_id=workflow_id,
+                eager=True,
+                patience=timedelta(seconds=PATIENCE),
+            )
         except PayloadTooLargeError as error:
             return Outcome(flow, "too_large", 413, detail=str(error))
-        except (RPCError, TimeoutError) as error:
-            log.error("webhook %s not taken: Temporal: %s", route.webhook.path, error, extra={"flow": flow})
+        except RPCError as error:
+            self._say(logging.ERROR, "webhook %s not taken: Temporal: %s", route.webhook.path, error, flow=flow)
             return Outcome(flow, "unavailable", 503)
         result = "started" if run.is_new else "duplicate"
         log.info("webhook %s %s", route.webhook.path, result, extra={"flow": flow, "run": workflow_id})
         return Outcome(flow, result, 202 if run.is_new else 200, run=workflow_id)
+
+
+def _read(route: _Route, body: bytes) -> Json:
+    """The input that a body holds.
+
+    Raises:
+        InvalidInputError: it is not what the flow wants.
+    """
+    try:
+        value = cast("Json", from_json(body, allow_inf_nan=False))
+    except ValueError:
+        raise InvalidInputError("the body is not JSON, or nested too deep") from None
+    if not isinstance(value, Mapping):
+        raise InvalidInputError("the body is not a JSON object")
+    return read_input(route.flow, route.webhook, value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from resolute.plan.errors import ResoluteError
 from resolute_worker.deliveries import Deliveries, Outcome, Result
 from resolute_worker.health import Health
+from resolute_worker.intake import BusyError, Held, Intake
 
 RETRY_AFTER: Final = "5"
 BODY_SECONDS: Final = 30.0
@@ -36,7 +37,7 @@ class _TooLargeError(ResoluteError):
     """A body is larger than any flow behind its path takes."""
 
 
-def http_app(deliveries: Deliveries, health: Health) -> Starlette:
+def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = None) -> Starlette:
     """The application of one worker."""
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return Starlette(
@@ -44,7 +45,7 @@ def http_app(deliveries: Deliveries, health: Health) -> Starlette:
             Route("/livez", _health(health.live)),
             Route("/readyz", _health(health.ready)),
             Route("/startupz", _health(health.started)),
-            Route("/{path:path}", _webhook(deliveries), methods=methods),
+            Route("/{path:path}", _webhook(deliveries, intake or Intake()), methods=methods),
         ]
     )
 
@@ -59,7 +60,7 @@ def _health(ask: Callable[[], Awaitable[str | None]]) -> Callable[[Request], Awa
     return endpoint
 
 
-def _webhook(deliveries: Deliveries) -> Callable[[Request], Awaitable[Response]]:
+def _webhook(deliveries: Deliveries, intake: Intake) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         path = request.url.path
         limit = deliveries.limit(path)
@@ -68,8 +69,16 @@ def _webhook(deliveries: Deliveries) -> Callable[[Request], Awaitable[Response]]
         if request.method != "POST":
             return JSONResponse({"error": "use POST"}, status_code=405, headers={"Allow": "POST"})
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _body(request, limit)
+            intake.check(path)
+            with intake.body(path) as held:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await _body(request, limit, held)
+                with intake.delivery(path):
+                    outcomes = await _while_connected(request, deliveries.deliver(path, request.headers, body))
+        except BusyError:
+            return JSONResponse(
+                {"error": "too much at a time; try again"}, status_code=503, headers={"Retry-After": RETRY_AFTER}
+            )
         except _TooLargeError:
             return JSONResponse(
                 {"error": f"more than {limit:,} bytes"}, status_code=413, headers={"Connection": "close"}
@@ -78,12 +87,35 @@ def _webhook(deliveries: Deliveries) -> Callable[[Request], Awaitable[Response]]
             return JSONResponse({"error": "the body took too long"}, status_code=408, headers={"Connection": "close"})
         except ClientDisconnect:
             return Response(status_code=400)
-        return _answer(await deliveries.deliver(path, request.headers, body))
+        return _answer(outcomes)
 
     return endpoint
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _while_connected(request: Request, work: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
+    """What work comes to; it is given up where the sender leaves, who then comes again.
+
+    Raises:
+        ClientDisconnect: the sender left.
+    """
+
+    async def left() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(left())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _body(request: Request, limit: int, held: Held) -> bytes:
     """The body, never more of it than the limit."""
     announced = request.headers.get("content-length", "")
     too_large = announced.isdigit() and int(announced) > limit
@@ -97,6 +129,7 @@ async def _body(request: Request, limit: int) -> bytes:
             if size > limit + DRAINED:
                 break
         else:
+            held.add(len(chunk))
             chunks.append(chunk)
     if too_large:
         raise _TooLargeError

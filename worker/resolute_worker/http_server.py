@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 import socket
 from collections.abc import Generator
 from types import TracebackType
@@ -12,26 +14,79 @@ from typing import Any, Final, Self
 import uvicorn
 
 from resolute.plan.errors import ConfigurationError
+from resolute_worker.http_connections import IDLE_SECONDS, Crowd, HttpConnection
 
 _GRACE: Final = 10
+_BACKLOG: Final = 2048
+
+_PAUSE: Final = 1.0
+"""Seconds until the next try, where the system has no file or memory for another connection."""
+
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class _Server(uvicorn.Server):
+    """Uvicorn, with connections that are accepted here.
+
+    Asyncio's own loop goes on accepting where no file is left, as often as the backlog is long, and logs each try.
+    """
+
+    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
+        super().__init__(config)
+        self._crowd = crowd
+        self._accepting: list[asyncio.Task[None]] = []
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leaves signals to the worker, which stops more than this server."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to accept."""
+        await super().startup(sockets=[])
+        self._accepting = [asyncio.create_task(self._accept(each), name="http accept") for each in sockets or []]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts no more, and lets requests at work end."""
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await super().shutdown(sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._crowd.say(logging.ERROR, "HTTP: no connection can be accepted: %s", error.strerror)
+                    self._crowd.make_room()
+                    await asyncio.sleep(_PAUSE)
+                continue  # or the client left before it was its turn
+            with contextlib.suppress(OSError):
+                await loop.connect_accepted_socket(self._connection, accepted)
+
+    def _connection(self) -> HttpConnection:
+        return HttpConnection(self._crowd, self.config, self.server_state, self.lifespan.state)
+
 
 class HttpServer:
     """An HTTP server for the length of an `async with`.
+
+    Args:
+        app: what answers.
+        host: an address of this machine.
+        port: 0 takes a free one.
+        crowd: bounds on connections.
 
     Raises (on entering):
         ConfigurationError: the port is taken, or the address is not one of this machine.
     """
 
-    def __init__(self, app: Any, host: str, port: int) -> None:
+    def __init__(self, app: Any, host: str, port: int, *, crowd: Crowd | None = None) -> None:
         self._app = app
+        self.crowd = Crowd() if crowd is None else crowd
         self._host = host
         self._wanted = port
         self._task: asyncio.Task[None] | None = None
@@ -55,10 +110,12 @@ class HttpServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=_GRACE,
         )
-        listener.listen(2048)  # from here on nobody is turned away, even if the server takes another moment
-        self._server = _Server(config)
+        listener.setblocking(False)
+        listener.listen(_BACKLOG)  # from here on nobody is turned away, even if the server takes another moment
+        self._server = _Server(config, self.crowd)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="http server")
         return self
 

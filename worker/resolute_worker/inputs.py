@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from resolute.plan.values import Json
 
@@ -12,12 +16,17 @@ Schema = Mapping[str, Any]
 
 def mistakes_in(schema: Schema, value: Json) -> list[str]:
     """What is wrong with a value, by field, and without the value: it may be a secret. At most ten mistakes."""
+    # The first ten that are found, and no others are looked for: in a large value that would take many seconds.
+    errors: list[Any] = sorted(islice(_validator(to_json(schema)).iter_errors(value), 10), key=_where)
+    return [f"{_where(error)}: {_what(error)}" for error in errors]
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> Any:
     # Loaded with the first input that has to be checked: it costs as much as the rest of the command line.
     from jsonschema import Draft202012Validator
 
-    validator: Any = Draft202012Validator(schema)
-    errors: list[Any] = sorted(validator.iter_errors(value), key=_where)
-    return [f"{_where(error)}: {_what(error)}" for error in errors[:10]]
+    return Draft202012Validator(from_json(schema))
 
 
 def _where(error: Any) -> str:

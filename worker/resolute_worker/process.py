@@ -26,6 +26,7 @@ from resolute_worker.deploying import Load, Schedules, schedules_kept
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
+from resolute_worker.intake import Intake
 from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
@@ -53,7 +54,9 @@ class Running:
             to.client, task_queue=settings.task_queue, verifiers=verifiers_of(providers), environment=env
         )
         self.health = Health()
-        self.http = HttpServer(http_app(self.deliveries, self.health), settings.http_host, settings.http_port)
+        self.intake = Intake(settings.max_deliveries)
+        app = http_app(self.deliveries, self.health, self.intake)
+        self.http = HttpServer(app, settings.http_host, settings.http_port)
         self.polling: asyncio.Task[None] | None = None
         self.schedules = Schedules(to.client, load, settings)
 

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
             not undo a newer deploy. Without it, the time of their commit, or that of the newest file.
         http_host: where webhooks and health endpoints are served.
         http_port: their port; 0 takes a free one.
+        max_deliveries: how many webhook deliveries are in flight at a time; the sender of another one is asked at once
+            to come again (503 with `Retry-After`).
         log_format: `json`, `console`, or `auto`: console on a terminal.
         log_level: the least important lines that are written.
         embedded: whether the worker starts a Temporal server of its own, for one machine.
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
     released: AwareDatetime | None = None
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
+    max_deliveries: Annotated[int, Field(ge=1)] = 48
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"
     embedded: bool = False
