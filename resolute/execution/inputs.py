@@ -20,6 +20,9 @@ from resolute.writing.flow import Flow
 _MOST: Final = 10
 """Mistakes that a message names; the rest are counted."""
 
+_TOO_MANY: Final = 2_000
+"""Mistakes beyond which none is named: pydantic spells out all or none of them, and holds the process meanwhile."""
+
 _LONGEST: Final = 200
 """Characters of one mistake: who sends the input also chooses the names in it."""
 
@@ -75,6 +78,8 @@ def triggers_with_input(flow: Flow) -> list[Manual | Webhook]:
 
 def spoken_mistakes(error: ValidationError) -> str:
     """What pydantic found, by field and without the values: one of them may be a secret."""
+    if error.error_count() > _TOO_MANY:
+        return f"it has {error.error_count():,} mistakes"
     details = error.errors(include_url=False, include_input=False, include_context=False)
     said = [_spoken(detail) for detail in details[:_MOST]]
     more = len(details) - len(said)

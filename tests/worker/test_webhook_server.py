@@ -325,7 +325,7 @@ async def test_a_delivery_whose_sender_left_is_given_up(server: EmbeddedServer, 
 
 
 async def test_a_large_body_does_not_hold_the_loop(client: Client) -> None:
-    """While a body with a hundred thousand mistakes is read, others are answered; the answer names ten at most."""
+    """While a body with 200,000 mistakes is read, others are answered."""
 
     class Numbers(BaseModel):
         numbers: list[int]
@@ -342,7 +342,7 @@ async def test_a_large_body_does_not_hold_the_loop(client: Client) -> None:
         answer = await sending
 
     assert 400 == answer.status_code
-    assert answer.text.count("numbers.") <= 10
+    assert "it has 200,000 mistakes" in answer.text
     assert max(waits) < 1
 
 
