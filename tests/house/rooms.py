@@ -22,7 +22,7 @@ KNOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "testing": ("plan", "writing", "running", "execution", "memory"),
     "temporal": ("plan", "writing", "running", "execution"),
     "providers": ("plan", "writing", "door", "testing"),
-    "flows": ("door", "providers"),
+    "flows": ("door", "testing", "providers"),
     "worker": ("plan", "writing", "running", "door", "execution", "memory", "testing", "temporal", "providers"),
 }
 """Whom each room may import from."""

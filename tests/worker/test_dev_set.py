@@ -20,7 +20,7 @@ triggers = (manual("greet"), pagerduty.webhook("/pagerduty"))
 greeting = flow("greeting").triggered_by(*triggers).then(greet("Ada").as_("words")).build()
 """
 
-DEV = ("dev", "--port", "0", "--http-port", "0", "--simulator")
+DEV = ("dev", "--port", "0", "--http-port", "0", "--simulator", "--simulator-port", "0")
 
 
 async def address(dev: Process) -> str:

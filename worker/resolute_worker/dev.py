@@ -39,13 +39,13 @@ class DevSet:
     """Everything that flows need, on this machine, until Ctrl-C."""
 
     def __init__(
-        self, paths: Sequence[Path], settings: Settings, *, simulated: bool, say: Callable[[str], None]
+        self, paths: Sequence[Path], settings: Settings, *, simulator_port: int | None, say: Callable[[str], None]
     ) -> None:
         self._paths = paths
         # Its server is its own, so a flow that is deleted here takes its schedule along; never those of other folders.
         owner = settings.worker_set or "dev:" + os.pathsep.join(sorted(str(path.resolve()) for path in paths))
         self._settings = settings.model_copy(update={"worker_set": owner})
-        self._simulated = simulated
+        self._simulator_port = simulator_port
         self._say = say
         self._providers: list[Provider] = []
 
@@ -62,7 +62,9 @@ class DevSet:
         set_up_logs(environment, self._settings.log_format, self._settings.log_level)
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(stopping_signals(stop))
-            sim = await stack.enter_async_context(_simulated_pagerduty()) if self._simulated else None
+            sim: Simulator | None = None
+            if self._simulator_port is not None:
+                sim = await stack.enter_async_context(_simulated_pagerduty(self._simulator_port))
             found = self._discovered()
             self._providers = providers_for(found.modules)
             check_providers([each.flow for each in found.flows], self._providers)
@@ -134,11 +136,8 @@ class DevSet:
         if worker.server and worker.server.port != _DEFAULT_PORT:
             self._say(f"In other terminals: export TEMPORAL_ADDRESS={worker.server.address}")
         if sim is not None:
-            key, email = sim.world.account_key, sim.world.from_email
-            self._say(
-                f"In other terminals: export PAGERDUTY_API_URL={sim.url} PAGERDUTY_EVENTS_URL={sim.events_url} "
-                f"PAGERDUTY_API_KEY={key} PAGERDUTY_FROM_EMAIL={email}"
-            )
+            variables = " ".join(f"{name}={value}" for name, value in _variables_of(sim).items())
+            self._say(f"In other terminals: export {variables}")
 
     def _tell_missing(self, found: Discovery) -> None:
         for missing in missing_variables([each.flow for each in found.flows]):
@@ -153,20 +152,32 @@ def _load(found: Discovery) -> Load:
 
 
 @contextlib.asynccontextmanager
-async def _simulated_pagerduty() -> AsyncGenerator[Simulator]:
+async def _simulated_pagerduty(port: int) -> AsyncGenerator[Simulator]:
     """A simulator that every account of this process is: whatever was set for the real PagerDuty is taken away."""
     from resolute_pagerduty.simulator import Simulator
 
-    async with Simulator.serve() as sim:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            sim = await stack.enter_async_context(Simulator.serve(port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"the simulator cannot start on port {port} ({error.strerror}): "
+                "choose another --simulator-port, or 0 for a free one"
+            ) from None
         for name in [name for name in os.environ if name.startswith(_REAL)]:
             del os.environ[name]
-        os.environ.update(
-            PAGERDUTY_API_URL=sim.url,
-            PAGERDUTY_EVENTS_URL=sim.events_url,
-            PAGERDUTY_IDENTITY_URL=sim.url,
-            PAGERDUTY_API_KEY=sim.world.account_key,
-            PAGERDUTY_FROM_EMAIL=sim.world.from_email,
-            PAGERDUTY_ROUTING_KEY=sim.world.routing_key,
-            PAGERDUTY_WEBHOOK_SECRET=sim.world.webhook_secret,
-        )
+        os.environ.update(_variables_of(sim))
         yield sim
+
+
+def _variables_of(sim: Simulator) -> dict[str, str]:
+    """The variables that make a process use the simulator."""
+    return {
+        "PAGERDUTY_API_URL": sim.url,
+        "PAGERDUTY_EVENTS_URL": sim.events_url,
+        "PAGERDUTY_IDENTITY_URL": sim.url,
+        "PAGERDUTY_API_KEY": sim.world.account_key,
+        "PAGERDUTY_FROM_EMAIL": sim.world.from_email,
+        "PAGERDUTY_ROUTING_KEY": sim.world.routing_key,
+        "PAGERDUTY_WEBHOOK_SECRET": sim.world.webhook_secret,
+    }

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import typer
 
 from resolute.plan.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import agents, audit, deploy, flows, nodes, pagerduty, runs, schedules, serve
+from resolute_worker.cli import agents, audit, deploy, flows, new, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
 
 FLOW_MISTAKE: Final = 1
@@ -31,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
+    new.new,
     flows.check,
     flows.graph,
     runs.run,

@@ -51,6 +51,7 @@ def dev(
     simulator: Annotated[
         bool, typer.Option("--simulator", help="Work a simulated PagerDuty: nobody is paged.")
     ] = False,
+    simulator_port: Annotated[int, typer.Option(help="Port of the simulator; 0 takes a free one.", min=0)] = 8090,
     port: Annotated[int | None, typer.Option(help="Port of Temporal; 0 takes a free one.", min=0)] = None,
     http_port: HttpPort = None,
 ) -> None:
@@ -58,9 +59,14 @@ def dev(
     import asyncio
 
     from resolute_worker.dev import DevSet
+    from resolute_worker.dotenv import read_dotenv
 
+    if names := read_dotenv(Path.cwd()):
+        say(f"Read .env: {', '.join(names)}")
     settings = load_settings(http_port=http_port, embedded_port=port, embedded=True, log_level=None)
-    asyncio.run(DevSet(paths_or_default(paths), settings, simulated=simulator, say=say).serve())
+    asyncio.run(
+        DevSet(paths_or_default(paths), settings, simulator_port=simulator_port if simulator else None, say=say).serve()
+    )
 
 
 def simulator(
