@@ -104,7 +104,7 @@ def misspoken(words: list[str]) -> str | None:
             return next((f"nobody reads {name}" for name in names if not _is_read(name)), None)
         case ["resolute", *arguments]:
             return _unparsed(arguments)
-        case ["pytest" | "curl" | "pip" | "kill", *_]:
+        case ["pytest" | "curl" | "pip" | "kill" | "cd", *_]:
             return None
         case _:
             return f"{words[0]} is no command that a page may show"
