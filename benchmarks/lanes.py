@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from temporalio.client import Client, WorkflowHandle
 
 from benchmarks.figures import Figure, at_least
@@ -21,12 +22,14 @@ from benchmarks.subject import HandWritten, hand_written_worker, three_nodes
 from resolute.execution.executor import NodeExecutor
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
+from resolute.temporal.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 
 AT_ONCE = 20
 ROUNDS = 9
 FLOWS = 30
 ALONE = 9
+KEYS = PlanKeys((SecretStr("a-key-of-the-benchmark-and-of-nothing-else"),))
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ async def _rounds(ways: list[Runner], rounds: int) -> tuple[dict[str, list[float
 async def runners(client: Client) -> AsyncGenerator[list[Runner]]:
     """By hand, activity lane, local lane, and by hand with the sandbox; each with a worker of its own."""
     flows = [three_nodes("activity"), three_nodes("local")]
-    activities = Activities(flows, NodeExecutor.for_flows(flows))
+    activities = Activities(flows, NodeExecutor.for_flows(flows), KEYS)
     async with (
         hand_written_worker(client, "hand", sandboxed=False),
         hand_written_worker(client, "sandboxed", sandboxed=True),
@@ -143,7 +146,7 @@ async def runners(client: Client) -> AsyncGenerator[list[Runner]]:
 
         def flow(index: int, *, eager: bool) -> Callable[[], Awaitable[WorkflowHandle[Any, Any]]]:
             async def start() -> WorkflowHandle[Any, Any]:
-                return (await start_run(client, flows[index].plan, task_queue="flows", eager=eager)).handle
+                return (await start_run(client, flows[index].plan, task_queue="flows", eager=eager, keys=KEYS)).handle
 
             return start
 

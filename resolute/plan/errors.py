@@ -12,6 +12,7 @@ ResoluteError
 ├── FlowError                   a run cannot go on; ends the run
 │   ├── NodeFailedError             a node failed for good
 │   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
+│   ├── UnsealedPlanError           the run came with a plan that this worker does not believe
 │   ├── UnknownStepError            a plan holds a kind of step that this worker does not know
 │   ├── TextError                   a text(...) cannot hold the values it was given
 │   └── PayloadTooLargeError        a value is larger than Temporal takes
@@ -22,7 +23,8 @@ ResoluteError
         ├── InvalidResultError          the node returned what its model refuses
         ├── ResultTooLargeError         the node returned more than Temporal takes
         ├── MissingEnvironmentError     an environment variable or secret is not set on the worker
-        └── NotGrantedError             the provider was not granted what the node does
+        ├── NotGrantedError             the provider was not granted what the node does
+        └── UnsealedCallError           no plan that this worker believes asked for the call
 
 Whether a failure is tried again is said by the type alone: `NodeError.retryable`. `retry_after`, in seconds,
 overrides the policy's pause before the next attempt.
@@ -135,6 +137,10 @@ class UnsupportedPlanError(FlowError):
     """The plan needs an interpreter that this worker does not have."""
 
 
+class UnsealedPlanError(FlowError):
+    """The run came with a plan that this worker does not believe: its seal is missing or wrong."""
+
+
 class UnknownStepError(FlowError):
     """The plan holds a kind of step that this worker does not know."""
 
@@ -196,3 +202,7 @@ class MissingEnvironmentError(TerminalError):
 
 class NotGrantedError(TerminalError):
     """The provider was not granted what the node does."""
+
+
+class UnsealedCallError(TerminalError):
+    """No plan that this worker believes asked for the call."""

@@ -17,8 +17,10 @@ from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
+from resolute.temporal.belief import Belief
 from resolute.temporal.heartbeats import Heart
-from resolute.temporal.start import RECORD_PLAN
+from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.start import RECORD_PLAN, recorded_plan
 from resolute.writing.flow import Flow
 
 log = logging.getLogger(__name__)
@@ -27,9 +29,13 @@ _AT_ONCE: Final = timedelta(milliseconds=1)
 
 
 class Activities:
-    """The nodes and the flows of one worker. `replace` swaps them while the worker goes on."""
+    """The nodes and the flows of one worker, and the keys by which it knows what to believe (see `seals`).
 
-    def __init__(self, flows: Sequence[Flow], executor: NodeExecutor) -> None:
+    `replace` swaps nodes and flows while the worker goes on.
+    """
+
+    def __init__(self, flows: Sequence[Flow], executor: NodeExecutor, keys: PlanKeys = NO_KEYS) -> None:
+        self.keys = keys
         self._flows: dict[str, Flow] = {}
         self._executor = executor
         self.replace(flows, executor)
@@ -38,20 +44,20 @@ class Activities:
         """Uses other flows and nodes from now on; runs in flight keep their plans."""
         self._flows = {flow.name: flow for flow in flows}
         self._executor = executor
+        self._belief = Belief(self.keys, [flow.plan for flow in flows])
 
     @activity.defn(dynamic=True)
     async def run(self, args: Sequence[RawValue]) -> Json:
         """Runs the node that the activity type names."""
         info = activity.info()
-        arguments: JsonObject = {}
-        if args:
-            arguments = cast("JsonObject", activity.payload_converter().from_payload(args[0].payload))
+        arguments, seal = _given(args)
         if info.activity_type == RECORD_PLAN:
-            return self._plan(str(arguments.get("flow")))
+            return self._plan(str(arguments.get("flow")), info)
         executor = self._executor
         heart = None if info.is_local else Heart(info)
         call = _call_context(info, heart)
         try:
+            self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
                 return await executor.execute(call, arguments)
             with heart.beating():
@@ -68,11 +74,21 @@ class Activities:
             # From None: a chained error would be recorded unmasked.
             raise _activity_failure(facts, call) from None
 
-    def _plan(self, name: str) -> Json:
+    def _plan(self, name: str, info: activity.Info) -> Json:
         flow = self._flows.get(name)
-        if flow is None:
+        # Only a run of that very flow records it, and only on its own worker: others would ask for the seal alone.
+        if flow is None or name != info.workflow_type or not info.is_local:
             raise ApplicationError(f"no flow {name!r} here", type=UnknownFlowError.__name__, non_retryable=True)
-        return cast("Json", flow.plan.model_dump(mode="json"))
+        return recorded_plan(flow.plan, info.workflow_id or "", self.keys)
+
+
+def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json]:
+    """A node's arguments, and the seal of the call where it has one."""
+    converter = activity.payload_converter()
+    arguments: JsonObject = {}
+    if args:
+        arguments = cast("JsonObject", converter.from_payload(args[0].payload))
+    return arguments, cast("Json", converter.from_payload(args[1].payload)) if len(args) > 1 else None
 
 
 def _activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationError:

@@ -32,6 +32,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json, size_of
 from resolute.running.interpreter import PAYLOAD_LIMIT
 from resolute.running.result import result_of
+from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import start_argument
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
@@ -123,8 +124,11 @@ async def start_run(
     workflow_id: str | None = None,
     eager: bool = False,
     patience: timedelta | None = None,
+    keys: PlanKeys = NO_KEYS,
 ) -> RunHandle:
-    """Starts a run that carries its plan.
+    """Starts a run that carries its plan, sealed with the first of the keys.
+
+    Without keys it carries none, and the worker takes the flow of that name as it is deployed there.
 
     With `workflow_id` the id is used once in the namespace's retention: a second start of it finds the first run, also
     where that has ended (`is_new` is then False). `eager` asks for the first task at once, which works where a worker
@@ -134,7 +138,7 @@ async def start_run(
     Raises:
         PayloadTooLargeError: plan and input are larger than Temporal takes.
     """
-    argument = start_argument(plan, input_data)
+    argument = start_argument(plan, input_data, keys=keys)
     size = size_of(argument)
     if size > PAYLOAD_LIMIT:
         raise PayloadTooLargeError(what=f"plan and input of flow {plan.name!r}", size=size, limit=PAYLOAD_LIMIT)

@@ -29,7 +29,7 @@ from resolute.running.report import Failure, RunReport
 from resolute.running.result import remembered, result_of
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
-from resolute.temporal.start import RECORD_PLAN, Start, read_plan, read_start
+from resolute.temporal.start import RECORD_PLAN, Start, open_record, read_plan, read_start
 
 
 @dataclass
@@ -172,7 +172,7 @@ class _Reader:
         value = values[0] if values else None
         if step == RECORD_PLAN:
             # A worker that does not have the flow has recorded a failure, and no plan.
-            recorded.plan = None if marker.HasField("failure") else read_plan(value)
+            recorded.plan = None if marker.HasField("failure") else read_plan(open_record(value)[0])
             return
         answer = _Answer(began_at=_time(event), ended_at=_time(event), output=value)
         if marker.HasField("failure"):

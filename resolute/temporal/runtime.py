@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, cast
 
@@ -29,9 +30,13 @@ def queue_of(task_queue: str, queue: str) -> str:
 
 
 class TemporalRuntime:
-    """Runs nodes as activities of the current workflow."""
+    """Runs nodes as activities of the current workflow.
 
-    def __init__(self) -> None:
+    `seal` gives the seal of a call, which travels beside its arguments; None where the run has none to give.
+    """
+
+    def __init__(self, seal: Callable[[CallRequest], str | None] = lambda _: None) -> None:
+        self._seal = seal
         self._task = -1
         self._scheduled = 0
 
@@ -44,13 +49,15 @@ class TemporalRuntime:
         self._check_task(request)
         policy = request.policy
         retry, timeout, within = _temporal_policy(policy)
+        seal = self._seal(request)
+        arguments = [request.arguments] if seal is None else [request.arguments, seal]
         try:
             if request.lane == "local":
                 return cast(
                     "Json",
                     await workflow.execute_local_activity(
                         request.node,
-                        request.arguments,
+                        args=arguments,
                         activity_id=request.step,
                         start_to_close_timeout=timeout,
                         schedule_to_close_timeout=within,
@@ -62,7 +69,7 @@ class TemporalRuntime:
                 "Json",
                 await workflow.execute_activity(
                     request.node,
-                    request.arguments,
+                    args=arguments,
                     activity_id=request.step,
                     task_queue=queue_of(workflow.info().task_queue, request.queue) if request.queue else None,
                     start_to_close_timeout=timeout,

@@ -1,7 +1,8 @@
-"""The one argument that a run starts with: its plan and its input.
+"""The one argument that a run starts with: its plan with the plan's seal, and beside them its input.
 
 A run that another client started without a plan (Temporal's UI, CLI or HTTP API) has only its input here; it records
-the plan that its worker knows at its first step.
+the plan that its worker knows at its first step. A plan counts only with a seal (see `seals`): an input that looks like
+a plan is one without.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from resolute.plan.errors import UnsupportedPlanError
 from resolute.plan.plan import FORMAT, Plan
 from resolute.plan.values import Json
+from resolute.temporal.seals import PlanKeys
 
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""
@@ -30,22 +32,58 @@ class Start:
     input: Json
 
 
-def start_argument(plan: Plan, input_data: Json = None) -> Json:
-    """The argument to start a run of a plan with."""
-    return {_KEY: {"plan": plan.model_dump(mode="json")}, "input": input_data}
+@dataclass(frozen=True)
+class Envelope:
+    """A run's argument, before anything in it is believed or read. `plan` is None where the start carries none."""
+
+    plan: Json
+    seal: Json
+    input: Json
+
+    def is_sealed(self, keys: PlanKeys, flow: str) -> bool:
+        """Whether the plan was sealed for this flow and this input."""
+        return keys.verifies(self.seal, "start", flow, self.plan, self.input)
+
+
+def start_argument(plan: Plan, input_data: Json = None, *, keys: PlanKeys) -> Json:
+    """The argument to start a run of a plan with. Without keys it leaves the plan out: nobody would believe it."""
+    if not keys:
+        return {_KEY: {}, "input": input_data}
+    carried = cast("Json", plan.model_dump(mode="json"))
+    return {_KEY: {"plan": carried, "seal": keys.seal("start", plan.name, carried, input_data)}, "input": input_data}
+
+
+def open_envelope(argument: Json) -> Envelope:
+    """What a run's argument holds, unread."""
+    if isinstance(argument, Mapping) and set(argument) == {_KEY, "input"}:
+        carried = argument[_KEY]
+        if isinstance(carried, Mapping) and (not carried or "plan" in carried):
+            return Envelope(carried.get("plan"), carried.get("seal"), argument["input"])
+    return Envelope(None, None, argument)
 
 
 def read_start(argument: Json) -> Start:
-    """What is in a run's argument.
+    """What is in a run's argument, believed or not.
 
     Raises:
         UnsupportedPlanError: the plan in it is not one that this worker can read.
     """
-    if isinstance(argument, Mapping) and set(argument) == {_KEY, "input"}:
-        carried = argument[_KEY]
-        if isinstance(carried, Mapping) and "plan" in carried:
-            return Start(read_plan(carried["plan"]), argument["input"])
-    return Start(None, argument)
+    envelope = open_envelope(argument)
+    return Start(None if envelope.plan is None else read_plan(envelope.plan), envelope.input)
+
+
+def recorded_plan(plan: Plan, workflow_id: str, keys: PlanKeys) -> Json:
+    """What a run records of the plan that its worker knows."""
+    known = cast("Json", plan.model_dump(mode="json"))
+    seal = keys.seal("record", plan.name, workflow_id, known)
+    return known if seal is None else {"plan": known, "seal": seal}
+
+
+def open_record(recorded: Json) -> tuple[Json, Json]:
+    """The plan in what a run recorded, and its seal."""
+    if isinstance(recorded, Mapping) and set(recorded) == {"plan", "seal"}:
+        return recorded["plan"], recorded["seal"]
+    return recorded, None
 
 
 def read_plan(value: Json) -> Plan:

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping
 from datetime import timedelta
+from typing import cast
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import (
+    Interceptor,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
 
 from resolute.temporal.activities import Activities
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.runtime import queue_of
-from resolute.temporal.workflow import FlowWorkflow
+from resolute.temporal.seals import PlanKeys
+from resolute.temporal.workflow import KEYS, FlowWorkflow
+
+
+class _WithKeys(Interceptor):
+    """Hands the worker's keys to its runs, which must not look for them in the environment themselves."""
+
+    def __init__(self, keys: PlanKeys) -> None:
+        self._keys = keys
+
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002  # the SDK's name
+    ) -> type[WorkflowInboundInterceptor] | None:
+        """Adds what runs ask for; intercepts nothing."""
+        functions = cast("MutableMapping[str, Callable[[], PlanKeys]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+        functions[KEYS] = lambda: self._keys
+        return None
 
 
 def temporal_worker(
@@ -22,7 +47,7 @@ def temporal_worker(
     max_concurrent_activities: int = 100,
     max_cached_workflows: int = 1000,
 ) -> Worker:
-    """A worker that polls a task queue for runs and nodes.
+    """A worker that polls a task queue for runs and nodes, with the keys of its activities.
 
     `graceful_shutdown` is how long nodes at work may take to end when the worker stops; then they are cancelled, and
     another worker tries them again.
@@ -32,6 +57,7 @@ def temporal_worker(
         task_queue=task_queue,
         workflows=[FlowWorkflow],
         activities=[activities.run],
+        interceptors=[_WithKeys(activities.keys)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,

@@ -6,7 +6,7 @@ authors' code runs in activities only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -14,16 +14,23 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from resolute.plan.errors import FlowError, UnknownFlowError
-from resolute.plan.plan import Plan
+from resolute.plan.errors import FlowError, UnknownFlowError, UnsealedPlanError
 from resolute.plan.values import Json, JsonObject, size_of
 from resolute.running.interpreter import PAYLOAD_LIMIT, Interpreter
 from resolute.running.result import remembered
+from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import run_failure
 from resolute.temporal.runtime import TemporalRuntime
-from resolute.temporal.start import RECORD_PLAN, read_plan, read_start
+from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.start import RECORD_PLAN, Envelope, open_envelope, open_record, read_plan
 
 STATUS_QUERY: Final = "status"
+
+KEYS: Final = "resolute.keys"
+"""The name under which a worker hands its keys to its runs."""
+
+_REFUSED: Final = "resolute.refused"
+"""The mark in the history of a run whose plan was not believed."""
 
 
 @workflow.defn(dynamic=True)
@@ -37,10 +44,13 @@ class FlowWorkflow:
     async def run(self, args: Sequence[RawValue]) -> Json:
         """Runs the plan that the run carries, or the one that its first step records."""
         try:
-            start = read_start(_decoded(args))
-            plan = start.plan or await _recorded_plan()
+            envelope, keys = open_envelope(_decoded(args)), _keys()
+            carried, believed = await (_recorded(keys) if envelope.plan is None else _carried(envelope, keys))
+            plan = read_plan(carried)
             previous = _previous() if plan.remembers else None
-            self._interpreter = Interpreter(plan, TemporalRuntime(), input_data=start.input, previous=previous)
+            # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
+            runtime = TemporalRuntime(_call_seals(keys if believed else NO_KEYS))
+            self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, previous=previous)
             return await self._interpreter.run()
         except FlowError as error:
             raise run_failure(error) from None
@@ -63,12 +73,43 @@ def _decoded(args: Sequence[RawValue]) -> Json:
     return workflow.payload_converter().from_payload(args[0].payload) if args else None
 
 
-async def _recorded_plan() -> Plan:
+def _keys() -> PlanKeys:
+    functions = cast("Mapping[str, Callable[[], PlanKeys]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+    return functions[KEYS]() if KEYS in functions else NO_KEYS  # none where a history is replayed without a worker
+
+
+async def _carried(envelope: Envelope, keys: PlanKeys) -> tuple[Json, bool]:
+    """The plan that the run came with, and whether it is sealed.
+
+    A run is refused in its first task or never: a key that is taken away later must not break a run in flight, so a
+    replay refuses only what was refused before. That is what the mark says.
+
+    Raises:
+        UnsealedPlanError: it is not sealed, and the run has just begun.
+    """
+    if envelope.is_sealed(keys, workflow.info().workflow_type):
+        return envelope.plan, True
+    if not workflow.patched(_REFUSED):
+        return envelope.plan, False
     flow = workflow.info().workflow_type
+    if not keys:
+        why = "this worker has no keys to verify it: set RESOLUTE_PLAN_KEYS for whoever starts runs and for workers"
+    elif envelope.seal is None:
+        why = "it is not sealed: start the run with `resolute run`, or without a plan and with its input alone"
+    elif not keys.knows(envelope.seal):
+        why = "it is sealed with a key that this worker does not have: compare RESOLUTE_PLAN_KEYS of both sides"
+    else:
+        why = "its seal does not fit this flow, this plan and this input: one of them was changed, or it is forged"
+    raise UnsealedPlanError(f"the plan that came with this run of flow {flow!r} is not believed: {why}")
+
+
+async def _recorded(keys: PlanKeys) -> tuple[Json, bool]:
+    """The plan that the worker has for the flow, as the run records it at its first step, and whether it is sealed."""
+    info = workflow.info()
     try:
-        plan = await workflow.execute_local_activity(
+        recorded = await workflow.execute_local_activity(
             RECORD_PLAN,
-            {"flow": flow},
+            {"flow": info.workflow_type},
             activity_id=RECORD_PLAN,
             start_to_close_timeout=timedelta(seconds=10),
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3),
@@ -78,11 +119,17 @@ async def _recorded_plan() -> Plan:
         if is_cancelled_exception(error):
             raise
         raise ApplicationError(
-            f"no flow {flow!r} on this worker: start one that has it, or correct the workflow type",
+            f"no flow {info.workflow_type!r} on this worker: start one that has it, or correct the workflow type",
             type=UnknownFlowError.__name__,
             non_retryable=True,
         ) from None
-    return read_plan(cast("Json", plan))
+    plan, seal = open_record(cast("Json", recorded))
+    return plan, keys.verifies(seal, "record", info.workflow_type, info.workflow_id, plan)
+
+
+def _call_seals(keys: PlanKeys) -> Callable[[CallRequest], str | None]:
+    info = workflow.info()
+    return lambda call: keys.seal("call", info.workflow_type, info.workflow_id, call.step, call.node, call.arguments)
 
 
 def _previous() -> JsonObject | None:

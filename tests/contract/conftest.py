@@ -11,6 +11,7 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.worker import temporal_worker
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios, executor_of
+from tests.keys import KEYS
 
 
 @pytest.fixture(scope="session", params=["temporal", "temporal-replaying"])
@@ -20,7 +21,7 @@ async def temporal(request: pytest.FixtureRequest, temporal_client: Client) -> A
     task_queue = f"contract-{uuid.uuid4().hex[:8]}"
     worker = temporal_worker(
         temporal_client,
-        Activities(flows, executor_of(flows)),
+        Activities(flows, executor_of(flows), KEYS),
         task_queue=task_queue,
         graceful_shutdown=timedelta(0),
         max_cached_workflows=0 if request.param == "temporal-replaying" else 1000,

@@ -15,6 +15,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import FlowError
+from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.client import RunHandle, start_run
@@ -28,6 +29,7 @@ from resolute.temporal.workflow import STATUS_QUERY
 from resolute.writing.flow import Flow
 from tests.contract.nodes import ATTEMPTS, ENVIRONMENT
 from tests.contract.scenario import Outcome, Scenario
+from tests.keys import KEYS
 
 _PATIENCE = 20
 """Seconds of real time for one scenario: less than any pause that a scenario asks not to be waited for."""
@@ -83,8 +85,11 @@ class TemporalScenarios(ScenarioRuntime):
         """See `ScenarioRuntime.run`."""
         if len(scenario.expected) > 1:
             return await self._scheduled(scenario)
-        run = await start_run(self.client, scenario.flow.plan, task_queue=self.task_queue, input_data=scenario.input)
-        return [await self.outcome(run)]
+        return [await self.outcome(await self.start(scenario.flow.plan, scenario.input))]
+
+    async def start(self, plan: Plan, input_data: Json = None) -> RunHandle:
+        """Starts a run of a plan, whether the worker has the flow or not."""
+        return await start_run(self.client, plan, task_queue=self.task_queue, input_data=input_data, keys=KEYS)
 
     async def _scheduled(self, scenario: Scenario) -> list[Outcome]:
         flow = scenario.flow
@@ -130,4 +135,4 @@ def executor_of(flows: Sequence[Flow]) -> NodeExecutor:
 
 def _scheduled_flow(flow: Flow) -> ScheduledFlow:
     trigger = next(trigger for trigger in flow.plan.triggers if isinstance(trigger, Schedule))
-    return ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan))
+    return ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan, keys=KEYS))

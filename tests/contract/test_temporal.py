@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHandle
 
 from resolute import FlowError, flow, manual
 from resolute.plan.plan import Plan
-from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.client import RunHandle
 from resolute.temporal.runs import describe_run
 from resolute.temporal.start import RECORD_PLAN
 from tests.contract.catalogue import SCENARIOS
@@ -83,7 +83,7 @@ async def test_an_unknown_flow(temporal: TemporalScenarios) -> None:
 async def test_a_plan_of_a_newer_engine(temporal: TemporalScenarios) -> None:
     """A run of a plan that the worker cannot run fails and says what to do, and runs nothing of it."""
     plan = _plan("sequence").model_copy(update={"interpreter": 99})
-    run = await start_run(temporal.client, plan, task_queue=temporal.task_queue)
+    run = await temporal.start(plan)
     outcome = await temporal.outcome(run)
 
     assert "needs interpreter 99, this worker has 1: deploy the newer worker" in str(outcome.error)
@@ -92,7 +92,7 @@ async def test_a_plan_of_a_newer_engine(temporal: TemporalScenarios) -> None:
 
 async def test_a_cancelled_run(temporal: TemporalScenarios) -> None:
     """A cancelled run ends at once: its steps at work are cancelled, what completed stays, nothing more is called."""
-    run = await start_run(temporal.client, waiting.plan, task_queue=temporal.task_queue)
+    run = await temporal.start(waiting.plan)
     assert run.run_id
     async with asyncio.timeout(10):
         await asyncio.gather(*(called(run.run_id, step) for step in ("one", "other", "beside")))
@@ -114,7 +114,7 @@ async def test_a_cancelled_run(temporal: TemporalScenarios) -> None:
 
 async def test_a_run_at_work(temporal: TemporalScenarios) -> None:
     """While a run goes on, its history and the run itself say the same of what has happened and what is at work."""
-    run = await start_run(temporal.client, waiting.plan, task_queue=temporal.task_queue)
+    run = await temporal.start(waiting.plan)
     assert run.run_id
     async with asyncio.timeout(10):
         await asyncio.gather(*(called(run.run_id, step) for step in ("one", "other", "beside")))
@@ -134,7 +134,7 @@ async def test_a_run_at_work(temporal: TemporalScenarios) -> None:
 
 async def test_a_run_with_large_outputs(temporal: TemporalScenarios) -> None:
     """A run whose outputs are together larger than an answer of Temporal's still says how its steps stand."""
-    outcome = await temporal.outcome(await start_run(temporal.client, heavy.plan, task_queue=temporal.task_queue))
+    outcome = await temporal.outcome(await temporal.start(heavy.plan))
 
     assert "done" == outcome.report.result
     assert outcome.queried is not None

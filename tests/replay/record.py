@@ -26,6 +26,7 @@ from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.worker import temporal_worker
+from tests.keys import KEYS
 from tests.replay.flows import ENVIRONMENT, FLOWS, everything, remembering
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -41,9 +42,9 @@ async def record() -> None:
     async with server as environment:
         client = environment.client
         executor = NodeExecutor.for_flows(FLOWS, environment=Environment(ENVIRONMENT))
-        async with temporal_worker(client, Activities(FLOWS, executor), task_queue=QUEUE):
+        async with temporal_worker(client, Activities(FLOWS, executor, KEYS), task_queue=QUEUE):
             for flow in FLOWS:
-                run = await start_run(client, flow.plan, task_queue=QUEUE)
+                run = await start_run(client, flow.plan, task_queue=QUEUE, keys=KEYS)
                 try:
                     await run.result()
                 except FlowError as error:
@@ -59,7 +60,8 @@ async def _second_scheduled_run(client: Client) -> WorkflowHandle[object, object
     (trigger,) = remembering.plan.triggers
     if not isinstance(trigger, Schedule):
         raise TypeError("the flow has a schedule")
-    scheduled = ScheduledFlow(name=remembering.name, schedule=trigger, start_argument=start_argument(remembering.plan))
+    argument = start_argument(remembering.plan, keys=KEYS)
+    scheduled = ScheduledFlow(name=remembering.name, schedule=trigger, start_argument=argument)
     release = Release(task_queue=QUEUE, worker_set="recording", released=datetime.now(UTC), by=None)
     await deploy_schedules(client, [scheduled], release)
     first = await trigger_schedule(client, remembering.name)

@@ -19,6 +19,7 @@ from resolute.temporal.schedule_spec import schedule_id
 from resolute_worker.deploying import Load, Schedules, place_of, schedules_kept
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.settings import Settings
+from tests.keys import KEYS
 from tests.worker.processes import RESOLUTE, environment, resolute, started
 
 RELEASED = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -144,7 +145,7 @@ async def test_a_worker_of_a_named_set_removes_what_the_set_deployed(
 async def test_a_missing_schedule_is_put_back_while_the_worker_runs(client: Client, name: str) -> None:
     """Nobody has to restart it."""
     load = Load(flows=[ticking(name)], released=RELEASED)
-    schedules = Schedules(client, load, Settings(task_queue=f"queue-{name}"))
+    schedules = Schedules(client, load, Settings(task_queue=f"queue-{name}"), KEYS)
     await schedules.deploy()
     await delete_schedule(client, name)
 

@@ -34,6 +34,7 @@ from resolute_worker.calling import Caller
 from resolute_worker.deploying import Load
 from resolute_worker.process import running
 from resolute_worker.settings import Settings
+from tests.keys import KEYS
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +98,14 @@ async def agent_of(
 
 
 def durable_on(temporal: Temporal, **changes: Any) -> Durable:
-    usual = Durable(client=temporal, task_queue=f"agents-{uuid4().hex[:8]}", patience=30, size=30_000)
+    usual = Durable(client=temporal, task_queue=f"agents-{uuid4().hex[:8]}", keys=KEYS, patience=30, size=30_000)
     return replace(usual, **changes)
 
 
 @asynccontextmanager
 async def worker_for(durable: Durable, provider: PagerDuty, *flows: Flow) -> AsyncGenerator[None]:
     """A worker on the queue of an agent's runs."""
-    settings = Settings(task_queue=durable.task_queue, http_port=0)
+    settings = Settings(task_queue=durable.task_queue, http_port=0, plan_keys=KEYS.keys)
     load = Load(flows=flows, released=datetime.now(UTC))
     async with running(load, settings=settings, providers=[provider], client=durable.client):
         yield

@@ -24,6 +24,7 @@ from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import running
 from resolute_worker.settings import Settings
+from tests.keys import KEY, KEYS
 from tests.worker.processes import RESOLUTE, environment, resolute, started
 
 FLOWS = """
@@ -108,7 +109,7 @@ async def test_writes_on_stdio_go_through_a_worker(
     folder.mkdir()
     (folder / "greeting.py").write_text(FLOWS)
     load = Load(flows=(), released=datetime.now(UTC))
-    settings = Settings(task_queue=queue, http_port=0)
+    settings = Settings(task_queue=queue, http_port=0, plan_keys=KEYS.keys)
     async with (
         running(load, settings=settings, providers=[PagerDuty(simulated_config(sim))], client=client),
         on_stdio(
@@ -117,6 +118,7 @@ async def test_writes_on_stdio_go_through_a_worker(
             queue,
             folder=tmp_path,
             TEMPORAL_ADDRESS=server.address,
+            RESOLUTE_PLAN_KEYS=KEY,
             **variables(sim, tmp_path),
         ) as agent,
     ):

@@ -16,6 +16,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import start_run
 from resolute_worker import Settings, Worker
 from resolute_worker.embedded import EmbeddedServer
+from tests.keys import KEY, KEYS
 from tests.worker.processes import environment
 
 PROGRAM = """
@@ -67,7 +68,14 @@ async def test_a_program_runs_until_it_is_told_to_stop(tmp_path: Path, server: E
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "program.py"),
         cwd=tmp_path,
-        env=environment({"TEMPORAL_ADDRESS": server.address, "RESOLUTE_HTTP_PORT": "0", "RESOLUTE_LOG_FORMAT": "json"}),
+        env=environment(
+            {
+                "TEMPORAL_ADDRESS": server.address,
+                "RESOLUTE_HTTP_PORT": "0",
+                "RESOLUTE_LOG_FORMAT": "json",
+                "RESOLUTE_PLAN_KEYS": KEY,
+            }
+        ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -116,10 +124,10 @@ async def test_nodes_that_no_flow_has_any_more_are_still_there(client: Client) -
     """A run in flight finds the node of a step that was taken out of its flow since."""
     stop, ready = asyncio.Event(), asyncio.Event()
     before, now = speech(whisper("HELLO")), speech(say("Hello"))
-    worker = Worker(task_queue=uuid4().hex, flows=[now], settings=Settings(http_port=0))
+    worker = Worker(task_queue=uuid4().hex, flows=[now], settings=Settings(http_port=0, plan_keys=KEYS.keys))
     serving = asyncio.create_task(worker.serve(client=client, stop=stop, ready=lambda _: ready.set()))
     await ready.wait()
-    run = await start_run(client, before.plan, task_queue=worker.settings.task_queue)
+    run = await start_run(client, before.plan, task_queue=worker.settings.task_queue, keys=KEYS)
     result = await run.result()
     stop.set()
     await serving

@@ -13,6 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import connect, unreachable
+from resolute.temporal.seals import PlanKeys
+from resolute_worker.keys import announce, keys_for_worker, keys_of_embedded
 from resolute_worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Connection:
-    """A client that works, and the embedded server behind it if there is one."""
+    """A client that works, the keys that seal what goes over it, and the embedded server behind it if there is one."""
 
     client: Client
+    keys: PlanKeys
     server: EmbeddedServer | None = None
 
 
@@ -36,7 +39,8 @@ async def connected(settings: Settings) -> AsyncGenerator[Connection]:
         ConfigurationError: the namespace is not there, the credentials are refused, or the embedded server cannot run.
     """
     if not settings.embedded:
-        yield Connection(await checked_client())
+        client = await checked_client()
+        yield Connection(client, await keys_for_worker(client, settings))
         return
     from resolute_worker.embedded import (  # not on Windows, which has no file locks of its kind
         NAMESPACE,
@@ -45,7 +49,9 @@ async def connected(settings: Settings) -> AsyncGenerator[Connection]:
 
     async with EmbeddedServer(settings.state_dir, settings.embedded_port) as server:
         # Not through Temporal's configuration: an API key or TLS settings are meant for another server.
-        yield Connection(await Client.connect(server.address, namespace=NAMESPACE), server)
+        client, keys = await Client.connect(server.address, namespace=NAMESPACE), keys_of_embedded(settings)
+        await announce(client, keys)
+        yield Connection(client, keys, server)
 
 
 async def check_namespace(client: Client) -> None:

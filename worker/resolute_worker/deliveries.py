@@ -21,6 +21,7 @@ from resolute.plan.provider import Verifier
 from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
 from resolute.temporal.client import start_run
+from resolute.temporal.seals import PlanKeys
 from resolute.writing.flow import Flow
 from resolute_worker.seldom import Seldom
 
@@ -58,12 +59,19 @@ class Deliveries:
     """The webhooks of a worker's flows. `replace` swaps them while the server goes on."""
 
     def __init__(
-        self, client: Client, *, task_queue: str, verifiers: Mapping[str, Verifier], environment: Environment
+        self,
+        client: Client,
+        *,
+        task_queue: str,
+        verifiers: Mapping[str, Verifier],
+        environment: Environment,
+        keys: PlanKeys,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._verifiers = verifiers
         self._environment = environment
+        self._keys = keys
         self._routes: dict[str, tuple[_Route, ...]] = {}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="webhook")
         self._say = Seldom(log)
@@ -182,6 +190,7 @@ class Deliveries:
                 workflow_id=workflow_id,
                 eager=True,
                 patience=timedelta(seconds=PATIENCE),
+                keys=self._keys,
             )
         except PayloadTooLargeError as error:
             return Outcome(flow, "too_large", 413, detail=str(error))

@@ -23,6 +23,7 @@ from resolute.temporal.client import is_unreachable, unreachable
 from resolute.temporal.schedule_change import Release, ScheduleChange
 from resolute.temporal.schedule_spec import Deployer, ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules, find_orphans
+from resolute.temporal.seals import PlanKeys
 from resolute.temporal.start import start_argument
 from resolute.writing.flow import Flow
 from resolute_worker.settings import Settings
@@ -49,9 +50,9 @@ class Load:
 class Schedules:
     """The schedules of what a worker runs."""
 
-    def __init__(self, client: Client, load: Load, settings: Settings) -> None:
+    def __init__(self, client: Client, load: Load, settings: Settings, keys: PlanKeys) -> None:
         self._client = client
-        self.flows = scheduled_flows(load.flows)
+        self.flows = scheduled_flows(load.flows, keys)
         self.release = release_of_load(load, settings)
 
     async def deploy(self) -> None:
@@ -86,10 +87,10 @@ class Schedules:
         return [*(flow.name for flow in self.flows), *(change.flow for change in changes)]
 
 
-def scheduled_flows(flows: Sequence[Flow]) -> list[ScheduledFlow]:
-    """The flows that a schedule starts, as they are deployed."""
+def scheduled_flows(flows: Sequence[Flow], keys: PlanKeys) -> list[ScheduledFlow]:
+    """The flows that a schedule starts, as they are deployed: with sealed plans, where there are keys."""
     return [
-        ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan))
+        ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan, keys=keys))
         for flow in flows
         for trigger in flow.plan.triggers
         if isinstance(trigger, Schedule)

@@ -27,6 +27,7 @@ from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
 from resolute_worker.intake import Intake
+from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, remember
 from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
@@ -49,16 +50,21 @@ class Running:
         self._environment = env
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
-        self.activities = Activities(load.flows, self._executor)
+        self._keys = to.keys
+        self.activities = Activities(load.flows, self._executor, to.keys)
         self.deliveries = Deliveries(
-            to.client, task_queue=settings.task_queue, verifiers=verifiers_of(providers), environment=env
+            to.client,
+            task_queue=settings.task_queue,
+            verifiers=verifiers_of(providers),
+            environment=env,
+            keys=to.keys,
         )
         self.health = Health()
         self.intake = Intake(settings.max_deliveries)
         app = http_app(self.deliveries, self.health, self.intake)
         self.http = HttpServer(app, settings.http_host, settings.http_port)
         self.polling: asyncio.Task[None] | None = None
-        self.schedules = Schedules(to.client, load, settings)
+        self.schedules = Schedules(to.client, load, settings, to.keys)
 
     @property
     def client(self) -> Client:
@@ -91,7 +97,7 @@ class Running:
             ConfigurationError: Temporal is out of reach, or refuses a schedule.
         """
         self._remember_secrets(load.flows)
-        self.schedules = Schedules(self.client, load, self._settings)
+        self.schedules = Schedules(self.client, load, self._settings, self._keys)
         await self.schedules.deploy()
 
     def _remember_secrets(self, flows: Sequence[Flow]) -> None:
@@ -156,10 +162,17 @@ async def running(
     threads = ThreadPoolExecutor(settings.max_activities, thread_name_prefix="node")
     asyncio.get_running_loop().set_default_executor(threads)
     async with contextlib.AsyncExitStack() as stack:
-        connection = Connection(client) if client else await stack.enter_async_context(connected(settings))
+        if client:
+            connection = Connection(client, await keys_for_worker(client, settings))
+        else:
+            connection = await stack.enter_async_context(connected(settings))
+        environment = environment or Environment()
+        remember(connection.keys, environment)
+        if not connection.keys:
+            log.warning(NO_KEYS_NOTE)
         for provider in providers:
             await stack.enter_async_context(provider)
-        worker = Running(load, providers, settings, environment or Environment(), connection)
+        worker = Running(load, providers, settings, environment, connection)
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
         await stack.enter_async_context(worker.http)

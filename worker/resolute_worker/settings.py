@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
+from resolute.temporal.seals import MOST_KEYS, SHORTEST_KEY
 
 LogFormat: TypeAlias = Literal["auto", "console", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -19,6 +20,17 @@ def _split(value: object) -> object:
     return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
 
 
+def _words(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SHORTEST_KEY:
+        raise ValueError(f"a key has fewer than {SHORTEST_KEY} characters: make one with `openssl rand -hex 32`")
+    return value
+
+
+PlanKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -44,6 +56,8 @@ class Settings(BaseSettings):
         embedded: whether the worker starts a Temporal server of its own, for one machine.
         embedded_port: that server's port; 0 takes a free one.
         state_dir: where the embedded server keeps its state.
+        plan_keys: the keys that seal plans, separated by commas or spaces: the first seals, all of them verify. They
+            are the same for every worker of a task queue, and for whoever starts runs. An embedded server has its own.
         shutdown_seconds: how long nodes at work may take to end when the worker is stopped.
         max_activities: how many nodes run at the same time.
 
@@ -68,6 +82,7 @@ class Settings(BaseSettings):
     embedded: bool = False
     embedded_port: Port = 7233
     state_dir: Path = Path(".resolute")
+    plan_keys: Annotated[tuple[PlanKey, ...], NoDecode, BeforeValidator(_words), Field(max_length=MOST_KEYS)] = ()
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20
     max_activities: Annotated[int, Field(ge=1)] = 100
 
@@ -82,7 +97,7 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         parts = [
-            f"RESOLUTE_{'_'.join(str(part) for part in detail['loc']).upper()}: {detail['msg']}"
+            f"RESOLUTE_{str(detail['loc'][0]).upper()}: {detail['msg'].removeprefix('Value error, ')}"
             for detail in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         raise ConfigurationError("; ".join(parts)) from None

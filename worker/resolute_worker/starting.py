@@ -9,10 +9,13 @@ from resolute.plan.errors import InvalidInputError
 from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.schedule_control import trigger_schedule
+from resolute.temporal.seals import PlanKeys
 from resolute.writing.flow import Flow
 
 
-async def start_on_request(client: Client, flow: Flow, *, task_queue: str, input_data: Json = None) -> RunHandle:
+async def start_on_request(
+    client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None
+) -> RunHandle:
     """Starts a run now, with an input that was checked.
 
     A flow with a schedule is started through it, so that it knows its previous run; with an input, a flow that has both
@@ -31,4 +34,4 @@ async def start_on_request(client: Client, flow: Flow, *, task_queue: str, input
         handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
         return RunHandle(handle, plan.name)
     value = read_input(flow, inputs[0], input_data) if inputs else input_data
-    return await start_run(client, plan, task_queue=task_queue, input_data=value)
+    return await start_run(client, plan, task_queue=task_queue, input_data=value, keys=keys)

@@ -66,7 +66,7 @@ class AuditFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.open("a", encoding="utf-8").close()
         except OSError as error:
             raise ConfigurationError(

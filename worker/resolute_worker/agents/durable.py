@@ -15,6 +15,7 @@ from resolute.plan.plan import Plan, calls_in
 from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, is_unreachable, start_run, unreachable
 from resolute.temporal.recorded import read_history
+from resolute.temporal.seals import PlanKeys
 from resolute.temporal.start import Start
 from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR
@@ -38,12 +39,14 @@ class Durable:
     Attributes:
         client: the connection.
         task_queue: the queue of the workers that run them.
+        keys: seal their plans; the workers have the same.
         patience: seconds to wait for a run's end before the agent is told that it goes on.
         size: characters of one result at most.
     """
 
     client: Client
     task_queue: str
+    keys: PlanKeys
     patience: float
     size: int
 
@@ -67,7 +70,12 @@ class Durable:
 
         try:
             handle = await start_run(
-                self.client, plan, task_queue=self.task_queue, input_data=input_data, workflow_id=workflow_id
+                self.client,
+                plan,
+                task_queue=self.task_queue,
+                input_data=input_data,
+                workflow_id=workflow_id,
+                keys=self.keys,
             )
             if not handle.is_new:
                 await self._check_same(handle, Start(plan, input_data))

@@ -26,6 +26,8 @@ from resolute_worker.settings import Settings, load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from resolute.temporal.seals import PlanKeys
+
 log = logging.getLogger(__name__)
 
 TOKEN = "RESOLUTE_MCP_TOKEN"  # noqa: S105  # the variable's name
@@ -117,8 +119,13 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
             await stack.enter_async_context(provider)
         tools = [tool for each in offer.providers for tool in read_tools(each, caller, size=offer.size)]
         if offer.writes:
+            client = await _client()
             durable = Durable(
-                client=await _client(), task_queue=offer.settings.task_queue, patience=offer.patience, size=offer.size
+                client=client,
+                task_queue=offer.settings.task_queue,
+                keys=await _keys(client, offer.settings),
+                patience=offer.patience,
+                size=offer.size,
             )
             tools += [tool for each in offer.providers for tool in write_tools(each, durable)]
             tools += flow_tools(offer.flows, durable)
@@ -144,3 +151,15 @@ async def _client() -> Client:
         raise ConfigurationError(
             f"{error}. What writes is done by a worker on Temporal: start one, or leave --enable-write-tools out"
         ) from None
+
+
+async def _keys(client: Client, settings: Settings) -> PlanKeys:
+    from resolute_worker.keys import keys_for_client
+
+    keys = await keys_for_client(client, settings)
+    if not keys:
+        raise ConfigurationError(
+            "what agents write is done by a worker, which believes only sealed plans: set RESOLUTE_PLAN_KEYS to its "
+            "keys (with an embedded server, RESOLUTE_STATE_DIR to its state folder), or leave --enable-write-tools out"
+        )
+    return keys

@@ -11,13 +11,14 @@ from rich.markup import escape
 from resolute_worker.cli.asking import Yes, confirmed
 from resolute_worker.cli.loading import Paths, loaded, with_temporal
 from resolute_worker.cli.output import AsJson, say, show, table
-from resolute_worker.settings import load_settings
+from resolute_worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
     from resolute.temporal.schedule_change import Release, ScheduleChange
     from resolute.temporal.schedule_spec import ScheduledFlow
+    from resolute.writing.flow import Flow
 
 _COLOURS: Final = {"created": "green", "updated": "yellow", "removed": "red", "kept": "cyan", "orphaned": "magenta"}
 _CHANGES: Final = ("created", "updated", "removed")
@@ -27,23 +28,30 @@ _CHANGES: Final = ("created", "updated", "removed")
 class _Deployment:
     """What is deployed, by whom, and whether orphans go."""
 
-    flows: list[ScheduledFlow]
+    flows: list[Flow]
+    settings: Settings
     release: Release
     prune: bool
+
+    async def _scheduled(self, client: Client) -> list[ScheduledFlow]:
+        from resolute_worker.deploying import scheduled_flows
+        from resolute_worker.keys import keys_for_client
+
+        return scheduled_flows(self.flows, await keys_for_client(client, self.settings))
 
     async def preview(self, client: Client) -> list[ScheduleChange]:
         from dataclasses import replace
 
         from resolute.temporal.schedules import find_orphans, preview_schedules
 
-        changes = await preview_schedules(client, self.flows, self.release)
+        changes = await preview_schedules(client, await self._scheduled(client), self.release)
         orphans = await find_orphans(client, [change.flow for change in changes], self.release)
         return [*changes, *(replace(each, action="removed") if self.prune else each for each in orphans)]
 
     async def apply(self, client: Client, orphans: list[str]) -> list[ScheduleChange]:
         from resolute.temporal.schedules import deploy_schedules, remove_orphans
 
-        changes = await deploy_schedules(client, self.flows, self.release)
+        changes = await deploy_schedules(client, await self._scheduled(client), self.release)
         return [*changes, *await remove_orphans(client, orphans, self.release)]
 
 
@@ -65,14 +73,14 @@ def deploy(
 
     With --json and without --yes nothing is asked and nothing is changed.
     """
-    from resolute_worker.deploying import Load, place_of, release_of_load, scheduled_flows
+    from resolute_worker.deploying import Load, place_of, release_of_load
     from resolute_worker.release import release_of
 
     settings = load_settings(task_queue=task_queue)
     found = loaded(paths)
     flows = [each.flow for each in found.flows]
     load = Load(flows=flows, released=settings.released or release_of(found.files), place=place_of(found.files))
-    deployment = _Deployment(scheduled_flows(flows), release_of_load(load, settings, take_over=take_over), prune)
+    deployment = _Deployment(flows, settings, release_of_load(load, settings, take_over=take_over), prune)
     changes = with_temporal(deployment.preview)
     work = [change for change in changes if change.action in _CHANGES]
     if as_json and not yes:

@@ -51,14 +51,19 @@ def run(
     """Start a run now; a scheduled flow is started through its schedule."""
     found = flow_named(flow, paths)
     value = _input(input)
-    queue = load_settings().task_queue
+    settings = load_settings()
+    queue = settings.task_queue
     begun: list[str] = []
 
     async def work(client: Client) -> dict[str, Any]:
         from resolute_worker.cli.progress import Progress, follow
+        from resolute_worker.keys import keys_for_client
         from resolute_worker.starting import start_on_request
 
-        run = await start_on_request(client, found, task_queue=queue, input_data=value)
+        keys = await keys_for_client(client, settings)
+        if not keys:
+            say("no RESOLUTE_PLAN_KEYS: the worker runs the flow as it is deployed there, not as it stands in the file")
+        run = await start_on_request(client, found, task_queue=queue, input_data=value, keys=keys)
         started = {"flow": found.name, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
         begun.append(run.workflow_id)
         say(f"started {run.workflow_id}")

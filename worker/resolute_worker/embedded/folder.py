@@ -14,6 +14,7 @@ from typing import IO, Final, Self
 
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.embedded.trouble import folder_error, owner_error
+from resolute_worker.private import private_folder
 
 _LEAVING: Final = 3.0
 """Seconds that the server of a worker which was killed may need to end."""
@@ -49,8 +50,9 @@ class StateFolder:
 
     async def __aenter__(self) -> Self:
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # inputs and outputs of runs are in it
-            _check_owner(self.path)
+            if self.path.exists():
+                _check_owner(self.path)
+            private_folder(self.path)  # inputs and outputs of runs are in it
             self.lock = await self._locked()
             if self.log_file.exists() and self.log_file.stat().st_size > _LONGEST_LOG:
                 self.log_file.replace(self.log_file.with_suffix(".log.1"))

@@ -1,0 +1,115 @@
+"""Seals: keyed digests (HMAC-SHA256) by which a worker tells what it believes from what anybody could have sent.
+
+Whoever reaches Temporal can start a run with a plan of their own, and can schedule a node with arguments of their own.
+A worker with keys believes neither without a seal:
+
+- a start that carries a plan is sealed over flow, plan and input, by whoever starts the run;
+- a plan that a run records at its first step is sealed over flow, run and plan, by the worker;
+- a call of a node is sealed over flow, run, step, node and arguments, by the run, where its own plan was sealed.
+
+A seal names its key by a short id, so that keys can be replaced one after the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
+
+from pydantic import SecretStr
+
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.values import Json
+
+SHORTEST_KEY: Final = 32
+"""Characters of the shortest key: 128 bits, written in hexadecimal digits."""
+
+MOST_KEYS: Final = 16
+
+Purpose: TypeAlias = Literal["start", "record", "call"]
+"""What is sealed, so that a seal of one thing is never one of another."""
+
+
+@dataclass(frozen=True)
+class PlanKeys:
+    """The keys that seal plans: the first one seals, all of them verify. Without any, nothing is sealed or believed.
+
+    >>> keys = PlanKeys((SecretStr("not-a-key-for-production-but-long"),))
+    >>> seal = keys.seal("start", "alerting", {"steps": []}, None)
+    >>> keys.verifies(seal, "start", "alerting", {"steps": []}, None)
+    True
+    >>> keys.verifies(seal, "start", "another", {"steps": []}, None)
+    False
+
+    Raises:
+        ConfigurationError: a key is too short, or there are too many.
+    """
+
+    keys: tuple[SecretStr, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(len(key.get_secret_value()) < SHORTEST_KEY for key in self.keys):
+            raise ConfigurationError(
+                f"a key that seals plans has fewer than {SHORTEST_KEY} characters: "
+                "make one with `openssl rand -hex 32`, and give it in RESOLUTE_PLAN_KEYS"
+            )
+        if len(self.keys) > MOST_KEYS:
+            raise ConfigurationError(
+                f"{len(self.keys)} keys seal plans, {MOST_KEYS} are the most: take the oldest out of RESOLUTE_PLAN_KEYS"
+            )
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all keys."""
+        return frozenset(self._by_id)
+
+    @property
+    def sealing_id(self) -> str | None:
+        """The id of the key that seals; None without keys."""
+        return _id_of(self.keys[0]) if self.keys else None
+
+    def seal(self, purpose: Purpose, *parts: Json) -> str | None:
+        """The seal of something: the key's id and the digest. None without keys."""
+        if not self.keys:
+            return None
+        return f"{self.sealing_id}:{_digest(self.keys[0], purpose, parts)}"
+
+    def verifies(self, seal: Json, purpose: Purpose, *parts: Json) -> bool:
+        """Whether a seal was made with one of these keys, for just this."""
+        if not isinstance(seal, str):
+            return False
+        key = self._by_id.get(seal.partition(":")[0])
+        if key is None:
+            return False
+        try:
+            expected = _digest(key, purpose, parts)
+        except (ValueError, TypeError, RecursionError):  # nothing that was ever sealed
+            return False
+        return hmac.compare_digest(expected.encode(), seal.partition(":")[2].encode(errors="replace"))
+
+    def knows(self, seal: Json) -> bool:
+        """Whether a seal names one of these keys, right or wrong."""
+        return isinstance(seal, str) and seal.partition(":")[0] in self._by_id
+
+    @cached_property
+    def _by_id(self) -> dict[str, SecretStr]:
+        return {_id_of(key): key for key in self.keys}
+
+
+NO_KEYS: Final = PlanKeys()
+
+
+def _id_of(key: SecretStr) -> str:
+    return hashlib.sha256(b"resolute key id\0" + key.get_secret_value().encode()).hexdigest()[:8]
+
+
+def _digest(key: SecretStr, purpose: Purpose, parts: tuple[Json, ...]) -> str:
+    # Sorted and without white space: the same for equal values, whatever client or server has rewritten them since.
+    canonical = json.dumps([purpose, *parts], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hmac.new(key.get_secret_value().encode(), canonical.encode(), hashlib.sha256).hexdigest()

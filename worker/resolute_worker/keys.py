@@ -1,0 +1,138 @@
+"""The keys that seal plans: from RESOLUTE_PLAN_KEYS, or from a file of the embedded server that only its user reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+from temporalio.api.namespace.v1 import UpdateNamespaceInfo
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.client import Client
+
+from resolute.execution.secrets import Environment
+from resolute.plan.errors import ConfigurationError
+from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute_worker.private import private_folder
+from resolute_worker.settings import Settings
+
+KEY_FILE: Final = "plan.keys"
+"""In the state folder: one key a line, of which the first seals."""
+
+_ANNOUNCED: Final = "resolute.plan_key"
+"""The entry of a namespace that names the key of its embedded server, so that commands know which key is meant."""
+
+
+NO_KEYS_NOTE: Final = (
+    "RESOLUTE_PLAN_KEYS is not set: a run takes the plan that its worker has instead of carrying its own, and whoever "
+    "reaches Temporal can have nodes run with the secrets of this worker's flows (see docs/secrets.md)"
+)
+"""What a worker without keys says once, when it starts."""
+
+
+def keys_of_embedded(settings: Settings) -> PlanKeys:
+    """The keys of the worker that has an embedded server. A key is made at its first start.
+
+    Raises:
+        ConfigurationError: a key is not one, or the file cannot be read or written.
+    """
+    # The file's keys stay good beside those of the variable: runs in flight may be sealed with them.
+    made = _read(_made(settings.state_dir))
+    return PlanKeys((*settings.plan_keys, *(key for key in made if key not in settings.plan_keys)))
+
+
+async def keys_for_client(client: Client, settings: Settings) -> PlanKeys:
+    """The keys of whoever starts runs: those of the variable, or of the embedded server that the client talks to.
+
+    Raises:
+        ConfigurationError: a key is not one, or the file cannot be read.
+    """
+    if settings.plan_keys:
+        return PlanKeys(settings.plan_keys)
+    file = settings.state_dir / KEY_FILE
+    wanted = await announced(client)
+    if not wanted or not os.access(file, os.R_OK):
+        return NO_KEYS
+    found = PlanKeys(_read(file))
+    return found if wanted in found.ids else NO_KEYS
+
+
+async def keys_for_worker(client: Client, settings: Settings) -> PlanKeys:
+    """The keys of a worker on a server that is not its own.
+
+    Raises:
+        ConfigurationError: a key is not one, or the workers beside this one have a key that it does not have.
+    """
+    keys = await keys_for_client(client, settings)
+    wanted = await announced(client)
+    if wanted and wanted not in keys.ids:
+        raise ConfigurationError(
+            f"runs on this Temporal server are sealed with key {wanted}, which this worker does not have, so it would "
+            "refuse them: set RESOLUTE_STATE_DIR to the state folder of that server, or RESOLUTE_PLAN_KEYS to its keys"
+        )
+    return keys
+
+
+async def announce(client: Client, keys: PlanKeys) -> None:
+    """Says in the server's namespace which key its worker seals with; only the key's id."""
+    await client.workflow_service.update_namespace(
+        UpdateNamespaceRequest(
+            namespace=client.namespace, update_info=UpdateNamespaceInfo(data={_ANNOUNCED: keys.sealing_id or ""})
+        ),
+        retry=True,
+    )
+
+
+async def announced(client: Client) -> str | None:
+    """The id of the key that the embedded server's worker seals with, where there is one."""
+    answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    data: Mapping[str, str] = answer.namespace_info.data
+    return data.get(_ANNOUNCED)
+
+
+def remember(keys: PlanKeys, environment: Environment) -> None:
+    """Keeps the keys out of everything that is logged or recorded."""
+    environment.remember(key.get_secret_value() for key in keys.keys)
+
+
+def _made(folder: Path) -> Path:
+    """The file with the embedded server's keys, made with a new one where there is none."""
+    file = private_folder(folder) / KEY_FILE
+    if file.exists():
+        return file
+    draft = folder / f"{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
+            written.write(secrets.token_hex(32) + "\n")
+            written.flush()
+            os.fsync(written.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)  # whole or not at all, and never over another process's
+    except OSError as error:
+        raise ConfigurationError(
+            f"the key that seals plans cannot be written to {file} ({error.strerror}): "
+            "make the folder writable, or set RESOLUTE_STATE_DIR to another one"
+        ) from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return file
+
+
+def _read(file: Path) -> tuple[SecretStr, ...]:
+    try:
+        mode = file.stat().st_mode & 0o077
+        lines = file.read_text(encoding="ascii").split()
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f"the keys that seal plans cannot be read from {file}: {error}") from None
+    if mode and os.name == "posix":
+        raise ConfigurationError(
+            f"{file} can be read or written by other users of this machine, so its keys prove nothing: "
+            "delete it, and the next start makes a new one (runs in flight then have to be started again)"
+        )
+    if not lines:
+        raise ConfigurationError(f"{file} holds no key: delete it, and the next start makes a new one")
+    return tuple(SecretStr(line) for line in lines)

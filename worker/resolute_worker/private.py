@@ -1,0 +1,18 @@
+"""Folders that belong to one user of the machine alone."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+
+def private_folder(path: Path) -> Path:
+    """The folder, which nobody but this user may enter (mode 0700): made where it is missing, else closed to others.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        path.chmod(0o700)
+    return path
