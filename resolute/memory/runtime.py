@@ -25,8 +25,9 @@ from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.interpreter import Interpreter
+from resolute.running.recall import Memory
 from resolute.running.report import RunReport
-from resolute.running.result import remembered, result_of
+from resolute.running.result import result_of
 from resolute.running.runtime import CallRequest
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -113,17 +114,12 @@ class RecordedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryRun:
-    """A run that has ended. `recorded` is its result as a next run reads it for `previous(...)`."""
+    """A run that has ended. `memory` is what it hands on to the next run, however it ended."""
 
     report: RunReport
     calls: tuple[RecordedCall, ...]
-    recorded: Json = None
+    memory: Memory | None = None
     error: FlowError | None = None
-
-    @property
-    def previous(self) -> JsonObject | None:
-        """What the next run may read of this one."""
-        return remembered(self.recorded)
 
 
 class MemoryRuntime:
@@ -284,20 +280,21 @@ async def run_in_memory(
     *,
     clock: VirtualClock | None = None,
     input_data: Json = None,
-    previous: JsonObject | None = None,
+    memory: Memory | None = None,
     run_id: str = "run",
     patience: float = 5.0,
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised."""
     runtime = MemoryRuntime(executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience)
-    interpreter = Interpreter(plan, runtime, input_data=input_data, previous=previous if plan.remembers else None)
+    interpreter = Interpreter(plan, runtime, input_data=input_data, memory=memory)
     recorded: Json = None
     error: FlowError | None = None
     try:
         recorded = await interpreter.run()
     except FlowError as failed:
         error = failed
+    handed_on = interpreter.handed_on()
     report = interpreter.state.report().model_copy(
         update={"status": "failed" if error else "completed", "result": result_of(recorded)}
     )
-    return MemoryRun(report=report, calls=tuple(runtime.calls), recorded=recorded, error=error)
+    return MemoryRun(report=report, calls=tuple(runtime.calls), memory=handed_on, error=error)

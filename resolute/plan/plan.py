@@ -18,7 +18,7 @@ from resolute.plan.values import digest
 FORMAT: Final = 1
 """The version of the shape of plans."""
 
-INTERPRETER: Final = 1
+INTERPRETER: Final = 2
 """The version of the interpreter: what changes the commands of a run is gated on the number that its plan carries."""
 
 
@@ -67,11 +67,22 @@ When.model_rebuild()
 Parallel.model_rebuild()
 
 
+class Remembered(_Frozen):
+    """A value of earlier runs that the flow reads: a step, a path into its output, and the JSON Schemas it may fit.
+
+    One schema is enough: they are the type as it is written and as it is read, where those differ.
+    """
+
+    step: str
+    path: tuple[str | int, ...] = ()
+    types: tuple[dict[str, JsonValue], ...] = ({},)
+
+
 class Plan(_Frozen):
     """A whole flow, ready to run.
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
-    where the flow reads values of its previous run.
+    where the flow reads values of earlier runs, and `memory` says which.
     """
 
     format: Literal[1] = FORMAT
@@ -85,6 +96,7 @@ class Plan(_Frozen):
     returns: JsonValue = None
     has_returns: bool = False
     remembers: bool = False
+    memory: tuple[Remembered, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:

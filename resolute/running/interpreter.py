@@ -20,6 +20,7 @@ from resolute.plan.errors import (
 from resolute.plan.plan import FORMAT, INTERPRETER, Call, Parallel, Plan, Step, When
 from resolute.plan.values import Json, JsonObject, size_of
 from resolute.running.evaluate import Scope, evaluate, is_true, prepare
+from resolute.running.recall import Memory, handed_on, recalled
 from resolute.running.result import recorded_of
 from resolute.running.runtime import CallRequest, Runtime
 from resolute.running.saga import Saga
@@ -36,13 +37,14 @@ class Interpreter:
         FlowError: the run failed; undo and on_failure steps have run.
     """
 
-    def __init__(
-        self, plan: Plan, runtime: Runtime, *, input_data: Json = None, previous: JsonObject | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, runtime: Runtime, *, input_data: Json = None, memory: Memory | None = None) -> None:
         self._plan = plan
         self._runtime = runtime
         self._saga = Saga()
+        self._memory, warnings = recalled(plan, memory)
+        previous = self._memory.values if self._memory else None
         self.state = RunState(plan, input_data=input_data, previous=previous, now=runtime.now)
+        self.state.warn(warnings)
 
     async def run(self) -> Json:
         """Runs the plan and gives the run's result."""
@@ -57,6 +59,12 @@ class Interpreter:
         except FlowError as error:
             await self._handle(error)
             raise
+
+    def handed_on(self) -> Memory | None:
+        """What the next run may read, as far as this one has come; None where the flow does not remember."""
+        memory, warnings = handed_on(self._plan, self._memory, self.state.outputs)
+        self.state.warn(warnings)
+        return memory
 
     async def _block(self, steps: tuple[Step, ...], *, alone: bool) -> None:
         for step in steps:
@@ -142,18 +150,17 @@ class Interpreter:
                 state.compensation_failures.append(failure_of(_as_node_failure(step, failed)))
 
     def _result(self) -> Json:
-        plan, scope = self._plan, self.state.scope()
-        named = {name: scope.outputs[name] for name in plan.outputs if name in scope.outputs}
-        result = _result_value(plan, named, scope)
-        _check_size(f"the result of flow {plan.name!r}", result)
-        return result
+        plan, memory = self._plan, self.handed_on()
+        result = _result_value(plan, self.state.scope())
+        recorded = recorded_of(result, memory.values, memory.run) if memory else recorded_of(result)
+        _check_size(f"the result of flow {plan.name!r}", recorded)
+        return recorded
 
 
-def _result_value(plan: Plan, named: JsonObject, scope: Scope) -> Json:
-    if not plan.has_returns:
-        return named
-    returned = evaluate(cast("Json", plan.returns), scope)
-    return recorded_of(returned, named, remembers=plan.remembers)
+def _result_value(plan: Plan, scope: Scope) -> Json:
+    if plan.has_returns:
+        return evaluate(cast("Json", plan.returns), scope)
+    return {name: scope.outputs[name] for name in plan.outputs if name in scope.outputs}
 
 
 def _as_node_failure(step: Step, error: FlowError) -> NodeFailedError:

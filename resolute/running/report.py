@@ -40,7 +40,10 @@ class StepReport(BaseModel):
 
 
 class RunReport(BaseModel):
-    """A run on its own plan: what has happened, what goes on, what was left out."""
+    """A run on its own plan: what has happened, what goes on, what was left out.
+
+    `warnings` say what did not fail the run and still wants to be known: a value of an earlier run that no longer fits.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +54,7 @@ class RunReport(BaseModel):
     result: JsonValue = None
     failure: Failure | None = None
     compensation_failures: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def step(self, step_id: str) -> StepReport:
         """The step of that name.

@@ -1,39 +1,37 @@
 """A run's result, as it is recorded and as it is read.
 
-Recorded is what `returns` said, or the named outputs. Where a flow says `returns` and reads values of its previous
-run, both are recorded, and told apart here.
+Recorded is what `returns` said, or the named outputs. Where the flow reads values of earlier runs, what it hands on to
+the next (see `recall`) is recorded beside it, and told apart here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
 from resolute.plan.values import Json, JsonObject
 
 RETURNS: Final = "$returns"
 OUTPUTS: Final = "$outputs"
+RUN: Final = "$run"
 
 
-def recorded_of(returned: Json, outputs: JsonObject, *, remembers: bool) -> Json:
-    """What a run records whose flow says `returns`: the outputs too where the next run reads them.
+def recorded_of(result: Json, memory: JsonObject | None = None, run: int = 0) -> Json:
+    """What a run records: its result, and its memory where it hands one on.
 
     Data that itself looks like both is recorded as both, so that it is never taken for them.
     """
-    ambiguous = isinstance(returned, Mapping) and _holds_both(returned)
-    return {RETURNS: returned, OUTPUTS: outputs} if remembers or ambiguous else returned
+    ambiguous = isinstance(result, Mapping) and holds_both(result)
+    if memory is None:
+        return {RETURNS: result, OUTPUTS: {}} if ambiguous else result
+    return {RETURNS: result, OUTPUTS: memory, RUN: run}
 
 
 def result_of(recorded: Json) -> Json:
     """What the run gives to whoever asked for its result."""
-    return recorded[RETURNS] if isinstance(recorded, Mapping) and _holds_both(recorded) else recorded
+    return recorded[RETURNS] if isinstance(recorded, Mapping) and holds_both(recorded) else recorded
 
 
-def remembered(recorded: Json) -> JsonObject | None:
-    """What the next run may read as its previous outputs."""
-    outputs = recorded[OUTPUTS] if isinstance(recorded, Mapping) and _holds_both(recorded) else recorded
-    return cast("JsonObject", outputs) if isinstance(outputs, Mapping) else None
-
-
-def _holds_both(recorded: JsonObject) -> bool:
+def holds_both(recorded: JsonObject) -> bool:
+    """Whether what is recorded is a result beside a memory."""
     return RETURNS in recorded and OUTPUTS in recorded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ class RunState:
         self.outputs: dict[str, Json] = {}
         self.failure: Failure | None = None
         self.compensation_failures: list[Failure] = []
+        self.warnings: list[str] = []
         self._input = input_data
         self._previous = previous
         self._now = now
@@ -56,6 +57,10 @@ class RunState:
         """The step has failed, itself or by a step in it."""
         self._change(step_id, status="failed", ended_at=self._now(), failure=failure_of(error) if error else None)
 
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Something that does not fail the run, and that somebody should know; said once."""
+        self.warnings += [warning for warning in warnings if warning not in self.warnings]
+
     def report(self) -> RunReport:
         """The state as a value. The status of the run as a whole is the engine's to say."""
         return RunReport(
@@ -64,6 +69,7 @@ class RunState:
             steps=tuple(self._steps.values()),
             failure=self.failure,
             compensation_failures=tuple(self.compensation_failures),
+            warnings=tuple(self.warnings),
         )
 
     def _change(self, step_id: str, **changes: Any) -> None:

@@ -22,6 +22,8 @@ from temporalio.exceptions import (
 
 from resolute.plan.errors import FlowError, NodeFailedError
 from resolute.plan.policies import SIGN_OF_LIFE, Policy
+from resolute.plan.values import JsonObject
+from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest
 from resolute.running.state import failure_of
 
@@ -50,9 +52,11 @@ def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
     )
 
 
-def run_failure(error: FlowError) -> ApplicationError:
-    """What a run ends with when its flow has failed: never retried, with the facts as details."""
-    details = [failure_of(error).model_dump()] if isinstance(error, NodeFailedError) else []
+def run_failure(error: FlowError, memory: Memory | None = None) -> ApplicationError:
+    """What a run ends with when its flow has failed: never retried, with the facts and the memory as details."""
+    details: list[JsonObject] = [failure_of(error).model_dump()] if isinstance(error, NodeFailedError) else []
+    if memory is not None:
+        details.append(memory.as_detail())
     return ApplicationError(str(error), *details, type=type(error).__name__, non_retryable=True)
 
 

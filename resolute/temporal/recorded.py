@@ -7,7 +7,7 @@ steps when no worker is there. Activity ids are step ids, which is what maps the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,10 +25,12 @@ from resolute.plan.errors import FlowError, NodeFailedError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
+from resolute.running.recall import Memory, memory_in_result, newest
 from resolute.running.report import Failure, RunReport
-from resolute.running.result import remembered, result_of
+from resolute.running.result import result_of
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
+from resolute.temporal.handed import READS_FAILURES, of_failure
 from resolute.temporal.start import RECORD_PLAN, Start, open_record, read_plan, read_start
 
 
@@ -47,7 +49,8 @@ class Recorded:
     """What is recorded of one run."""
 
     start: Start
-    previous: Json
+    completed: Memory | None
+    failed: Memory | None
     began_at: datetime
     answers: dict[str, _Answer] = field(default_factory=dict[str, _Answer])
     plan: Plan | None = None
@@ -82,9 +85,9 @@ async def replayed(recorded: Recorded) -> RunReport | None:
     plan = recorded.start.plan or recorded.plan
     if plan is None:
         return None
-    previous = remembered(recorded.previous) if plan.remembers else None
+    memory = newest(recorded.completed, recorded.failed if plan.interpreter >= READS_FAILURES else None)
     runtime = _RecordedRuntime(recorded)
-    interpreter = Interpreter(plan, runtime, input_data=recorded.start.input, previous=previous)
+    interpreter = Interpreter(plan, runtime, input_data=recorded.start.input, memory=memory)
     with suppress(_StillGoing, FlowError):
         await interpreter.run()
     report = interpreter.state.report()
@@ -112,9 +115,11 @@ class _Reader:
         started = events[0].workflow_execution_started_event_attributes
         arguments = await self._values(started.input.payloads)
         last = await self._values(started.last_completion_result.payloads)
+        failure = await self._failure(started.continued_failure) if started.HasField("continued_failure") else None
         recorded = Recorded(
             start=read_start(arguments[0] if arguments else None),
-            previous=last[0] if last else None,
+            completed=_readable(lambda: memory_in_result(last[0] if last else None)),
+            failed=_readable(lambda: of_failure(failure)),
             began_at=_time(events[0]),
         )
         for event in events[1:]:
@@ -204,6 +209,12 @@ def run_failure_of(error: BaseException | None) -> Failure | None:
     if error.type == NodeFailedError.__name__ and error.details and isinstance(error.details[0], Mapping):
         return Failure.model_validate(error.details[0])
     return Failure(step="", node="", error_type=error.type or "ApplicationError", message=error.message)
+
+
+def _readable(read: Callable[[], Memory | None]) -> Memory | None:
+    with suppress(ValueError):  # the run itself was null there, and said so
+        return read()
+    return None
 
 
 def _time(event: HistoryEvent) -> datetime:

@@ -15,11 +15,12 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from resolute.plan.errors import FlowError, UnknownFlowError, UnsealedPlanError
-from resolute.plan.values import Json, JsonObject, size_of
+from resolute.plan.values import Json, size_of
 from resolute.running.interpreter import PAYLOAD_LIMIT, Interpreter
-from resolute.running.result import remembered
+from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import run_failure
+from resolute.temporal.handed import READS_FAILURES, handed_memory
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import RECORD_PLAN, Envelope, open_envelope, open_record, read_plan
@@ -43,17 +44,27 @@ class FlowWorkflow:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Json:
         """Runs the plan that the run carries, or the one that its first step records."""
+        memory: Memory | None = None
         try:
+            memory = handed_memory()
             envelope, keys = open_envelope(_decoded(args)), _keys()
             carried, believed = await (_recorded(keys) if envelope.plan is None else _carried(envelope, keys))
             plan = read_plan(carried)
-            previous = _previous() if plan.remembers else None
+            if plan.interpreter < READS_FAILURES:
+                memory = handed_memory(failed=False)
             # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
             runtime = TemporalRuntime(_call_seals(keys if believed else NO_KEYS))
-            self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, previous=previous)
+            self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, memory=memory)
             return await self._interpreter.run()
         except FlowError as error:
-            raise run_failure(error) from None
+            # A run that could not begin hands on what it was given, or the next one would know nothing.
+            raise run_failure(error, self._interpreter.handed_on() if self._interpreter else memory) from None
+        finally:
+            self._tell_warnings()
+
+    def _tell_warnings(self) -> None:
+        for warning in self._interpreter.state.warnings if self._interpreter else ():
+            workflow.logger.warning(warning)
 
     @workflow.query(name=STATUS_QUERY, description="The run and each of its steps: status, times, outputs, failures.")
     def status(self) -> Json:
@@ -130,9 +141,3 @@ async def _recorded(keys: PlanKeys) -> tuple[Json, bool]:
 def _call_seals(keys: PlanKeys) -> Callable[[CallRequest], str | None]:
     info = workflow.info()
     return lambda call: keys.seal("call", info.workflow_type, info.workflow_id, call.step, call.node, call.arguments)
-
-
-def _previous() -> JsonObject | None:
-    if not workflow.has_last_completion_result():
-        return None
-    return remembered(cast("Json", workflow.get_last_completion_result()))

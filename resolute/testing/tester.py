@@ -13,7 +13,8 @@ from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan, calls_in
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
-from resolute.plan.values import JsonObject, jsonable
+from resolute.plan.values import jsonable
+from resolute.running.recall import Memory
 from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
 from resolute.writing.flow import Flow
@@ -102,7 +103,8 @@ class FlowTester:
     """Runs a flow without a server: production's interpreter and node execution, on a virtual clock.
 
     Nodes of providers need an answer, or their provider; an author's own nodes run for real where they have none.
-    Runs of one tester follow each other as those of a schedule do: `previous(...)` reads the last completed one.
+    Runs of one tester follow each other as those of a schedule do: `previous(...)` reads what a step had in the latest
+    run in which it completed, however that run ended.
 
     Args:
         flow: the flow to test.
@@ -140,7 +142,7 @@ class FlowTester:
         self._environment = PlaceholderEnvironment(dict(env or {}))
         self._providers = providers
         self._patience = patience
-        self._previous: JsonObject | None = None
+        self._memory: Memory | None = None
         self._runs = 0
 
     def answer(self, name: str, value: Answer) -> None:
@@ -175,13 +177,13 @@ class FlowTester:
 
         Args:
             input: the run's input: a model, or JSON; read through the model of a trigger, as in production.
-            previous: outputs of the last completed run by step name, instead of those of this tester's own.
+            previous: what `previous(...)` reads, by step name, instead of what this tester's own runs have left.
 
         Raises:
             NoAnswerError: a provider's node was called that has no answer, and the provider was not given.
             WrongAnswerError: an answer is not what its node could return.
             InvalidInputError: no trigger of the flow takes the input.
-            UnknownFakeError: `previous` names a step whose output the flow does not hand to its next run.
+            UnknownFakeError: `previous` names a step that the flow does not read with `previous(...)`.
         """
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
@@ -190,21 +192,18 @@ class FlowTester:
             executor,
             clock=self.clock,
             input_data=read_any_input(self.flow, jsonable(input)),
-            previous=self._previous if previous is None else self._outputs(previous),
+            memory=self._memory if previous is None else self._remembering(previous),
             run_id=f"test-{self._runs}",
             patience=self._patience,
         )
         if executor.mistakes:
             raise executor.mistakes[0]
-        if run.error is None:
-            self._previous = run.previous
+        self._memory = run.memory
         return TestedRun(self.flow.plan, run)
 
-    def _outputs(self, previous: Mapping[str, object]) -> JsonObject:
-        handed = self.flow.plan.outputs if self.flow.plan.remembers else ()
+    def _remembering(self, previous: Mapping[str, object]) -> Memory:
+        read = list(dict.fromkeys(remembered.step for remembered in self.flow.plan.memory))
         for name in previous:
-            if name not in handed:
-                raise UnknownFakeError(
-                    f"the flow hands no output of {name!r} to its next run ({did_you_mean(name, list(handed))})"
-                )
-        return {name: jsonable(value) for name, value in previous.items()}
+            if name not in read:
+                raise UnknownFakeError(f"the flow does not read previous({name!r}) ({did_you_mean(name, read)})")
+        return Memory({name: jsonable(value) for name, value in previous.items()})

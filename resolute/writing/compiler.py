@@ -13,8 +13,8 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from resolute.plan.errors import FlowBuildError, NotJsonError, Problem
 from resolute.plan.expressions import Expression, encode, holds_expression
-from resolute.plan.language import describe, expressions_in, has_holes, operator_of
-from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in, walk
+from resolute.plan.language import describe, has_holes, operator_of
+from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import ANY, Shape, shape_of_type
 from resolute.plan.triggers import Schedule
@@ -25,6 +25,7 @@ from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, F
 from resolute.writing.flow import Flow
 from resolute.writing.literals import check_literal
 from resolute.writing.node import Node, NodeFactory, StepSource
+from resolute.writing.remembering import decides, problems_of_memory, reads_of_earlier_runs, remembered
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _NOTHING: Final = object()
@@ -76,19 +77,25 @@ class _Compiler:
             shape_in(returns, scope, lambda message, hint: self._report("returns", message, hint))
             if has_holes(returns):
                 self._report("returns", "a result cannot read env(...) or secret(...)", "return a node's output")
+        every_step = (*steps, *on_failure)
+        reads = reads_of_earlier_runs(every_step, returns)
+        for problem in problems_of_memory(reads, self.triggers, named=self.named, unnamed=self.shapes):
+            self._report(problem.place, problem.message, problem.hint)
         if self.problems:
             raise FlowBuildError(draft.name, self.problems)
-        remembered = _previous_steps((*steps, *on_failure), returns)
+        if base.has_previous and decides(every_step):
+            reads += [(name, ()) for name in self.named]
         plan = Plan(
             name=draft.name,
             description=draft.description,
             triggers=self.triggers,
             steps=steps,
             on_failure=on_failure,
-            outputs=(*self.named, *(name for name in remembered if name not in self.named)),
+            outputs=tuple(self.named),
             returns=cast("Any", returns),
             has_returns=bool(draft.result),
-            remembers=base.has_previous and (bool(remembered) or _decides((*steps, *on_failure))),
+            remembers=base.has_previous and bool(reads),
+            memory=remembered(every_step, reads, self.definitions) if base.has_previous else (),
         )
         return Flow(plan, dict(self.definitions), tuple(spec.input_type for spec in draft.triggers))
 
@@ -432,18 +439,6 @@ def _draft_names(drafts: Sequence[Draft], ids: Mapping[int, str]) -> list[str]:
 
 def _names_in(steps: tuple[Step, ...]) -> list[str]:
     return [call.id for call in calls_in(steps)]
-
-
-def _previous_steps(steps: tuple[Step, ...], returns: Json) -> list[str]:
-    """The steps whose outputs the next run reads, in the order of the plan."""
-    values: list[Json] = [cast("Json", call.arguments) for call in calls_in(steps)]
-    values += [cast("Json", step.condition) for step in walk(steps) if isinstance(step, When)]
-    found = [str(inner[0]) for value in [*values, returns] for op, inner in expressions_in(value) if op == "$previous"]
-    return list(dict.fromkeys(found))
-
-
-def _decides(steps: tuple[Step, ...]) -> bool:
-    return any("$state" in {op for op, _ in expressions_in(cast("Json", call.arguments))} for call in calls_in(steps))
 
 
 def _spoken(value: object) -> str:

@@ -1,10 +1,10 @@
-"""What a run knows of the last completed run of its flow."""
+"""What a run knows of earlier runs of its flow, however they ended."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from resolute import State, every, flow, output, previous
+from resolute import State, every, flow, output, previous, text
 from resolute.running.report import Failure
 from tests.contract.nodes import count, echo, note, read, refuse
 from tests.contract.scenario import Expected, Scenario
@@ -74,8 +74,8 @@ SCENARIOS = (
         ),
     ),
     Scenario(
-        "A run that failed is not remembered: the next one goes on from the last that completed.",
-        flow("forgets-failures")
+        "A step that completed in a run that failed is remembered as one of a run that completed.",
+        flow("remembers-failed-runs")
         .triggered_by(HOURLY)
         .then(counted)
         .when(counted.output == 2)
@@ -89,12 +89,59 @@ SCENARIOS = (
                 taken={"when": "otherwise"},
                 result={"counted": 1},
             ),
+            Expected(
+                calls=["counted", "refuse"],
+                steps={"counted": "completed", "when": "failed", "refuse": "failed"},
+                taken={"when": "then"},
+                failure=Failure(step="refuse", node="refuse", error_type="TerminalError", message="two"),
+            ),
+            Expected(
+                calls=["counted"],
+                steps={"counted": "completed", "when": "completed", "refuse": "skipped"},
+                taken={"when": "otherwise"},
+                result={"counted": 3},
+            ),
+        ),
+    ),
+    Scenario(
+        "What was known before a run that failed is known after it, also where no run has ever completed.",
+        flow("remembers-across-failures")
+        .triggered_by(HOURLY)
+        .then(counted)
+        .then(refuse(text("{}", counted.output)).as_("refused"))
+        .build(),
+        tuple(
+            Expected(
+                calls=["counted", "refused"],
+                steps={"counted": "completed", "refused": "failed"},
+                failure=Failure(step="refused", node="refuse", error_type="TerminalError", message=str(number)),
+            )
+            for number in (1, 2, 3)
+        ),
+    ),
+    Scenario(
+        "A step that was skipped keeps the value that it had in the last run in which it completed.",
+        flow("remembers-skipped-steps")
+        .triggered_by(HOURLY)
+        .then(counted)
+        .when(counted.output == 1)
+        .then(echo("paged").as_("page"))
+        .end_when()
+        .returns(previous(cast("str", output("page"))))
+        .build(),
+        (
+            Expected(
+                calls=["counted", "page"],
+                steps={"counted": "completed", "when": "completed", "page": "completed"},
+                taken={"when": "then"},
+                result=None,
+            ),
             *[
                 Expected(
-                    calls=["counted", "refuse"],
-                    steps={"counted": "completed", "when": "failed", "refuse": "failed"},
-                    taken={"when": "then"},
-                    failure=Failure(step="refuse", node="refuse", error_type="TerminalError", message="two"),
+                    calls=["counted"],
+                    steps={"counted": "completed", "when": "completed", "page": "skipped"},
+                    taken={"when": "otherwise"},
+                    result="paged",
                 )
             ]
             * 2,

@@ -17,7 +17,8 @@ from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
-from resolute.plan.values import Json, JsonObject
+from resolute.plan.values import Json
+from resolute.running.recall import Memory
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_change import Release
@@ -60,15 +61,14 @@ class MemoryScenarios(ScenarioRuntime):
     async def run(self, scenario: Scenario) -> list[Outcome]:
         """See `ScenarioRuntime.run`."""
         executor = NodeExecutor.for_flows([scenario.flow], environment=Environment(ENVIRONMENT))
-        previous: JsonObject | None = None
+        memory: Memory | None = None
         outcomes: list[Outcome] = []
         for _ in scenario.expected:
             run_id = uuid.uuid4().hex
             run = await run_in_memory(
-                scenario.flow.plan, executor, input_data=scenario.input, previous=previous, run_id=run_id
+                scenario.flow.plan, executor, input_data=scenario.input, memory=memory, run_id=run_id
             )
-            if run.error is None:
-                previous = run.previous
+            memory = run.memory
             outcomes.append(Outcome(report=run.report, attempts=ATTEMPTS[run_id], error=run.error))
         return outcomes
 

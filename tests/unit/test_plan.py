@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from resolute import Flow, Plan, State, branch, env, flow, manual, node, previous, schedule, secret, text, webhook
+from resolute import Flow, Plan, State, branch, env, flow, manual, node, previous, schedule, secret, text
 from resolute.plan.plan import Call, calls_in, walk
-from resolute.plan.verification import unverified
 
 
 class Health(BaseModel):
@@ -35,7 +34,7 @@ def rich() -> Flow:
     health = check(env("URL"), options={"$odd": [1, {"a": None}], "$$": 0.5}).as_("health").retry(3)
     return (
         flow("watch", description="Watches.")
-        .triggered_by(schedule("*/5 * * * *"), manual("now"), webhook("/x", verify=unverified()))
+        .triggered_by(schedule("*/5 * * * *"), manual("now"))
         .then(health.on_failure(tell("undo")))
         .when((health.output.status == "ill") & (previous(health.output.status) == "well"))
         .then_parallel(tell(text("{}", health.output.status), secret("API_KEY")), branch().then(tell("b")))
@@ -123,11 +122,11 @@ def test_an_unknown_field_is_not_passed_over() -> None:
         Call.model_validate({"id": "a", "node": "b", "colour": "red"})
 
 
-def test_a_flow_remembers_only_where_it_reads_its_last_run() -> None:
-    """Outputs that the next run reads are kept, named or not."""
-    first = check("x")
+def test_a_flow_remembers_only_where_it_reads_earlier_runs() -> None:
+    """The plan says which values, and of which type."""
+    first = check("x").as_("check")
     watch = flow("watch").triggered_by(schedule("@hourly")).then(first)
     reading = watch.when(previous(first.output.status) == "ill").then(tell("x")).end_when().build().plan
 
-    assert (False, ()) == (watch.build().plan.remembers, watch.build().plan.outputs)
-    assert (True, ("check",)) == (reading.remembers, reading.outputs)
+    assert (False, ()) == (watch.build().plan.remembers, watch.build().plan.memory)
+    assert (True, [("check", ("status",))]) == (reading.remembers, [(read.step, read.path) for read in reading.memory])

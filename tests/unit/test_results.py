@@ -6,32 +6,34 @@ import pytest
 
 from resolute.plan.plan import Call
 from resolute.plan.values import digest, size_of
+from resolute.running.recall import Memory, memory_in_result
 from resolute.running.report import RunReport, StepReport
-from resolute.running.result import OUTPUTS, RETURNS, recorded_of, remembered, result_of
+from resolute.running.result import OUTPUTS, RETURNS, RUN, recorded_of, result_of
 from resolute.running.saga import Saga
 
 
 @pytest.mark.parametrize(
-    ("recorded", "result", "outputs"),
+    ("recorded", "result", "memory"),
     [
-        ({"a": 1}, {"a": 1}, {"a": 1}),
-        ({RETURNS: 3, OUTPUTS: {"a": 1}}, 3, {"a": 1}),
-        ({RETURNS: 3}, {RETURNS: 3}, {RETURNS: 3}),
+        ({"a": 1}, {"a": 1}, Memory({"a": 1})),
+        ({RETURNS: 3, OUTPUTS: {"a": 1}}, 3, Memory({"a": 1})),
+        ({RETURNS: 3, OUTPUTS: {"a": 1}, RUN: 7}, 3, Memory({"a": 1}, 7)),
+        ({RETURNS: 3}, {RETURNS: 3}, Memory({RETURNS: 3})),
         (3, 3, None),
         (None, None, None),
     ],
 )
-def test_result_and_memory_are_told_apart(recorded: Any, result: Any, outputs: Any) -> None:
-    """What the caller gets is what `returns` said; what the next run reads is the outputs."""
+def test_result_and_memory_are_told_apart(recorded: Any, result: Any, memory: Any) -> None:
+    """Its caller gets the result, the next run its memory; also of what earlier releases recorded."""
     assert result == result_of(recorded)
-    assert outputs == remembered(recorded)
+    assert memory == memory_in_result(recorded)
 
 
-@pytest.mark.parametrize("remembers", [True, False])
+@pytest.mark.parametrize("memory", [{"a": 1}, {}, None])
 @pytest.mark.parametrize("returned", [3, None, {"a": 1}, {RETURNS: 1, OUTPUTS: {"a": 2}}])
-def test_a_result_is_never_mistaken_for_another(returned: Any, remembers: bool) -> None:
+def test_a_result_is_never_mistaken_for_another(returned: Any, memory: Any) -> None:
     """Whatever data a flow returns, its caller gets exactly that."""
-    assert returned == result_of(recorded_of(returned, {"a": 1}, remembers=remembers))
+    assert returned == result_of(recorded_of(returned, memory))
 
 
 def test_a_report_finds_its_steps() -> None:

@@ -27,7 +27,7 @@ async def start_on_request(
         FlowBusyError: a run is at work, and the schedule lets none start beside it.
     """
     plan, inputs = flow.plan, triggers_with_input(flow)
-    if len(inputs) < len(plan.triggers) and (input_data is None or not inputs):
+    if len(inputs) < len(plan.triggers) and (input_data is None or not inputs or plan.remembers):
         if input_data is not None:
             raise InvalidInputError(f"flow {plan.name!r} is started by its schedule and takes no input: leave it out")
         scheduled = await trigger_schedule(client, plan.name)

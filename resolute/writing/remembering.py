@@ -1,0 +1,104 @@
+"""What a flow reads of its earlier runs: which steps, which parts of their outputs, and of which type those are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from resolute.plan.errors import Problem
+from resolute.plan.fitting import standalone
+from resolute.plan.language import dotted, expressions_in
+from resolute.plan.plan import Remembered, Step, When, calls_in, walk
+from resolute.plan.provider import NodeDefinition
+from resolute.plan.shapes import Shape, shape_of_type
+from resolute.plan.triggers import Schedule, Trigger, Webhook
+from resolute.plan.values import Json
+
+Path = tuple[str | int, ...]
+
+
+def reads_of_earlier_runs(steps: tuple[Step, ...], returns: Json) -> list[tuple[str, Path]]:
+    """Every `previous(...)` of a flow, as a step and a path into its output, in the order of the plan."""
+    values: list[Json] = [cast("Json", call.arguments) for call in calls_in(steps)]
+    values += [cast("Json", step.condition) for step in walk(steps) if isinstance(step, When)]
+    return list(
+        dict.fromkeys(
+            (str(inner[0]), cast("Path", tuple(inner[1:])))
+            for value in [*values, returns]
+            for operator, inner in expressions_in(value)
+            if operator == "$previous"
+        )
+    )
+
+
+def decides(steps: tuple[Step, ...]) -> bool:
+    """Whether a function given to `when` looks at the state, and so at every named step of the run before."""
+    return any("$state" in {op for op, _ in expressions_in(cast("Json", call.arguments))} for call in calls_in(steps))
+
+
+def remembered(
+    steps: tuple[Step, ...], reads: Iterable[tuple[str, Path]], definitions: Mapping[str, NodeDefinition]
+) -> tuple[Remembered, ...]:
+    """The reads with the types that the values have to fit."""
+    nodes = {call.id: call.node for call in calls_in(steps)}
+    return tuple(
+        Remembered(step=step, path=path, types=_types(definitions[nodes[step]].result_type, path))
+        for step, path in reads
+        if step in nodes and nodes[step] in definitions
+    )
+
+
+def problems_of_memory(
+    reads: Iterable[tuple[str, Path]],
+    triggers: Iterable[Trigger],
+    *,
+    named: Iterable[str],
+    unnamed: Iterable[str],
+) -> list[Problem]:
+    """Why a flow that reads earlier runs could not rely on what it reads."""
+    found: list[Problem] = []
+    reads, named = list(reads), set(named)
+    for step, path in reads:
+        if step in unnamed and step not in named:
+            found.append(
+                Problem(
+                    f"step {step!r}",
+                    f"previous({dotted([step, *path])}) reads it, and the author gave it no name",
+                    f"name it with .as_({step!r}): a name that is made up changes when the flow is edited",
+                )
+            )
+    triggers = list(triggers)
+    if not reads or not any(isinstance(trigger, Schedule) and trigger.keeps_previous for trigger in triggers):
+        return found
+    for index, trigger in enumerate(triggers):
+        if isinstance(trigger, Schedule):
+            if trigger.overlap == "terminate_other":
+                found.append(
+                    Problem(
+                        f"trigger[{index}]",
+                        "previous(...) needs runs that can hand on what they know, and terminate_other cuts them off",
+                        'use overlap="cancel_other", which lets the run before undo its work and hand on its memory',
+                    )
+                )
+        elif isinstance(trigger, Webhook) or trigger.input_schema is not None:
+            found.append(
+                Problem(
+                    f"trigger[{index}]",
+                    f"previous(...) is the memory of a schedule's runs, which a run of {trigger.text!r} does not have",
+                    "give this trigger a flow of its own; `resolute run` without an input starts a run of the schedule",
+                )
+            )
+    return found
+
+
+def _types(annotation: Any, path: Path) -> tuple[dict[str, Any], ...]:
+    """The type at a path, as it is written and as it is read: values of both kinds are kept."""
+    found: list[dict[str, Any]] = []
+    for mode in ("serialization", "validation"):
+        shape: Shape | None = shape_of_type(annotation, mode)
+        for key in path:
+            shape = shape.at(key) if shape else None
+        schema = dict(standalone(shape)) if shape else None
+        if schema is not None and schema not in found:
+            found.append(schema)
+    return tuple(found) or ({},)
