@@ -10,6 +10,7 @@ from typing import cast
 import resolute_pagerduty as pagerduty
 from flows.common.database import Protocol, check_database_health
 from flows.common.failures import page, say_so
+from flows.common.health import remember
 from resolute import env, flow, previous, schedule, secret
 
 DEDUP_KEY = "db-health-check"
@@ -17,11 +18,20 @@ SOON = timedelta(minutes=4)
 
 protocol = cast("Protocol", env("DATABASE_PROTOCOL", default="tcp"))
 health = check_database_health(env("DATABASE_ADDRESS"), protocol).as_("health")
+known = remember(health.output.status).as_("known")
 
+# `known` stands after the resolve and before the page: whichever step fails, what was opened is resolved in the end.
 database_monitor = (
     flow("database-monitor", description="Opens an incident while a database takes no connections")
     .triggered_by(schedule("*/5 * * * *"))
     .then(health)
+    .when((health.output.status == "healthy") & (previous(known.output) == "critical"))
+        .then(pagerduty.resolve_event(
+            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
+            dedup_key=DEDUP_KEY,
+        ).timeout(within=SOON))
+    .end_when()
+    .then(known)
     .when(health.output.status == "critical")
         .then(pagerduty.trigger_event(
             routing_key=secret("PAGERDUTY_ROUTING_KEY"),
@@ -31,12 +41,6 @@ database_monitor = (
             dedup_key=DEDUP_KEY,
             component=health.output.component,
             truncate=True,
-        ).timeout(within=SOON))
-    .end_when()
-    .when((health.output.status == "healthy") & (previous(health.output.status) == "critical"))
-        .then(pagerduty.resolve_event(
-            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
-            dedup_key=DEDUP_KEY,
         ).timeout(within=SOON))
     .end_when()
     .on_failure(say_so("database-monitor"), page("database-monitor"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import resolute_pagerduty as pagerduty
 from flows.common.failures import page, say_so
-from flows.common.health import check_http_health
+from flows.common.health import check_http_health, remember
 from flows.common.slack import notify_on_call
 from resolute import env, flow, previous, schedule, secret, text
 
@@ -18,12 +18,21 @@ DEDUP_KEY = "system-health"
 SOON = timedelta(minutes=2)
 
 health = check_http_health(env("HEALTH_URL")).as_("health")
+known = remember(health.output.status).as_("known")
 oncall = pagerduty.get_on_calls(escalation_policy_ids=[env("ESCALATION_POLICY")]).as_("oncall").timeout(within=SOON)
 
+# `known` stands after the resolve and before the page: whichever step fails, what was opened is resolved in the end.
 smart_alerting = (
     flow("smart-alerting", description="Opens an incident while a health endpoint is critical, and resolves it after")
     .triggered_by(schedule("*/5 * * * *"))
     .then(health)
+    .when((health.output.status == "healthy") & (previous(known.output) == "critical"))
+        .then(pagerduty.resolve_event(
+            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
+            dedup_key=DEDUP_KEY,
+        ).timeout(within=SOON))
+    .end_when()
+    .then(known)
     .when(health.output.status == "critical")
         .then(pagerduty.trigger_event(
             routing_key=secret("PAGERDUTY_ROUTING_KEY"),
@@ -41,12 +50,6 @@ smart_alerting = (
             text("{} is critical: {}", health.output.component, health.output.message),
             secret("SLACK_WEBHOOK_URL"),
         ))
-    .end_when()
-    .when((health.output.status == "healthy") & (previous(health.output.status) == "critical"))
-        .then(pagerduty.resolve_event(
-            routing_key=secret("PAGERDUTY_ROUTING_KEY"),
-            dedup_key=DEDUP_KEY,
-        ).timeout(within=SOON))
     .end_when()
     .on_failure(say_so("smart-alerting"), page("smart-alerting"))
     .build()

@@ -44,6 +44,16 @@ class UnknownHealthError(TerminalError):
     """A health endpoint answers with something that says neither healthy nor critical."""
 
 
+@node(lane="local")
+def remember(status: str) -> str:
+    """Keeps a status for the next run, which reads it with `previous(...)`.
+
+    A monitor takes this step after it has resolved and before it pages. So a resolve that fails is tried again by the
+    next healthy run, and a page is resolved whatever fails after it.
+    """
+    return status
+
+
 @node(timeout=timedelta(seconds=60), retry=Retry(attempts=3))
 async def check_http_health(url: str, confirm: int = 3) -> Health:
     """Asks a health endpoint how its service is.

@@ -183,7 +183,7 @@ class FlowTester:
             NoAnswerError: a provider's node was called that has no answer, and the provider was not given.
             WrongAnswerError: an answer is not what its node could return.
             InvalidInputError: no trigger of the flow takes the input.
-            UnknownFakeError: `previous` names a step that the flow does not read with `previous(...)`.
+            UnknownFakeError: `previous` names a step whose output the flow does not hand to its next run.
         """
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
@@ -202,8 +202,11 @@ class FlowTester:
         return TestedRun(self.flow.plan, run)
 
     def _remembering(self, previous: Mapping[str, object]) -> Memory:
-        read = list(dict.fromkeys(remembered.step for remembered in self.flow.plan.memory))
+        plan = self.flow.plan
+        known = list(plan.outputs) if plan.remembers else []
         for name in previous:
-            if name not in read:
-                raise UnknownFakeError(f"the flow does not read previous({name!r}) ({did_you_mean(name, read)})")
+            if name not in known:
+                raise UnknownFakeError(
+                    f"the flow hands no output of {name!r} to its next run ({did_you_mean(name, known)})"
+                )
         return Memory({name: jsonable(value) for name, value in previous.items()})

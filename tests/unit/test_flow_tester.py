@@ -365,9 +365,11 @@ class TestPrevious:
 
     async def test_only_what_is_handed_on_can_be_given(self, flow_tester: Tester) -> None:
         """A step that the next run could never read of is the test's mistake."""
-        with pytest.raises(UnknownFakeError, match=r"does not read previous\('helth'\) \(did you mean 'health"):
+        with pytest.raises(
+            UnknownFakeError, match=r"hands no output of 'helth' to its next run \(did you mean 'health"
+        ):
             await flow_tester(self.counting()).run(previous={"helth": {}})
-        with pytest.raises(UnknownFakeError, match=r"does not read previous\('health'\)"):
+        with pytest.raises(UnknownFakeError, match="hands no output of 'health'"):
             await flow_tester(monitor()).run(previous={"health": {}})
 
 

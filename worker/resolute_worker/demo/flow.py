@@ -45,13 +45,24 @@ async def notify_on_call(oncalls: Sequence[OnCall], message: str, webhook_url: S
     return text
 
 
+@node(lane="local")
+def remember(status: str) -> str:
+    """Keeps the status for the next run."""
+    return status
+
+
 health = check_system_health(env("HEALTH_URL")).as_("health")
+known = remember(health.output.status).as_("known")
 oncall = pagerduty.get_on_calls(escalation_policy_ids=[env("ESCALATION_POLICY")]).as_("oncall")
 
 smart_alerting = (
     flow("smart-alerting", description="Opens an incident while a service is critical, and resolves it after")
     .triggered_by(every(timedelta(seconds=1)))
     .then(health)
+    .when((health.output.status == "healthy") & (previous(known.output) == "critical"))
+        .then(pagerduty.resolve_event(routing_key=secret("PAGERDUTY_ROUTING_KEY"), dedup_key=DEDUP_KEY))
+    .end_when()
+    .then(known)  # after the resolve, before the page: whichever step fails, what was opened is resolved in the end
     .when(health.output.status == "critical")
         .then(pagerduty.trigger_event(
             routing_key=secret("PAGERDUTY_ROUTING_KEY"),
@@ -64,9 +75,6 @@ smart_alerting = (
         ))
         .then(oncall)
         .then(notify_on_call(oncall.output.oncalls, health.output.message, secret("SLACK_WEBHOOK_URL")))
-    .end_when()
-    .when((health.output.status == "healthy") & (previous(health.output.status) == "critical"))
-        .then(pagerduty.resolve_event(routing_key=secret("PAGERDUTY_ROUTING_KEY"), dedup_key=DEDUP_KEY))
     .end_when()
     .build()
 )  # fmt: skip
