@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resolute.plan.errors import ResoluteError
 from resolute_worker.deliveries import Deliveries, Outcome, Result
@@ -37,17 +38,42 @@ class _TooLargeError(ResoluteError):
     """A body is larger than any flow behind its path takes."""
 
 
-def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = None) -> Starlette:
+def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = None) -> ASGIApp:
     """The application of one worker."""
+    intake = intake or Intake()
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/livez", _health(health.live)),
             Route("/readyz", _health(health.ready)),
             Route("/startupz", _health(health.started)),
-            Route("/{path:path}", _webhook(deliveries, intake or Intake()), methods=methods),
+            Route("/{path:path}", _webhook(deliveries, intake), methods=methods),
         ]
     )
+    return _refusing(app, deliveries, intake)
+
+
+def _refusing(app: ASGIApp, deliveries: Deliveries, intake: Intake) -> ASGIApp:
+    """The application, behind one that refuses deliveries while too many are in flight, with hardly any work.
+
+    Under a flood most of a worker's time would go into refusals otherwise.
+    """
+
+    async def refuse_or_go_on(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if intake.is_full and scope.get("method") == "POST" and deliveries.limit(path) is not None:
+            try:
+                intake.check(path)
+            except BusyError as error:
+                await _busy(error)(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return refuse_or_go_on
+
+
+def _busy(error: BusyError) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": RETRY_AFTER})
 
 
 def _health(ask: Callable[[], Awaitable[str | None]]) -> Callable[[Request], Awaitable[Response]]:
@@ -69,16 +95,13 @@ def _webhook(deliveries: Deliveries, intake: Intake) -> Callable[[Request], Awai
         if request.method != "POST":
             return JSONResponse({"error": "use POST"}, status_code=405, headers={"Allow": "POST"})
         try:
-            intake.check(path)
             with intake.body(path) as held:
                 async with asyncio.timeout(BODY_SECONDS):
                     body = await _body(request, limit, held)
                 with intake.delivery(path):
                     outcomes = await _while_connected(request, deliveries.deliver(path, request.headers, body))
-        except BusyError:
-            return JSONResponse(
-                {"error": "too much at a time; try again"}, status_code=503, headers={"Retry-After": RETRY_AFTER}
-            )
+        except BusyError as error:
+            return _busy(error)
         except _TooLargeError:
             return JSONResponse(
                 {"error": f"more than {limit:,} bytes"}, status_code=413, headers={"Connection": "close"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -21,6 +22,12 @@ Beyond what Temporal starts at its full speed, more of them only make each start
 BODIES: Final = 64 * 1024 * 1024
 """Bytes of bodies that are held at a time."""
 
+_FEWEST: Final = 4
+_SLOW: Final = 2.0
+"""Seconds from which on a delivery is one of too many: its sender waits five, and half of that is left for bad luck."""
+
+_LESS: Final = 0.95
+
 
 class BusyError(ResoluteError):
     """As many deliveries are in flight as the worker takes: the sender has to come again."""
@@ -29,17 +36,28 @@ class BusyError(ResoluteError):
 class Intake:
     """Bounds on the deliveries that a worker has in hand; what is beyond them is refused at once.
 
+    Where deliveries take long, fewer of them are let in at a time: as many as end in time, on any machine.
+
     Attributes:
-        most: deliveries in flight at a time.
+        most: deliveries in flight at a time, at most.
         in_flight: those that are now.
     """
 
-    def __init__(self, most: int = DELIVERIES, most_bytes: int = BODIES) -> None:
+    def __init__(
+        self, most: int = DELIVERIES, most_bytes: int = BODIES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.most = most
         self.in_flight = 0
+        self._allowed = float(most)
         self._most_bytes = most_bytes
+        self._clock = clock
         self._held = 0
         self._say = Seldom(log)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another delivery would be refused."""
+        return self.in_flight >= int(self._allowed)
 
     def check(self, path: str) -> None:
         """Refuses a delivery before its body is read.
@@ -47,8 +65,8 @@ class Intake:
         Raises:
             BusyError: too many are in flight.
         """
-        if self.in_flight >= self.most:
-            self._refuse(path, f"{self.most} deliveries are in flight")
+        if self.is_full:
+            self._refuse(path)
 
     @contextmanager
     def delivery(self, path: str) -> Generator[None]:
@@ -59,10 +77,18 @@ class Intake:
         """
         self.check(path)
         self.in_flight += 1
+        began = self._clock()
         try:
             yield
         finally:
             self.in_flight -= 1
+            self._adapt(self._clock() - began)
+
+    def _adapt(self, seconds: float) -> None:
+        if seconds > _SLOW:
+            self._allowed = max(min(_FEWEST, self.most), self._allowed * _LESS)
+        else:
+            self._allowed = min(self.most, self._allowed + 1 / self._allowed)
 
     @contextmanager
     def body(self, path: str) -> Generator[Held]:
@@ -80,13 +106,12 @@ class Intake:
             BusyError: too many bytes are held.
         """
         if self._held + size > self._most_bytes:
-            self._refuse(path, f"{self._held:,} bytes of bodies are held")
+            self._refuse(path)
         self._held += size
 
-    def _refuse(self, path: str, reason: str) -> None:
-        # The path alone tells such lines apart: a reason with a number in it would make each a kind of its own.
+    def _refuse(self, path: str) -> None:
         self._say(logging.WARNING, "webhook %s not taken: too much at a time; senders are asked to come again", path)
-        raise BusyError(reason)
+        raise BusyError("too much at a time; try again")
 
 
 class Held:
