@@ -10,9 +10,9 @@ from typing import Final
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.plan.errors import ConfigurationError
 from resolute.plan.plan import Plan
 from resolute.running.report import RunReport, RunStatus, StepReport
+from resolute.temporal.finding import UnknownRunError, quoted
 from resolute.temporal.recorded import last_failure, read_history, replayed, run_failure_of
 
 _STATUSES: Final[Mapping[WorkflowExecutionStatus, RunStatus]] = {
@@ -30,10 +30,6 @@ _NAMES: Final = {
     "terminated": "Terminated",
     "timed_out": "TimedOut",
 }
-
-
-class UnknownRunError(ConfigurationError):
-    """Temporal knows no run of that id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +69,11 @@ async def list_runs(
     """
     clauses: list[str] = []
     if flows:
-        clauses.append("WorkflowType IN (" + ", ".join(_quoted(flow) for flow in flows) + ")")
+        clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
     if status is not None:
         clauses.append(f"ExecutionStatus = '{_NAMES[status]}'")
     if task_queue is not None:
-        clauses.append(f"TaskQueue = {_quoted(task_queue)}")
+        clauses.append(f"TaskQueue = {quoted(task_queue)}")
     found: list[RunSummary] = []
     async for run in client.list_workflows(" AND ".join(clauses), limit=limit):
         found.append(
@@ -157,7 +153,3 @@ def _summary(description: WorkflowExecutionDescription) -> RunSummary:
 
 def _status(status: WorkflowExecutionStatus | None) -> RunStatus:
     return _STATUSES.get(status or WorkflowExecutionStatus.RUNNING, "running")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from importlib.metadata import version
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -26,7 +27,6 @@ app = typer.Typer(
     name="resolute",
     help="Durable automation for the people who run services.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -38,6 +38,8 @@ for command in (
     flows.list_,
     runs.runs,
     runs.show,
+    runs.cancel,
+    runs.retry,
     nodes.nodes,
     serve.worker,
     deploy.deploy,
@@ -50,6 +52,21 @@ for command in (
     app.command(name=command.__name__.rstrip("_"))(command)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(pagerduty.app, name="pagerduty")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"resolute {version('resolute')}")
+        raise typer.Exit
+
+
+@app.callback()
+def resolute(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Durable automation for the people who run services."""
 
 
 def run(arguments: Sequence[str]) -> int:

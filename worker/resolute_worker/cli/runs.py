@@ -25,7 +25,16 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from resolute.temporal.finding import RunKey
     from resolute.temporal.runs import RunDescription, RunSummary
+
+
+RunName = Annotated[
+    str, typer.Argument(help="A run: its id, the beginning of its id, or a flow's name for its latest run.")
+]
+RunId = Annotated[
+    str | None, typer.Option(help="Temporal's run id, where several runs have the same id.", show_default=False)
+]
 
 
 class Status(StrEnum):
@@ -149,18 +158,18 @@ def runs(
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run, as `resolute runs` names it.")],
-    run_id: Annotated[
-        str | None, typer.Option(help="Temporal's run id, for one of several.", show_default=False)
-    ] = None,
+    run: RunName,
+    run_id: RunId = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a run on its own plan: each step, its attempts, and why it failed."""
 
     async def work(client: Client) -> RunDescription:
+        from resolute.temporal.finding import find_run
         from resolute.temporal.runs import describe_run
 
-        return await describe_run(client, run, run_id)
+        key = await find_run(client, run, run_id)
+        return await describe_run(client, key.workflow_id, key.run_id)
 
     found = with_temporal(work)
     value = {**asdict(found.summary), "plan": found.plan, "report": found.report}
@@ -206,3 +215,32 @@ def _step_row(step: StepReport) -> tuple[str, ...]:
         str(step.attempt or ""),
         escape(why),
     )
+
+
+def cancel(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
+    """Cancel a run: steps at work are stopped, completed steps are undone where the flow says how."""
+
+    async def work(client: Client) -> RunKey:
+        from resolute.temporal.control import cancel_run
+        from resolute.temporal.finding import find_run
+
+        key = await find_run(client, run, run_id)
+        await cancel_run(client, key)
+        return key
+
+    key = with_temporal(work)
+    display(as_json, {"run": key.workflow_id, "run_id": key.run_id}, lambda: escape(f"cancelling {key.workflow_id}"))
+
+
+def retry(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
+    """Try the failed step of a run again; everything before it stays as it was."""
+
+    async def work(client: Client) -> tuple[RunKey, str]:
+        from resolute.temporal.control import retry_run
+        from resolute.temporal.finding import find_run
+
+        return await retry_run(client, await find_run(client, run, run_id))
+
+    key, step = with_temporal(work)
+    value = {"run": key.workflow_id, "run_id": key.run_id, "step": step}
+    display(as_json, value, lambda: escape(f"step {step} is tried again: resolute show {key.workflow_id}"))

@@ -82,7 +82,8 @@ def pause(flow: FlowName, note: Note = "paused with resolute schedules pause") -
 
 
 @app.command()
-def unpause(flow: FlowName, note: Note = "resumed with resolute schedules unpause") -> None:
+@app.command(name="unpause", hidden=True)  # Temporal's word for it
+def resume(flow: FlowName, note: Note = "resumed with resolute schedules resume") -> None:
     """Let a paused schedule go on."""
 
     async def work(client: Client) -> None:

@@ -1,0 +1,97 @@
+"""Cancels a run, and has a failed run try its failed step again."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType, ResetReapplyType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.plan import calls_in
+from resolute.temporal.finding import RunKey
+from resolute.temporal.runs import describe_run
+
+
+class NotRetriedError(ConfigurationError):
+    """A run cannot try its failed step again."""
+
+
+class NotRunningError(ConfigurationError):
+    """A run has ended, so that nothing of it can be stopped."""
+
+
+async def cancel_run(client: Client, key: RunKey) -> None:
+    """Asks a run to end: its steps at work are cancelled, what has to be undone is undone.
+
+    Raises:
+        NotRunningError: it has ended already.
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    handle = client.get_workflow_handle(key.workflow_id, run_id=key.run_id)
+    if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+        raise NotRunningError(f"run {key.workflow_id} has ended already: there is nothing to cancel")
+    await handle.cancel()
+
+
+async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
+    """Takes a failed run up again at the step that failed, with everything before it as it was.
+
+    Temporal calls this a reset. The run goes on by the plan that it began with, under the same workflow id and a new
+    run id. Gives the new run, and the step that is tried again.
+
+    Raises:
+        NotRetriedError: the run did not fail at a step, or its undo steps have run already.
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    described = await describe_run(client, key.workflow_id, key.run_id)
+    report, plan = described.report, described.plan
+    if described.summary.status != "failed" or report is None or plan is None:
+        raise NotRetriedError(f"run {key.workflow_id} is {described.summary.status}: only a failed run is tried again")
+    if report.failure is None or not report.failure.step:
+        raise NotRetriedError(f"run {key.workflow_id} did not fail at a step: start it anew")
+    undo = {step.id for call in calls_in(plan.steps) for step in call.undo}
+    undone = [step.id for step in report.steps if step.id in undo and step.status == "completed"]
+    if undone:
+        raise NotRetriedError(
+            f"run {key.workflow_id} has been undone ({', '.join(undone)}), so it cannot go on from step "
+            f"{report.failure.step!r}: start it anew"
+        )
+    history = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).fetch_history()
+    answer = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=key.workflow_id, run_id=key.run_id),
+            reason=f"step {report.failure.step} is tried again (resolute retry)",
+            workflow_task_finish_event_id=_task_of(report.failure.step, list(history.events)),
+            request_id=str(uuid.uuid4()),
+            reset_reapply_type=ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
+        )
+    )
+    return RunKey(key.workflow_id, answer.run_id), report.failure.step
+
+
+def _task_of(step: str, events: Sequence[HistoryEvent]) -> int:
+    """The workflow task that began a step: what Temporal resets to; the last one where it began nothing."""
+    last = 0
+    for event in events:
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                last = event.event_id
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                scheduled = event.activity_task_scheduled_event_attributes
+                if scheduled.activity_id == step:
+                    return scheduled.workflow_task_completed_event_id
+            case EventType.EVENT_TYPE_MARKER_RECORDED:
+                marker = event.marker_recorded_event_attributes
+                data = marker.details["data"].payloads if "data" in marker.details else ()
+                if data and json.loads(data[0].data).get("activity_id") == step:
+                    return marker.workflow_task_completed_event_id
+            case _:
+                pass
+    return last

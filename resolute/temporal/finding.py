@@ -1,0 +1,62 @@
+"""Finds the run that a person means: by its id, by the beginning of its id, or as the latest run of a flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.plan.errors import ConfigurationError
+
+_MOST: Final = 5
+
+
+class UnknownRunError(ConfigurationError):
+    """Temporal knows no run of that id."""
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What Temporal knows a run by."""
+
+    workflow_id: str
+    run_id: str
+
+
+async def find_run(client: Client, name: str, run_id: str | None = None) -> RunKey:
+    """The run of an id, of the beginning of an id that no other run has, or the latest run of a flow.
+
+    Raises:
+        UnknownRunError: there is none, or several ids begin so.
+        temporalio.service.RPCError: Temporal refused or did not answer.
+    """
+    try:
+        described = await client.get_workflow_handle(name, run_id=run_id).describe()
+    except RPCError as error:
+        if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
+            raise
+    else:
+        return RunKey(described.id, described.run_id)
+    latest = await _listed(client, f"WorkflowType = {quoted(name)}", most=1)
+    if latest:
+        return latest[0]
+    alike = await _listed(client, f"WorkflowId STARTS_WITH {quoted(name)}", most=_MOST)
+    if len({each.workflow_id for each in alike}) == 1:
+        return alike[0]
+    if alike:
+        ids = ", ".join(dict.fromkeys(each.workflow_id for each in alike))
+        raise UnknownRunError(f"several runs begin with {name!r}: {ids}; give more of the id")
+    raise UnknownRunError(
+        f"Temporal knows no run {name!r}, or no longer, and no run of a flow of that name: see `resolute runs`"
+    )
+
+
+async def _listed(client: Client, query: str, *, most: int) -> list[RunKey]:
+    return [RunKey(run.id, run.run_id) async for run in client.list_workflows(query, limit=most)]
+
+
+def quoted(text: str) -> str:
+    """Text as it stands in a query of Temporal's visibility."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

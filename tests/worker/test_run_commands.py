@@ -1,0 +1,127 @@
+"""Commands that find a run, cancel it, or try its failed step again."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from resolute_worker.embedded import EmbeddedServer
+from tests.worker.processes import resolute, started
+
+FLOWS = """
+from pathlib import Path
+from resolute import NodeError, Retry, TerminalError, flow, manual, node
+
+@node
+def count(name: str) -> int:
+    file = Path(name)
+    number = int(file.read_text()) + 1 if file.exists() else 1
+    file.write_text(str(number))
+    return number
+
+@node
+def open_door(marker: str = "mended") -> str:
+    if not Path(marker).exists():
+        raise TerminalError("the door is shut")
+    return "open"
+
+@node(retry=Retry(attempts=0))
+def never() -> str:
+    raise NodeError("not yet")
+
+start = manual("start")
+for lane in ("activity", "local"):
+    globals()[lane] = (
+        flow(f"{lane}-door").triggered_by(start)
+        .then(count(f"{lane}.count").as_("counted"))
+        .then(open_door().lane(lane).as_("door"))
+        .build()
+    )
+undone = (
+    flow("undone-door").triggered_by(start)
+    .then(count("undone.count").as_("counted").on_failure(count("undone.back").as_("back")))
+    .then(open_door("never").as_("door"))
+    .build()
+)
+waiting = flow("waiting").triggered_by(start).then(never().as_("patience")).build()
+"""
+
+
+@pytest.fixture
+async def place(flows: Path, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
+    """The variables of a worker at work on the flows above."""
+    (flows / "doors.py").write_text(FLOWS)
+    place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
+    async with started("worker", folder=flows.parent, **place) as worker:
+        await worker.url()
+        yield place
+        await worker.stopped()
+
+
+@pytest.mark.parametrize("lane", ["activity", "local"])
+async def test_a_failed_step_is_tried_again(flows: Path, place: dict[str, str], lane: str) -> None:
+    """After its cause is mended, a failed run goes on at the step that failed; what completed is not done again."""
+    folder = flows.parent
+    failed = await resolute("run", f"{lane}-door", "--json", folder=folder, **place)
+    (folder / "mended").touch()
+    run = json.loads(failed[1])["run"]
+    retried = await resolute("retry", run, "--json", folder=folder, **place)
+    result = await _ended(run, folder, place)
+
+    assert (1, 0) == (failed[0], retried[0]), retried[2]
+    assert "door" == json.loads(retried[1])["step"]
+    assert ("completed", {"counted": 1, "door": "open"}) == result
+    assert "1" == (folder / f"{lane}.count").read_text()
+
+
+async def _ended(run: str, folder: Path, place: dict[str, str]) -> tuple[str, object]:
+    """How a run ended, and its result; the wait of each command is the pause between two looks."""
+    while True:
+        _, printed, _ = await resolute("show", run, "--json", folder=folder, **place)
+        shown = json.loads(printed)
+        if shown["status"] != "running":
+            return shown["status"], shown["report"]["result"]
+
+
+async def test_what_was_undone_is_not_tried_again(flows: Path, place: dict[str, str]) -> None:
+    """A run whose undo steps have run cannot go on from its middle, and the reason is said."""
+    failed = await resolute("run", "undone-door", "--json", folder=flows.parent, **place)
+    code, _, said = await resolute("retry", "undone-door", folder=flows.parent, **place)
+
+    assert (1, 2) == (failed[0], code)
+    assert "has been undone (back)" in said
+
+
+async def test_a_run_is_cancelled(flows: Path, place: dict[str, str]) -> None:
+    """A run that would be tried for ever ends when it is cancelled; one that has ended is not cancelled again."""
+    folder = flows.parent
+    begun = await resolute("run", "waiting", "--no-wait", "--json", folder=folder, **place)
+    run = json.loads(begun[1])["run"]
+    cancelled = await resolute("cancel", run, folder=folder, **place)
+    status, _ = await _ended(run, folder, place)
+    again = await resolute("cancel", run, folder=folder, **place)
+    retried = await resolute("retry", run, folder=folder, **place)
+
+    assert (0, "cancelled") == (cancelled[0], status)
+    assert (2, 2) == (again[0], retried[0])
+    assert "has ended already" in again[2]
+    assert "only a failed run is tried again" in retried[2]
+
+
+async def test_a_run_is_found_by_what_a_person_knows(flows: Path, place: dict[str, str]) -> None:
+    """A flow's name is its latest run, the beginning of an id is enough, and one that fits several names them."""
+    folder = flows.parent
+    first, second = [
+        json.loads((await resolute("run", "undone-door", "--json", folder=folder, **place))[1])["run"] for _ in "12"
+    ]
+    latest = await resolute("show", "undone-door", "--json", folder=folder, **place)
+    prefix = await resolute("show", first[:-3], "--json", folder=folder, **place)
+    several = await resolute("show", "undone-door/", folder=folder, **place)
+    nothing = await resolute("show", "nowhere", folder=folder, **place)
+
+    assert [second, first] == [json.loads(shown[1])["workflow_id"] for shown in (latest, prefix)]
+    assert (2, 2) == (several[0], nothing[0])
+    assert first in several[2]
+    assert "see `resolute runs`" in nothing[2]
