@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any, Final, cast
@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from resolute.execution.decisions import decision_for
 from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext, enter_call
 from resolute.plan.errors import (
@@ -23,6 +24,7 @@ from resolute.plan.errors import (
     FlowError,
     InvalidArgumentsError,
     InvalidResultError,
+    LastAttemptError,
     NodeError,
     NotGrantedError,
     ResultTooLargeError,
@@ -93,7 +95,7 @@ class NodeExecutor:
             NodeError: the node cannot run here, or its arguments or result are not what it declared.
             Exception: whatever the node raised.
         """
-        definition = self.definitions.get(call.node)
+        definition = self.definitions.get(call.node) or decision_for(call, self.definitions)
         if definition is None:
             raise UnknownNodeError(
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
@@ -102,12 +104,17 @@ class NodeExecutor:
         function = self.function_for(definition, call)
         filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
         values = _validated(definition, filled)
-        if inspect.iscoroutinefunction(definition.function):
-            result: object = function(**values)
-        else:
-            result = await asyncio.to_thread(function, **values)
-        if inspect.isawaitable(result):
-            result = await result
+        try:
+            if inspect.iscoroutinefunction(definition.function):
+                result: object = function(**values)
+            else:
+                result = await asyncio.to_thread(function, **values)
+            if inspect.isawaitable(result):
+                result = await result
+        except Exception as error:
+            if definition.attempts is not None and call.attempt >= definition.attempts:
+                raise LastAttemptError(error) from error
+            raise
         output = self.environment.mask_json(_dumped(definition, result))
         size = size_of(output)
         if size > RESULT_LIMIT:
@@ -138,6 +145,8 @@ class NodeExecutor:
 
     def failure_facts(self, error: BaseException) -> FailureFacts:
         """An error as the engines record it: named by its class, without secrets."""
+        if isinstance(error, LastAttemptError):
+            return replace(self.failure_facts(error.error), retryable=False)
         message = self.environment.mask(str(error)) or type(error).__name__
         if isinstance(error, NodeError):
             return FailureFacts(

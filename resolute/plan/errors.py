@@ -24,7 +24,8 @@ ResoluteError
         ├── ResultTooLargeError         the node returned more than Temporal takes
         ├── MissingEnvironmentError     an environment variable or secret is not set on the worker
         ├── NotGrantedError             the provider was not granted what the node does
-        └── UnsealedCallError           no plan that this worker believes asked for the call
+        ├── UnsealedCallError           no plan that this worker believes asked for the call
+        └── LastAttemptError            a function failed as often as its kind of node may; holds its error
 
 Whether a failure is tried again is said by the type alone: `NodeError.retryable`. `retry_after`, in seconds,
 overrides the policy's pause before the next attempt.
@@ -206,3 +207,11 @@ class NotGrantedError(TerminalError):
 
 class UnsealedCallError(TerminalError):
     """No plan that this worker believes asked for the call."""
+
+
+class LastAttemptError(TerminalError):
+    """A function failed as often as its kind of node may. Recorded is `error`, which is what it raised."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(str(error))

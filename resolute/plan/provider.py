@@ -28,6 +28,7 @@ class NodeDefinition:
 
     `provider` names the provider whose instance is the function's first argument; None for an author's own node.
     `queue` is the one of the provider's queues whose rate limit the node starts under; None for no limit.
+    `attempts` is how often an error of the function's own is tried, where that is less than the policy says.
     `facts` are what a reader of the reference wants to know, such as the scope that is needed.
     """
 
@@ -37,6 +38,7 @@ class NodeDefinition:
     lane: Lane = "activity"
     provider: str | None = None
     queue: str | None = None
+    attempts: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -20,7 +20,7 @@ from resolute.plan.shapes import ANY, Shape, shape_of_type
 from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition, check_fit, shape_in
-from resolute.writing.decision import EVALUATE, DecisionError, decision_node
+from resolute.writing.decision import EVALUATE, DecisionError, decision_node, named_function
 from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft
 from resolute.writing.flow import Flow
 from resolute.writing.literals import check_literal
@@ -54,6 +54,7 @@ class _Compiler:
         self.shapes: dict[str, Shape] = {}
         self.definitions: dict[str, NodeDefinition] = {}
         self.taken: set[str] = set()
+        self.deciding: dict[str, Callable[..., object]] = {}
 
     def compile(self) -> Flow:
         draft = self.draft
@@ -343,6 +344,7 @@ class _Compiler:
         return [*before, step], replace(scope, elsewhere={**scope.elsewhere, **maybe})
 
     def _condition(self, condition: object, step_id: str, scope: Scope, place: str) -> tuple[list[Step], Json]:
+        name = self._free(f"{step_id}_decision")
         if isinstance(condition, (Expression, bool)):
             encoded = self._encode(condition, place)
             if encoded is _NOTHING:
@@ -353,10 +355,11 @@ class _Compiler:
             definition, arguments = EVALUATE, {"condition": encoded}
         elif callable(condition):
             try:
-                definition = decision_node(cast("Any", condition))
+                definition = decision_node(cast("Any", condition), flow=self.draft.name, step=name)
             except DecisionError as error:
-                self._report(place, f"the function cannot be a decision: {error}")
+                self._report(place, f"the function cannot be a decision: {error}", error.hint)
                 return [], False
+            self._check_decision(condition, place)
             arguments: dict[str, Json] = {"state": {"$state": []}}
         else:
             self._report(
@@ -366,7 +369,6 @@ class _Compiler:
             )
             return [], False
         self._define(definition, place)
-        name = self._free(f"{step_id}_decision")
         self.taken.add(name)
         call = Call(
             id=name,
@@ -376,6 +378,13 @@ class _Compiler:
             lane="local",
         )
         return [call], {"$output": [name]}
+
+    def _check_decision(self, function: Callable[..., object], place: str) -> None:
+        """Refuses a second function of the same name: a run in flight finds a function by its name."""
+        name = named_function(function)
+        if name and self.deciding.setdefault(name, function) is not function:
+            message = f"two different functions are called {name!r}"
+            self._report(place, message, "give one another name: runs in flight find a decision by it")
 
     def _parallel(self, draft: DraftParallel, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         if not draft.branches or not all(draft.branches):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import types
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,14 @@ from resolute.plan.errors import ExpressionError
 from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import NodeDefinition
 
-_POLICY: Final = Policy(timeout=10, retry=Retry(attempts=3))
+PREFIX: Final = "decision."
+"""How the names of decision nodes begin. They are not for an author's nodes."""
+
+ATTEMPTS: Final = 3
+"""Attempts of a decision that fails by itself: it sees the same state each time, so more of them seldom help."""
+
+_POLICY: Final = Policy(timeout=10)
+_EVALUATE_POLICY: Final = Policy(timeout=10, retry=Retry(attempts=ATTEMPTS))
 
 
 async def _evaluate(condition: bool) -> bool:
@@ -21,64 +27,87 @@ async def _evaluate(condition: bool) -> bool:
     return condition
 
 
-EVALUATE: Final = NodeDefinition(name="resolute.Evaluate", function=_evaluate, policy=_POLICY, lane="local")
+EVALUATE: Final = NodeDefinition(name="resolute.Evaluate", function=_evaluate, policy=_EVALUATE_POLICY, lane="local")
 
 
 class DecisionError(ExpressionError):
-    """A function cannot be a decision."""
+    """A function cannot be a decision. `hint` says what to write instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(message)
 
 
-def decision_node(function: Callable[[State], object]) -> NodeDefinition:
-    """The node that a function given to `when` becomes.
+def decision_node(function: Callable[[State], object], *, flow: str, step: str) -> NodeDefinition:
+    """The node that a function given to `when` becomes: `decision.FLOW.STEP`, and `:NAME` where the function has one.
 
-    A named function is known by its module and name; a lambda by a digest of its code, so that another lambda is
-    another decision and a run in flight never takes one for the other.
+    A run in flight finds its decision by these and not by the function's code, so that code can be mended while runs
+    are at work: by all of the name, else by the function's, else by flow and step (`resolute.execution.decisions`).
 
     Raises:
-        DecisionError: the function cannot be told from others in another process.
+        DecisionError: a run in flight could not find the function again.
     """
+    _refuse(function)
+    name = named_function(function)
+    return _definition(function, f"{PREFIX}{flow}.{step}" + (f":{name}" if name else ""))
+
+
+def kept_decision(function: Callable[[State], object]) -> NodeDefinition:
+    """The node of a function that stands beside flows, and that runs in flight may name though no flow does."""
+    return _definition(function, f"{PREFIX}:{function.__module__}:{named_function(function)}")
+
+
+def named_function(function: Callable[..., object]) -> str:
+    """The name of a function that stands at the top of a module or class; empty for lambdas and inner functions."""
+    name: str = getattr(function, "__qualname__", "")
+    return "" if "<" in name else name
+
+
+def can_decide(function: object) -> bool:
+    """Whether a value is a function that could have been given to `when`: it has a name, and the state is enough."""
+    return isinstance(function, types.FunctionType) and bool(named_function(function)) and _takes_one(function)
+
+
+def _takes_one(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+def _refuse(function: Callable[..., object]) -> None:
+    if inspect.ismethod(function):
+        raise DecisionError(
+            f"{function.__qualname__} is bound to an object, which a run in flight could not find again",
+            "give a function at the top of the module, or a lambda that calls the method",
+        )
+    if not isinstance(function, types.FunctionType):
+        raise DecisionError(
+            f"a {type(function).__name__} is no plain function",
+            "give a function or a lambda, or use a @node and its output",
+        )
+    if not _takes_one(function):
+        raise DecisionError(
+            f"{function.__qualname__}{inspect.signature(function)} cannot be called with the state alone",
+            "declare it as def decide(state: State) -> bool",
+        )
+
+
+def _definition(function: Callable[[State], object], name: str) -> NodeDefinition:
+    async def decide_async(state: dict[str, Any]) -> bool:
+        return await _truth(cast("Awaitable[object]", function(state_from(state))))
 
     def decide(state: dict[str, Any]) -> bool:
-        return bool(function(state_from(state)))
-
-    async def decide_async(state: dict[str, Any]) -> bool:
-        return bool(await cast("Awaitable[object]", function(state_from(state))))
+        answer = function(state_from(state))
+        # What is still to be waited for would always be true; whoever runs nodes waits for it.
+        return cast("bool", _truth(cast("Awaitable[object]", answer))) if inspect.isawaitable(answer) else bool(answer)
 
     chosen = decide_async if inspect.iscoroutinefunction(function) else decide
-    return NodeDefinition(name=f"decision.{_identity(function)}", function=chosen, policy=_POLICY, lane="local")
+    # Where the author's function stands, for messages and for whoever looks for what stands beside it.
+    chosen.__module__, chosen.__qualname__ = function.__module__, function.__qualname__
+    return NodeDefinition(name=name, function=chosen, policy=_POLICY, lane="local", attempts=ATTEMPTS)
 
 
-def _identity(function: Callable[..., object]) -> str:
-    code = getattr(function, "__code__", None)
-    name: str = getattr(function, "__qualname__", type(function).__name__)
-    if code is None:
-        raise DecisionError("give a plain function or a lambda, or use a @node and its output")
-    if "<" not in name:
-        return f"{function.__module__}.{name}"
-    cells = function.__closure__ or () if isinstance(function, types.FunctionType) else ()
-    closed_over: list[object] = [cell.cell_contents for cell in cells]
-    if isinstance(function, types.FunctionType):  # `lambda state, limit=limit: ...` closes over it as well
-        closed_over += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    strange = [value for value in closed_over if not isinstance(value, (str, int, float, bool, type(None)))]
-    if strange:
-        raise DecisionError(f"it closes over a {type(strange[0]).__name__}; name the function at module level")
-    # The module, since the same words mean something else beside other globals.
-    return hashlib.sha256(f"{function.__module__}{_text_of(code)}{closed_over!r}".encode()).hexdigest()[:16]
-
-
-def _text_of(code: types.CodeType) -> str:
-    constants = [_text_of_constant(item) for item in code.co_consts]
-    return repr((code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, constants))
-
-
-def _text_of_constant(value: object) -> str:
-    match value:
-        case types.CodeType():
-            return _text_of(value)
-        case tuple():
-            return f"({','.join(_text_of_constant(item) for item in cast('tuple[object, ...]', value))})"
-        case frozenset():  # its order is another in each process
-            items = cast("frozenset[object]", value)
-            return f"{{{','.join(sorted(_text_of_constant(item) for item in items))}}}"
-        case _:
-            return repr(value)
+async def _truth(answer: Awaitable[object]) -> bool:
+    return bool(await answer)

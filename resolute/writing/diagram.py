@@ -8,7 +8,7 @@ from typing import Final, assert_never, cast
 from resolute.plan.language import describe
 from resolute.plan.plan import Call, Parallel, Plan, Step, When
 from resolute.plan.values import Json
-from resolute.writing.decision import EVALUATE
+from resolute.writing.decision import EVALUATE, PREFIX
 
 _COLOURS: Final[Mapping[str, str]] = {
     "completed": "fill:#d5f5e3,stroke:#1e8449",
@@ -82,8 +82,9 @@ def _label(call: Call) -> str:
     last = call.node.rsplit(".", 1)[-1]
     if call.node == EVALUATE.name:
         return f"{call.id}: {describe(cast('Json', call.arguments['condition']))}"
-    if call.node.startswith("decision."):
-        return f"{call.id}: function {last}"
+    if call.node.startswith(PREFIX):
+        _, named, function = call.node.partition(":")
+        return f"{call.id}: function {function}" if named else f"{call.id}: function"
     return call.id if last == call.id else f"{call.id}: {call.node}"
 
 

@@ -54,6 +54,34 @@ journey = flow("journey").triggered_by(manual("go")).then(extra).then(first).the
 # Not even the name of the flow is left.
 RENAMED = AFTER.replace('flow("journey")', 'flow("voyage")')
 
+DECIDING = (
+    NODES
+    + """
+def is_calm(state):
+    return state["gate"] == "open"
+
+journey = (
+    flow("journey").triggered_by(manual("go")).then(gate)
+    .when(lambda state: False).then(first).end_when()
+    .when(is_calm).then(last).end_when()
+    .when(is_calm).then(extra).end_when()
+    .build()
+)
+"""
+)
+
+# The lambda says something else, and the function decides no longer, but stands in the file.
+REDECIDED = DECIDING.replace("lambda state: False", "lambda state: state['gate'] == 'open'").replace(
+    ".when(is_calm)", ".when(gate.output == 'shut')"
+)
+
+
+async def test_decisions_may_be_edited_while_a_run_waits(tmp_path: Path, temporal_client: Client) -> None:
+    """A run in flight decides by the newest code of its lambda, and by a function that its flow no longer uses."""
+    result, _ = await edited_while_waiting(tmp_path, temporal_client, REDECIDED, before=DECIDING)
+
+    assert {"gate": "open", "first": "first", "last": "last", "extra": "extra"} == result
+
 
 async def test_a_run_ends_by_its_own_plan(tmp_path: Path, temporal_client: Client) -> None:
     """Steps inserted before and after the one that waits, one deleted, the worker restarted: the old plan is done."""
@@ -71,7 +99,9 @@ async def test_a_run_ends_though_its_flow_is_gone(tmp_path: Path, temporal_clien
     assert ["first", "gate", "gone", "last"] == steps
 
 
-async def edited_while_waiting(folder: Path, client: Client, after: str) -> tuple[object, list[str]]:
+async def edited_while_waiting(
+    folder: Path, client: Client, after: str, *, before: str = BEFORE
+) -> tuple[object, list[str]]:
     """The result and the steps of a run whose flow is edited, and its worker restarted, while it waits in a retry."""
     file, gate = folder / "journey.py", folder / "gate"
     place = {
@@ -81,7 +111,7 @@ async def edited_while_waiting(folder: Path, client: Client, after: str) -> tupl
         "RESOLUTE_FLOWS": str(file),
         "GATE": str(gate),
     }
-    file.write_text(BEFORE)
+    file.write_text(before)
     async with started("worker", folder=folder, **place) as worker:
         await worker.url()
         _, printed, _ = await resolute("run", "journey", "--no-wait", "--json", folder=folder, **place)

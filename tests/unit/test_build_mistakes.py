@@ -1,6 +1,5 @@
 """What `build()` refuses: each mistake with its place and a hint, and all of them at once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -55,6 +54,9 @@ class Opaque:
 @dataclass(frozen=True)
 class Limit:
     most: int
+
+    def reached(self, state: State) -> bool:
+        return len(state.outputs) > self.most
 
 
 @node
@@ -148,10 +150,6 @@ def problems(builder: FlowBuilder) -> list[tuple[str, str, str]]:
     with pytest.raises(FlowBuildError) as caught:
         builder.build()
     return [(problem.place, problem.message, problem.hint) for problem in caught.value.problems]
-
-
-def deciding(limit: object) -> Callable[[State], bool]:
-    return lambda state: state["health"] == limit
 
 
 Mistake = tuple[FlowBuilder, tuple[str, str, str]]
@@ -381,15 +379,15 @@ MISTAKES: dict[str, Mistake] = {
         .then(tell("x")).end_when(),
         ("when[1]", "health.count is an int, not a condition", "compare it with a value"),
     ),
-    "decision that closes over an object": (
-        begun().then(health).when(deciding(Limit(3))).then(tell("x")).end_when(),
-        ("when[1]", "the function cannot be a decision: it closes over a Limit; name the function at module level",
-         ""),
+    "bound method as a condition": (
+        begun().then(health).when(Limit(3).reached).then(tell("x")).end_when(),
+        ("when[1]", "the function cannot be a decision: Limit.reached is bound to an object, which a run in flight "
+         "could not find again", "give a function at the top of the module, or a lambda that calls the method"),
     ),
     "node as a condition": (
         begun().when(cast("Any", check)).then(health).end_when(),
-        ("when[0]", "the function cannot be a decision: "
-         "give a plain function or a lambda, or use a @node and its output", ""),
+        ("when[0]", "the function cannot be a decision: a NodeFactory is no plain function",
+         "give a function or a lambda, or use a @node and its output"),
     ),
     "previous without a schedule": (
         told(previous(health.output.message)),

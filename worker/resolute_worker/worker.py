@@ -151,7 +151,10 @@ class Worker:
 
     def _nodes_beside(self) -> list[NodeDefinition]:
         named = {node.name for node in self.nodes}
-        return [node for node in nodes_beside(self.flows) if node.name not in named]
+        # A program that is its own flow file: its nodes may all come from elsewhere.
+        program = sys.modules.get("__main__")
+        modules = [program] if program is not None and getattr(program, "__file__", None) else []
+        return [node for node in nodes_beside(self.flows, modules) if node.name not in named]
 
     def released(self) -> datetime:
         """When these flows were released; see `Settings.released`."""
