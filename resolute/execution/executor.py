@@ -5,18 +5,18 @@ Every engine calls nodes through here, so that a node behaves the same under tes
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache, partial
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from resolute.execution.decisions import decision_for
+from resolute.execution.guard import EscapeError, guarded, in_thread
 from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext, enter_call
 from resolute.plan.errors import (
@@ -30,14 +30,13 @@ from resolute.plan.errors import (
     ResultTooLargeError,
     UnknownNodeError,
 )
+from resolute.plan.limits import PAYLOAD_LIMIT, problem_of, recorded_size
 from resolute.plan.provider import NodeDefinition, Provider
-from resolute.plan.values import Json, JsonObject, size_of
+from resolute.plan.texts import name_of, said_by, shortened
+from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
 from resolute.writing.decision import EVALUATE
 from resolute.writing.flow import Flow
-
-RESULT_LIMIT: Final = 2 * 1024 * 1024 - 4096
-"""Bytes of one result: Temporal's limit for a value, less what it wraps around it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +92,12 @@ class NodeExecutor:
 
         Raises:
             NodeError: the node cannot run here, or its arguments or result are not what it declared.
-            Exception: whatever the node raised.
+            EscapeError: the node raised what would have ended the process, or cancelled itself.
+            Exception: whatever else the node raised.
         """
+        return await guarded(lambda: self._executed(call, arguments))
+
+    async def _executed(self, call: CallContext, arguments: JsonObject) -> Json:
         definition = self.definitions.get(call.node) or decision_for(call, self.definitions)
         if definition is None:
             raise UnknownNodeError(
@@ -108,7 +111,7 @@ class NodeExecutor:
             if inspect.iscoroutinefunction(definition.function):
                 result: object = function(**values)
             else:
-                result = await asyncio.to_thread(function, **values)
+                result = await in_thread(function, values)
             if inspect.isawaitable(result):
                 result = await result
         except Exception as error:
@@ -116,10 +119,12 @@ class NodeExecutor:
                 raise LastAttemptError(error) from error
             raise
         output = self.environment.mask_json(_dumped(definition, result))
-        size = size_of(output)
-        if size > RESULT_LIMIT:
+        if problem := problem_of(output):
+            raise InvalidResultError(f"node {call.node!r} returned what cannot be recorded: {problem}")
+        size = recorded_size(output)
+        if size > PAYLOAD_LIMIT:
             raise ResultTooLargeError(
-                f"node {call.node!r} returned {size:,} bytes, Temporal takes {RESULT_LIMIT:,}: "
+                f"node {call.node!r} returned {size:,} bytes, Temporal takes {PAYLOAD_LIMIT:,}: "
                 "return a reference to the data (an id, a URL) instead"
             )
         return output
@@ -147,18 +152,17 @@ class NodeExecutor:
         """An error as the engines record it: named by its class, without secrets."""
         if isinstance(error, LastAttemptError):
             return replace(self.failure_facts(error.error), retryable=False)
-        message = self.environment.mask(str(error)) or type(error).__name__
+        error = error.error if isinstance(error, EscapeError) else error
+        message = shortened(self.environment.mask(said_by(error)))  # masked whole: half a secret would not be found
         if isinstance(error, NodeError):
             return FailureFacts(
-                error_type=type(error).__name__,
+                error_type=name_of(error),
                 message=message,
                 retryable=error.retryable,
                 retry_after=error.retry_after,
             )
         # A FlowError in a node comes of the plan, so it would come again.
-        return FailureFacts(
-            error_type=type(error).__name__, message=message, retryable=not isinstance(error, FlowError)
-        )
+        return FailureFacts(error_type=name_of(error), message=message, retryable=not isinstance(error, FlowError))
 
 
 @lru_cache(maxsize=4096)

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Final, cast
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
+from resolute.execution.guard import in_task
 from resolute.plan.context import CallContext
 from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError
 from resolute.plan.plan import Plan
@@ -193,8 +194,7 @@ class MemoryRuntime:
         try:
             async with watch:
                 heartbeat.begin(watch)
-                # In a task of its own, so that what a node sets for itself (context variables) stays with it.
-                return _Answer(await asyncio.create_task(self._executor.execute(context, request.arguments)))
+                return _Answer(await in_task(self._executor.execute(context, request.arguments)))
         except Exception as error:
             if not (isinstance(error, TimeoutError) and watch.expired()):
                 return self._executor.failure_facts(error)

@@ -14,9 +14,13 @@ ResoluteError
 │   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
 │   ├── UnsealedPlanError           the run came with a plan that this worker does not believe
 │   ├── UnknownStepError            a plan holds a kind of step that this worker does not know
-│   ├── TextError                   a text(...) cannot hold the values it was given
-│   └── PayloadTooLargeError        a value is larger than Temporal takes
+│   ├── EvaluationError             an expression has no value
+│   │   └── TextError                   a text(...) cannot hold the values it was given
+│   ├── UnusableValueError          a value cannot be recorded: nested too deep, no JSON
+│   ├── PayloadTooLargeError        a value is larger than Temporal takes
+│   └── InternalError               Resolute itself failed: a bug
 └── NodeError                   raised inside a node: the world said no; tried again
+    ├── EscapeError                 a node raised what would have ended more than itself (in resolute.execution.guard)
     ├── UnknownNodeError            this worker does not have the node; another one may
     └── TerminalError               ... and will always say no; never tried again
         ├── InvalidArgumentsError       the resolved arguments do not fit the node's parameters
@@ -36,6 +40,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+from resolute.plan.texts import NAME_LIMIT, shortened
 
 
 class ResoluteError(Exception):
@@ -112,7 +118,8 @@ class FlowError(ResoluteError):
 class NodeFailedError(FlowError):
     """A node failed for good: its attempts are used up, or its error is one that is never tried again.
 
-    `error_type` is the class name of the error that the node raised, `reason` its text.
+    `error_type` is the class name of the error that the node raised, `reason` its text. `trace` says where Resolute
+    itself failed, if it did.
     """
 
     def __init__(
@@ -124,14 +131,16 @@ class NodeFailedError(FlowError):
         reason: str,
         retryable: bool = False,
         attempts: int | None = None,
+        trace: str = "",
     ) -> None:
         self.step = step
         self.node = node
-        self.error_type = error_type
-        self.reason = reason
+        self.error_type = shortened(error_type, NAME_LIMIT)
+        self.reason = shortened(reason)
         self.retryable = retryable
         self.attempts = attempts
-        super().__init__(f"step {step!r} ({node}) failed: {error_type}: {reason}")
+        self.trace = trace
+        super().__init__(f"step {step!r} ({node}) failed: {self.error_type}: {self.reason}")
 
 
 class UnsupportedPlanError(FlowError):
@@ -146,8 +155,16 @@ class UnknownStepError(FlowError):
     """The plan holds a kind of step that this worker does not know."""
 
 
-class TextError(FlowError):
+class EvaluationError(FlowError):
+    """An expression has no value."""
+
+
+class TextError(EvaluationError):
     """A text(...) cannot hold the values it was given."""
+
+
+class UnusableValueError(FlowError):
+    """A value cannot be recorded: JSON cannot hold it as it is, or it is nested too deep."""
 
 
 class PayloadTooLargeError(FlowError):
@@ -160,6 +177,14 @@ class PayloadTooLargeError(FlowError):
             f"{what} is {size:,} bytes, Temporal takes {limit:,}: "
             "pass a reference to the data (an id, a URL) instead of the data"
         )
+
+
+class InternalError(FlowError):
+    """Resolute itself failed: a bug. `trace` says where, from the outside in."""
+
+    def __init__(self, message: str, *, trace: str) -> None:
+        self.trace = trace
+        super().__init__(message)
 
 
 class NodeError(ResoluteError):

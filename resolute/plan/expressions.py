@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import string
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar, cast, overload
@@ -18,6 +17,8 @@ from pydantic import BaseModel, ValidatorFunctionWrapHandler, field_validator
 
 from resolute.plan.errors import ExpressionError
 from resolute.plan.language import describe, escape
+from resolute.plan.templates import template_problem
+from resolute.plan.texts import shortened
 from resolute.plan.values import Json, jsonable
 
 T = TypeVar("T")
@@ -285,19 +286,9 @@ def text(template: str, *values: object) -> str:
     >>> text("{} is down since {}", output("health.component"), output("health.since"))
     text('{} is down since {}', health.component, health.since)
     """
-    try:
-        parsed = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise ExpressionError(f"text({template!r}): {error}; write '{{{{' and '}}}}' for braces") from None
-    fields = [name for _, name, _, _ in parsed if name is not None]
-    positional = all(name == "" for name in fields) or all(name.isdecimal() for name in fields)
-    if not positional or any("{" in (spec or "") for _, _, spec, _ in parsed):
-        raise ExpressionError(
-            f"text({template!r}): fields are positional, all '{{}}' or all '{{0}}'; give the values in that order"
-        )
-    wanted = max((int(name) + 1 for name in fields if name), default=0) or len(fields)
-    if wanted != len(values):
-        raise ExpressionError(f"text({template!r}) has {wanted} field(s) and was given {len(values)} value(s)")
+    problem = template_problem(template, len(values))
+    if problem:
+        raise ExpressionError(f"text({shortened(template, 200)!r}){problem}")
     return cast("str", Expression("$text", template, *values))
 
 

@@ -90,7 +90,7 @@ def place_of(path: tuple[str | int, ...]) -> str:
 
 
 def size_of(value: Json) -> int:
-    """The size of a value in bytes, as JSON without white space."""
+    """The size of a value in bytes, as JSON in UTF-8 without white space; what Temporal counts is `recorded_size`."""
     return len(to_json(value))
 
 

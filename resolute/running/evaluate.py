@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from resolute.plan.errors import FlowError, TextError
+from resolute.plan.errors import EvaluationError, FlowError
 from resolute.plan.language import CONDITIONS, HOLES, escape, has_holes, operands, operator_of
+from resolute.plan.templates import filled
 from resolute.plan.values import Json, JsonObject
 
 
@@ -105,7 +106,7 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
                 raise FlowError(f"{operator} is read on the worker, not in the workflow")
             return scope.read(operator, inner[0])
         case "$text":
-            return _filled(str(inner[0]), [evaluate(item, scope) for item in inner[1:]])
+            return filled(str(inner[0]), [_as_text(evaluate(item, scope)) for item in inner[1:]])
         case "$and":
             return all(is_true(item, scope) for item in inner)
         case "$or":
@@ -150,7 +151,10 @@ def _walk(value: Json, path: list[Json]) -> Json:
 def _now(shift: float, scope: Scope) -> str:
     if scope.now is None:
         raise FlowError("$now needs the clock of a run")
-    return (scope.now() + timedelta(seconds=shift)).isoformat()
+    try:
+        return (scope.now() + timedelta(seconds=shift)).isoformat()
+    except (OverflowError, ValueError):
+        raise EvaluationError(f"now() moved by {shift:g} seconds is outside of the calendar") from None
 
 
 def _same(left: Json, right: Json) -> bool:
@@ -206,13 +210,6 @@ def _contains(collection: Json, item: Json) -> bool:
             return any(_same(item, other) for other in collection)
         case _:
             return False
-
-
-def _filled(template: str, values: list[Json]) -> str:
-    try:
-        return template.format(*[_as_text(value) for value in values])
-    except (ValueError, TypeError, IndexError, KeyError) as error:
-        raise TextError(f"text({template!r}) cannot hold the values it was given: {error}") from None
 
 
 def _as_text(value: Json) -> object:

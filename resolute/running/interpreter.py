@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final, cast
+from typing import cast
 
-from resolute.plan.errors import (
-    FlowError,
-    NodeFailedError,
-    PayloadTooLargeError,
-    UnknownStepError,
-    UnsupportedPlanError,
-)
+from resolute.plan.errors import FlowError, NodeFailedError, UnknownStepError, UnsupportedPlanError
+from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Call, Parallel, Plan, Step, When
-from resolute.plan.values import Json, JsonObject, size_of
+from resolute.plan.values import Json, JsonObject
+from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate, is_true, prepare
 from resolute.running.recall import Memory, handed_on, recalled
 from resolute.running.result import recorded_of
 from resolute.running.runtime import CallRequest, Runtime
 from resolute.running.saga import Saga
 from resolute.running.state import RunState, failure_of
-
-PAYLOAD_LIMIT: Final = 2 * 1024 * 1024 - 4096
-"""Bytes of one value. Temporal's limit is 2 MiB; beyond it a run would be stuck instead of failing."""
 
 
 class Interpreter:
@@ -56,9 +49,10 @@ class Interpreter:
         try:
             await self._block(self._plan.steps, alone=True)
             return self._result()
-        except FlowError as error:
-            await self._handle(error)
-            raise
+        except Exception as error:
+            failed = flow_error(error)
+            await self._handle(failed)
+            raise failed from None
 
     def handed_on(self) -> Memory | None:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""
@@ -84,7 +78,7 @@ class Interpreter:
         state.begin(call.id)
         try:
             arguments = cast("JsonObject", prepare(call.arguments, state.scope()))
-            _check_size(f"the input of step {call.id!r} ({call.node})", arguments)
+            check_value(f"the input of step {call.id!r} ({call.node})", arguments)
             # A local activity holds up timers and calls of the same run, so it is for when nothing else is in flight;
             # and it passes no queue, whose rate limit it would have to keep.
             lane = call.lane if alone and call.queue is None else "activity"
@@ -92,8 +86,8 @@ class Interpreter:
                 step=call.id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
             )
             output = await self._runtime.call(request)
-        except FlowError as error:
-            failed = _as_node_failure(call, error)
+        except Exception as error:
+            failed = failure_at(call, error)
             state.fail(call.id, failed)
             raise failed from None
         state.outputs[call.id] = output
@@ -105,8 +99,8 @@ class Interpreter:
         state.begin(when.id)
         try:
             holds = is_true(when.condition, state.scope())
-        except FlowError as error:
-            failed = _as_node_failure(when, error)
+        except Exception as error:
+            failed = failure_at(when, error)
             state.fail(when.id, failed)
             raise failed from None
         block, left_out = (when.then, when.otherwise) if holds else (when.otherwise, when.then)
@@ -131,7 +125,7 @@ class Interpreter:
     async def _inside(self, step_id: str, block: Awaitable[None]) -> None:
         try:
             await block
-        except FlowError:
+        except Exception:
             self.state.fail(step_id, None)
             raise
         self.state.complete(step_id)
@@ -145,15 +139,15 @@ class Interpreter:
         for step in (*self._saga.due(), *self._plan.on_failure):
             try:
                 await self._block((step,), alone=True)
-            except FlowError as failed:
+            except Exception as failed:
                 # The rest is undone all the same, and the run still ends by its first failure.
-                state.compensation_failures.append(failure_of(_as_node_failure(step, failed)))
+                state.compensation_failures.append(failure_of(failure_at(step, failed)))
 
     def _result(self) -> Json:
         plan, memory = self._plan, self.handed_on()
         result = _result_value(plan, self.state.scope())
         recorded = recorded_of(result, memory.values, memory.run) if memory else recorded_of(result)
-        _check_size(f"the result of flow {plan.name!r}", recorded)
+        check_value(f"the result of flow {plan.name!r}", recorded)
         return recorded
 
 
@@ -161,17 +155,3 @@ def _result_value(plan: Plan, scope: Scope) -> Json:
     if plan.has_returns:
         return evaluate(cast("Json", plan.returns), scope)
     return {name: scope.outputs[name] for name in plan.outputs if name in scope.outputs}
-
-
-def _as_node_failure(step: Step, error: FlowError) -> NodeFailedError:
-    """The error as that of a step, so that whoever reads of it reads where it was."""
-    if isinstance(error, NodeFailedError):
-        return error
-    node = step.node if isinstance(step, Call) else ""
-    return NodeFailedError(step=step.id, node=node, error_type=type(error).__name__, reason=str(error))
-
-
-def _check_size(what: str, value: Json) -> None:
-    size = size_of(value)
-    if size > PAYLOAD_LIMIT:
-        raise PayloadTooLargeError(what=what, size=size, limit=PAYLOAD_LIMIT)

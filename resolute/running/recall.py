@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from resolute.plan.fitting import fits
+from resolute.plan.limits import recorded_size
 from resolute.plan.plan import Plan, Remembered
 from resolute.plan.shapes import Schema, Shape
-from resolute.plan.values import Json, JsonObject, size_of
+from resolute.plan.values import Json, JsonObject
 from resolute.running.result import OUTPUTS, RUN, holds_both
 
 MEMORY_LIMIT: Final = 256 * 1024
@@ -100,8 +101,8 @@ def handed_on(plan: Plan, memory: Memory | None, completed: JsonObject) -> tuple
         elif step in known.values:
             values[step] = known.values[step]
     warnings: list[str] = []
-    sizes = {step: size_of(value) for step, value in values.items()}
-    while size_of(values) > MEMORY_LIMIT:
+    sizes = {step: recorded_size(value) for step, value in values.items()}
+    while recorded_size(values) > MEMORY_LIMIT:
         step = max(values, key=lambda name: (sizes[name], name))
         del values[step]
         warnings.append(

@@ -14,6 +14,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
+from resolute.execution.guard import in_task
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
@@ -59,9 +60,9 @@ class Activities:
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
-                return await executor.execute(call, arguments)
+                return await in_task(executor.execute(call, arguments))
             with heart.beating():
-                return await executor.execute(call, arguments)
+                return await in_task(executor.execute(call, arguments))
         except Exception as error:
             facts = executor.failure_facts(error)
             log.warning(

@@ -27,10 +27,11 @@ from resolute.plan.errors import (
     NodeFailedError,
     PayloadTooLargeError,
     TemporalUnreachableError,
+    UnusableValueError,
 )
+from resolute.plan.limits import PAYLOAD_LIMIT, problem_of, recorded_size
 from resolute.plan.plan import Plan
-from resolute.plan.values import Json, size_of
-from resolute.running.interpreter import PAYLOAD_LIMIT
+from resolute.plan.values import Json
 from resolute.running.result import result_of
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import start_argument
@@ -136,10 +137,13 @@ async def start_run(
     a start for which nobody waits any more.
 
     Raises:
+        UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
         PayloadTooLargeError: plan and input are larger than Temporal takes.
     """
+    if problem := problem_of(input_data):
+        raise UnusableValueError(f"the input of flow {plan.name!r} cannot be recorded: {problem}")
     argument = start_argument(plan, input_data, keys=keys)
-    size = size_of(argument)
+    size = recorded_size(argument)
     if size > PAYLOAD_LIMIT:
         raise PayloadTooLargeError(what=f"plan and input of flow {plan.name!r}", size=size, limit=PAYLOAD_LIMIT)
     try:

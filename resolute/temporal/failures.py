@@ -20,8 +20,9 @@ from temporalio.exceptions import (
     TimeoutError as TemporalTimeoutError,
 )
 
-from resolute.plan.errors import FlowError, NodeFailedError
+from resolute.plan.errors import FlowError, InternalError, NodeFailedError
 from resolute.plan.policies import SIGN_OF_LIFE, Policy
+from resolute.plan.texts import text_of
 from resolute.plan.values import JsonObject
 from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest
@@ -48,16 +49,19 @@ def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
             attempts=_attempts(cause),
         )
     return NodeFailedError(
-        step=request.step, node=request.node, error_type=type(cause or error).__name__, reason=str(cause or error)
+        step=request.step, node=request.node, error_type=type(cause or error).__name__, reason=text_of(cause or error)
     )
 
 
 def run_failure(error: FlowError, memory: Memory | None = None) -> ApplicationError:
     """What a run ends with when its flow has failed: never retried, with the facts and the memory as details."""
     details: list[JsonObject] = [failure_of(error).model_dump()] if isinstance(error, NodeFailedError) else []
+    trace = error.trace if isinstance(error, (NodeFailedError, InternalError)) else ""
+    if trace:
+        details.append({"trace": trace})
     if memory is not None:
         details.append(memory.as_detail())
-    return ApplicationError(str(error), *details, type=type(error).__name__, non_retryable=True)
+    return ApplicationError(text_of(error), *details, type=type(error).__name__, non_retryable=True)
 
 
 def _attempts(cause: ApplicationError) -> int | None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from resolute.plan.errors import PayloadTooLargeError
+from resolute.plan.limits import MESSAGE_LIMIT, recorded_size
 from resolute.plan.policies import SIGN_OF_LIFE, Policy
-from resolute.plan.values import Json, size_of
+from resolute.plan.values import Json
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
-
-TASK_LIMIT: Final = 3_500_000
-"""Bytes of arguments that one workflow task may schedule: the message that carries them has 4 MiB."""
 
 
 def queue_of(task_queue: str, queue: str) -> str:
@@ -80,21 +79,21 @@ class TemporalRuntime:
                 ),
             )
         except FailureError as error:
-            if is_cancelled_exception(error):
-                raise
+            if is_cancelled_exception(error) and workflow.cancellation_reason() is not None:
+                raise asyncio.CancelledError from None  # the run is cancelled, which is no failure of the step
             raise node_failure(request, error) from None
 
     def _check_task(self, request: CallRequest) -> None:
         # Parallel branches schedule in one workflow task; together they must fit into one message, or the server
         # would end the run without a word of why.
-        task, size = workflow.info().get_current_history_length(), size_of(request.arguments)
+        task, size = workflow.info().get_current_history_length(), recorded_size(request.arguments)
         self._scheduled = size + (self._scheduled if task == self._task else 0)
         self._task = task
-        if self._scheduled > TASK_LIMIT:
+        if self._scheduled > MESSAGE_LIMIT:
             raise PayloadTooLargeError(
                 what=f"the input of step {request.step!r} ({request.node}), with what runs beside it,",
                 size=self._scheduled,
-                limit=TASK_LIMIT,
+                limit=MESSAGE_LIMIT,
             )
 
 

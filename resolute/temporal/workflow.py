@@ -14,9 +14,12 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from resolute.plan.errors import FlowError, UnknownFlowError, UnsealedPlanError
-from resolute.plan.values import Json, size_of
-from resolute.running.interpreter import PAYLOAD_LIMIT, Interpreter
+from resolute.plan.errors import UnknownFlowError, UnsealedPlanError
+from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
+from resolute.plan.texts import text_of
+from resolute.plan.values import Json
+from resolute.running.boundary import flow_error
+from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import run_failure
@@ -56,11 +59,22 @@ class FlowWorkflow:
             runtime = TemporalRuntime(_call_seals(keys if believed else NO_KEYS))
             self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, memory=memory)
             return await self._interpreter.run()
-        except FlowError as error:
-            # A run that could not begin hands on what it was given, or the next one would know nothing.
-            raise run_failure(error, self._interpreter.handed_on() if self._interpreter else memory) from None
+        except FailureError:
+            raise  # Temporal's own: the run is cancelled, or has said why it failed
+        except Exception as error:
+            raise run_failure(flow_error(error), self._handed_on(memory)) from None
         finally:
             self._tell_warnings()
+
+    def _handed_on(self, given: Memory | None) -> Memory | None:
+        # A run that could not begin hands on what it was given, or the next one would know nothing.
+        if self._interpreter is None:
+            return given
+        try:
+            return self._interpreter.handed_on()
+        except Exception as error:  # the run has failed already, and must end
+            workflow.logger.warning("the next run knows only what this one knew: %s", text_of(error))
+            return given
 
     def _tell_warnings(self) -> None:
         for warning in self._interpreter.state.warnings if self._interpreter else ():
@@ -73,7 +87,7 @@ class FlowWorkflow:
             return {"flow": workflow.info().workflow_type, "steps": []}
         report = self._interpreter.state.report()
         told = cast("Json", report.model_dump(mode="json", exclude={"status", "result"}))
-        if size_of(told) <= PAYLOAD_LIMIT:
+        if recorded_size(told) <= PAYLOAD_LIMIT:
             return told
         brief: Any = {"status": True, "result": True, "steps": {"__all__": {"output"}}}
         return cast("Json", report.model_dump(mode="json", exclude=brief))

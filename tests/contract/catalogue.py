@@ -1,5 +1,5 @@
 """Every scenario."""
 
-from tests.contract import blocks, failures, memories, values
+from tests.contract import blocks, ends, failures, memories, values
 
-SCENARIOS = (*blocks.SCENARIOS, *failures.SCENARIOS, *values.SCENARIOS, *memories.SCENARIOS)
+SCENARIOS = (*blocks.SCENARIOS, *failures.SCENARIOS, *ends.SCENARIOS, *values.SCENARIOS, *memories.SCENARIOS)

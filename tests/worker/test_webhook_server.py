@@ -145,10 +145,13 @@ async def test_a_body_is_read_through_its_model(client: Client) -> None:
         (b'{"service": "api", "version": "two"}', None, 400),
         (b"", None, 400),
         (b"x" * 2_000_000, None, 413),
+        (b'{"service": "' + "é".encode() * 400_000 + b'"}', None, 413),
+        (b'{"service": "api", "more": ' + b"[" * 150 + b"]" * 150 + b"}", None, 400),
+        (b'{"service": "api", "more": 1' + b"0" * 4500 + b"}", None, 400),
     ],
     ids=[
         *("unsigned", "forged", "forged and malformed", "malformed", "list", "nan", "surrogate", "deep"),
-        *("field missing", "field wrong", "empty", "2 MB"),
+        *("field missing", "field wrong", "empty", "2 MB", "2 MB as recorded", "nested", "long number"),
     ],
 )
 async def test_what_is_not_a_delivery_starts_nothing(

@@ -16,7 +16,13 @@ from temporalio.service import RPCError
 
 from resolute.execution.inputs import read_input
 from resolute.execution.secrets import Environment
-from resolute.plan.errors import ConfigurationError, InvalidInputError, MissingEnvironmentError, PayloadTooLargeError
+from resolute.plan.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    MissingEnvironmentError,
+    PayloadTooLargeError,
+    UnusableValueError,
+)
 from resolute.plan.provider import Verifier
 from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
@@ -194,6 +200,8 @@ class Deliveries:
             )
         except PayloadTooLargeError as error:
             return Outcome(flow, "too_large", 413, detail=str(error))
+        except UnusableValueError as error:
+            return Outcome(flow, "malformed", 400, detail=str(error))
         except RPCError as error:
             self._say(logging.ERROR, "webhook %s not taken: Temporal: %s", route.webhook.path, error, flow=flow)
             return Outcome(flow, "unavailable", 503)

@@ -1,0 +1,81 @@
+"""Lets a node fail without taking the process with it, whatever it raises.
+
+`sys.exit()` in a node would end the worker, a `StopIteration` in a plain one would never reach whoever waits for it,
+and a `CancelledError` of the node's own would look like Temporal's. Each becomes a failure of its step here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from resolute.plan.errors import NodeError
+from resolute.plan.texts import said_by
+
+T = TypeVar("T")
+
+
+class EscapeError(NodeError):
+    """What a node raised that is no ordinary error. `error` is what it was."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        super().__init__(said_by(error))
+
+
+async def guarded(work: Callable[[], Awaitable[T]]) -> T:
+    """Waits for author's code; what it raises is an `Exception`, except where this task itself is cancelled.
+
+    Raises:
+        EscapeError: it raised what would have ended more than itself.
+    """
+    try:
+        return await work()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise EscapeError(error) from None
+    except RuntimeError as error:
+        # What Python makes of a StopIteration that leaves a coroutine.
+        if isinstance(error.__cause__, (StopIteration, StopAsyncIteration)):
+            raise EscapeError(error.__cause__) from None
+        raise
+    except Exception:
+        raise
+    except BaseException as error:
+        raise EscapeError(error) from None
+
+
+async def in_task(work: Coroutine[Any, Any, T]) -> T:
+    """Runs author's code in a task of its own, so that what it does to its task and its context stays with it.
+
+    Raises:
+        EscapeError: it raised what would have ended more than itself, or cancelled its own task.
+    """
+    return await guarded(lambda: asyncio.create_task(work))
+
+
+async def in_thread(function: Callable[..., Any], values: dict[str, object]) -> object:
+    """Runs a plain function in a thread, with the context variables of this task.
+
+    Raises:
+        EscapeError: it raised what would have ended more than itself.
+    """
+    context = contextvars.copy_context()
+
+    def run() -> tuple[object, BaseException | None]:
+        # As a value: a future takes no StopIteration, and would never be done.
+        try:
+            return context.run(function, **values), None
+        except BaseException as error:
+            return None, error
+
+    result, error = await asyncio.get_running_loop().run_in_executor(None, run)
+    if error is None:
+        return result
+    if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration)):
+        raise error
+    raise EscapeError(error)
