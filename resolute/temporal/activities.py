@@ -18,6 +18,7 @@ from resolute.execution.guard import in_task
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
+from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.belief import Belief
 from resolute.temporal.heartbeats import Heart
 from resolute.temporal.seals import NO_KEYS, PlanKeys
@@ -35,8 +36,16 @@ class Activities:
     `replace` swaps nodes and flows while the worker goes on.
     """
 
-    def __init__(self, flows: Sequence[Flow], executor: NodeExecutor, keys: PlanKeys = NO_KEYS) -> None:
+    def __init__(
+        self,
+        flows: Sequence[Flow],
+        executor: NodeExecutor,
+        keys: PlanKeys = NO_KEYS,
+        *,
+        at_work: AtWork | None = None,
+    ) -> None:
         self.keys = keys
+        self.at_work = at_work or AtWork()
         self._flows: dict[str, Flow] = {}
         self._executor = executor
         self.replace(flows, executor)
@@ -51,6 +60,11 @@ class Activities:
     async def run(self, args: Sequence[RawValue]) -> Json:
         """Runs the node that the activity type names."""
         info = activity.info()
+        work = Work(info.workflow_type or "", info.workflow_id or "", info.activity_id, info.attempt)
+        with self.at_work.held(work):
+            return await self._run(info, args)
+
+    async def _run(self, info: activity.Info, args: Sequence[RawValue]) -> Json:
         arguments, seal = _given(args)
         if info.activity_type == RECORD_PLAN:
             return self._plan(str(arguments.get("flow")), info)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -19,13 +18,14 @@ from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.plan.triggers import Manual, Webhook
 from resolute_worker.deploying import Load, place_of
 from resolute_worker.discovery import Discovery, discover, forget
+from resolute_worker.life import live
 from resolute_worker.logs import set_up_logs
 from resolute_worker.needs import missing_variables
 from resolute_worker.nodes import nodes_beside
 from resolute_worker.process import Running, running
 from resolute_worker.providers import check_providers, providers_for
 from resolute_worker.settings import Settings
-from resolute_worker.worker import stopping_signals
+from resolute_worker.signals import StopSignals
 
 if TYPE_CHECKING:
     from resolute.plan.provider import Provider
@@ -49,19 +49,22 @@ class DevSet:
         self._say = say
         self._providers: list[Provider] = []
 
-    async def serve(self) -> None:
-        """Works until SIGTERM or SIGINT.
+    def run(self) -> None:
+        """Works until a signal asks it to end: SIGTERM, SIGINT or SIGHUP.
 
         Raises:
             ConfigurationError: there is no flow, a port is taken, the embedded server is not installed.
             EmbeddedServerError: the embedded server died too often.
         """
+        live(self._serve, grace=self._settings.shutdown_seconds)
+
+    async def _serve(self, signals: StopSignals) -> None:
         # An edit in the same second, and of the same length, would be taken for the compiled file before it.
         sys.dont_write_bytecode = True
         environment, stop = Environment(), asyncio.Event()
         set_up_logs(environment, self._settings.log_format, self._settings.log_level)
         async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(stopping_signals(stop))
+            signals.sets(stop)
             sim: Simulator | None = None
             if self._simulator_port is not None:
                 sim = await stack.enter_async_context(_simulated_pagerduty(self._simulator_port))
@@ -71,12 +74,12 @@ class DevSet:
             worker = await stack.enter_async_context(
                 running(_load(found), settings=self._settings, providers=self._providers, environment=environment)
             )
+            worker.ends_with(signals)
             self._greet(worker, found, sim)
             watching = asyncio.create_task(self._watch(worker, stop))
             await worker.until(stop)
             self._say("stopping")
             await watching
-        gc.collect()
 
     def _discovered(self) -> Discovery:
         found = discover(self._paths)

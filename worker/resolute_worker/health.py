@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final, Literal, TypeAlias
 
+from temporalio.api.enums.v1 import NamespaceState
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 Phase: TypeAlias = Literal["starting", "running", "stopping"]
 
 _PATIENCE: Final = 2.0
+_FRESH: Final = 1.0
+"""Seconds for which an answer of Temporal's counts: whoever asks more often asks nobody else."""
 
 
 class Health:
-    """Answers for one worker. Each answer is None where all is well, else what is not."""
+    """Answers for one worker. Each answer is None where all is well, else what is not.
+
+    Attributes:
+        phase: how far the worker has come.
+        client: its connection to Temporal.
+        write: writes something to the server, where the server is the worker's own; raises RPCError where it cannot.
+    """
 
     def __init__(self) -> None:
         self.phase: Phase = "starting"
         self.client: Client | None = None
+        self.write: Callable[[], Awaitable[None]] | None = None
+        self._asking = asyncio.Lock()
+        self._asked = -_FRESH
+        self._answer: str | None = None
 
     async def live(self) -> str | None:
         """Whether the loop turns: that this is answered at all is the answer."""
@@ -29,12 +45,42 @@ class Health:
         return "starting" if self.phase == "starting" else None
 
     async def ready(self) -> str | None:
-        """Whether the worker takes work now: it polls, and Temporal answers."""
+        """Whether a run that is started now would be taken: the worker polls, and Temporal has its namespace.
+
+        An embedded server is also asked to write something, for its disk may be full or read-only.
+        """
         if self.phase != "running" or self.client is None:
             return self.phase
+        async with self._asking:
+            if monotonic() - self._asked >= _FRESH:
+                self._answer = await self._ask(self.client)
+                self._asked = monotonic()
+            return self._answer
+
+    async def _ask(self, client: Client) -> str | None:
+        missing = f"Temporal has no namespace {client.namespace!r}"
         try:
             async with asyncio.timeout(_PATIENCE):
-                healthy = await self.client.service_client.check_health()
+                namespace = await client.workflow_service.describe_namespace(
+                    DescribeNamespaceRequest(namespace=client.namespace)
+                )
+            if namespace.namespace_info.state == NamespaceState.NAMESPACE_STATE_DELETED:
+                return missing
+        except (RPCError, TimeoutError) as error:
+            return _refusals(missing).get(getattr(error, "status", None), "Temporal does not answer")
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                if self.write is not None:
+                    await self.write()
         except (RPCError, TimeoutError):
-            healthy = False
-        return None if healthy else "Temporal does not answer"
+            return "the embedded Temporal server takes no writes: see whether its disk is full or read-only"
+        return None
+
+
+def _refusals(missing: str) -> dict[RPCStatusCode | None, str]:
+    refused = "Temporal refuses the credentials"
+    return {
+        RPCStatusCode.NOT_FOUND: missing,
+        RPCStatusCode.UNAUTHENTICATED: refused,
+        RPCStatusCode.PERMISSION_DENIED: refused,
+    }

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 from collections.abc import AsyncGenerator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from time import monotonic
+from typing import Any, Final
 
 from temporalio.client import Client
 from temporalio.worker import Worker as TemporalWorker
@@ -18,6 +21,7 @@ from resolute.execution.secrets import Environment
 from resolute.plan.errors import MissingEnvironmentError, ResoluteError
 from resolute.plan.provider import Provider
 from resolute.temporal.activities import Activities
+from resolute.temporal.at_work import AtWork, NodeThreads
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
 from resolute_worker.connection import Connection, connected
@@ -28,11 +32,20 @@ from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
 from resolute_worker.intake import Intake
 from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, remember
+from resolute_worker.life import WorkLeftError, left_behind
 from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
+from resolute_worker.signals import StopSignals
 
 log = logging.getLogger(__name__)
+
+
+_OVERTIME: Final = 0.4
+"""Seconds beyond the grace for what was cancelled to end."""
+
+_LEISURE: Final = 2.0
+"""Seconds of the grace that must be left for the embedded server to end in good order. It loses nothing otherwise."""
 
 
 class PollingError(ResoluteError):
@@ -43,7 +56,13 @@ class Running:
     """A worker at work, as `running` gives it."""
 
     def __init__(
-        self, load: Load, providers: Sequence[Provider], settings: Settings, env: Environment, to: Connection
+        self,
+        load: Load,
+        providers: Sequence[Provider],
+        settings: Settings,
+        env: Environment,
+        to: Connection,
+        at_work: AtWork,
     ) -> None:
         self.providers = providers
         self._settings = settings
@@ -51,7 +70,7 @@ class Running:
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
         self._keys = to.keys
-        self.activities = Activities(load.flows, self._executor, to.keys)
+        self.activities = Activities(load.flows, self._executor, to.keys, at_work=at_work)
         self.deliveries = Deliveries(
             to.client,
             task_queue=settings.task_queue,
@@ -106,6 +125,26 @@ class Running:
             with contextlib.suppress(MissingEnvironmentError):
                 self._environment.read("$secret", name)
 
+    def ends_with(self, signals: StopSignals) -> None:
+        """Tells whoever may have to cut the process off what it would leave behind."""
+
+        def last_words() -> str:
+            left = self.left()
+            return left_behind(left) if left else ""
+
+        def end_server() -> None:
+            if self.server and self.server.pid:
+                os.kill(self.server.pid, signal.SIGTERM)
+
+        signals.last_words = last_words
+        signals.on_exit.append(end_server)
+
+    def left(self) -> Sequence[object]:
+        """What is still at work: nodes, and the SDK's worker itself where it has been told to end and does not."""
+        nodes = self.activities.at_work.now()
+        stuck = self.health.phase == "stopping" and self.polling is not None and not self.polling.done()
+        return [*nodes, "a task of the Temporal SDK"] if stuck and not nodes else nodes
+
     async def until(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set.
 
@@ -159,8 +198,8 @@ async def running(
         ConfigurationError: Temporal is out of reach, a port is taken, or a flow cannot be served.
     """
     # Plain functions run in threads, as many as nodes may run at the same time.
-    threads = ThreadPoolExecutor(settings.max_activities, thread_name_prefix="node")
-    asyncio.get_running_loop().set_default_executor(threads)
+    at_work = AtWork()
+    asyncio.get_running_loop().set_default_executor(NodeThreads(at_work, settings.max_activities))
     async with contextlib.AsyncExitStack() as stack:
         if client:
             connection = Connection(client, await keys_for_worker(client, settings))
@@ -172,14 +211,18 @@ async def running(
             log.warning(NO_KEYS_NOTE)
         for provider in providers:
             await stack.enter_async_context(provider)
-        worker = Running(load, providers, settings, environment, connection)
+        worker = Running(load, providers, settings, environment, connection, at_work)
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
         await stack.enter_async_context(worker.http)
         await stack.enter_async_context(_polling(worker, settings))
         await stack.enter_async_context(schedules_kept(lambda: worker.schedules))
+        if worker.server:
+            worker.health.write = partial(worker.server.write, connection.client)
         worker.health.client, worker.health.phase = connection.client, "running"
         yield worker
+    if left := worker.left():
+        raise WorkLeftError(left)
 
 
 def _pollers(worker: Running, settings: Settings) -> list[TemporalWorker]:
@@ -227,7 +270,11 @@ async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
     finally:
         worker.health.phase = "stopping"
         # As `poller.shutdown()`, which would wait for a server that is away where the worker has not begun to poll.
+        began = monotonic()
         task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()):
+        # The SDK waits for a node that ignores its cancellation, and for a run that cannot be evicted, for ever.
+        await asyncio.wait([task], timeout=settings.shutdown_seconds + _OVERTIME)
+        if worker.server and monotonic() - began > settings.shutdown_seconds - _LEISURE:
+            worker.server.hurry()
+        if task.done() and not task.cancelled() and (error := task.exception()):
             log.debug("polling ended with %s", error)

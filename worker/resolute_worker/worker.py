@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import logging
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,11 +15,13 @@ from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.writing.flow import Flow
 from resolute.writing.node import NodeFactory
+from resolute_worker.life import OVERTIME, live
 from resolute_worker.needs import missing_variables
 from resolute_worker.nodes import nodes_beside
 from resolute_worker.providers import check_providers
 from resolute_worker.release import release_of
 from resolute_worker.settings import Settings, load_settings
+from resolute_worker.signals import StopSignals
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -81,23 +79,27 @@ class Worker:
         check_providers(self.flows, self.providers)
 
     def run(self) -> None:
-        """Works until SIGTERM or SIGINT, then ends what is at work and returns.
+        """Works until a signal asks it to end (SIGTERM, SIGINT or SIGHUP), then ends what is at work and returns.
 
-        A mistake in how the process is set up is written to stderr in one line, and ends the process with code 2.
+        Nodes at work have the settings' `shutdown_seconds` to end, then they are handed back to Temporal. A node that
+        does not even end then is named in the log, and the process ends with code 1. A second signal ends it at once. A
+        mistake in how the process is set up is written to stderr in one line, and ends the process with code 2.
         """
         from resolute_worker.logs import set_up_logs
 
         environment = Environment()
-        if not logging.getLogger().handlers:
-            set_up_logs(environment, self.settings.log_format, self.settings.log_level)
+
+        async def work(signals: StopSignals) -> None:
+            if not logging.getLogger().handlers:
+                set_up_logs(environment, self.settings.log_format, self.settings.log_level)
+            await self._serve(signals, environment=environment)
+
         try:
-            asyncio.run(self.serve(environment=environment))
+            live(work, grace=self.settings.shutdown_seconds)
         except ConfigurationError as error:
             _leave(environment.mask(str(error)), 2)
         except ResoluteError as error:
             _leave(environment.mask(str(error)), 1)
-        finally:
-            gc.collect()  # what the Temporal SDK leaves behind may crash an interpreter that is going down
 
     async def serve(
         self,
@@ -118,7 +120,20 @@ class Worker:
         Raises:
             ConfigurationError: Temporal is out of reach, a port is taken, a secret is missing.
             EmbeddedServerError: the embedded server died too often.
+            WorkLeftError: it has ended, and left nodes behind that do not.
         """
+        with StopSignals(self.settings.shutdown_seconds + OVERTIME) as signals:
+            await self._serve(signals, ready=ready, stop=stop, client=client, environment=environment)
+
+    async def _serve(
+        self,
+        signals: StopSignals,
+        *,
+        ready: Callable[[Running], None] | None = None,
+        stop: asyncio.Event | None = None,
+        client: Client | None = None,
+        environment: Environment | None = None,
+    ) -> None:
         # Loaded by processes that work, not by every program that names a worker.
         from resolute_worker.deploying import Load, place_of
         from resolute_worker.process import running
@@ -132,22 +147,23 @@ class Worker:
             released=self.released(),
             place=place_of(self.files),
         )
-        with stopping_signals(stop):
-            async with running(
-                load, settings=self.settings, providers=self.providers, environment=environment, client=client
-            ) as worker:
-                if worker.server:
-                    log.info("embedded Temporal at %s, see %s", worker.server.address, worker.server.ui_url)
-                log.info(
-                    "worker runs %d flow(s) on task queue %s, %s",
-                    len(self.flows),
-                    self.settings.task_queue,
-                    worker.http.url,
-                )
-                if ready:
-                    ready(worker)
-                await worker.until(stop)
-                log.info("worker stops: it takes nothing new and lets nodes at work end")
+        signals.sets(stop)
+        async with running(
+            load, settings=self.settings, providers=self.providers, environment=environment, client=client
+        ) as worker:
+            worker.ends_with(signals)
+            if worker.server:
+                log.info("embedded Temporal at %s, see %s", worker.server.address, worker.server.ui_url)
+            log.info(
+                "worker runs %d flow(s) on task queue %s, %s",
+                len(self.flows),
+                self.settings.task_queue,
+                worker.http.url,
+            )
+            if ready:
+                ready(worker)
+            await worker.until(stop)
+            log.info("worker stops: it takes nothing new and lets nodes at work end")
 
     def _nodes_beside(self) -> list[NodeDefinition]:
         named = {node.name for node in self.nodes}
@@ -159,30 +175,6 @@ class Worker:
     def released(self) -> datetime:
         """When these flows were released; see `Settings.released`."""
         return self.settings.released or release_of(self.files)
-
-
-@contextlib.contextmanager
-def stopping_signals(stop: asyncio.Event) -> Generator[None]:
-    """Sets an event at SIGTERM or SIGINT for the length of a `with`; a second signal does what it always did."""
-    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
-        yield
-        return
-    loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
-
-    def remove() -> None:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    def stopped() -> None:
-        stop.set()
-        remove()
-
-    for number in numbers:
-        loop.add_signal_handler(number, stopped)
-    try:
-        yield
-    finally:
-        remove()
 
 
 def _files_of(flows: Sequence[Flow]) -> list[Path]:

@@ -111,7 +111,7 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
     from resolute_worker.agents.tools import ACTOR
     from resolute_worker.agents.writes import write_tools
     from resolute_worker.calling import Caller
-    from resolute_worker.worker import stopping_signals
+    from resolute_worker.signals import stopping_signals
 
     caller = Caller(executor, ACTOR, log.info)
     async with AsyncExitStack() as stack:

@@ -18,6 +18,7 @@ import typer
 from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute_worker.cli import agents, audit, deploy, flows, new, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
+from resolute_worker.streams import open_missing_streams
 
 FLOW_MISTAKE: Final = 1
 USAGE: Final = 2
@@ -89,6 +90,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The entry point of `resolute`."""
+    open_missing_streams()
     code = run(sys.argv[1:])
     logging.shutdown()
     if "temporalio" in sys.modules:

@@ -56,17 +56,14 @@ def dev(
     http_port: HttpPort = None,
 ) -> None:
     """Run everything on this machine: Temporal, worker, webhooks; reload flows when their files change."""
-    import asyncio
-
     from resolute_worker.dev import DevSet
     from resolute_worker.dotenv import read_dotenv
 
     if names := read_dotenv(Path.cwd()):
         say(f"Read .env: {', '.join(names)}")
     settings = load_settings(http_port=http_port, embedded_port=port, embedded=True, log_level=None)
-    asyncio.run(
-        DevSet(paths_or_default(paths), settings, simulator_port=simulator_port if simulator else None, say=say).serve()
-    )
+    chosen = simulator_port if simulator else None
+    DevSet(paths_or_default(paths), settings, simulator_port=chosen, say=say).run()
 
 
 def simulator(

@@ -31,7 +31,7 @@ from resolute_worker.deploying import Load
 from resolute_worker.http_server import HttpServer
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
-from resolute_worker.worker import stopping_signals
+from resolute_worker.signals import stopping_signals
 
 LIMIT: Final = 80.0
 """Seconds after which the demo gives up."""

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.namespace.v1 import NamespaceConfig, UpdateNamespaceInfo
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 
@@ -27,6 +27,8 @@ RETENTION: Final = timedelta(days=30)
 """How long closed runs are kept, and with them the ids that make a redelivered webhook start nothing."""
 
 _TRIES: Final = 3
+_WRITTEN: Final = "resolute.written"
+_WRITE_TIMEOUT: Final = timedelta(seconds=2)
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class EmbeddedServer:
         self._wanted = port
         self._child: Child | None = None
         self._keeper: asyncio.Task[ResoluteError] | None = None
+        self._in_a_hurry = False
         self.port = port
         self.ui_port = 0
 
@@ -93,6 +96,21 @@ class EmbeddedServer:
             return EmbeddedServerError("the embedded Temporal server was not started")
         return await asyncio.shield(self._keeper)
 
+    async def write(self, client: Client) -> None:
+        """Has the server write something that nobody reads.
+
+        Raises:
+            RPCError: it cannot.
+        """
+        now = UpdateNamespaceInfo(data={_WRITTEN: datetime.now(UTC).isoformat(timespec="seconds")})
+        await client.workflow_service.update_namespace(
+            UpdateNamespaceRequest(namespace=NAMESPACE, update_info=now), timeout=_WRITE_TIMEOUT
+        )
+
+    def hurry(self) -> None:
+        """Has the end of the `async with` kill the server at once. It loses nothing of what it has accepted."""
+        self._in_a_hurry = True
+
     async def _start(self) -> None:
         if self._folder.is_new:
             with self._folder.draft() as draft:
@@ -128,7 +146,7 @@ class EmbeddedServer:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
         if self._child is not None:
-            await self._child.stop()
+            await (self._child.kill() if self._in_a_hurry else self._child.stop())
 
     async def _keep(self, child: Child) -> ResoluteError:
         """Starts the server again whenever it ends; gives up where that does not help."""

@@ -1,0 +1,60 @@
+"""A process from its first line to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from resolute.plan.errors import ResoluteError
+from resolute_worker.signals import StopSignals
+from resolute_worker.streams import unbreakable_streams
+
+OVERTIME: Final = 1.5
+"""Seconds beyond the grace that closing everything may take. After them the process is cut off."""
+
+log = logging.getLogger(__name__)
+
+
+class WorkLeftError(ResoluteError):
+    """The worker has ended, and nodes are still at work in it: threads that do not end, tasks that ignore cancellation.
+
+    `work` says what they are.
+    """
+
+    def __init__(self, work: Sequence[object]) -> None:
+        self.work = tuple(work)
+        super().__init__(left_behind(self.work))
+
+
+def left_behind(work: Sequence[object]) -> str:
+    """What is said of work that a process leaves behind; names ten at most."""
+    named = "; ".join(map(str, work[:10])) + (f"; and {len(work) - 10} more" if len(work) > 10 else "")
+    return f"did not end in time and is left behind, to be tried again when its timeout is over: {named}"
+
+
+def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: float) -> None:
+    """Does what a process does all its life, and ends it within `grace` seconds of a signal, whatever it is busy with.
+
+    Returns where all has ended. Ends the process itself, with code 1, where something did not: Python would wait for
+    threads that never end.
+    """
+    with unbreakable_streams(), StopSignals(grace + OVERTIME) as signals:
+        try:
+            asyncio.run(_to_its_end(work(signals)))
+        finally:
+            gc.collect()  # what the Temporal SDK leaves behind may crash an interpreter that is going down
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except WorkLeftError as error:
+        log.error("%s", error)  # whoever reads it needs no traceback
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)

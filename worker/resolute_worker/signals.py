@@ -1,0 +1,131 @@
+"""How a process is asked to end: SIGTERM, SIGINT and SIGHUP, answered whatever its event loop is busy with.
+
+The first signal asks: nothing new is begun, what is at work may end. A second one ends the process at once. A process
+that has not ended some time after the first is cut off; that takes a thread, for a node may block the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+log = logging.getLogger(__name__)
+
+NUMBERS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if sys.platform != "win32")
+KILLED_BY: Final = 128
+"""A process that a signal ends has this exit code and the signal's number, as shells have it."""
+
+_LAST_WORDS: Final = 0.3
+
+
+class StopSignals:
+    """Listens for signals for the length of a `with`, on the main thread of a system that has them.
+
+    Args:
+        limit: seconds from the first signal after which the process is cut off; never, if not given.
+
+    Attributes:
+        asked: whether a signal has come.
+        last_words: says what is left behind by a process that is cut off; nothing, if nothing is.
+        on_exit: called before the process is ended at once; must not wait for anything.
+    """
+
+    def __init__(self, limit: float | None = None) -> None:
+        self._limit = limit
+        self.asked = False
+        self._stop: Callable[[], object] = lambda: None
+        self._before: dict[int, Any] = {}
+        self.last_words: Callable[[], str] = str
+        self.on_exit: list[Callable[[], object]] = []
+
+    def sets(self, stop: asyncio.Event) -> None:
+        """Has the first signal set an event of the running loop, also where it has come already."""
+        loop = asyncio.get_running_loop()
+
+        def set_it() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing left to stop
+                loop.call_soon_threadsafe(stop.set)
+
+        self._stop = set_it
+        if self.asked:
+            set_it()
+
+    def __enter__(self) -> Self:
+        if not NUMBERS or threading.current_thread() is not threading.main_thread():
+            return self
+        # What is ignored stays ignored: `nohup` means it so.
+        heard = [number for number in NUMBERS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self._before = {number: signal.signal(number, _heard_by_the_thread) for number in heard}
+        self._fd_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._before:
+            return
+        signal.set_wakeup_fd(self._fd_before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._writer)
+        self._thread.join()
+        os.close(self._reader)
+
+    def _listen(self) -> None:
+        deadline: float | None = None
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._reader], [], [], left)[0]:
+                self._cut_off()
+            numbers = os.read(self._reader, 1)
+            if not numbers:
+                return
+            if numbers[0] not in self._before:
+                with contextlib.suppress(OSError):  # somebody else's signal, for whoever listened before
+                    os.write(self._fd_before, numbers)
+            elif self.asked:
+                self._exit(KILLED_BY + numbers[0])
+            else:
+                self.asked = True
+                deadline = None if self._limit is None else time.monotonic() + self._limit
+                self._stop()
+
+    def _cut_off(self) -> None:
+        said = self.last_words()
+        # In a thread of its own: somebody who is stuck may hold the lock of the log.
+        last = threading.Thread(target=log.error, args=("%s", said or "ended before all was closed"), daemon=True)
+        last.start()
+        last.join(_LAST_WORDS)
+        self._exit(1 if said else 0)
+
+    def _exit(self, code: int) -> None:
+        for act in self.on_exit:
+            with contextlib.suppress(Exception):
+                act()
+        os._exit(code)
+
+
+@contextlib.contextmanager
+def stopping_signals(stop: asyncio.Event) -> Generator[None]:
+    """Has a signal set an event of the running loop, for the length of a `with`."""
+    with StopSignals() as signals:
+        signals.sets(stop)
+        yield
+
+
+def _heard_by_the_thread(number: int, frame: FrameType | None) -> None:
+    """Python writes the number to the pipe; this only keeps the signal from ending the process."""
