@@ -23,11 +23,15 @@ Refused
     month, where croniter itself finds no good meaning. A day that never comes, such as 31 February.
 
 Daylight saving time
-    A cron text that names a local time which, on one of its days, is skipped or comes twice is refused with that date
-    wherever Temporal would not do what croniter says: `resolute.plan.daylight` has the details. All other times are the
-    same on the days of a clock change too. Texts that name every hour of every day do not depend on daylight saving
-    time (`*/5 * * * *`) and are handed over in UTC. The server and this process each have their own time zone data;
-    keep both current.
+    A time that is skipped when clocks go forward is moved to the end of the gap, once; where the text names every hour
+    (`*`) it is left out. When clocks go back, a text whose minutes or hours are `*`, or begin with it, follows the
+    hours that pass: it comes in both copies of the hour (`0 */2 * * *`, `*/10 1 * * *`). A text of fixed times comes
+    once, the first time (`30 1 * * *`). All but the last are croniter's rules; the last is that of the cron daemons of
+    Linux, because a nightly job that runs twice is worse than one that does not.
+
+    Temporal is told the instants around the changes of the next years one by one (`resolute.plan.daylight`); the rest
+    stays in local time. Texts that name every hour of every day do not depend on daylight saving time (`*/5 * * * *`)
+    and are handed over in UTC. The server and this process each have their own time zone data; keep both current.
 """
 
 from __future__ import annotations
@@ -35,15 +39,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final, TypeAlias, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from resolute.plan.calendars import DAYS, HOURS, MINUTES, MONTHS, Calendar, Days, Pattern
-from resolute.plan.daylight import clock_changes, discord, hours_to_skip, same_in_utc
+from resolute.plan.daylight import ClockChange, around, clock_changes, same_in_utc
 from resolute.plan.errors import ResoluteError
 
+YEARS: Final = 6
+"""For how many years the changes of the clocks are told one by one."""
+
+_ALIASES: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
 _FIELDS: Final = ("minute", "hour", "day of month", "month", "day of week")
 _RANDOM: Final = re.compile(r"r(\(\d+-\d+\))?(/\d+)?", re.ASCII)
 _LEAP_YEARS: Final = frozenset(range(2000, 2100, 4))
@@ -62,32 +79,36 @@ class CronError(ResoluteError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class CronTimes:
-    """What Temporal is told: the times that any of `calendars` has in `timezone`, without those of `skip`."""
+    """What Temporal is told: the times that any of `calendars` has in `timezone`, and `instants`, in UTC."""
 
     calendars: tuple[Calendar, ...]
-    skip: tuple[Calendar, ...]
+    instants: tuple[datetime, ...]
     timezone: str
 
 
-def translate(cron: str, timezone: str = "UTC") -> CronTimes:
+def translate(cron: str, timezone: str = "UTC", year: int = 2026) -> CronTimes:
     """The times of a cron text as calendars that Temporal reads as the same times.
 
     >>> translate("0 9 * * mon-fri", "Europe/Paris").calendars[0].day_of_week
     (Range(start=1, end=5, step=1),)
 
+    Args:
+        cron: the text.
+        timezone: the IANA name of its time zone.
+        year: the changes of the clocks in this year and in the five after it are exact. Later ones are what Temporal
+            makes of them, until the schedule is deployed again.
+
     Raises:
         CronError: the text or the time zone cannot be read, or Temporal cannot be told the same times exactly.
     """
-    changes = clock_changes(_zone(timezone))
+    zone = _zone(timezone)
+    changes = clock_changes(zone, year, year + YEARS - 1)
     pattern = _read(cron)
     if changes and (in_utc := same_in_utc(pattern, changes)):
-        return CronTimes(calendars=in_utc.calendars(), skip=(), timezone="UTC")
-    for found in filter(None, (discord(pattern, change) for change in changes)):
-        raise CronError(
-            f"cron {cron!r}: {found.at:%H:%M} on {found.at:%Y-%m-%d} {found.why} in {timezone}",
-            f"keep clear of {found.start:%H:%M} to {found.end:%H:%M} there, or use UTC or every(...)",
-        )
-    return CronTimes(calendars=pattern.calendars(), skip=hours_to_skip(pattern, changes), timezone=timezone)
+        return CronTimes(calendars=in_utc.calendars(), instants=(), timezone="UTC")
+    affecting = [change for change in changes if change.affects(pattern)]
+    instants = sorted({at for change in affecting for at in _instants(cron, zone, change)})
+    return CronTimes(calendars=around(pattern, affecting), instants=tuple(instants), timezone=timezone)
 
 
 def next_times(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
@@ -100,11 +121,33 @@ def next_times(cron: str, timezone: str, after: datetime, count: int) -> list[da
     Raises:
         CronError: as for `translate`.
     """
+    translate(cron, timezone)
+    return list(islice(_times(cron, ZoneInfo(timezone), after), count))
+
+
+def _times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """The times of a cron text after a time (with zone), without end."""
     from croniter import croniter  # takes a while: only who has a cron text pays for it
 
-    translate(cron, timezone)
-    turns = croniter(cron, after.astimezone(ZoneInfo(timezone)), ret_type=datetime)
-    return [turns.get_next(datetime) for _ in range(count)]
+    fields, (expanded, _) = _ALIASES.get(cron.strip().lower(), cron).split(), croniter.expand(cron)
+    once = not any(fields[place].startswith("*") or "*" in expanded[place] for place in (0, 1))
+    turns = croniter(cron, after.astimezone(zone), ret_type=datetime)
+    while True:
+        at = turns.get_next(datetime)
+        if not (once and at.fold):
+            yield at
+
+
+def _instants(cron: str, zone: ZoneInfo, change: ClockChange) -> Iterator[datetime]:
+    """The instants of a cron text around a change of the clocks, in UTC."""
+    start, end = change.window
+    after = (start - max(change.before, change.after) - timedelta(minutes=1)).replace(tzinfo=UTC)
+    for at in _times(cron, zone, after):
+        local, instant = at.replace(tzinfo=None), at.astimezone(UTC)
+        if instant >= (end - min(change.before, change.after)).replace(tzinfo=UTC):
+            break
+        if start <= local < end or instant == change.at.replace(tzinfo=UTC):
+            yield instant
 
 
 def _zone(timezone: str) -> ZoneInfo:

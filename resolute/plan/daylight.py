@@ -1,34 +1,34 @@
-"""Where clocks change, and what Temporal makes of it.
+"""Where clocks change, and what is done about it: around a change of the clocks nothing is left to Temporal.
 
-Temporal looks for the next time field by field in local time. Three things of that differ from croniter (measured with
-Server 1.32, and to be read in its calendar code):
+Temporal looks for the next time field by field in local time, which goes wrong where local times are skipped or come
+twice (to be read in `calendar.go` of its server, and measured with Server 1.32):
 
-- A local time that is skipped when clocks go forward: croniter moves it to the end of the gap, Temporal drops it. Both
-  agree where every hour is named.
-- A local time that comes twice when clocks go back comes twice in both, but east of Greenwich Temporal finds one of the
-  two only. It also takes a named time in the hour before and repeats it an hour later; that run can be kept from
-  happening, because it falls into the repeated hour, where nothing else is named.
-- West of Greenwich, where midnight is skipped, Temporal takes that day for the weekday before it.
+- A local time that is skipped when clocks go forward is dropped. Changes by other than a whole hour confuse it for an
+  hour before and after.
+- East of Greenwich, of a local time that comes twice only the second is found, and what is named in the hour before is
+  repeated an hour later.
+- West of Greenwich, where midnight is skipped, that day is taken for the weekday before it.
 
-Changes by other than a whole hour (Lord Howe Island, Troll, Chatham) confuse it for an hour before and after.
-Clock changes are looked at for 2026 to 2053: 28 years hold every combination of date and weekday.
+So the hours around such a change are cut out of the calendars, for that date alone, and the instants that are wanted
+there are named one by one, in UTC. Everything else stays in local time, and follows the server's time zone data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from resolute.plan.calendars import HOURS, MINUTES, WEEKDAYS, Calendar, Pattern, Range, ranges
+from resolute.plan.calendars import WEEKDAYS, Calendar, Days, Pattern, ranges
 
 _NOTHING: Final = timedelta()
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _STRIDE: Final = timedelta(days=5)  # shorter than any daylight saving time
+_TEMPORALS_YEARS: Final = frozenset(range(2000, 2101))
 
 
 @dataclass(frozen=True)
@@ -40,45 +40,49 @@ class ClockChange:
     after: timedelta
 
     @property
-    def start(self) -> datetime:
-        """The first local time that is skipped or comes twice."""
-        return self.at + min(self.before, self.after)
-
-    @property
-    def end(self) -> datetime:
-        """The first local time after those."""
-        return self.at + max(self.before, self.after)
-
-    @property
     def skips(self) -> bool:
         """Whether local times are skipped; else they come twice."""
         return self.after > self.before
 
     @property
-    def is_plain(self) -> bool:
-        """Whether it is exactly one hour of the clock."""
-        return self.end - self.start == _HOUR and self.start.minute == 0
+    def window(self) -> tuple[datetime, datetime]:
+        """The local times, from and to before, at which Temporal may be wrong; whole hours."""
+        start, end = self.at + min(self.before, self.after), self.at + max(self.before, self.after)
+        if end - start != _HOUR or start.minute:
+            return start.replace(minute=0) - _HOUR, (end + 59 * _MINUTE).replace(minute=0) + _HOUR
+        return (start - _HOUR if not self.skips and self.before > _NOTHING else start), end
 
+    def confuses(self, day: date) -> bool:
+        """Whether Temporal takes a day for the weekday before it."""
+        start, end = self.at + self.before, self.at + self.after
+        return self.before < _NOTHING and start <= datetime(day.year, day.month, day.day) < end
 
-@dataclass(frozen=True)
-class Discord:
-    """A local time at which Temporal would not do what croniter says: why, and between which times that is so."""
+    def affects(self, pattern: Pattern) -> bool:
+        """Whether Temporal may miss or double a time of the pattern."""
+        return pattern.first_within(*self.window) is not None or any(
+            _taken_for_another(days, day, self) for days in pattern.days for day in self.hours
+        )
 
-    at: datetime
-    why: str
-    start: datetime
-    end: datetime
+    @property
+    def hours(self) -> dict[date, frozenset[int]]:
+        """The hours of the window, by date."""
+        found: dict[date, frozenset[int]] = {}
+        at, end = self.window
+        while at < end:
+            found[at.date()] = found.get(at.date(), frozenset()) | {at.hour}
+            at += _HOUR
+        return found
 
 
 @cache
-def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
-    """Every change of a zone's offset from 2026 to 2053."""
+def clock_changes(zone: ZoneInfo, first: int, last: int) -> tuple[ClockChange, ...]:
+    """Every change of a zone's offset from the first year to the last."""
 
     def offset(at: datetime) -> timedelta:
         return at.replace(tzinfo=UTC).astimezone(zone).utcoffset() or _NOTHING
 
     found: list[ClockChange] = []
-    low, end = datetime(2026, 1, 1), datetime(2054, 1, 1)
+    low, end = datetime(first, 1, 1), datetime(last + 1, 1, 1)
     while low < end:
         high = low + _STRIDE
         if offset(low) != offset(high):
@@ -91,55 +95,65 @@ def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
     return tuple(found)
 
 
-def discord(pattern: Pattern, change: ClockChange) -> Discord | None:
-    """The first local time near a change at which Temporal and croniter would part."""
-    start, end = change.start, change.end
-    if not change.is_plain:
-        start, end = start.replace(minute=0) - _HOUR, (end + 59 * _MINUTE).replace(minute=0)
-        why = "is beside an unusual change of the clocks"
-    elif change.skips:
-        if change.before < _NOTHING and start.hour == 0 and _depends_on_weekday(pattern, start):
-            return Discord(start, "does not exist, so that Temporal mistakes the weekday", start, end)
-        if pattern.hours == HOURS:
-            return None
-        why = "does not exist"
-    elif change.before > _NOTHING:
-        why = "comes twice"
-    else:
-        return None
-    at = pattern.first_within(start, end)
-    return Discord(at, why, start, end) if at else None
-
-
-def _depends_on_weekday(pattern: Pattern, at: datetime) -> bool:
-    """Whether it would make a difference to take that day for the weekday before it."""
-    day_before = (at.isoweekday() - 1) % 7
-    return any((at in days) != days.matches(at, day_before) for days in pattern.days)
-
-
-def hours_to_skip(pattern: Pattern, changes: Iterable[ClockChange]) -> tuple[Calendar, ...]:
-    """The repeated hours in which Temporal would repeat what is named in the hour before.
-
-    One calendar holds all years in which such an hour falls on the same date.
-    """
-    years: dict[tuple[int, int, int], set[int]] = {}
+def around(pattern: Pattern, changes: Sequence[ClockChange]) -> tuple[Calendar, ...]:
+    """The pattern's calendars without the hours around these changes."""
+    hours: dict[date, frozenset[int]] = {}
     for change in changes:
-        if change.skips or change.before <= _NOTHING:
-            continue
-        if pattern.first_within(change.start - _HOUR, change.start):
-            years.setdefault((change.start.month, change.start.day, change.start.hour), set()).add(change.start.year)
-    return tuple(
-        Calendar(
-            second=ranges(MINUTES),
-            minute=ranges(MINUTES),
-            hour=(Range(hour, hour),),
-            day_of_month=(Range(day, day),),
-            month=(Range(month, month),),
-            day_of_week=ranges(WEEKDAYS),
-            year=ranges(found),
-        )
-        for (month, day, hour), found in sorted(years.items())
+        for day, cut in change.hours.items():
+            hours[day] = hours.get(day, frozenset()) | cut
+    kept: list[Days] = []
+    whole: set[date] = set()
+    for days in pattern.days:
+        cut = {day for day in hours if day in days or any(_taken_for_another(days, day, change) for change in changes)}
+        kept += _without(days, cut)
+        whole |= {day for day in cut if day in days}
+    left: dict[tuple[int, int, frozenset[int]], set[int]] = {}
+    for day in sorted(whole):
+        if rest := pattern.hours - hours[day]:
+            left.setdefault((day.month, day.day, rest), set()).add(day.year)
+    return (
+        *replace(pattern, days=tuple(kept)).calendars(),
+        *(
+            Calendar(
+                minute=ranges(pattern.minutes),
+                hour=ranges(rest),
+                day_of_month=ranges({day}),
+                month=ranges({month}),
+                day_of_week=ranges(WEEKDAYS),
+                year=ranges(years),
+            )
+            for (month, day, rest), years in left.items()
+        ),
     )
+
+
+def _without(days: Days, cut: Iterable[date]) -> list[Days]:
+    """The same days without some dates: the years without such a date, then their months without, then the rest."""
+    dates = sorted(cut)
+    if not dates:
+        return [days]
+    years, months = {each.year for each in dates}, {each.month for each in dates}
+    found = [
+        replace(days, years=(days.years or _TEMPORALS_YEARS) - years),
+        replace(days, years=frozenset(years), months=days.months - months),
+    ]
+    for month in sorted(months & days.months):
+        same: dict[frozenset[int], set[int]] = {}
+        for year in years:
+            gone = frozenset(each.day for each in dates if (each.year, each.month) == (year, month))
+            same.setdefault(days.days - gone, set()).add(year)
+        found += [
+            replace(days, years=frozenset(group), months=frozenset({month}), days=left) for left, group in same.items()
+        ]
+    if days.years:
+        found = [replace(each, years=each.years & days.years) for each in found]
+    return [each for each in found if each.years and each.months and each.days]
+
+
+def _taken_for_another(days: Days, day: date, change: ClockChange) -> bool:
+    """Whether it would make a difference to take a day for the weekday before it, as Temporal does."""
+    weekday = day.isoweekday() % 7
+    return change.confuses(day) and days.matches(day, weekday) != days.matches(day, (weekday - 1) % 7)
 
 
 def same_in_utc(pattern: Pattern, changes: Iterable[ClockChange]) -> Pattern | None:

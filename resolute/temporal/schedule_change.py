@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from resolute.plan.triggers import Schedule
@@ -40,6 +40,8 @@ class Release:
     worker_set: str
     released: datetime
     by: Deployer | None
+    year: int = field(default_factory=lambda: datetime.now(UTC).year)
+    """From which year on changes of the clocks are told one by one."""
     take_over: bool = False
     """Whether a person wants it so, whatever a newer release or another set has deployed."""
 
@@ -48,9 +50,10 @@ class Release:
         return Mark(
             worker_set=self.worker_set,
             released=self.released,
-            fingerprint=fingerprint(flow, self.task_queue),
+            fingerprint=fingerprint(flow, self.task_queue, self.year),
             trigger=flow.schedule,
             argument=digest(flow.start_argument),
+            year=self.year,
             by=self.by,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel
@@ -32,7 +32,7 @@ from resolute.plan.cron import translate
 from resolute.plan.triggers import Overlap, Schedule
 from resolute.plan.values import Json, digest, jsonable
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Counted up when the same flow is to be deployed differently."""
 
 PREFIX: Final = "resolute:"
@@ -71,8 +71,9 @@ class Deployer(BaseModel, frozen=True):
 class Mark(BaseModel, frozen=True):
     """Who deployed a schedule, and what.
 
-    `worker_set` is empty where the workers' set has no name. `by` and `argument` (the digest of what runs are started
-    with) are missing in what older versions deployed; those wrote the task queue where a set had no name.
+    The changes of the clocks are told from `year` on. `worker_set` is empty where the workers' set has no name. What
+    older versions deployed has no `by` and no `argument` (the digest of what runs are started with), and their
+    `worker_set` is the task queue where the set had no name.
     """
 
     worker_set: str
@@ -80,6 +81,7 @@ class Mark(BaseModel, frozen=True):
     fingerprint: str
     trigger: Schedule
     argument: str = ""
+    year: int = 2026
     by: Deployer | None = None
 
     def owner(self, task_queue: str | None) -> str:
@@ -92,10 +94,10 @@ def schedule_id(flow: str) -> str:
     return PREFIX + flow
 
 
-def fingerprint(flow: ScheduledFlow, task_queue: str) -> str:
+def fingerprint(flow: ScheduledFlow, task_queue: str, year: int) -> str:
     """The same for deploys that make no difference to Temporal."""
     trigger = flow.schedule
-    times = translate(trigger.cron, trigger.timezone) if trigger.cron is not None else None
+    times = translate(trigger.cron, trigger.timezone, year) if trigger.cron is not None else None
     return digest([FORMAT, task_queue, trigger.model_dump(mode="json"), jsonable(times), flow.start_argument])
 
 
@@ -113,7 +115,7 @@ def temporal_schedule(flow: ScheduledFlow, *, task_queue: str, mark: Mark, state
             task_queue=task_queue,
             memo={MARK: mark.model_dump(mode="json")},
         ),
-        spec=_spec(trigger),
+        spec=_spec(trigger, mark.year),
         policy=SchedulePolicy(
             overlap=_OVERLAPS[trigger.overlap], catchup_window=timedelta(seconds=trigger.catchup_seconds)
         ),
@@ -144,18 +146,23 @@ def memo_of(description: ScheduleDescription) -> dict[str, Payload]:
     return {key: value for key, value in (action.memo or {}).items() if isinstance(value, Payload)}
 
 
-def _spec(trigger: Schedule) -> ScheduleSpec:
+def _spec(trigger: Schedule, year: int) -> ScheduleSpec:
     jitter = timedelta(seconds=trigger.jitter_seconds) or None
     if trigger.cron is None:
         every, offset = timedelta(seconds=trigger.every_seconds or 0), timedelta(seconds=trigger.offset_seconds)
         return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)], jitter=jitter)
-    times = translate(trigger.cron, trigger.timezone)
+    times = translate(trigger.cron, trigger.timezone, year)
     return ScheduleSpec(
         calendars=[_calendar(calendar, trigger.text) for calendar in times.calendars],
-        skip=[_calendar(calendar, "a repeated hour") for calendar in times.skip],
+        intervals=[_instant(at) for at in times.instants],
         time_zone_name=times.timezone,
         jitter=jitter,
     )
+
+
+def _instant(at: datetime) -> ScheduleIntervalSpec:
+    """Every so many seconds since 1970 that the first time is this one; the second is after 2080."""
+    return ScheduleIntervalSpec(every=at - datetime.fromtimestamp(0, UTC))
 
 
 def _calendar(calendar: Calendar, comment: str) -> ScheduleCalendarSpec:

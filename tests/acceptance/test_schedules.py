@@ -140,10 +140,13 @@ async def matching_times(client: Client, flow: str, start: datetime, end: dateti
 
 
 def croniter_times(cron: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
+    """Croniter's times; of fixed times that come twice, the first."""
     turns = croniter(cron, start.astimezone(ZoneInfo(timezone)), ret_type=datetime)
+    once = "*" not in {field[0] for field in cron.split()[:2]}
     found: list[datetime] = []
-    while (at := turns.get_next(datetime).astimezone(UTC)) <= end:
-        found.append(at)
+    while (at := turns.get_next(datetime)).astimezone(UTC) <= end:
+        if not (once and at.fold):
+            found.append(at.astimezone(UTC))
     return found
 
 
@@ -220,12 +223,43 @@ AUTUMN_IN_AMERICA = datetime(2027, 11, 7, 6, tzinfo=UTC)
         ("0 3 * * sun", "America/New_York"),
         ("0 * * * sun", "America/New_York"),
         ("0 22 * * sat", "America/Nuuk"),
+        ("0 */2 * * *", "Europe/Paris"),
+        ("*/20 0-3 * * *", "Europe/Paris"),
+        ("30 2 * * *", "Europe/Paris"),
     ],
 )
 async def test_the_times_are_croniters_when_clocks_change(
     temporal_client: Client, name: str, cron: str, timezone: str, change: datetime
 ) -> None:
     """From the day before a change of the clocks to the day after, Temporal has croniter's times and no other."""
+    await deploy(temporal_client, scheduled(name, at_times(cron, timezone=timezone)), to=name)
+    start, end = change - timedelta(hours=36), change + timedelta(hours=36)
+
+    assert croniter_times(cron, timezone, start, end) == await matching_times(temporal_client, name, start, end)
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "change"),
+    [
+        ("0 0 * * *", "America/Santiago", datetime(2027, 9, 5, 4, tzinfo=UTC)),
+        ("0 0,9 * * sat", "America/Santiago", datetime(2027, 9, 5, 4, tzinfo=UTC)),
+        ("0 0,9 * * sun", "America/Santiago", datetime(2029, 9, 2, 4, tzinfo=UTC)),
+        ("30 23 * * *", "America/Santiago", datetime(2028, 4, 2, 3, tzinfo=UTC)),
+        ("0 0 * * *", "Africa/Cairo", datetime(2027, 4, 29, 22, tzinfo=UTC)),
+        ("*/15 23 * * *", "Africa/Cairo", datetime(2030, 10, 31, 21, tzinfo=UTC)),
+        ("0 0 1 * *", "Asia/Beirut", datetime(2030, 3, 30, 22, tzinfo=UTC)),
+        ("0 0 l * *", "Asia/Beirut", datetime(2030, 3, 30, 22, tzinfo=UTC)),
+        ("30 0 * * *", "America/Havana", datetime(2027, 11, 7, 5, tzinfo=UTC)),
+        ("15 2 * * *", "Australia/Lord_Howe", datetime(2027, 10, 2, 15, 30, tzinfo=UTC)),
+        ("*/5 1 * * *", "Australia/Lord_Howe", datetime(2028, 4, 1, 15, tzinfo=UTC)),
+        ("0 */2 * * *", "Antarctica/Troll", datetime(2027, 3, 28, 1, tzinfo=UTC)),
+        ("45 2,3 * * *", "Pacific/Chatham", datetime(2027, 4, 3, 14, tzinfo=UTC)),
+    ],
+)
+async def test_the_times_are_croniters_where_clocks_change_at_midnight_or_oddly(
+    temporal_client: Client, name: str, cron: str, timezone: str, change: datetime
+) -> None:
+    """Years ahead as well, without another deploy."""
     await deploy(temporal_client, scheduled(name, at_times(cron, timezone=timezone)), to=name)
     start, end = change - timedelta(hours=36), change + timedelta(hours=36)
 
