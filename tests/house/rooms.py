@@ -65,7 +65,14 @@ INSIDE_THE_WORKFLOW = ("plan", "running", "temporal")
 # A library, or a name of one, and the only modules in which it may be used.
 ONLY_IN = {
     "temporalio": ("resolute.temporal", "resolute_worker"),
-    "httpx": ("resolute_*.http", "resolute_*.calls.events", "resolute_*.simulator", "resolute_worker.demo", "flows"),
+    "httpx": (
+        "resolute_*.http",
+        "resolute_*.calls.events",
+        "resolute_*.simulator",
+        "resolute_worker.demo",
+        "resolute_worker.embedded.guard",
+        "flows",
+    ),
     "starlette": ("resolute_*.simulator", "resolute_worker"),
     "uvicorn": ("resolute_*.simulator", "resolute_worker"),
     "typer": ("resolute_worker",),

@@ -31,8 +31,10 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncGenerator[Connection]:
+async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerator[Connection]:
     """A connection for the length of an `async with`; starts and stops the embedded server where it is asked for.
+
+    `pages` says whether that server shows its web interface.
 
     Raises:
         TemporalUnreachableError: no server answers.
@@ -47,7 +49,7 @@ async def connected(settings: Settings) -> AsyncGenerator[Connection]:
         EmbeddedServer,
     )
 
-    async with EmbeddedServer(settings.state_dir, settings.embedded_port) as server:
+    async with EmbeddedServer(settings.state_dir, settings.embedded_port, pages=pages) as server:
         # Not through Temporal's configuration: an API key or TLS settings are meant for another server.
         client, keys = await Client.connect(server.address, namespace=NAMESPACE), keys_of_embedded(settings)
         await announce(client, keys)

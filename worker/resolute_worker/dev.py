@@ -72,7 +72,13 @@ class DevSet:
             self._providers = providers_for(found.modules)
             check_providers([each.flow for each in found.flows], self._providers)
             worker = await stack.enter_async_context(
-                running(_load(found), settings=self._settings, providers=self._providers, environment=environment)
+                running(
+                    _load(found),
+                    settings=self._settings,
+                    providers=self._providers,
+                    environment=environment,
+                    pages=True,
+                )
             )
             worker.ends_with(signals)
             self._greet(worker, found, sim)
@@ -117,7 +123,7 @@ class DevSet:
 
     def _greet(self, worker: Running, found: Discovery, sim: Simulator | None) -> None:
         if worker.server:
-            self._say(f"Temporal    {worker.server.ui_url}  (runs, step by step)")
+            self._say(f"Temporal    {worker.server.ui_url or worker.server.address}  (runs, step by step)")
         self._say(f"Worker      {worker.http.url}  (task queue {self._settings.task_queue})")
         if sim is not None:
             self._say(f"PagerDuty   {sim.url}  (simulated: nobody is paged)")

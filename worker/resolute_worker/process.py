@@ -182,6 +182,7 @@ async def running(
     providers: Sequence[Provider] = (),
     environment: Environment | None = None,
     client: Client | None = None,
+    pages: bool = False,
 ) -> AsyncGenerator[Running]:
     """A worker for the length of an `async with`; inside, it polls and all is served.
 
@@ -193,6 +194,7 @@ async def running(
         providers: entered here, once.
         environment: where `env` and `secret` are read.
         client: a connection to use instead of the one that the settings ask for.
+        pages: whether an embedded server shows Temporal's web interface.
 
     Raises:
         ConfigurationError: Temporal is out of reach, a port is taken, or a flow cannot be served.
@@ -204,7 +206,7 @@ async def running(
         if client:
             connection = Connection(client, await keys_for_worker(client, settings))
         else:
-            connection = await stack.enter_async_context(connected(settings))
+            connection = await stack.enter_async_context(connected(settings, pages=pages))
         environment = environment or Environment()
         remember(connection.keys, environment)
         if not connection.keys:

@@ -153,7 +153,7 @@ class Worker:
         ) as worker:
             worker.ends_with(signals)
             if worker.server:
-                log.info("embedded Temporal at %s, see %s", worker.server.address, worker.server.ui_url)
+                log.info("embedded Temporal at %s", worker.server.address)
             log.info(
                 "worker runs %d flow(s) on task queue %s, %s",
                 len(self.flows),

@@ -122,6 +122,7 @@ async def _scene(console: Console, folder: Path) -> AsyncGenerator[_Scene]:
         worker = await stack.enter_async_context(
             running(
                 Load(flows=[smart_alerting], released=datetime.now(UTC)),
+                pages=True,
                 settings=Settings(
                     task_queue="demo", embedded=True, embedded_port=0, http_port=0, state_dir=folder, shutdown_seconds=5
                 ),
@@ -136,7 +137,8 @@ async def _scene(console: Console, folder: Path) -> AsyncGenerator[_Scene]:
                 ),
             )
         )
-        say("Temporal", f"a real server at {worker.server.address}, its pages at {worker.server.ui_url}")
+        pages = f", its pages at {worker.server.ui_url}" if worker.server.ui_url else ""
+        say("Temporal", f"a real server at {worker.server.address}{pages}")
         say("Worker", "runs the flow smart-alerting: a look at the shop each second")
         yield _Scene(sim, town, worker, say)
 

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from resolute.plan.errors import ResoluteError
-from resolute_worker.embedded.command import HOST, NAMESPACE
+from resolute_worker.embedded.command import HOST, NAMESPACE, server_environment
 from resolute_worker.embedded.folder import StateFolder
 from resolute_worker.embedded.ports import is_free
 
@@ -50,6 +50,7 @@ class Child:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
+                env=server_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=folder.log,
                 stderr=folder.log,

@@ -6,6 +6,7 @@ The tuning makes it as fast as it can be without losing a run in a power cut.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,11 +24,20 @@ _TUNED: Final = (
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
     "matching.enableFairness=true",
+    # Its HTTP interface takes what pages from anywhere send, on a random port. No request has this name in it.
+    'frontend.httpAllowedHosts=["nobody.invalid"]',
 )
 
+_NEEDED: Final = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL")
 
-def server_command(database: Path, *, port: int, ui_port: int) -> list[str]:
-    """The command line of the server.
+
+def server_environment() -> dict[str, str]:
+    """All that the server gets of this process's environment: it has no use for the secrets of flows."""
+    return {name: os.environ[name] for name in _NEEDED if name in os.environ}
+
+
+def server_command(database: Path, *, port: int, pages: tuple[str, int] | None = None) -> list[str]:
+    """The command line of the server; with an address and a port for its web interface, or without one.
 
     Raises:
         ConfigurationError: the binary is not installed.
@@ -35,7 +45,8 @@ def server_command(database: Path, *, port: int, ui_port: int) -> list[str]:
     tuned = [part for value in _TUNED for part in ("--dynamic-config-value", value)]
     return [
         *(str(_binary()), "server", "start-dev", "--ip", HOST),
-        *("--port", str(port), "--ui-port", str(ui_port)),
+        *("--port", str(port)),
+        *(("--ui-ip", pages[0], "--ui-port", str(pages[1])) if pages else ("--headless",)),
         *("--db-filename", str(database)),
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2"),
         *tuned,

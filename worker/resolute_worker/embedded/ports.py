@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 
 from resolute_worker.embedded.command import HOST
@@ -18,8 +19,21 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """A port that nobody uses now; somebody else may take it before it is used."""
+def free_port(host: str = HOST) -> int:
+    """A port that nobody uses now; somebody else may take it before it is used.
+
+    Raises:
+        OSError: the host is not an address of this machine.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def hidden_place() -> tuple[str, int] | None:
+    """An address of loopback that nobody guesses, and a free port on it; None where loopback has one address only."""
+    host = f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
+    try:
+        return host, free_port(host)
+    except OSError:
+        return None

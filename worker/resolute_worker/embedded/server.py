@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -19,9 +20,11 @@ from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute_worker.embedded.child import Child, EmbeddedServerError
 from resolute_worker.embedded.command import HOST, NAMESPACE, server_command
 from resolute_worker.embedded.folder import StateFolder
-from resolute_worker.embedded.ports import free_port, is_free
+from resolute_worker.embedded.guard import guard
+from resolute_worker.embedded.ports import free_port, hidden_place, is_free
 from resolute_worker.embedded.restarts import PAUSES, Restarts
 from resolute_worker.embedded.trouble import damage_in, folder_error, trouble_in
+from resolute_worker.http_server import HttpServer
 
 RETENTION: Final = timedelta(days=30)
 """How long closed runs are kept, and with them the ids that make a redelivered webhook start nothing."""
@@ -39,30 +42,33 @@ class EmbeddedServer:
     A server that dies is started again in its place, with the same port and state. Clients and workers connect again by
     themselves.
 
+    Args:
+        state_dir: where its state is kept.
+        port: where it answers clients of Temporal; 0 takes a free one.
+        pages: whether it shows Temporal's web interface, behind a guard.
+
     Raises (on entering):
         ConfigurationError: the binary is not installed, the port is taken, or the state folder cannot be used: another
             server works in it, it is damaged, full, read-only or somebody else's.
         EmbeddedServerError: the server does not start; says what it logged last.
     """
 
-    def __init__(self, state_dir: Path, port: int = 7233) -> None:
+    def __init__(self, state_dir: Path, port: int = 7233, *, pages: bool = False) -> None:
         self._folder = StateFolder(state_dir)
         self._wanted = port
         self._child: Child | None = None
         self._keeper: asyncio.Task[ResoluteError] | None = None
         self._in_a_hurry = False
+        self._with_pages = pages
+        self._pages: tuple[str, int] | None = None
         self.port = port
-        self.ui_port = 0
+        self.ui_url: str | None = None
+        """The address of Temporal's web interface, behind its guard; None where it was not asked for."""
 
     @property
     def address(self) -> str:
         """Where the server answers clients of Temporal."""
         return f"{HOST}:{self.port}"
-
-    @property
-    def ui_url(self) -> str:
-        """The address of Temporal's web interface."""
-        return f"http://{HOST}:{self.ui_port}"
 
     @property
     def log_file(self) -> Path:
@@ -84,6 +90,8 @@ class EmbeddedServer:
                 raise folder_error(self._folder.path, error) from None
             except EmbeddedServerError as error:
                 raise trouble_in(self._folder.path, str(error)) or error from None
+            if self._pages is not None:
+                self.ui_url = await stack.enter_async_context(_guarded(self._pages, self.port + 1000))
             self._stack = stack.pop_all()
         return self
 
@@ -126,7 +134,7 @@ class EmbeddedServer:
         tries_left = _TRIES if wanted == 0 else 1
         while True:
             self.port = _port(wanted)
-            self.ui_port = self.port + 1000 if is_free(self.port + 1000) else free_port()
+            self._pages = hidden_place() if self._with_pages else None
             tries_left -= 1
             try:
                 return await self._begin(database)
@@ -136,7 +144,7 @@ class EmbeddedServer:
                     raise
 
     async def _begin(self, database: Path) -> Child:
-        command = server_command(database, port=self.port, ui_port=self.ui_port)
+        command = server_command(database, port=self.port, pages=self._pages)
         self._child = child = await Child.started(command, port=self.port, folder=self._folder)
         await child.serving()
         return child
@@ -178,6 +186,15 @@ class EmbeddedServer:
             f"the embedded Temporal server ended {len(PAUSES) + 1} times in a row, the last time with exit code {code} "
             f"({words}): see {self.log_file} and start the worker again, runs go on where they stood"
         )
+
+
+@contextlib.asynccontextmanager
+async def _guarded(pages: tuple[str, int], port: int) -> AsyncGenerator[str]:
+    """The address of the guard of a web interface, on a port if that is free."""
+    chosen = port if is_free(port) else free_port()
+    app = guard(f"http://{pages[0]}:{pages[1]}", chosen)
+    async with app.router.lifespan_context(app), HttpServer(app, HOST, chosen) as server:
+        yield server.url
 
 
 def _port(wanted: int) -> int:
