@@ -30,7 +30,7 @@ async def test_slow_deliveries_make_room_for_quick_ones() -> None:
         with intake.delivery("/hook"):
             now[0] += 3
     slow = let_in(intake)
-    for _ in range(100):
+    for _ in range(200):
         with intake.delivery("/hook"):
             now[0] += 0.1
     after = let_in(intake)
