@@ -30,6 +30,7 @@ from resolute.plan.expressions import (
     secret,
     text,
 )
+from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import Provider, SecretText
@@ -62,6 +63,8 @@ __all__ = [
     "TerminalError",
     "bearer_token",
     "branch",
+    "by_field",
+    "by_header",
     "contains",
     "current_call",
     "env",

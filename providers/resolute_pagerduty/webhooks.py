@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel, JsonValue
+from pydantic_core import from_json
 
-from resolute import input_data
+from resolute import by_field, input_data
 from resolute import secret as secret_named
-from resolute.plan.provider import ACCEPTED, Verdict, ignored, refused
+from resolute.plan.provider import Verdict, accepted, ignored, refused
 from resolute.plan.triggers import TriggerSpec
 from resolute.plan.triggers import webhook as webhook_trigger
 from resolute.plan.verification import Verification, references
@@ -23,9 +23,6 @@ from resolute_pagerduty.models.webhooks import EventType, delivery_of
 
 SCHEME: Final = "pagerduty"
 SIGNATURE_HEADER: Final = "x-pagerduty-signature"
-DELIVERY_HEADER: Final = "X-Webhook-Id"
-"""The same in every attempt to deliver one event; `event.id` is another."""
-
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 """The event types of the official list. PagerDuty may add others; they can be asked for by name."""
 
@@ -36,6 +33,8 @@ E = TypeVar("E", bound=BaseModel)
 
 class PagerDutySignature(Verification, frozen=True):
     """A delivery signed by PagerDuty with one of the secrets, of one of the event types; of any where none is named."""
+
+    signs_body: ClassVar[bool] = True
 
     scheme: Literal["pagerduty"] = SCHEME
     secrets: tuple[JsonValue, ...]
@@ -75,7 +74,7 @@ def webhook(
         path,
         verify=PagerDutySignature(secrets=references(tuple(given)), events=tuple(events)),
         input=delivery_of(events),
-        delivery_id_header=DELIVERY_HEADER,
+        once=by_field(input_data("event.id")),  # signed, which X-Webhook-Id is not
         max_bytes=max_bytes,
     )
 
@@ -126,13 +125,13 @@ def verify(settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes,
     wanted = settings.get("events") or ()
     if wanted and kind not in wanted:
         return ignored(f"{kind} was not asked for")
-    return ACCEPTED
+    return accepted(body)
 
 
 def _event_type(body: bytes) -> str | None:
     try:
-        found: object = json.loads(body)
-    except ValueError:
+        found: object = from_json(body)
+    except ValueError:  # no JSON, or nested deeper than anybody reads
         return None
     event = cast("dict[str, Any]", found).get("event") if isinstance(found, dict) else None
     kind = cast("dict[str, Any]", event).get("event_type") if isinstance(event, dict) else None

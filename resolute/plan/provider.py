@@ -94,15 +94,22 @@ class Verdict:
     """What a verification says of a webhook delivery, and the HTTP status that answers it.
 
     `accepted` starts a run. `ignored` is answered with 2xx and starts none: a ping, or an event nobody asked for.
-    `refused` does not prove where it comes from, or is no delivery at all.
+    `refused` does not prove where it comes from, or is no delivery at all. `signed` is what the proof covers, and so
+    what tells deliveries apart: the body, with the headers that are signed beside it; None where nothing is signed.
     """
 
     outcome: Literal["accepted", "ignored", "refused"]
     status: int
     reason: str = ""
+    signed: bytes | None = None
 
 
 ACCEPTED: Final = Verdict(outcome="accepted", status=202)
+
+
+def accepted(signed: bytes) -> Verdict:
+    """A genuine delivery, by a signature of these bytes."""
+    return Verdict(outcome="accepted", status=202, signed=signed)
 
 
 def ignored(reason: str) -> Verdict:

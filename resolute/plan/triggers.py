@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from resolute.plan import cron as crons
+from resolute.plan.once import ByField, ByHeader, Once, name_of
+from resolute.plan.values import Json
 from resolute.plan.verification import Verification
 
 Overlap: TypeAlias = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
@@ -36,7 +38,7 @@ MAX_BODY: Final = 1_572_864
 _SHORTEST_CATCHUP: Final = 10
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_DELIVERY_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_LONGEST_PATH: Final = 200
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 
 Complaint: TypeAlias = tuple[str, str]
@@ -126,6 +128,8 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
 
     `verify` says how a delivery proves where it comes from: `scheme` names a verification that the worker knows, the
     rest is what that scheme wants to know. Secrets in it are references (`{"$secret": NAME}`), never values.
+    Deliveries are told apart by the field of the input that `once` leads to, by the header `delivery_id_header`, or by
+    their bodies; where `once` is "never", each is another one.
     `input_schema` is the JSON Schema of the body, `None` where any JSON object will do.
     """
 
@@ -133,25 +137,47 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
     path: str
     verify: dict[str, JsonValue]
     delivery_id_header: str | None = None
+    once: tuple[str | int, ...] | Literal["never"] | None = None
     max_bytes: int = 1_048_576
     input_schema: dict[str, JsonValue] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Plans from before there was a choice keep their form, and with it their fingerprint.
+        dumped: dict[str, Any] = dump(self)
+        return dumped if self.once is not None else {key: value for key, value in dumped.items() if key != "once"}
 
     @property
     def text(self) -> str:
         """The webhook in a few words, for lists."""
         return f"POST {self.path} ({self.verify.get('scheme')})"
 
-    def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
-        """The name of a delivery: what its header says, else the digest of its raw body.
+    def delivery_id(
+        self, headers: Mapping[str, str], body: bytes, *, value: Json = None, signed: bytes | None = None
+    ) -> str | None:
+        """The name of a delivery, which is the same when it comes again; None where each delivery is another one.
 
-        A redelivery has the same name, and so starts nothing new. A header value that would not do as part of a
-        workflow id is replaced by its digest. Header names are compared without regard to case.
+        A name that would not do as part of a workflow id is replaced by its digest. Header names are compared without
+        regard to case.
+
+        Args:
+            headers: those of the request.
+            body: the raw body.
+            value: the input that was read from it.
+            signed: what the sender's signature covers. A header that it does not cover names nothing: the name of a
+                signed delivery is the digest of what is signed, or a field in it.
         """
-        wanted = (self.delivery_id_header or "").lower()
-        given = next((value for name, value in headers.items() if name.lower() == wanted), "")
-        if not given:
-            return hashlib.sha256(body).hexdigest()
-        return given if _DELIVERY_ID.fullmatch(given) else hashlib.sha256(given.encode()).hexdigest()
+        found: str | None = None
+        if self.once == "never":
+            return None
+        if self.once is not None:
+            for key in self.once:
+                value = value.get(str(key)) if isinstance(value, Mapping) else None
+            found = name_of(value)
+        elif self.delivery_id_header and signed is None:
+            wanted = self.delivery_id_header.lower()
+            found = name_of(next((given for name, given in headers.items() if name.lower() == wanted), None))
+        return found or hashlib.sha256(body if signed is None else signed).hexdigest()
 
     def problems(self) -> list[Complaint]:
         """Every mistake in this webhook, each with what to do about it."""
@@ -160,12 +186,14 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
             found.append(
                 (f"path {self.path!r}", 'write it like "/hooks/deploys": letters, digits, . _ ~ - between slashes')
             )
+        if len(self.path) > _LONGEST_PATH:
+            found.append((f"a path of {len(self.path)} characters", f"give at most {_LONGEST_PATH}"))
         if not self.verify.get("scheme"):
             found.append(("verify names no scheme", "use hmac_sha256(...), bearer_token(...) or unverified()"))
         if not 0 < self.max_bytes <= MAX_BODY:
             found.append((f"max_bytes of {self.max_bytes:,}", f"give 1 to {MAX_BODY:,}"))
         if self.delivery_id_header is not None and not _HEADER.fullmatch(self.delivery_id_header):
-            found.append((f"delivery_id_header {self.delivery_id_header!r}", "give the name of an HTTP header"))
+            found.append((f"once by header {self.delivery_id_header!r}", "give the name of an HTTP header"))
         return found
 
 
@@ -193,10 +221,11 @@ Trigger: TypeAlias = Annotated[Schedule | Webhook | Manual, Field(discriminator=
 
 @dataclass(frozen=True)
 class TriggerSpec:
-    """A trigger as its author wrote it: the data for the plan, and the model of the input, which is not data."""
+    """A trigger as its author wrote it: data for the plan, and beside it the model of the input and mistakes."""
 
     trigger: Schedule | Webhook | Manual
     input_type: type[BaseModel] | None = None
+    problems: tuple[Complaint, ...] = ()
 
 
 def schedule(
@@ -265,7 +294,7 @@ def webhook(
     *,
     verify: Verification,
     input: type[BaseModel] | None = None,  # noqa: A002  # the word that authors know from manual() and input_data()
-    delivery_id_header: str | None = None,
+    once: Once | None = "body",
     max_bytes: int = 1_048_576,
 ) -> TriggerSpec:
     """Run the flow for each delivery to a path of the worker's webhook server.
@@ -274,23 +303,41 @@ def webhook(
         path: such as "/hooks/deploys".
         verify: `hmac_sha256(...)`, `bearer_token(...)`, a provider's own; `unverified()` says that none is wanted.
         input: the model of the body; the run's input is checked against it.
-        delivery_id_header: the header that names a delivery. A delivery of a known name starts nothing. Without it the
-            body is its own name, and two equal bodies are one delivery.
+        once: what tells deliveries apart; one that comes again starts nothing. By their bodies, unless you say
+            `by_field(input_data("event.id"))` or `by_header("X-Delivery")`. None: each delivery starts a run, and so
+            does each repeat of one.
         max_bytes: larger bodies are refused.
 
     >>> from resolute import hmac_sha256, secret
     >>> github = hmac_sha256(secret("GITHUB_WEBHOOK_SECRET"), header="X-Hub-Signature-256", prefix="sha256=")
-    >>> webhook("/hooks/github", verify=github, delivery_id_header="X-GitHub-Delivery").trigger.text
+    >>> webhook("/hooks/github", verify=github).trigger.text
     'POST /hooks/github (hmac_sha256)'
     """
     trigger = Webhook(
         path=path,
         verify=verify.model_dump(mode="json"),
-        delivery_id_header=delivery_id_header,
+        delivery_id_header=once.name if isinstance(once, ByHeader) else None,
+        once="never" if once is None else once.path if isinstance(once, ByField) else None,
         max_bytes=max_bytes,
         input_schema=_schema(input),
     )
-    return TriggerSpec(trigger, input)
+    return TriggerSpec(trigger, input, tuple(_problems_of(once, verify)))
+
+
+def _problems_of(once: object, verify: Verification) -> Iterator[Complaint]:
+    """What is wrong with how deliveries are told apart, and is not seen in the plan."""
+    match once:
+        case ByHeader() if verify.signs_body:
+            yield (
+                f"once by header {once.name!r}, which {verify.scheme} does not sign",
+                "a captured delivery could come again under another name: leave `once` out, or use by_field(...)",
+            )
+        case ByField(None):
+            yield "once by a field that is no field of the input", 'write by_field(input_data("event.id"))'
+        case ByHeader() | ByField() | "body" | None:
+            return
+        case _:
+            yield f"once={once!r}", 'use by_header("..."), by_field(input_data("...")), "body" or None'
 
 
 def manual(

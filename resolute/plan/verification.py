@@ -7,7 +7,7 @@ own. Secrets are references, never values: `{"$secret": NAME}`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 from pydantic import BaseModel, JsonValue
 
@@ -17,14 +17,19 @@ from resolute.plan.expressions import encode
 class Verification(BaseModel, frozen=True, extra="forbid"):
     """How a webhook delivery proves where it comes from, as data. Subclass it for a scheme of your own.
 
-    `scheme` is the name under which the worker finds the code of the verification.
+    `scheme` is the name under which the worker finds the code of the verification. `signs_body` is true where the proof
+    covers the body and no other header: then only the body can tell deliveries apart.
     """
+
+    signs_body: ClassVar[bool] = False
 
     scheme: str
 
 
 class HmacSha256(Verification, frozen=True):
     """A keyed digest (HMAC-SHA256, hexadecimal) of the raw body in a header, behind a prefix."""
+
+    signs_body: ClassVar[bool] = True
 
     scheme: Literal["hmac_sha256"] = "hmac_sha256"
     secrets: tuple[JsonValue, ...]

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +18,7 @@ from resolute.plan.language import describe, has_holes, operator_of
 from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import ANY, Shape, shape_of_type
-from resolute.plan.triggers import Schedule
+from resolute.plan.triggers import Schedule, Webhook
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition, check_fit, shape_in
 from resolute.writing.decision import EVALUATE, DecisionError, decision_node, named_function
@@ -67,6 +68,7 @@ class _Compiler:
             input=self._input_shape(),
             has_previous=any(isinstance(trigger, Schedule) and trigger.keeps_previous for trigger in self.triggers),
         )
+        self._check_once(base)
         steps, scope = self._block(draft.steps, base, "")
         on_failure, _ = self._block(
             draft.failure_steps,
@@ -121,9 +123,14 @@ class _Compiler:
         for kind in ("schedule", "manual"):
             if kinds.count(kind) > 1:
                 self._report("trigger", f"the flow has {kinds.count(kind)} {kind} triggers", "keep one")
-        for index, trigger in enumerate(self.triggers):
-            for message, hint in trigger.problems():
+        for index, spec in enumerate(draft.triggers):
+            for message, hint in (*spec.trigger.problems(), *spec.problems):
                 self._report(f"trigger[{index}]", message, hint)
+
+    def _check_once(self, scope: Scope) -> None:
+        for index, trigger in enumerate(self.triggers):
+            if isinstance(trigger, Webhook) and isinstance(trigger.once, tuple):
+                shape_in({"$input": list(trigger.once)}, scope, partial(self._report, f"trigger[{index}].once"))
 
     def _input_shape(self) -> Shape:
         # As the run has it: the model has read the input, and what it holds is written by field name.

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from resolute.plan.expressions import secret
+from resolute.plan.expressions import input_data, secret
+from resolute.plan.once import Once, by_field, by_header
 from resolute.plan.triggers import (
     MAX_BODY,
     Schedule,
@@ -77,7 +78,8 @@ def test_the_model_of_the_input_stays_with_the_author() -> None:
         (webhook("/a?b=1", verify=unverified()).trigger, "path '/a?b=1'"),
         (webhook("/a", verify=unverified(), max_bytes=0).trigger, "max_bytes of 0"),
         (webhook("/a", verify=unverified(), max_bytes=MAX_BODY + 1).trigger, "max_bytes of 1,572,865"),
-        (webhook("/a", verify=unverified(), delivery_id_header="X Id").trigger, "delivery_id_header 'X Id'"),
+        (webhook("/a", verify=unverified(), once=by_header("X Id")).trigger, "once by header 'X Id'"),
+        (webhook("/" + "a" * 200, verify=unverified()).trigger, "a path of 201 characters"),
         (Webhook(path="/a", verify={}), "verify names no scheme"),
         (manual("two words").trigger, "id 'two words'"),
         (manual("").trigger, "id ''"),
@@ -155,8 +157,8 @@ def test_a_provider_brings_a_scheme_of_its_own() -> None:
     assert {"scheme": "knock", "times": 3} == trigger.model_dump(mode="json")["verify"]
 
 
-def hook(header: str | None = "X-Delivery") -> Webhook:
-    trigger = webhook("/a", verify=unverified(), delivery_id_header=header).trigger
+def hook(once: Once | None = by_header("X-Delivery")) -> Webhook:  # noqa: B008  # a frozen value
+    trigger = webhook("/a", verify=unverified(), once=once).trigger
     assert isinstance(trigger, Webhook)
     return trigger
 
@@ -169,11 +171,47 @@ def test_a_delivery_is_named_by_its_header() -> None:
 
 def test_a_delivery_without_a_name_is_named_by_its_body() -> None:
     """Equal bodies are one delivery, others are others."""
-    assert hook(None).delivery_id({}, b"one") == hook().delivery_id({"X-Delivery": ""}, b"one")
-    assert hook(None).delivery_id({}, b"one") != hook(None).delivery_id({}, b"two")
+    body = hook("body")
+    assert body.delivery_id({}, b"one") == hook().delivery_id({"X-Delivery": ""}, b"one")
+    assert body.delivery_id({}, b"one") != body.delivery_id({}, b"two")
+
+
+def test_a_delivery_is_named_by_a_field() -> None:
+    """A field that is empty, or holds more than a name, leaves the naming to the body."""
+    trigger = hook(by_field(input_data("event.id")))
+
+    assert "e-1" == trigger.delivery_id({"X-Delivery": "other"}, b"one", value={"event": {"id": "e-1"}})
+    assert "17" == trigger.delivery_id({}, b"one", value={"event": {"id": 17}})
+    empty: tuple[Any, ...] = ({}, {"event": None}, {"event": {"id": ""}}, {"event": {"id": ["e-1"]}}, [])
+    for value in empty:
+        assert hook("body").delivery_id({}, b"one") == trigger.delivery_id({}, b"one", value=value)
+
+
+def test_a_signed_delivery_is_named_by_what_is_signed() -> None:
+    """A header beside the signature names nothing."""
+    one = hook().delivery_id({"X-Delivery": "one"}, b"body", signed=b"body and time")
+    two = hook().delivery_id({"X-Delivery": "two"}, b"body", signed=b"body and time")
+    later = hook().delivery_id({"X-Delivery": "one"}, b"body", signed=b"body and another time")
+
+    assert one == two
+    assert one != later
+
+
+def test_deliveries_need_not_be_told_apart() -> None:
+    """Where `once` is None no delivery has a name: each is another one."""
+    assert None is hook(None).delivery_id({"X-Delivery": "d-17"}, b"one")
+
+
+def test_plans_from_before_there_was_a_choice_keep_their_form() -> None:
+    """What is usual is not written, so that such a plan reads as it was and keeps its fingerprint."""
+    before = {"kind": "webhook", "path": "/a", "verify": {"scheme": "unverified"}, "delivery_id_header": "X-Delivery"}
+    before |= {"max_bytes": 1_048_576, "input_schema": None}
+
+    assert before == hook().model_dump(mode="json") == Webhook.model_validate(before).model_dump(mode="json")
+    assert ["event", "id"] == hook(by_field(input_data("event.id"))).model_dump(mode="json")["once"]
 
 
 @pytest.mark.parametrize("strange", ["x" * 5000, "a\nb", "../../etc", "ß"])
 def test_a_strange_name_of_a_delivery_is_replaced_by_its_digest(strange: str) -> None:
     """What comes from outside never becomes part of a workflow id as it is."""
-    assert 64 == len(hook().delivery_id({"X-Delivery": strange}, b""))
+    assert 64 == len(hook().delivery_id({"X-Delivery": strange}, b"") or "")

@@ -20,7 +20,19 @@ import pytest
 from pydantic import BaseModel, Field
 from temporalio.client import Client
 
-from resolute import Flow, bearer_token, flow, hmac_sha256, input_data, node, secret, unverified, webhook
+from resolute import (
+    Flow,
+    bearer_token,
+    by_field,
+    by_header,
+    flow,
+    hmac_sha256,
+    input_data,
+    node,
+    secret,
+    unverified,
+    webhook,
+)
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.runs import describe_run, list_runs
@@ -99,35 +111,44 @@ async def test_a_delivery_starts_one_run_however_often_it_comes(client: Client) 
 
 async def test_a_header_names_a_delivery(client: Client) -> None:
     """Equal bodies of two names are two runs; another body under a known name starts nothing."""
-    deploys = deploy_flow("/named", delivery_id_header="X-Delivery")
+    deploys = deploy_flow("/named", once=by_header("X-Delivery"), verify=unverified())
     body, other = b'{"service": "api"}', b'{"service": "web"}'
     async with serving(client, deploys) as worker:
         answers = [
-            await post(worker, "/named", each, {**signed(each), "X-Delivery": name})
+            await post(worker, "/named", each, {"X-Delivery": name})
             for each, name in ((body, "one"), (body, "two"), (other, "one"))
         ]
 
         assert [202, 202, 200] == [answer.status_code for answer in answers]
-        assert [f"{deploys.name}/one", f"{deploys.name}/two"] == [
+        assert [f"{deploys.name}/webhook/named/one", f"{deploys.name}/webhook/named/two"] == [
             answer.json()["flows"][0]["run"] for answer in answers[:2]
         ]
 
 
-async def test_a_body_is_read_through_its_model(client: Client) -> None:
-    """Aliases become field names and defaults are there, in the run itself; a wrong format starts nothing."""
-    step = announce(input_data(Release).service_name, input_data(Release).versions[0]).as_("announced")
-    trigger = webhook("/releases", verify=SIGNED, input=Release)
-    releases = flow(f"releases-{uuid4().hex[:8]}").triggered_by(trigger).then(step).build()
-    wrong = b'{"serviceName": "api", "releasedAt": "yesterday"}'
-    async with serving(client, releases) as worker:
-        answer = await post(worker, "/releases", b'{"serviceName": "api", "releasedAt": "2026-01-01T00:00:00Z"}')
-        result = await client.get_workflow_handle(answer.json()["flows"][0]["run"]).result()
-        refused = await post(worker, "/releases", wrong)
+async def test_a_field_names_a_delivery(client: Client) -> None:
+    """Bodies with one value of the field are one delivery; where nothing names deliveries, each starts a run."""
+    named = deploy_flow("/field", once=by_field(input_data(Deploy).version))
+    always = deploy_flow("/always", once=None)
+    bodies = [b'{"service": "api", "version": 7}', b'{"service": "web", "version": 7}', b'{"service": "api"}']
+    async with serving(client, named, always) as worker:
+        by_version = [(await post(worker, "/field", body)).status_code for body in bodies]
+        every_time = [(await post(worker, "/always", bodies[0])).status_code for _ in range(2)]
 
-    assert (202, {"announced": "api 7"}) == (answer.status_code, result)
-    assert 400 == refused.status_code
-    assert "releasedAt: Input should be a valid datetime" in refused.text
-    assert "yesterday" not in refused.text
+    assert [202, 200, 202] == by_version
+    assert [202, 202] == every_time
+
+
+async def test_one_delivery_to_two_paths_is_two(client: Client) -> None:
+    """Paths of one flow know nothing of each other's deliveries."""
+    triggers = [webhook(path, input=Deploy, verify=unverified(), once=by_header("X-Id")) for path in ("/one", "/two")]
+    deploys = flow(f"paths-{uuid4().hex[:8]}").triggered_by(*triggers).then(announce("api", 1)).build()
+    async with serving(client, deploys) as worker:
+        answers = [
+            (await post(worker, path, b'{"service": "api"}', {"X-Id": "same"})).status_code
+            for path in ("/one", "/two", "/one")
+        ]
+
+    assert [202, 202, 200] == answers
 
 
 @pytest.mark.parametrize(

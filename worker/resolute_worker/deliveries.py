@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias, cast
+from uuid import uuid4
 
 from pydantic_core import from_json
 from temporalio.client import Client
@@ -23,7 +24,7 @@ from resolute.plan.errors import (
     PayloadTooLargeError,
     UnusableValueError,
 )
-from resolute.plan.provider import Verifier
+from resolute.plan.provider import Verdict, Verifier
 from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
 from resolute.temporal.client import start_run
@@ -142,17 +143,18 @@ class Deliveries:
         if len(body) > route.webhook.max_bytes:
             return Outcome(flow, "too_large", 413, detail=f"more than {route.webhook.max_bytes:,} bytes")
         judged = self._judged(route, headers, body)
-        if judged is not None:
+        if isinstance(judged, Outcome):
             return judged
         try:
             # In a thread of its own kind: a large body is work, and neither the loop nor any node should wait for it.
             value = await asyncio.get_running_loop().run_in_executor(self._readers, _read, route, body)
         except InvalidInputError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
-        return await self._start(route, route.webhook.delivery_id(headers, body), value)
+        name = route.webhook.delivery_id(headers, body, value=value, signed=judged.signed)
+        return await self._start(route, name or uuid4().hex, value)
 
-    def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | None:
-        """What ends a delivery before its body is read; None where it may go on."""
+    def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | Verdict:
+        """What ends a delivery before its body is read, or that it is accepted."""
         flow, settings = route.flow.name, route.webhook.verify
         try:
             secrets = self._secrets(settings)
@@ -162,7 +164,7 @@ class Deliveries:
         verdict = self._verifiers[str(settings["scheme"])](settings, headers, body, secrets)
         match verdict.outcome:
             case "accepted":
-                return None
+                return verdict
             case "ignored":
                 self._say(logging.INFO, "webhook %s ignored: %s", route.webhook.path, verdict.reason, flow=flow)
                 return Outcome(flow, "ignored", verdict.status, detail=verdict.reason)
@@ -186,7 +188,8 @@ class Deliveries:
         return found
 
     async def _start(self, route: _Route, delivery_id: str, value: Json) -> Outcome:
-        flow, workflow_id = route.flow.name, f"{route.flow.name}/{delivery_id}"
+        # The path is part of what names a delivery: one of two paths is two deliveries.
+        flow, workflow_id = route.flow.name, f"{route.flow.name}/webhook{route.webhook.path}/{delivery_id}"
         try:
             run = await start_run(
                 self._client,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from resolute.plan.errors import ConfigurationError
-from resolute.plan.provider import ACCEPTED, Provider, Verdict, Verifier, refused
+from resolute.plan.provider import ACCEPTED, Provider, Verdict, Verifier, accepted, refused
 
 
 def _hmac_sha256(
@@ -19,7 +19,8 @@ def _hmac_sha256(
     if not given:
         return refused(f"no {header}")
     wanted = [prefix + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets]
-    return _one_of(given.strip(), wanted, f"{header} fits none of {len(secrets)} secret(s)")
+    fits = _is_one_of(given.strip(), wanted)
+    return accepted(body) if fits else refused(f"{header} fits none of {len(secrets)} secret(s)")
 
 
 def _bearer_token(
@@ -28,7 +29,8 @@ def _bearer_token(
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return refused("no bearer token")
-    return _one_of(token.strip(), secrets, f"the bearer token is none of {len(secrets)} secret(s)")
+    fits = _is_one_of(token.strip(), secrets)
+    return ACCEPTED if fits else refused(f"the bearer token is none of {len(secrets)} secret(s)")
 
 
 def _unverified(
@@ -37,10 +39,10 @@ def _unverified(
     return ACCEPTED
 
 
-def _one_of(given: str, wanted: Sequence[str], reason: str) -> Verdict:
+def _is_one_of(given: str, wanted: Sequence[str]) -> bool:
     # Each is compared, and each in constant time: how long it takes says nothing about a secret.
     fits = [hmac.compare_digest(given.encode(), value.encode()) for value in wanted]
-    return ACCEPTED if any(fits) else refused(reason)
+    return any(fits)
 
 
 _CORE: Final[Mapping[str, Verifier]] = {

@@ -1,7 +1,7 @@
 """Webhooks: what proves a delivery, what starts a run, and what a flow reads of it."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import resolute_pagerduty as pagerduty
 from resolute import env, flow, secret
+from resolute.execution.inputs import read_input
 from resolute.plan.errors import FlowBuildError
 from resolute.plan.provider import Verdict
 from resolute.plan.triggers import Webhook
@@ -130,6 +131,29 @@ def test_a_forged_and_an_unsigned_delivery_are_refused():
     assert "subscription" in forged.reason
 
 
+def test_a_body_nested_deeper_than_anybody_reads_is_refused():
+    """However well it is signed: the answer is 400, not a failure of the worker."""
+    body = b'{"event":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+    assert ("refused", 400) == (judged(body, sign(body, "s")).outcome, judged(body, sign(body, "s")).status)
+
+
+@pytest.mark.parametrize("event_type", ["incident.triggered", "incident.annotated", "service.updated", "incident.new"])
+def test_nulls_are_taken_for_what_is_missing(event_type: str):
+    """PagerDuty sends null for what there is not; a flow of these events, or of any, reads its default instead."""
+    nulls = dict.fromkeys(("html_url", "service", "teams", "assignees", "priority", "title", "content", "incident"))
+    body: dict[str, Any] = json.loads(body_of(event_type, id="PT4KHLK", alert_creation=None, **nulls))
+    body["event"] |= {"agent": None, "client": None, "occurred_at": None}
+    ack = pagerduty.get_incident(id=pagerduty.event(pagerduty.IncidentEvent).data.id)
+
+    for events in ([event_type], []):
+        trigger = pagerduty.webhook("/hooks", events=cast("Any", events))
+        taker = flow("taker").triggered_by(trigger).then(ack).build()
+        read: Any = read_input(taker, cast("Webhook", trigger.trigger), body)
+        assert "PT4KHLK" == read["event"]["data"]["id"]
+        assert None is read["event"]["agent"]
+
+
 def test_the_scheme_is_found_by_its_name():
     """The worker asks the provider for the code behind the trigger's data."""
     trigger = hook()
@@ -138,7 +162,7 @@ def test_the_scheme_is_found_by_its_name():
 
 
 def test_a_trigger_is_data_without_a_secret():
-    """Secrets are there by name, several of them while one replaces another; the delivery's name is PagerDuty's."""
+    """Secrets are there by name, several of them while one replaces another; the delivery is named by its event."""
     trigger = hook(secret=[secret("OLD"), secret("NEW")], events=["incident.triggered", "incident.annotated"])
 
     assert {
@@ -146,7 +170,7 @@ def test_a_trigger_is_data_without_a_secret():
         "secrets": [{"$secret": "OLD"}, {"$secret": "NEW"}],
         "events": ["incident.triggered", "incident.annotated"],
     } == trigger.verify
-    assert "X-Webhook-Id" == trigger.delivery_id_header
+    assert ("event", "id") == trigger.once
     assert [{"$secret": "PAGERDUTY_WEBHOOK_SECRET"}] == hook().verify["secrets"]
     with pytest.raises(TypeError, match="by name"):
         pagerduty.webhook("/hooks", secret="in the clear")
