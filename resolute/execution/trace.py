@@ -1,0 +1,93 @@
+"""Where an error came from: the lines of the author's own code, for whoever has to mend it."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Final, cast
+
+_MOST_FRAMES: Final = 12
+_MOST_ERRORS: Final = 5
+_LONGEST_LINE: Final = 200
+_LIBRARIES: Final = tuple(
+    str(Path(sysconfig.get_path(name)).resolve()) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+def trace_of(error: BaseException) -> str:
+    """The frames of an error that stand in the author's files, its causes and group members with theirs.
+
+    Files, lines, functions and their code, the innermost last, as Python prints them; the errors' own texts are left
+    out, except those of causes. Without any frame of the author's, an empty text. It may hold secrets: mask it.
+
+    >>> try:
+    ...     {}["nope"]
+    ... except KeyError as error:
+    ...     "in <module>" in trace_of(error)
+    True
+    """
+    lines = _frames(error.__traceback__)
+    for label, other in _related(error):
+        inner = _frames(other.__traceback__)
+        lines += [f"{label} {type(other).__name__}: {_cut(str(other))}", *inner]
+    return "\n".join(lines)
+
+
+def _related(error: BaseException) -> Iterator[tuple[str, BaseException]]:
+    """The errors that an error came from: its causes, and the members of a group."""
+    waiting: list[tuple[str, BaseException]] = _next(error)
+    seen = {id(error)}
+    left = _MOST_ERRORS
+    while waiting and left:
+        label, other = waiting.pop(0)
+        if id(other) in seen:
+            continue
+        seen.add(id(other))
+        left -= 1
+        yield label, other
+        waiting += _next(other)
+
+
+def _next(error: BaseException) -> list[tuple[str, BaseException]]:
+    found: list[tuple[str, BaseException]] = []
+    if isinstance(error, BaseExceptionGroup):
+        found += [("one of the group:", each) for each in cast("BaseExceptionGroup[BaseException]", error).exceptions]
+    if error.__cause__ is not None:
+        found.append(("caused by", error.__cause__))
+    elif error.__context__ is not None and not error.__suppress_context__:
+        found.append(("while handling", error.__context__))
+    return found
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(trace) if _is_the_authors(frame)]
+    left_out = len(frames) - _MOST_FRAMES
+    lines = [f"  ({left_out} more calls)"] if left_out > 0 else []
+    for code, line in frames[-_MOST_FRAMES:]:
+        lines.append(f'  File "{_shown(code.co_filename)}", line {line}, in {code.co_name}')
+        text = linecache.getline(code.co_filename, line).strip()
+        if text:
+            lines.append(f"    {_cut(text)}")
+    return lines
+
+
+def _is_the_authors(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    if package == "resolute" or package.startswith("resolute_"):
+        return False
+    file = frame.f_code.co_filename
+    return file.startswith("<") or not str(Path(file).resolve()).startswith(_LIBRARIES)
+
+
+def _shown(file: str) -> str:
+    path, current = Path(file), Path.cwd()
+    return str(path.relative_to(current)) if path.is_absolute() and path.is_relative_to(current) else file
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}..."
