@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -18,6 +18,7 @@ from pydantic_core import PydanticSerializationError
 from resolute.execution.decisions import decision_for
 from resolute.execution.guard import EscapeError, guarded, in_thread
 from resolute.execution.secrets import Environment
+from resolute.execution.trace import trace_of
 from resolute.plan.context import CallContext, enter_call
 from resolute.plan.errors import (
     ConfigurationError,
@@ -41,12 +42,18 @@ from resolute.writing.flow import Flow
 
 @dataclass(frozen=True, kw_only=True)
 class FailureFacts:
-    """What an engine needs to know of an error that a node raised. Free of secrets."""
+    """What an engine needs to know of an error that a node raised. Free of secrets.
+
+    `trace` are the lines of the author's code that it came from. `error` is the error itself, which may hold secrets:
+    for a test's author alone, never for a record.
+    """
 
     error_type: str
     message: str
     retryable: bool
     retry_after: timedelta | None = None
+    trace: str = ""
+    error: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 class NodeExecutor:
@@ -154,15 +161,24 @@ class NodeExecutor:
             return replace(self.failure_facts(error.error), retryable=False)
         error = error.error if isinstance(error, EscapeError) else error
         message = shortened(self.environment.mask(said_by(error)))  # masked whole: half a secret would not be found
+        trace = shortened(self.environment.mask(trace_of(error)))
         if isinstance(error, NodeError):
             return FailureFacts(
                 error_type=name_of(error),
                 message=message,
                 retryable=error.retryable,
                 retry_after=error.retry_after,
+                trace=trace,
+                error=error,
             )
         # A FlowError in a node comes of the plan, so it would come again.
-        return FailureFacts(error_type=name_of(error), message=message, retryable=not isinstance(error, FlowError))
+        return FailureFacts(
+            error_type=name_of(error),
+            message=message,
+            retryable=not isinstance(error, FlowError),
+            trace=trace,
+            error=error,
+        )
 
 
 @lru_cache(maxsize=4096)

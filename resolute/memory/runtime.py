@@ -163,7 +163,8 @@ class MemoryRuntime:
                         reason=facts.message,
                         retryable=facts.retryable,
                         attempts=attempt,
-                    )
+                        trace=facts.trace,
+                    ) from facts.error
                 await self._clock.sleep(pause)
                 attempt += 1
 

@@ -118,8 +118,8 @@ class FlowError(ResoluteError):
 class NodeFailedError(FlowError):
     """A node failed for good: its attempts are used up, or its error is one that is never tried again.
 
-    `error_type` is the class name of the error that the node raised, `reason` its text. `trace` says where Resolute
-    itself failed, if it did.
+    `error_type` is the class name of the error that the node raised, `reason` its text. `trace` are the
+    lines of the author's code that it came from, or of Resolute's where that failed itself.
     """
 
     def __init__(

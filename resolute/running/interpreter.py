@@ -52,7 +52,7 @@ class Interpreter:
         except Exception as error:
             failed = flow_error(error)
             await self._handle(failed)
-            raise failed from None
+            raise failed from failed.__cause__
 
     def handed_on(self) -> Memory | None:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""
@@ -89,7 +89,7 @@ class Interpreter:
         except Exception as error:
             failed = failure_at(call, error)
             state.fail(call.id, failed)
-            raise failed from None
+            raise failed from failed.__cause__
         state.outputs[call.id] = output
         state.complete(call.id, output)
         self._saga.completed(call)
@@ -102,7 +102,7 @@ class Interpreter:
         except Exception as error:
             failed = failure_at(when, error)
             state.fail(when.id, failed)
-            raise failed from None
+            raise failed from failed.__cause__
         block, left_out = (when.then, when.otherwise) if holds else (when.otherwise, when.then)
         state.take(when.id, "then" if holds else "otherwise", left_out)
         await self._inside(when.id, self._block(block, alone=alone))

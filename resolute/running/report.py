@@ -23,7 +23,10 @@ class Failure(BaseModel):
 
 
 class StepReport(BaseModel):
-    """One step of a run. `taken` is the block that a `when` took; `attempt` counts from 1 while it is tried."""
+    """One step of a run. `taken` is the block that a `when` took; `attempt` counts from 1 while it is tried.
+
+    `trace` are the lines of the author's code that its failure came from, as Python prints them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +40,7 @@ class StepReport(BaseModel):
     attempt: int | None = None
     output: JsonValue = None
     failure: Failure | None = None
+    trace: str = ""
 
 
 class RunReport(BaseModel):

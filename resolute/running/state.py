@@ -55,7 +55,8 @@ class RunState:
 
     def fail(self, step_id: str, error: NodeFailedError | None) -> None:
         """The step has failed, itself or by a step in it."""
-        self._change(step_id, status="failed", ended_at=self._now(), failure=failure_of(error) if error else None)
+        found: dict[str, Any] = {"failure": failure_of(error), "trace": error.trace} if error else {}
+        self._change(step_id, status="failed", ended_at=self._now(), **found)
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Something that does not fail the run, and that somebody should know; said once."""

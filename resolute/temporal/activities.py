@@ -20,6 +20,7 @@ from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.belief import Belief
+from resolute.temporal.failures import traced
 from resolute.temporal.heartbeats import Heart
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import RECORD_PLAN, recorded_plan
@@ -84,10 +85,16 @@ class Activities:
                 call.step,
                 facts.error_type,
                 facts.message,
-                extra={"flow": call.flow, "run": info.workflow_id, "step": call.step, "attempt": call.attempt},
+                extra={
+                    "flow": call.flow,
+                    "run": info.workflow_id,
+                    "step": call.step,
+                    "attempt": call.attempt,
+                    **({"trace": facts.trace} if facts.trace else {}),
+                },
             )
             # From None: a chained error would be recorded unmasked.
-            raise _activity_failure(facts, call) from None
+            raise traced(_activity_failure(facts, call), facts.trace, activity.payload_converter()) from None
 
     def _plan(self, name: str, info: activity.Info) -> Json:
         flow = self._flows.get(name)

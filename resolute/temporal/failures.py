@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -47,21 +49,29 @@ def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
             reason=cause.message,
             retryable=not cause.non_retryable,
             attempts=_attempts(cause),
+            trace=cause.failure.stack_trace if cause.failure else "",
         )
     return NodeFailedError(
         step=request.step, node=request.node, error_type=type(cause or error).__name__, reason=text_of(cause or error)
     )
 
 
-def run_failure(error: FlowError, memory: Memory | None = None) -> ApplicationError:
+def run_failure(error: FlowError, to: PayloadConverter, memory: Memory | None = None) -> ApplicationError:
     """What a run ends with when its flow has failed: never retried, with the facts and the memory as details."""
     details: list[JsonObject] = [failure_of(error).model_dump()] if isinstance(error, NodeFailedError) else []
-    trace = error.trace if isinstance(error, (NodeFailedError, InternalError)) else ""
-    if trace:
-        details.append({"trace": trace})
     if memory is not None:
         details.append(memory.as_detail())
-    return ApplicationError(text_of(error), *details, type=type(error).__name__, non_retryable=True)
+    trace = error.trace if isinstance(error, (NodeFailedError, InternalError)) else ""
+    return traced(ApplicationError(text_of(error), *details, type=type(error).__name__, non_retryable=True), trace, to)
+
+
+def traced(error: ApplicationError, trace: str, to: PayloadConverter) -> ApplicationError:
+    """An error with a stack trace of ours: the SDK would record the frames that raised it here, and unmasked."""
+    failure = Failure()
+    DefaultFailureConverter().to_failure(error, to, failure)
+    failure.stack_trace = trace
+    error._failure = failure  # pyright: ignore[reportPrivateUsage]  # what the SDK records as it is, where it is there
+    return error
 
 
 def _attempts(cause: ApplicationError) -> int | None:

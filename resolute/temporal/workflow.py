@@ -62,7 +62,7 @@ class FlowWorkflow:
         except FailureError:
             raise  # Temporal's own: the run is cancelled, or has said why it failed
         except Exception as error:
-            raise run_failure(flow_error(error), self._handed_on(memory)) from None
+            raise run_failure(flow_error(error), workflow.payload_converter(), self._handed_on(memory)) from None
         finally:
             self._tell_warnings()
 

@@ -20,7 +20,7 @@ _NOISY: Final = ("httpx", "httpcore", "uvicorn", "watchfiles", "asyncio")
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per line: time, level, logger, message, flow, run, step, attempt, error."""
+    """One JSON object per line: time, level, logger, message, flow, run, step, attempt, trace, error."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__()
@@ -35,6 +35,8 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **fields_of(record),
         }
+        if trace := getattr(record, "trace", ""):
+            line["trace"] = trace
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         masked = self._environment.mask_json(cast("Json", line))
@@ -52,7 +54,9 @@ class ConsoleLines(logging.Formatter):
         """The line, with every known secret masked."""
         about = "".join(f"  {name}={value}" for name, value in fields_of(record).items())
         first, newline, rest = self._environment.mask(super().format(record)).partition("\n")
-        return f"{first}{self._environment.mask(about)}{newline}{rest}"
+        trace = getattr(record, "trace", "")
+        below = f"{newline}{rest}" + (f"\n{self._environment.mask(trace)}" if trace else "")
+        return f"{first}{self._environment.mask(about)}{below}"
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:

@@ -193,7 +193,9 @@ def _rendered(found: RunDescription) -> RenderableType:
         "",
         table(("Step", "Node", "Status", "Took", "Attempt", "Why"), rows, empty="no step yet"),
     ]
-    parts += [f"[red]{escape(_failure_text(failure.model_dump()))}[/]" for failure in _failures(report)]
+    for failure in _failures(report):
+        parts.append(f"[red]{escape(_failure_text(failure.model_dump()))}[/]")
+        parts += [escape(step.trace) for step in report.steps if step.id == failure.step and step.trace]
     if report.result is not None:
         parts.append(escape(json.dumps(report.result, indent=2, ensure_ascii=False)))
     return Group(*parts)
