@@ -1,8 +1,10 @@
 """Everything that can go wrong between a node and PagerDuty.
 
 resolute.NodeError
+├── AuditError                      the audit log cannot be written, so nothing was sent; tried again
 ├── PagerDutyAPIError               PagerDuty said no, or did not answer; tried again unless it is a RefusedError
 │   ├── UnreachableError                no connection, or no answer in time
+│   ├── UnsettledError                  PagerDuty may still be at work on a request of an earlier attempt
 │   ├── UnreadableAnswerError           an answer that is not what the documents promise
 │   ├── RequestTimeoutError             408
 │   ├── RateLimitedError                429; `retry_after` is what PagerDuty said
@@ -40,6 +42,10 @@ from typing import Final
 from resolute.plan.errors import NodeError, TerminalError
 
 
+class AuditError(NodeError):
+    """The audit log cannot be written, so nothing was sent."""
+
+
 class PagerDutyAPIError(NodeError):
     """PagerDuty said no, or did not answer.
 
@@ -73,9 +79,13 @@ class UnreachableError(PagerDutyAPIError):
     `sent` says whether the request may have been carried out all the same.
     """
 
-    def __init__(self, message: str = "", *, sent: bool = True) -> None:
+    def __init__(self, message: str = "", *, sent: bool = True, retry_after: timedelta | None = None) -> None:
         self.sent = sent
-        super().__init__(message)
+        super().__init__(message, retry_after=retry_after)
+
+
+class UnsettledError(PagerDutyAPIError):
+    """PagerDuty may still be at work on a request that an earlier attempt of the step sent; nothing was sent."""
 
 
 class UnreadableAnswerError(PagerDutyAPIError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition, Verifier
 from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.account.audit import KEPT, LARGEST
 from resolute_pagerduty.account.config import PagerDutyConfig, Words, spoken
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.webhooks import SCHEME, verify
@@ -34,7 +36,8 @@ class PagerDuty(Accounts):
         of `PagerDutyConfig` describe the account that nodes mean when they name none. `PAGERDUTY_ACCOUNTS=eu,staging`
         adds accounts by name, described by `PAGERDUTY_EU_API_KEY` and so on. `PAGERDUTY_GRANTS` and
         `PAGERDUTY_READ_ONLY` limit what nodes may do, as the arguments do. `PAGERDUTY_AUDIT_LOG` is the file that every
-        request is written to, `.resolute/audit.jsonl` where it is not set.
+        request is written to, `.resolute/audit.jsonl` where it is not set. It is put aside at `PAGERDUTY_AUDIT_LARGEST`
+        bytes, and `PAGERDUTY_AUDIT_KEPT` of these are kept.
 
         Args:
             grants: what nodes may do; instead of `PAGERDUTY_GRANTS`.
@@ -53,6 +56,8 @@ class PagerDuty(Accounts):
             grants=settings.grants if grants is None else grants,
             read_only=read_only or settings.read_only,
             audit_log=settings.audit_log,
+            audit_largest=settings.audit_largest,
+            audit_kept=settings.audit_kept,
         )
 
     @classmethod
@@ -77,3 +82,5 @@ class _ProviderSettings(BaseSettings):
     grants: Words | None = None
     read_only: bool = False
     audit_log: Path = Path(".resolute/audit.jsonl")
+    audit_largest: Annotated[int, Field(ge=0)] = LARGEST
+    audit_kept: Annotated[int, Field(ge=0)] = KEPT

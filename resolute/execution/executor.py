@@ -111,7 +111,12 @@ class NodeExecutor:
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
             )
         enter_call(call)  # first of all: a provider that refuses the node says in its audit log who asked
-        function = self.function_for(definition, call)
+        try:
+            function = self.function_for(definition, call)
+        except NotGrantedError:
+            if definition.provider:
+                await self.providers[definition.provider].refused(definition)
+            raise
         filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
         values = _validated(definition, filled)
         try:

@@ -156,6 +156,10 @@ class Provider(ABC):
         """Why this instance may not run the node, or None where it may."""
         return None
 
+    async def refused(self, node: NodeDefinition) -> None:
+        """Told that a run asked for the node and was refused: for providers that keep a log of that."""
+        return
+
     @classmethod
     def verifications(cls) -> Mapping[str, Verifier]:
         """The schemes of webhook verification that the provider adds, each with its code."""

@@ -151,6 +151,23 @@ async def test_a_worker_is_killed_while_the_answer_to_a_note_is_on_its_way(machi
     assert 1 == len(machine.notes())
 
 
+async def test_a_note_that_lands_after_the_next_attempt_has_looked(machine: Machine) -> None:
+    """A worker is killed while PagerDuty is slow: the next attempt waits until it has come, and finds it."""
+    machine.gate.touch()
+    machine.sim.faults.add(action="slow", seconds=8, method="POST", path="/incidents/*/notes")
+    variables = {**machine.variables, "PAGERDUTY_SETTLE_SECONDS": "9"}
+    async with started("worker", "--embedded", folder=machine.folder, **variables) as first:
+        run = await machine.start_run(await temporal_of(first))
+        await machine.sim.until(lambda: not machine.sim.faults.pending())
+        first.process.kill()
+        await first.ended()
+    async with started("worker", "--embedded", folder=machine.folder, **variables) as second:
+        await result_of(await temporal_of(second), run)
+
+    assert 1 == len(machine.notes())
+    assert 1 == sum(each.method == "POST" and each.path.endswith("/notes") for each in machine.sim.requests)
+
+
 async def test_an_alert_in_flight_goes_out_again_soon(machine: Machine) -> None:
     """A worker is killed while it sends an alert: the next one sends it within seconds of being there, not a minute."""
     machine.sim.faults.add(action="hang", method="POST", path="/v2/enqueue")

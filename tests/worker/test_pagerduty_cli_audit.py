@@ -125,3 +125,15 @@ def test_a_file_that_is_no_log_is_said(resolute: Command, tmp_path: Path) -> Non
 
     assert 1 == answer.code
     assert "other.txt:1 is no audit entry" in answer.said
+
+
+def test_a_torn_line_is_left_out_and_said(resolute: Command, log: Path) -> None:
+    """The entries around it are shown; the place of what is none goes to stderr, and of many only the first few."""
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join([lines[0], '{"time": "20', *lines[1:], *["hello"] * 9]) + "\n")
+
+    answer = resolute("audit", str(log), "--json")
+
+    assert (0, 5) == (answer.code, len(answer.json))
+    assert f"{log}:2 is no audit entry, and is left out" in answer.said
+    assert "... and 5 more lines" in answer.said

@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from resolute.plan.errors import NotGrantedError
-from resolute_pagerduty.account.audit import AuditSink, entry_of_now
+from resolute_pagerduty.account.audit import AuditSink
 from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.account.credentials import Credential, credential_of
 from resolute_pagerduty.account.grants import Grants
+from resolute_pagerduty.account.sender import Sender
 from resolute_pagerduty.errors import (
     MissingSettingError,
     RateLimitedError,
     TokenExpiredError,
-    UnreachableError,
     UnreadableAnswerError,
-    class_for,
 )
 from resolute_pagerduty.http.exchange import Answer, JsonBody, Request, Transport
 from resolute_pagerduty.http.operations import GET_ME, Operation
@@ -49,7 +48,7 @@ class Account:
         self.prefix = prefix
         self._transport = transport
         self._grants = grants
-        self._audit = audit
+        self._sender = Sender(name, transport, audit, settle=config.settle_seconds, prefix=prefix)
         self.credential: Credential = credential_of(config, self._post_form)
         self._from = config.from_email
         self._full_until: dict[str, float] = {}
@@ -61,6 +60,7 @@ class Account:
         path: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        settles: bool | None = None,
     ) -> Any:
         """Sends one request of the REST API and gives the JSON that it was answered with; None for an empty answer.
 
@@ -69,6 +69,7 @@ class Account:
             path: the parts of the operation's path.
             query: parameters by name; a list stands for `name[]`, None for a parameter that is left out.
             body: the JSON to send.
+            settles: instead of what the operation says, where that depends on what is sent.
 
         Raises:
             NotGrantedError: the provider was not granted the operation; nothing was sent.
@@ -76,7 +77,7 @@ class Account:
             PagerDutyAPIError: PagerDuty said no, or did not answer.
         """
         where = path_of(operation, path or {})
-        self._check_grant(operation, where)
+        await self._check_grant(operation, where)
         self._check_limit(operation)
         header = await self.credential.header()
         if self.credential.lacks(operation.scope):
@@ -95,7 +96,8 @@ class Account:
             headers=headers,
             body=body,
         )
-        answer = await self._exchange(operation, request, where)
+        settling = operation.settles if settles is None else settles
+        answer = await self._sender.send(operation, request, where, settles=settling)
         return self._judged(operation, request, answer, header)
 
     async def enqueue(self, operation: Operation, event: JsonBody, resource: str) -> JsonBody:
@@ -110,7 +112,7 @@ class Account:
             NotGrantedError: the provider was not granted the operation; nothing was sent.
             PagerDutyAPIError: PagerDuty said no, or did not answer.
         """
-        self._check_grant(operation, resource)
+        await self._check_grant(operation, resource)
         request = Request(
             method=operation.method,
             base=self.config.events_base,
@@ -118,7 +120,7 @@ class Account:
             headers={"accept": "application/json"},
             body=event,
         )
-        answer = await self._exchange(operation, request, resource)
+        answer = await self._sender.send(operation, request, resource, settles=operation.settles)
         if not answer.ok:
             # How long to wait is not said for events: the node's own policy begins with a second and doubles it.
             raise answer.error(request.what, prefix=self.prefix, usual_wait=None)
@@ -138,16 +140,16 @@ class Account:
             path=GET_ME.path,
             headers={"authorization": header, "accept": ACCEPT},
         )
-        answer = await self._exchange(GET_ME, request, GET_ME.path)
+        answer = await self._sender.send(GET_ME, request, GET_ME.path, settles=False)
         if answer.status in (400, 403, 404):
             return None
         found = self._judged(GET_ME, request, answer, header)
         return object_in(found, "user")
 
-    def _check_grant(self, operation: Operation, resource: str) -> None:
+    async def _check_grant(self, operation: Operation, resource: str) -> None:
         if self._grants.allow(operation.grant):
             return
-        self._record(operation, resource, "refused", error=NotGrantedError.__name__)
+        await self._sender.refused(operation, resource)
         raise NotGrantedError(
             f"{operation.method} {operation.path} needs the grant {operation.grant}, "
             f"this provider has {self._grants}; nothing was sent"
@@ -180,22 +182,6 @@ class Account:
     async def _post_form(self, path: str, form: Mapping[str, str]) -> Answer:
         return await self._transport.send(Request(method="POST", base=self.config.identity_base, path=path, form=form))
 
-    async def _exchange(self, operation: Operation, request: Request, resource: str) -> Answer:
-        try:
-            answer = await self._transport.send(request)
-        except UnreachableError as error:
-            self._record(operation, resource, "unknown", error=type(error).__name__)
-            raise
-        self._record(
-            operation,
-            resource,
-            "done" if answer.ok else "failed",
-            status=answer.status,
-            error=None if answer.ok else class_for(answer.status).__name__,
-            request_id=answer.request_id,
-        )
-        return answer
-
     def _judged(self, operation: Operation, request: Request, answer: Answer, header: str) -> Any:
         self._note_limit(operation, answer)
         another = self.credential.judged(header, valid=answer.status != 401)
@@ -223,29 +209,6 @@ class Account:
     def _note_limit(self, operation: Operation, answer: Answer) -> None:
         if answer.reset is not None and (answer.exhausted or answer.status == 429):
             self._full_until[_limits_of(operation)[0]] = time.monotonic() + answer.reset.total_seconds()
-
-    def _record(
-        self,
-        operation: Operation,
-        resource: str,
-        outcome: Literal["done", "failed", "unknown", "refused"],
-        *,
-        status: int | None = None,
-        error: str | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        self._audit.record(
-            entry_of_now(
-                account=self.name,
-                operation=operation.id,
-                method=operation.method,
-                resource=resource,
-                outcome=outcome,
-                status=status,
-                error=error,
-                request_id=request_id,
-            )
-        )
 
 
 def _limits_of(operation: Operation) -> tuple[str, ...]:

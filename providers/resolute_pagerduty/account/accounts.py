@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from resolute.plan.context import current_call
 from resolute.plan.errors import NotGrantedError, ResoluteError
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.shapes import did_you_mean
 from resolute_pagerduty.account.account import Account
-from resolute_pagerduty.account.audit import AuditFile, AuditSink, NoAudit, entry_of_now
+from resolute_pagerduty.account.audit import KEPT, LARGEST, AuditFile, AuditSink, NoAudit, entry_of_now
 from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.account.grants import Grants
 from resolute_pagerduty.errors import MissingSettingError
@@ -40,6 +40,8 @@ class Accounts(Provider):
         grants: Sequence[str] | None = None,
         read_only: bool = False,
         audit_log: Path | None = None,
+        audit_largest: int = LARGEST,
+        audit_kept: int = KEPT,
     ) -> None:
         """Takes the settings; nothing is opened yet.
 
@@ -49,6 +51,8 @@ class Accounts(Provider):
             grants: what nodes may do, such as `["incidents:read", "notes:write"]`; without it, what the credential may.
             read_only: grants every read and no write.
             audit_log: the file that every request is written to.
+            audit_largest: bytes after which that file is put aside; 0 for never.
+            audit_kept: how many files that were put aside are kept.
 
         Raises:
             ConfigurationError: a grant is not known.
@@ -56,6 +60,7 @@ class Accounts(Provider):
         self.configs: Mapping[str, PagerDutyConfig] = {DEFAULT: config, **(accounts or {})}
         self.grants = Grants.of(grants, read_only=read_only)
         self.audit_log = audit_log
+        self._audit_bounds = (audit_largest, audit_kept)
         self._audit: AuditSink = NoAudit()
         self._open: dict[str, Account] = {}
 
@@ -77,26 +82,23 @@ class Accounts(Provider):
         return found
 
     def refusal(self, node: NodeDefinition) -> str | None:
-        """Why the grants forbid a node, or None where they do not. Where a run asks, the answer is audited."""
+        """Why the grants forbid a node, or None where they do not."""
         missing = self.grants.missing(node.facts["grant"].split(", "))
         if not missing:
             return None
-        try:
-            current_call()
-        except ResoluteError:
-            pass  # asked while a flow is built or deployed: nobody tried to do anything yet
-        else:
-            self._audit.record(
-                entry_of_now(
-                    account=DEFAULT,
-                    operation=node.name,
-                    method="-",
-                    resource="-",
-                    outcome="refused",
-                    error=NotGrantedError.__name__,
-                )
-            )
         return f"{node.name} needs the grant {', '.join(missing)}; this PagerDuty provider has {self.grants}"
+
+    async def refused(self, node: NodeDefinition) -> None:
+        """Writes into the audit log that a run asked for a node, and was refused."""
+        entry = entry_of_now(
+            account=DEFAULT,
+            operation=node.name,
+            method="-",
+            resource="-",
+            outcome="refused",
+            error=NotGrantedError.__name__,
+        )
+        await self._audit.refused(entry)
 
     def queues(self) -> Mapping[str, float]:
         """The queue of the REST API, with the requests that the slowest of the accounts takes."""
@@ -111,7 +113,11 @@ class Accounts(Provider):
         """Opens the audit log and the connections."""
         from resolute_pagerduty.http.client import Client  # httpx is loaded by workers, not by those who write flows
 
-        self._audit = AuditFile(self.audit_log) if self.audit_log else NoAudit()
+        if self.audit_log:
+            largest, kept = self._audit_bounds
+            self._audit = await asyncio.to_thread(AuditFile, self.audit_log, largest=largest, kept=kept)
+        else:
+            self._audit = NoAudit()
         self._client = Client()
         self._open = {
             name: Account(
@@ -127,6 +133,7 @@ class Accounts(Provider):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Closes the connections."""
+        """Closes the connections and the audit log."""
         self._open = {}
         await self._client.close()
+        self._audit.close()

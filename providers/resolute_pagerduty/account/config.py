@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from resolute.plan.errors import ConfigurationError
+from resolute_pagerduty.account.doubt import USUAL_SETTLE
 
 _REST: Final = {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
 _EVENTS: Final = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
@@ -47,6 +48,8 @@ class PagerDutyConfig(BaseSettings):
         region: the service region of the account.
         requests_per_minute: how many requests nodes may start, on all workers together; PagerDuty takes 960 of one
             credential, from all its users.
+        settle_seconds: how long PagerDuty may still be at work on a request whose answer was lost, counted from when it
+            was sent. What leaves something behind each time, such as a note, is looked for and sent again only then.
         api_url: another address for the REST API, such as that of the simulator.
         events_url: another address for the Events API.
         identity_url: another address for OAuth tokens.
@@ -71,6 +74,7 @@ class PagerDutyConfig(BaseSettings):
     from_email: Annotated[str, Field(pattern=r"^[!-?A-~]+@[!-?A-~]+$")] | None = None
     region: Literal["us", "eu"] = "us"
     requests_per_minute: Annotated[int, Field(ge=1)] = 960
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = USUAL_SETTLE
     api_url: str | None = None
     events_url: str | None = None
     identity_url: str | None = None

@@ -8,7 +8,6 @@ from typing import Final
 from resolute_pagerduty.account.account import Account
 from resolute_pagerduty.calls.incidents import read_incident
 from resolute_pagerduty.calls.paging import walk
-from resolute_pagerduty.calls.repeats import alive
 from resolute_pagerduty.errors import BulkPartError, RefusedError
 from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import LIST_INCIDENTS, UPDATE_INCIDENTS
@@ -38,7 +37,6 @@ async def update_many(
         except RefusedError as error:
             raise _told(error, done, part) from error
         done += part
-        alive(changed=len(done))
     return done, [each for each in wanted if each not in changes]
 
 
@@ -69,7 +67,6 @@ async def _statuses(account: Account, ids: Sequence[str]) -> Mapping[str, str]:
     for each in ids:
         if each not in known:
             known[each] = str((await read_incident(account, each)).get("status"))
-            alive(looked_up=each)
     return known
 
 

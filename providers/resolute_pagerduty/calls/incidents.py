@@ -19,6 +19,9 @@ from resolute_pagerduty.http.operations import (
     UPDATE_INCIDENT,
 )
 
+_CONVERGING: Final = frozenset({"status", "title", "urgency", "priority"})
+"""Fields that are as they are to be however often they are sent. Others notify people each time, or add a note."""
+
 ALREADY_RESOLVED: Final = 1001
 ALREADY_ACKNOWLEDGED: Final = 1002
 ALREADY_MERGED: Final = 1019
@@ -170,7 +173,8 @@ async def snooze(account: Account, id: str, seconds: int) -> JsonBody:  # noqa: 
 
 async def _put(account: Account, id: str, fields: JsonBody) -> JsonBody:  # noqa: A002  # PagerDuty's word
     body = {"incident": {"type": "incident_reference", **fields}}
-    return object_in(await account.send(UPDATE_INCIDENT, path={"id": id}, body=body), "incident")
+    settles = not fields.keys() <= _CONVERGING
+    return object_in(await account.send(UPDATE_INCIDENT, path={"id": id}, body=body, settles=settles), "incident")
 
 
 def status_to_send(incident: JsonBody, wanted: str | None, *, reopen: bool) -> bool:

@@ -1,14 +1,15 @@
 """How a note is added once, however often it is tried.
 
 PagerDuty has no key for notes. So each carries a line that names its step, which is looked for before a note is posted.
+Two that came of one step all the same, because the first was carried out late, are made one again.
 """
 
 from __future__ import annotations
 
 from resolute_pagerduty.account.account import Account, list_in, object_in
-from resolute_pagerduty.calls.repeats import mark, marked
+from resolute_pagerduty.calls.repeats import is_repeat, mark, marked, take_back
 from resolute_pagerduty.http.exchange import JsonBody
-from resolute_pagerduty.http.operations import ADD_NOTE, LIST_NOTES
+from resolute_pagerduty.http.operations import ADD_NOTE, DELETE_NOTE, LIST_NOTES
 
 
 async def read_notes(account: Account, incident_id: str) -> list[JsonBody]:
@@ -21,9 +22,22 @@ async def add_once(account: Account, incident_id: str, content: str) -> JsonBody
 
     It is looked for in the first attempt too: a worker that died may have made an attempt that nobody counted.
     """
+    text = marked(content)
+    found = await _the_only_one(account, incident_id, text)
+    if found is not None:
+        return found
+    made = object_in(await account.send(ADD_NOTE, path={"id": incident_id}, body={"note": {"content": text}}), "note")
+    # What an earlier attempt sent may have arrived since.
+    return (await _the_only_one(account, incident_id, text) if is_repeat() else None) or made
+
+
+async def _the_only_one(account: Account, incident_id: str, text: str) -> JsonBody | None:
+    """This step's note on the incident, None where there is none. Where there are several, all but the first go."""
     line = mark()
-    for note in await read_notes(account, incident_id):
-        if line in str(note.get("content", "")):
-            return note
-    body = {"note": {"content": marked(content)}}
-    return object_in(await account.send(ADD_NOTE, path={"id": incident_id}, body=body), "note")
+    own = [note for note in await read_notes(account, incident_id) if line in str(note.get("content", ""))]
+    own.sort(key=lambda note: (str(note.get("created_at", "")), str(note.get("id", ""))))
+    first = own[0] if own else None
+    for note in own[1:]:
+        if str(note.get("content", "")).strip() == text.strip():  # not what somebody wrote who quotes it
+            await take_back(account, DELETE_NOTE, {"id": incident_id, "note_id": str(note.get("id", ""))})
+    return first

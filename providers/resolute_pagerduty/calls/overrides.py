@@ -6,12 +6,14 @@ PagerDuty stacks equal overrides, and answers with 201 and a list also where it 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 from resolute_pagerduty.account.account import Account, list_in
+from resolute_pagerduty.account.doubt import may_have_sent
 from resolute_pagerduty.calls.incidents import reference
+from resolute_pagerduty.calls.repeats import take_back
 from resolute_pagerduty.errors import BadRequestError, UnreadableAnswerError
-from resolute_pagerduty.http.operations import CREATE_OVERRIDES, LIST_OVERRIDES
+from resolute_pagerduty.http.operations import CREATE_OVERRIDES, DELETE_OVERRIDE, LIST_OVERRIDES
 from resolute_pagerduty.models.oncall import Shift
 
 
@@ -31,13 +33,38 @@ async def override_once(
     Raises:
         BadRequestError: PagerDuty refuses it.
     """
-    path = {"id": schedule_id}
-    answer = await account.send(LIST_OVERRIDES, path=path, query={"since": start, "until": end})
-    for each in map(Shift.model_validate, list_in(answer, "overrides")):
-        if (each.user.id, each.start, each.end) == (user_id, start, end):
-            return each, False
-    wanted = {"start": start.isoformat(), "end": end.isoformat(), "user": reference(user_id, "user")}
-    return _made(await account.send(CREATE_OVERRIDES, path=path, body={"overrides": [wanted]})), True
+    sent_before = may_have_sent()
+    wanted = _Wanted(schedule_id, user_id, start, end)
+    found = await _the_only_one(account, wanted, own=sent_before)
+    if found is not None:
+        return found, False
+    body = {"start": start.isoformat(), "end": end.isoformat(), "user": reference(user_id, "user")}
+    made = _made(await account.send(CREATE_OVERRIDES, path={"id": schedule_id}, body={"overrides": [body]}))
+    # What an earlier attempt sent may have arrived since.
+    return (await _the_only_one(account, wanted, own=True) if sent_before else None) or made, True
+
+
+class _Wanted(NamedTuple):
+    """An override."""
+
+    schedule_id: str
+    user_id: str
+    start: datetime
+    end: datetime
+
+
+async def _the_only_one(account: Account, wanted: _Wanted, *, own: bool) -> Shift | None:
+    """The override that is there, None where there is none. Where the step made several, all but the first go."""
+    query = {"since": wanted.start, "until": wanted.end}
+    answer = await account.send(LIST_OVERRIDES, path={"id": wanted.schedule_id}, query=query)
+    found = [
+        each
+        for each in map(Shift.model_validate, list_in(answer, "overrides"))
+        if (each.user.id, each.start, each.end) == wanted[1:]
+    ]
+    for each in found[1:] if own else ():
+        await take_back(account, DELETE_OVERRIDE, {"id": wanted.schedule_id, "override_id": each.id or ""})
+    return found[0] if found else None
 
 
 def _made(answer: Any) -> Shift:

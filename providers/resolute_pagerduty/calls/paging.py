@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar, cast
 
 from resolute_pagerduty.account.account import Account, list_in
-from resolute_pagerduty.calls.repeats import alive
 from resolute_pagerduty.errors import InvalidRequestError, UnreadableAnswerError
 from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import LIST_INCIDENTS, Operation
@@ -74,7 +73,7 @@ async def walk(
     query: Mapping[str, Any] | None = None,
     limit: int | None = None,
 ) -> Walked[M]:
-    """The items of every page of a list, or the first `limit` of them. Heartbeats after each page.
+    """The items of every page of a list, or the first `limit` of them.
 
     Raises:
         InvalidRequestError: the list is longer than PagerDuty pages through; nothing is left out silently.
@@ -90,7 +89,6 @@ async def walk(
             )
         found, more = await _read(account, operation, name, path, {**(query or {}), "limit": size}, len(items))
         items += map(item.model_validate, found)
-        alive(read=len(items))
     return Walked(tuple(items), more)
 
 
@@ -113,7 +111,6 @@ async def walk_incidents(
         page, more = await _read(account, LIST_INCIDENTS, "incidents", None, asked, offset)
         incidents = [Incident.model_validate(each) for each in page]
         found |= {incident.id: incident for incident in incidents}
-        alive(read=len(found), since=start.isoformat())
         offset += len(incidents)
         if not more:
             start, offset, more = end, 0, end < until

@@ -6,13 +6,17 @@ Where PagerDuty keeps no key and shows no trace of a write, it is done at most o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 from resolute.plan.context import current_call
-from resolute.plan.errors import ResoluteError
-from resolute.plan.values import Json
+from resolute_pagerduty.account.account import Account
+from resolute_pagerduty.account.doubt import ANSWERED, REQUEST, SENDING, leave, left, may_have_sent
 from resolute_pagerduty.errors import (
+    AuditError,
+    MethodNotAllowedError,
+    NotFoundError,
     PagerDutyAPIError,
     RateLimitedError,
     RefusedError,
@@ -20,12 +24,13 @@ from resolute_pagerduty.errors import (
     UncertainOutcomeError,
     UnreachableError,
 )
+from resolute_pagerduty.http.operations import Operation
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _NEWEST: Final = "newest"
-_SENDING: Final = "sending"
-_NOT_DONE: Final = "not done"
 
 
 def step_digest(length: int = 32) -> str:
@@ -62,22 +67,21 @@ def is_news(newest: str) -> bool:
     Args:
         newest: names the newest of what is looked at; empty where there is none.
     """
-    call = current_call()
-    match call.last_heartbeat:
-        case ({"newest": str(before)}, *_) if is_repeat():
-            return newest != before
-        case _:
-            call.heartbeat({_NEWEST: newest})
-            return False
+    before = left().get(_NEWEST)
+    if is_repeat() and isinstance(before, str):
+        return newest != before
+    leave(**{_NEWEST: newest})
+    return False
 
 
-def alive(**progress: Json) -> None:
-    """Says that a long step is at work, and how far it is. At a terminal nobody waits for that."""
+async def take_back(account: Account, operation: Operation, path: Mapping[str, str]) -> None:
+    """Removes what this step made twice. What is gone or over is no mistake, and what may not be removed stays."""
     try:
-        call = current_call()
-    except ResoluteError:
+        await account.send(operation, path=path)
+    except (NotFoundError, MethodNotAllowedError):
         return
-    call.heartbeat(progress)
+    except RefusedError as error:
+        log.warning("what step %s made twice cannot be taken back: %s", current_call().step, error)
 
 
 async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: bool) -> T:
@@ -93,19 +97,21 @@ async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: b
     Raises:
         UncertainOutcomeError: it may have been done, in this attempt or in one before that died.
     """
-    call = current_call()
-    if call.last_heartbeat == (_SENDING,) and not repeat:
+    if may_have_sent() and not repeat:
         raise UncertainOutcomeError(f"an earlier attempt may have sent {what}: it is not sent again. {_ADVICE}")
-    call.heartbeat(_SENDING)
+    leave(**{REQUEST: SENDING})
     try:
         return await send()
     except PagerDutyAPIError as error:
         if _certainly_not_done(error):
-            call.heartbeat(_NOT_DONE)
+            leave(**{REQUEST: ANSWERED})
             raise
         if repeat:
             raise
         raise UncertainOutcomeError(f"{error}. It is not sent again, for it may have been done. {_ADVICE}") from error
+    except AuditError:
+        leave(**{REQUEST: ANSWERED})
+        raise
 
 
 _ADVICE: Final = "Look at the incident, or say repeat=True where twice is better than not at all"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 from importlib.metadata import version
-from typing import Final
+from time import monotonic
+from typing import Any, Final
 
 import httpx
 
+from resolute.plan.context import current_call
+from resolute.plan.errors import ResoluteError
 from resolute_pagerduty.errors import UnreachableError
 from resolute_pagerduty.http.exchange import Answer, Request
 
-_TIMEOUT: Final = httpx.Timeout(30, connect=10)
+LONGEST: Final = 30.0
+"""Seconds that an answer is waited for, from the connection to its last byte."""
+
+_CONNECT: Final = 10.0
+_RESERVE: Final = 2.0
+"""Seconds of an attempt, a fifth of a short one, that are left for what follows: to say that no answer came."""
+
 _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 class Client:
@@ -21,7 +31,8 @@ class Client:
 
     def __init__(self) -> None:
         agent = f"resolute/{version('resolute')}"
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, headers={"user-agent": agent})
+        timeout = httpx.Timeout(LONGEST, connect=_CONNECT)
+        self._http = httpx.AsyncClient(timeout=timeout, limits=_LIMITS, headers={"user-agent": agent})
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -29,6 +40,9 @@ class Client:
 
     async def send(self, request: Request) -> Answer:
         """Sends a request once and gives whatever was answered, errors too.
+
+        It waits for 30 seconds, and less where the attempt of the step ends earlier: whoever waits for the step is
+        told what happened, instead of giving up without a word.
 
         Raises:
             UnreachableError: there was no connection, or no answer in time.
@@ -40,17 +54,26 @@ class Client:
             content = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
                 errors="replace"
             )
+        patience = _patience()
+        if patience <= 0:
+            raise UnreachableError(f"{request.what}: the time of the step is over; nothing was sent", sent=False)
+        wire = _Wire()
         try:
-            response = await self._http.request(
-                request.method,
-                request.base + request.path,
-                params=httpx.QueryParams(list(request.query)) if request.query else None,
-                headers=headers,
-                content=content,
-                data=request.form,
-            )
+            async with asyncio.timeout(patience):
+                response = await self._http.request(
+                    request.method,
+                    request.base + request.path,
+                    params=httpx.QueryParams(list(request.query)) if request.query else None,
+                    headers=headers,
+                    content=content,
+                    data=request.form,
+                    extensions={"trace": wire.trace},
+                )
         except httpx.HTTPError as error:
-            raise _unreachable(request, error) from None
+            raise _unreachable(request, error, sent=wire.used) from None
+        except TimeoutError:
+            waited = httpx.ReadTimeout(f"none within {patience:.3g} s")
+            raise _unreachable(request, waited, sent=wire.used) from None
         return Answer(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -58,11 +81,30 @@ class Client:
         )
 
 
-def _unreachable(request: Request, error: httpx.HTTPError) -> UnreachableError:
+class _Wire:
+    """Whether anything of a request has gone out, as httpcore tells of it."""
+
+    used = False
+
+    async def trace(self, event: str, _: Any) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.used = True
+
+
+def _patience() -> float:
+    """Seconds to wait for an answer: less than what the attempt has left, so that its node can say what happened."""
+    try:
+        left = current_call().deadline - monotonic()
+    except ResoluteError:
+        left = math.inf  # nobody's step: a check of the settings
+    return min(LONGEST, max(left - _RESERVE, left * 0.8))
+
+
+def _unreachable(request: Request, error: httpx.HTTPError, *, sent: bool) -> UnreachableError:
     if isinstance(error, httpx.LocalProtocolError):  # its text may show a header, and so a credential
         return UnreachableError(f"{request.what}: the request cannot be written as HTTP; nothing was sent", sent=False)
     reason = str(error) or type(error).__name__
-    if isinstance(error, _NOT_SENT):
+    if not sent:
         return UnreachableError(
             f"{request.what}: no connection to {request.base} ({reason}); nothing was sent", sent=False
         )

@@ -28,6 +28,8 @@ class Operation:
         needs_from: whether the documents require the header From.
         limit: the rate limit it counts against: that of the credential, one of its own besides, or the routing key's.
         own_rate: how many a limit of its own allows; empty where that is not published.
+        settles: whether a second one does what the first has not. After an answer that is lost, such a request is sent
+            again only when the lost one can no longer be carried out, so that looking for its work finds it.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Operation:
     needs_from: bool = False
     limit: Literal["credential", "own", "routing_key"] = "credential"
     own_rate: str = ""
+    settles: bool = False
 
     @property
     def page(self) -> str:
@@ -57,6 +60,7 @@ def _rest(
     needs_from: bool = False,
     own_limit: bool = False,
     own_rate: str = "",
+    settles: bool = False,
 ) -> Operation:
     return Operation(
         id=id,
@@ -67,6 +71,7 @@ def _rest(
         needs_from=needs_from,
         limit="own" if own_limit else "credential",
         own_rate=own_rate,
+        settles=settles,
     )
 
 
@@ -92,11 +97,17 @@ ADD_NOTE = _rest(
     "incidents.write",
     grant="notes:write",
     needs_from=True,
+    settles=True,
+)
+DELETE_NOTE = _rest(
+    "deleteIncidentNote", "DELETE", "/incidents/{id}/notes/{note_id}", "incidents.write", grant="notes:write"
 )
 LIST_ALERTS = _rest("listIncidentAlerts", "GET", "/incidents/{id}/alerts", "incidents.read")
 LIST_LOG_ENTRIES = _rest("listIncidentLogEntries", "GET", "/incidents/{id}/log_entries", "incidents.read")
 MERGE_INCIDENTS = _rest("mergeIncidents", "PUT", "/incidents/{id}/merge", "incidents.write", needs_from=True)
-SNOOZE_INCIDENT = _rest("createIncidentSnooze", "POST", "/incidents/{id}/snooze", "incidents.write", needs_from=True)
+SNOOZE_INCIDENT = _rest(
+    "createIncidentSnooze", "POST", "/incidents/{id}/snooze", "incidents.write", needs_from=True, settles=True
+)
 SEND_STATUS_UPDATE = _rest(
     "createIncidentStatusUpdate",
     "POST",
@@ -109,9 +120,11 @@ SEND_STATUS_UPDATE = _rest(
 # Services
 LIST_SERVICES = _rest("listServices", "GET", "/services", "services.read")
 GET_SERVICE = _rest("getService", "GET", "/services/{id}", "services.read")
-CREATE_SERVICE = _rest("createService", "POST", "/services", "services.write")
+CREATE_SERVICE = _rest("createService", "POST", "/services", "services.write", settles=True)
 UPDATE_SERVICE = _rest("updateService", "PUT", "/services/{id}", "services.write")
-CREATE_INTEGRATION = _rest("createServiceIntegration", "POST", "/services/{id}/integrations", "services.write")
+CREATE_INTEGRATION = _rest(
+    "createServiceIntegration", "POST", "/services/{id}/integrations", "services.write", settles=True
+)
 GET_INTEGRATION = _rest(
     "getServiceIntegration",
     "GET",
@@ -132,6 +145,7 @@ CREATE_MAINTENANCE_WINDOW = _rest(
     "services.write",
     grant="maintenance_windows:write",
     needs_from=True,
+    settles=True,
 )
 DELETE_MAINTENANCE_WINDOW = _rest(
     "deleteMaintenanceWindow",
@@ -145,19 +159,24 @@ DELETE_MAINTENANCE_WINDOW = _rest(
 LIST_SCHEDULES = _rest("listSchedules", "GET", "/schedules", "schedules.read")
 GET_SCHEDULE = _rest("getSchedule", "GET", "/schedules/{id}", "schedules.read")
 LIST_OVERRIDES = _rest("listScheduleOverrides", "GET", "/schedules/{id}/overrides", "schedules.read")
-CREATE_OVERRIDES = _rest("createScheduleOverride", "POST", "/schedules/{id}/overrides", "schedules.write")
+CREATE_OVERRIDES = _rest("createScheduleOverride", "POST", "/schedules/{id}/overrides", "schedules.write", settles=True)
+DELETE_OVERRIDE = _rest(
+    "deleteScheduleOverride", "DELETE", "/schedules/{id}/overrides/{override_id}", "schedules.write"
+)
 LIST_ESCALATION_POLICIES = _rest("listEscalationPolicies", "GET", "/escalation_policies", "escalation_policies.read")
 GET_ESCALATION_POLICY = _rest("getEscalationPolicy", "GET", "/escalation_policies/{id}", "escalation_policies.read")
-CREATE_ESCALATION_POLICY = _rest("createEscalationPolicy", "POST", "/escalation_policies", "escalation_policies.write")
+CREATE_ESCALATION_POLICY = _rest(
+    "createEscalationPolicy", "POST", "/escalation_policies", "escalation_policies.write", settles=True
+)
 LIST_ONCALLS = _rest("listOnCalls", "GET", "/oncalls", "oncalls.read", own_limit=True)
 
 # People
 LIST_USERS = _rest("listUsers", "GET", "/users", "users.read")
 GET_USER = _rest("getUser", "GET", "/users/{id}", "users.read")
 GET_ME = _rest("getCurrentUser", "GET", "/users/me", None, grant="users:read")
-CREATE_USER = _rest("createUser", "POST", "/users", "users.write", needs_from=True)
+CREATE_USER = _rest("createUser", "POST", "/users", "users.write", needs_from=True, settles=True)
 LIST_TEAMS = _rest("listTeams", "GET", "/teams", "teams.read")
-CREATE_TEAM = _rest("createTeam", "POST", "/teams", "teams.write")
+CREATE_TEAM = _rest("createTeam", "POST", "/teams", "teams.write", settles=True)
 ADD_TEAM_MEMBER = _rest("updateTeamUser", "PUT", "/teams/{id}/users/{user_id}", "teams.write")
 LIST_TEAM_MEMBERS = _rest("listTeamUsers", "GET", "/teams/{id}/members", "teams.read")
 
@@ -169,7 +188,7 @@ TEST_ABILITY = _rest("getAbility", "GET", "/abilities/{id}", "abilities.read")
 # Webhook subscriptions
 _HOOKS = "/webhook_subscriptions"
 LIST_SUBSCRIPTIONS = _rest("listWebhookSubscriptions", "GET", _HOOKS, "webhook_subscriptions.read")
-CREATE_SUBSCRIPTION = _rest("createWebhookSubscription", "POST", _HOOKS, "webhook_subscriptions.write")
+CREATE_SUBSCRIPTION = _rest("createWebhookSubscription", "POST", _HOOKS, "webhook_subscriptions.write", settles=True)
 ENABLE_SUBSCRIPTION = _rest(
     "enableWebhookSubscription", "POST", f"{_HOOKS}/{{id}}/enable", "webhook_subscriptions.write"
 )
@@ -208,6 +227,7 @@ ENQUEUE_CHANGE_EVENT = Operation(
     path="/v2/change/enqueue",
     grant="change_events:write",
     limit="routing_key",
+    settles=True,
 )
 
 OPERATIONS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Operation))

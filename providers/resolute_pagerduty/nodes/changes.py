@@ -16,7 +16,7 @@ from resolute_pagerduty.http.operations import ENQUEUE_CHANGE_EVENT, LIST_CHANGE
 from resolute_pagerduty.models.events import EventImage, EventLink
 from resolute_pagerduty.models.outputs import SendChangeEventOutput
 from resolute_pagerduty.models.parameters import Text, Time
-from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import ALERT_POLICY, LATE, pagerduty_node
 
 
 @pagerduty_node(
@@ -24,6 +24,7 @@ from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
     ENQUEUE_CHANGE_EVENT,
     LIST_CHANGE_EVENTS,
     repeat="it carries a mark that a repeat looks for, where there is a REST credential to look with",
+    remains=f"a second event {LATE}, or where the worker has a routing key alone and cannot look; it notifies nobody",
     policy=ALERT_POLICY,
 )
 async def send_change_event(

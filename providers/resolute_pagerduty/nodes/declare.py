@@ -8,10 +8,17 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from resolute.plan.policies import Policy, Retry
 from resolute.writing.node import NodeFactory, provider_node
 from resolute_pagerduty.account.accounts import QUEUE, Accounts
+from resolute_pagerduty.account.doubt import USUAL_SETTLE
 from resolute_pagerduty.http.operations import Operation
 
 READS: Final = "it only reads"
 """Why every read is safe to repeat."""
+
+NOTHING: Final = "nothing"
+"""What remains of a repeat that does what the first attempt did, or that PagerDuty refuses."""
+
+LATE: Final = f"where PagerDuty carries out a lost request later than {USUAL_SETTLE:g} s after it was sent"
+"""When looking for the work of an earlier attempt is not enough; see `USUAL_SETTLE`."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,8 +26,8 @@ R = TypeVar("R")
 REST_POLICY: Final = Policy(retry=Retry(attempts=15, initial=1, maximum=60), timeout=60)
 """Twelve minutes of tries: a rate limit's window is a minute, PagerDuty's deploys and hiccups last a few."""
 
-WALK_POLICY: Final = Policy(retry=Retry(attempts=15, initial=1, maximum=60), timeout=1800, heartbeat=60)
-"""For walks over many pages, which say after each of them that they are alive."""
+WALK_POLICY: Final = Policy(retry=Retry(attempts=15, initial=1, maximum=60), timeout=1800)
+"""For walks over many pages."""
 
 ALERT_POLICY: Final = Policy(retry=Retry(attempts=0, initial=1, maximum=120), timeout=60, within=12 * 3600)
 """An alert is worth trying for half a day: until PagerDuty or the way to it is back."""
@@ -29,7 +36,7 @@ _FROM: Final = {True: "sent; PAGERDUTY_FROM_EMAIL, or the user that the credenti
 
 
 def pagerduty_node(
-    name: str, *operations: Operation, repeat: str, policy: Policy = REST_POLICY
+    name: str, *operations: Operation, repeat: str, remains: str = "", policy: Policy = REST_POLICY
 ) -> Callable[[Callable[Concatenate[Accounts, P], Awaitable[R]]], NodeFactory[P, R]]:
     """Declares a node. Its first operation is the one that it is for; the others help it.
 
@@ -37,6 +44,7 @@ def pagerduty_node(
         name: the documented name; the activity type is `pagerduty.` and this.
         operations: every operation that the node may send.
         repeat: why it is safe to repeat.
+        remains: for a write, what may come of a repeat all the same.
         policy: how it is tried.
     """
     main = operations[0]
@@ -48,6 +56,7 @@ def pagerduty_node(
         "from": _FROM[any(each.needs_from for each in operations)],
         "rate_limit": _limit(main),
         "repeat": repeat,
+        **({"remains": remains} if remains else {}),
         "page": main.page,
     }
     return provider_node("pagerduty", name, policy=policy, queue=queue, facts=facts)

@@ -28,6 +28,7 @@ from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
     "TriggerEvent",
     ENQUEUE_EVENT,
     repeat="a dedup_key always goes with it, derived from run and step where the author gives none",
+    remains="a second incident, where a lost event is processed after the alert of the repeat was resolved",
     policy=ALERT_POLICY,
 )
 async def trigger_event(
@@ -108,6 +109,7 @@ async def trigger_event(
     "AcknowledgeEvent",
     ENQUEUE_EVENT,
     repeat="PagerDuty drops it where no alert with the key is open",
+    remains="a lost event may reach an alert that was opened later under the same key",
     policy=ALERT_POLICY,
 )
 async def acknowledge_event(
@@ -140,6 +142,7 @@ async def acknowledge_event(
     "ResolveEvent",
     ENQUEUE_EVENT,
     repeat="PagerDuty drops it where no alert with the key is open",
+    remains="a lost event may reach an alert that was opened later under the same key",
     policy=ALERT_POLICY,
 )
 async def resolve_event(

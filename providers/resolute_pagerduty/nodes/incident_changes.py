@@ -39,7 +39,7 @@ from resolute_pagerduty.models.outputs import (
     UpdateIncidentsOutput,
 )
 from resolute_pagerduty.models.parameters import DedupKey, Id, Ids, Status, Text, Urgency
-from resolute_pagerduty.nodes.declare import WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, WALK_POLICY, pagerduty_node
 
 
 @pagerduty_node(
@@ -47,6 +47,7 @@ from resolute_pagerduty.nodes.declare import WALK_POLICY, pagerduty_node
     CREATE_INCIDENT,
     LIST_INCIDENTS,
     repeat="an incident_key always goes with it; where PagerDuty knows an open incident with it, that one is returned",
+    remains="a second incident, where a lost request is carried out after that of the repeat was resolved",
 )
 async def create_incident(
     pagerduty: Accounts,
@@ -111,6 +112,7 @@ async def create_incident(
     GET_INCIDENT,
     LIST_LOG_ENTRIES,
     repeat="it reads first and sends only what differs; a late acknowledgement never re-opens",
+    remains=f"a second escalation, assignment or resolution note {LATE}; an acknowledgement may then re-open it",
 )
 async def update_incident(
     pagerduty: Accounts,
@@ -165,6 +167,7 @@ async def update_incident(
     LIST_INCIDENTS,
     GET_INCIDENT,
     repeat="it leaves out incidents that have the status already, and resolved ones that would be opened again",
+    remains="people whom the incidents are assigned or escalated to are notified again where an answer is lost",
     policy=WALK_POLICY,
 )
 async def update_incidents(
@@ -221,6 +224,7 @@ async def update_incidents(
     MERGE_INCIDENTS,
     GET_INCIDENT,
     repeat="incidents that are merged into the target already are left out",
+    remains=NOTHING,
 )
 async def merge_incidents(
     pagerduty: Accounts, *, id: Id, source_ids: Ids, account: str | None = None
@@ -250,6 +254,7 @@ async def merge_incidents(
     GET_INCIDENT,
     LIST_LOG_ENTRIES,
     repeat="a repeat looks for the snooze in the timeline; a second one would begin the time anew",
+    remains=f"the snooze begins anew {LATE}",
 )
 async def snooze_incident(
     pagerduty: Accounts, *, id: Id | int, seconds: Annotated[int, Field(ge=1, le=604_800)], account: str | None = None
@@ -275,6 +280,7 @@ async def snooze_incident(
     "SendStatusUpdate",
     SEND_STATUS_UPDATE,
     repeat="PagerDuty shows no trace of it, so it is sent at most once: an answer that is lost ends the step",
+    remains="nobody knows whether an update was sent whose answer is lost; the step says so and fails",
 )
 async def send_status_update(
     pagerduty: Accounts,

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
-from resolute_pagerduty.calls.events import given
-from resolute_pagerduty.calls.incidents import reference
 from resolute_pagerduty.calls.paging import read_page, walk
+from resolute_pagerduty.calls.windows import Wanted, window_once
 from resolute_pagerduty.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
 from resolute_pagerduty.http.operations import (
     CREATE_MAINTENANCE_WINDOW,
@@ -23,7 +21,7 @@ from resolute_pagerduty.models.outputs import (
 )
 from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
 from resolute_pagerduty.models.services import MaintenanceWindow
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, pagerduty_node
 
 When: TypeAlias = Literal["past", "future", "ongoing", "open", "all"]
 Include: TypeAlias = Sequence[Literal["teams", "services", "users"]]
@@ -114,7 +112,9 @@ async def all_maintenance_windows(
     "CreateMaintenanceWindow",
     CREATE_MAINTENANCE_WINDOW,
     LIST_MAINTENANCE_WINDOWS,
-    repeat="a window of the same services, times and description that is there already is returned",
+    DELETE_MAINTENANCE_WINDOW,
+    repeat="an equal window that is there already is returned, and a second one ended",
+    remains=f"a second, equal window {LATE}, and no attempt comes after that to end it",
 )
 async def create_maintenance_window(
     pagerduty: Accounts,
@@ -146,32 +146,16 @@ async def create_maintenance_window(
     """
     if end_time <= start_time:
         raise InvalidRequestError("end_time", f"{end_time.isoformat()} is not after {start_time.isoformat()}")
-    opened = pagerduty.account(account)
-    known = await walk(
-        opened,
-        LIST_MAINTENANCE_WINDOWS,
-        "maintenance_windows",
-        MaintenanceWindow,
-        query={"service_ids": service_ids, "filter": "all"},
-    )
-    wanted = (start_time, end_time, description, set(service_ids))
-    for each in known.items:
-        if wanted == (each.start_time, each.end_time, each.description, {service.id for service in each.services}):
-            return CreateMaintenanceWindowOutput(maintenance_window=each, created=False)
-    body = given(
-        type="maintenance_window",
-        start_time=start_time.isoformat(),
-        end_time=end_time.isoformat(),
-        description=description or None,
-        services=[reference(service, "service") for service in service_ids],
-    )
-    answer = await opened.send(CREATE_MAINTENANCE_WINDOW, body={"maintenance_window": body})
-    made = MaintenanceWindow.model_validate(object_in(answer, "maintenance_window"))
-    return CreateMaintenanceWindowOutput(maintenance_window=made)
+    wanted = Wanted(service_ids=service_ids, start=start_time, end=end_time, description=description)
+    window, created = await window_once(pagerduty.account(account), wanted)
+    return CreateMaintenanceWindowOutput(maintenance_window=window, created=created)
 
 
 @pagerduty_node(
-    "DeleteMaintenanceWindow", DELETE_MAINTENANCE_WINDOW, repeat="a window that is gone, or over, is a success"
+    "DeleteMaintenanceWindow",
+    DELETE_MAINTENANCE_WINDOW,
+    repeat="a window that is gone, or over, is a success",
+    remains=NOTHING,
 )
 async def delete_maintenance_window(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
     """Ends a maintenance window that is ongoing, and removes one that has not begun.

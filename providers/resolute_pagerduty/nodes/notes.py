@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.notes import add_once, read_notes
-from resolute_pagerduty.http.operations import ADD_NOTE, LIST_NOTES
+from resolute_pagerduty.http.operations import ADD_NOTE, DELETE_NOTE, LIST_NOTES
 from resolute_pagerduty.models.incidents import Note
 from resolute_pagerduty.models.outputs import AddNoteOutput, ListNotesOutput
 from resolute_pagerduty.models.parameters import Id, Text
-from resolute_pagerduty.nodes.declare import READS, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, READS, pagerduty_node
 
 
 @pagerduty_node("ListNotes", LIST_NOTES, repeat=READS)
@@ -30,7 +30,9 @@ async def list_notes(pagerduty: Accounts, *, incident_id: Id | int, account: str
     "AddNote",
     ADD_NOTE,
     LIST_NOTES,
-    repeat="the note ends with a line that names its step, and is not posted where a note with that line is there",
+    DELETE_NOTE,
+    repeat="the note ends with a line that names its step, by which it is looked for first, and a second one deleted",
+    remains=f"a second note {LATE}, and no attempt comes after that to delete it",
 )
 async def add_note(
     pagerduty: Accounts, *, incident_id: Id | int, content: Text, account: str | None = None

@@ -36,7 +36,7 @@ from resolute_pagerduty.models.outputs import (
 )
 from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text
 from resolute_pagerduty.models.people import Team, TeamMember, User
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, pagerduty_node
 
 Include: TypeAlias = Sequence[Literal["contact_methods", "notification_rules", "teams", "subdomains"]]
 Name: TypeAlias = Annotated[str, MinLen(1), MaxLen(100)]
@@ -157,7 +157,11 @@ async def get_current_user(pagerduty: Accounts, *, account: str | None = None) -
 
 
 @pagerduty_node(
-    "CreateUser", CREATE_USER, LIST_USERS, repeat="a user with that address who is there already is returned"
+    "CreateUser",
+    CREATE_USER,
+    LIST_USERS,
+    repeat="a user with that address who is there already is returned",
+    remains=NOTHING,
 )
 async def create_user(
     pagerduty: Accounts,
@@ -239,7 +243,13 @@ async def all_teams(
     return AllTeamsOutput(teams=walked.items, more=walked.more)
 
 
-@pagerduty_node("CreateTeam", CREATE_TEAM, LIST_TEAMS, repeat="a team of that name that is there already is returned")
+@pagerduty_node(
+    "CreateTeam",
+    CREATE_TEAM,
+    LIST_TEAMS,
+    repeat="a team of that name that is there already is returned",
+    remains=f"a second team of that name {LATE}",
+)
 async def create_team(
     pagerduty: Accounts, *, name: Name, description: str | None = None, account: str | None = None
 ) -> CreateTeamOutput:
@@ -257,7 +267,7 @@ async def create_team(
     return CreateTeamOutput(team=team, created=created)
 
 
-@pagerduty_node("AddTeamMember", ADD_TEAM_MEMBER, repeat="a member who is added twice is one member")
+@pagerduty_node("AddTeamMember", ADD_TEAM_MEMBER, repeat="a member who is added twice is one member", remains=NOTHING)
 async def add_team_member(
     pagerduty: Accounts,
     *,

@@ -124,6 +124,7 @@ async def list_incident_workflows(
     "StartIncidentWorkflow",
     START_WORKFLOW,
     repeat="PagerDuty shows no trace of it, so it is started at most once: an answer that is lost ends the step",
+    remains="nobody knows whether a workflow was started whose answer is lost; the step says so and fails",
 )
 async def start_incident_workflow(
     pagerduty: Accounts,

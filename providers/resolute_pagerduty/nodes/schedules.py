@@ -21,6 +21,7 @@ from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import (
     CREATE_ESCALATION_POLICY,
     CREATE_OVERRIDES,
+    DELETE_OVERRIDE,
     GET_ESCALATION_POLICY,
     GET_SCHEDULE,
     LIST_ESCALATION_POLICIES,
@@ -40,7 +41,7 @@ from resolute_pagerduty.models.outputs import (
     ListSchedulesOutput,
 )
 from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, pagerduty_node
 
 PolicyInclude: TypeAlias = Sequence[Literal["services", "teams", "targets"]]
 POLICIES: Final = Kind(
@@ -185,7 +186,9 @@ async def list_overrides(
     "CreateOverride",
     CREATE_OVERRIDES,
     LIST_OVERRIDES,
-    repeat="an override of the same user and times that is there already is returned",
+    DELETE_OVERRIDE,
+    repeat="an override of the same user and times that is there already is returned, and a second one removed",
+    remains=f"a second, equal override {LATE}, and no attempt comes after that to remove it",
 )
 async def create_override(
     pagerduty: Accounts, *, schedule_id: Id, user_id: Id, start: Time, end: Time, account: str | None = None
@@ -316,6 +319,7 @@ async def get_escalation_policy(
     CREATE_ESCALATION_POLICY,
     LIST_ESCALATION_POLICIES,
     repeat="a policy of that name that is there already is returned; PagerDuty has no two of one name",
+    remains=NOTHING,
 )
 async def create_escalation_policy(
     pagerduty: Accounts,

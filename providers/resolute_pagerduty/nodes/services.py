@@ -33,7 +33,7 @@ from resolute_pagerduty.models.outputs import (
 )
 from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Urgency
 from resolute_pagerduty.models.services import Integration, Service
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, pagerduty_node
 
 SERVICES: Final = Kind(model=Service, name="service", plural="services", lookup=LIST_SERVICES, create=CREATE_SERVICE)
 
@@ -138,6 +138,7 @@ async def get_service(
     CREATE_SERVICE,
     LIST_SERVICES,
     repeat="a service of that name that is there already is returned; PagerDuty has no two of one name",
+    remains=NOTHING,
 )
 async def create_service(
     pagerduty: Accounts,
@@ -176,7 +177,9 @@ async def create_service(
     return CreateServiceOutput(service=service, created=created)
 
 
-@pagerduty_node("UpdateService", UPDATE_SERVICE, GET_SERVICE, repeat="the same change twice is one change")
+@pagerduty_node(
+    "UpdateService", UPDATE_SERVICE, GET_SERVICE, repeat="the same change twice is one change", remains=NOTHING
+)
 async def update_service(
     pagerduty: Accounts,
     *,
@@ -234,6 +237,7 @@ async def update_service(
     GET_SERVICE,
     GET_INTEGRATION,
     repeat="an integration of that name that the service has already is returned",
+    remains=f"a second integration of that name {LATE}; its key works too",
 )
 async def create_integration(
     pagerduty: Accounts, *, service_id: Id, name: Text, key_file: Text, account: str | None = None

@@ -33,7 +33,7 @@ from resolute_pagerduty.models.outputs import (
     ListWebhookSubscriptionsOutput,
 )
 from resolute_pagerduty.models.parameters import Id, Offset, PageSize, Text
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, pagerduty_node
 
 FilterType: TypeAlias = Literal["account", "service", "team"]
 Events: TypeAlias = Annotated[Sequence[Text], MinLen(1)]
@@ -112,6 +112,7 @@ async def all_webhook_subscriptions(
     LIST_SUBSCRIPTIONS,
     DELETE_SUBSCRIPTION,
     repeat="a repeat removes what an earlier attempt made, for its secret is lost with its answer",
+    remains=f"a second subscription {LATE}, whose deliveries are refused because nobody has its secret",
 )
 async def create_webhook_subscription(
     pagerduty: Accounts,
@@ -166,7 +167,9 @@ async def create_webhook_subscription(
     return CreateWebhookSubscriptionOutput(webhook_subscription=made)
 
 
-@pagerduty_node("EnableWebhookSubscription", ENABLE_SUBSCRIPTION, repeat="enabling what is enabled changes nothing")
+@pagerduty_node(
+    "EnableWebhookSubscription", ENABLE_SUBSCRIPTION, repeat="enabling what is enabled changes nothing", remains=NOTHING
+)
 async def enable_webhook_subscription(
     pagerduty: Accounts, *, id: Id, account: str | None = None
 ) -> EnableWebhookSubscriptionOutput:
@@ -185,7 +188,10 @@ async def enable_webhook_subscription(
 
 
 @pagerduty_node(
-    "PingWebhookSubscription", PING_SUBSCRIPTION, repeat="a second ping is another ping, which starts nothing"
+    "PingWebhookSubscription",
+    PING_SUBSCRIPTION,
+    repeat="a second ping is another ping, which starts nothing",
+    remains="a second ping",
 )
 async def ping_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
     """Lets PagerDuty deliver a ping, to see whether a subscription arrives.
@@ -200,7 +206,9 @@ async def ping_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str
     await pagerduty.account(account).send(PING_SUBSCRIPTION, path={"id": id})
 
 
-@pagerduty_node("DeleteWebhookSubscription", DELETE_SUBSCRIPTION, repeat="a subscription that is gone is a success")
+@pagerduty_node(
+    "DeleteWebhookSubscription", DELETE_SUBSCRIPTION, repeat="a subscription that is gone is a success", remains=NOTHING
+)
 async def delete_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
     """Ends a subscription.
 

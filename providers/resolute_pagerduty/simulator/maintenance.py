@@ -107,14 +107,14 @@ def _services(call: Call, wanted: Json) -> list[str]:
 
 
 def create_window(call: Call) -> Reply:
-    """POST /maintenance_windows."""
+    """POST /maintenance_windows. One that would begin in the past begins now."""
     wanted = call.wrapped("maintenance_window")
     start, end = _time(wanted, "start_time"), _time(wanted, "end_time")
     _check(start, end)
     window = MaintenanceWindow(
         id=call.account.ids.next("maintenance_window"),
         number=len(call.state.windows) + 1,
-        start=start,
+        start=max(start, call.account.now()),
         end=end,
         service_ids=_services(call, wanted),
         description=as_text(wanted.get("description")) or "",

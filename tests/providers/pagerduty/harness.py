@@ -1,6 +1,8 @@
 """Runs nodes as an engine does, against a served simulator; what they send is held against the official documents."""
 
 import json
+import math
+from time import monotonic
 from typing import Any, Final
 
 from pydantic import SecretStr, TypeAdapter
@@ -30,16 +32,25 @@ def config_for(sim: Simulator, **settings: Any) -> PagerDutyConfig:
 
 
 class Bench:
-    """A provider on the bench, with the simulator that it talks to."""
+    """A provider on the bench, with the simulator that it talks to. `time` is what a step has for all its attempts."""
 
     def __init__(self, sim: Simulator, provider: PagerDuty) -> None:
         self.sim = sim
         self.provider = provider
         self.executor = NodeExecutor([], [provider])
         self.beats: list[Any] = []
+        self.time = math.inf
 
-    async def run(self, factory: NodeFactory[..., Any], *, step: str = "step", attempt: int = 1, **given: Any) -> Any:
-        """One attempt of a node; its output as its model."""
+    async def run(
+        self,
+        factory: NodeFactory[..., Any],
+        *,
+        step: str = "step",
+        attempt: int = 1,
+        within: float = math.inf,
+        **given: Any,
+    ) -> Any:
+        """One attempt of a node, which is given up after some seconds; its output as its model."""
         definition = factory.definition
         call = CallContext(
             flow="flow",
@@ -49,6 +60,8 @@ class Bench:
             attempt=attempt,
             heartbeat=lambda *details: self.beats.append(details),
             last_heartbeat=self.beats[-1] if self.beats else (),
+            deadline=monotonic() + within,
+            last_deadline=monotonic() + self.time,
         )
         arguments: Any = encode(given)
         output = await self.executor.execute(call, arguments)

@@ -1,6 +1,5 @@
 """Who may do what, and the log of who did."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import resolute_pagerduty as pagerduty
 from resolute import flow, manual
 from resolute.plan.errors import ConfigurationError, FlowBuildError, NotGrantedError, ResoluteError
 from resolute_pagerduty import PagerDuty, errors
-from resolute_pagerduty.account.audit import AuditEntry, AuditFile, read_audit
+from resolute_pagerduty.account.audit import read_audit
 from resolute_pagerduty.account.grants import RESOURCES, Grants
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.simulator import Simulator
@@ -139,34 +138,6 @@ async def test_the_audit_log_tells_what_became_of_each_request(sim: Simulator, t
     ] == [(each.method, each.resource, each.outcome, each.status, each.error, each.attempt) for each in found]
     assert all(each.request_id for each in found if each.status)
     assert not [secret for secret in provider.secrets() if secret in log.read_text()]
-
-
-def test_half_a_line_is_not_an_entry_yet(tmp_path: Path):
-    """A reader that comes while a line is being written sees the lines before it."""
-    log = tmp_path / "audit.jsonl"
-    entry = AuditEntry.model_validate(
-        {"time": "2026-03-02T12:00:00Z", "account": "default", "operation": "o", "method": "GET", "resource": "/x",
-         "outcome": "done"}
-    )  # fmt: skip
-    AuditFile(log).record(entry)
-    with log.open("a") as file:
-        file.write('{"time": "20')
-    found = list(read_audit(log))
-    log.write_text("not an entry\n")
-
-    assert [entry] == found
-    assert "flow" not in json.loads(entry.model_dump_json(exclude_none=True))
-    with pytest.raises(ResoluteError, match=r"audit\.jsonl:1 is no audit entry"):
-        list(read_audit(log))
-
-
-async def test_an_audit_log_that_cannot_be_written_stops_the_worker(sim: Simulator, tmp_path: Path):
-    """An audit that silently holds nothing would be worse than none: the provider does not open."""
-    (tmp_path / "file").write_text("")
-    provider = PagerDuty(config_for(sim), audit_log=tmp_path / "file" / "audit.jsonl")
-    with pytest.raises(ConfigurationError, match="set PAGERDUTY_AUDIT_LOG"):
-        async with provider:
-            pass
 
 
 async def test_a_provider_that_is_not_open_says_so():

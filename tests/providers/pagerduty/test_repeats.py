@@ -127,7 +127,7 @@ async def test_what_leaves_no_trace_is_sent_at_most_once(bench: Bench, tmp_path:
 async def test_a_worker_that_died_while_sending_is_not_followed_by_another(bench: Bench, tmp_path: Path, name: str):
     """An attempt that said that it is sending, and was never heard of again, may have sent."""
     given = GIVEN[name](bench.sim, tmp_path)
-    bench.beats.append(("sending",))
+    bench.beats.append(({"request": "sending"},))
 
     with pytest.raises(errors.UncertainOutcomeError, match="an earlier attempt may have sent"):
         await bench.run(BY_NAME[name], attempt=2, **given)

@@ -14,14 +14,21 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.worker import queue_worker, temporal_worker
-from tests.providers.pagerduty.harness import Bench
+from resolute_pagerduty import PagerDuty
+from resolute_pagerduty.simulator import Simulator
+from tests.providers.pagerduty.harness import Bench, config_for
 from tests.providers.pagerduty.test_every_node import GIVEN
 from tests.providers.pagerduty.test_repeats import BY_NAME, EFFECTS, lose_the_answer
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-async def test_temporal_tries_a_lost_write_again(bench: Bench, tmp_path: Path, temporal_client: Client, name: str):
+async def test_temporal_tries_a_lost_write_again(sim: Simulator, tmp_path: Path, temporal_client: Client, name: str):
     """It was carried out, the answer was lost, Temporal tried the step again: there is one of it, the run completes."""
+    async with PagerDuty(config_for(sim, settle_seconds=0.1)) as provider:
+        await _try_a_lost_write_again(Bench(sim, provider), tmp_path, temporal_client, name)
+
+
+async def _try_a_lost_write_again(bench: Bench, tmp_path: Path, temporal_client: Client, name: str):
     step = BY_NAME[name](**GIVEN[name](bench.sim, tmp_path)).retry(5, initial=timedelta(milliseconds=50)).as_("write")
     written = flow(f"write-{name}").triggered_by(manual("write")).then(step).build()
     activities = Activities([written], NodeExecutor.for_flows([written], [bench.provider]))

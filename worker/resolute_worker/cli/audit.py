@@ -30,6 +30,9 @@ class Outcome(StrEnum):
     refused = "refused"
 
 
+_BAD: Final = 5
+"""Lines that are no entry, of which the place is told; the others are counted."""
+
 _COLOURS: Final = {"done": "green", "failed": "red", "unknown": "yellow", "refused": "magenta"}
 
 
@@ -59,7 +62,7 @@ def audit(
 ) -> None:
     """Show what PagerDuty was asked, and by whom.
 
-    Each request has its flow, run and step, and what came of it.
+    Each request has its flow, run and step, and what came of it. Full logs that were put aside are read too.
     """
     now = datetime.now(UTC)
     begin, end = moment(since, now) if since else None, moment(until, now) if until else None
@@ -78,7 +81,12 @@ def audit(
         )
 
     path = file or _configured()
-    found, left_out = _last(_entries(path, must_exist=file is not None), fits, limit)
+    bad: list[str] = []
+    found, left_out = _last(_entries(path, bad, must_exist=file is not None), fits, limit)
+    for place in bad[:_BAD]:
+        typer.echo(f"{place} is no audit entry, and is left out", err=True)
+    if len(bad) > _BAD:
+        typer.echo(f"... and {len(bad) - _BAD:,} more lines", err=True)
 
     def render() -> RenderableType:
         headers = ("Time", "Outcome", "Account", "Request", "Flow", "Run", "Step", "Try", "Answer", "Request id")
@@ -102,21 +110,19 @@ def _configured() -> Path:
     return path
 
 
-def _entries(path: Path, *, must_exist: bool) -> Iterable[AuditEntry]:
-    """The entries of a log; none where it was never written to.
+def _entries(path: Path, bad: list[str], *, must_exist: bool) -> Iterable[AuditEntry]:
+    """The entries of a log; none where it was never written to. `bad` gets the places of lines that are none.
 
     Raises:
         ConfigurationError: it cannot be read, or the one that was named is not there.
     """
     from resolute_pagerduty.account.audit import read_audit
 
-    if not path.exists() and not must_exist:
-        return ()
     try:
-        path.open("rb").close()
+        yield from read_audit(path, bad=bad.append)
     except OSError as error:
-        raise ConfigurationError(f"the audit log {path} cannot be read: {error.strerror}") from None
-    return read_audit(path)
+        if must_exist or not isinstance(error, FileNotFoundError):
+            raise ConfigurationError(f"the audit log {path} cannot be read: {error.strerror}") from None
 
 
 def _last(

@@ -21,6 +21,7 @@ FACTS: Final = {
     "from": "From",
     "rate_limit": "Rate limit",
     "repeat": "Safe to repeat",
+    "remains": "What remains",
     "page": "Official page",
 }
 """The facts of a node that a provider may give, each with what a reader calls it."""

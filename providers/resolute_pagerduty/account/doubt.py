@@ -1,0 +1,113 @@
+"""What an attempt leaves to the next one, and above all: whether PagerDuty may still be at work on its request.
+
+A request whose answer is lost may be carried out later, after the next attempt has looked for its work and found
+nothing. So the next one waits until the lost request has either been carried out or never will be. That an attempt is
+about to send stands in its heartbeat: it is known also where the worker is killed before any answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import timedelta
+from time import monotonic
+from typing import Final, TypeVar
+
+from resolute.plan.context import CallContext, current_call
+from resolute.plan.errors import ResoluteError
+from resolute.plan.values import Json
+from resolute_pagerduty.errors import PagerDutyAPIError, UnsettledError
+
+E = TypeVar("E", bound=PagerDutyAPIError)
+
+USUAL_SETTLE: Final = 90.0
+"""Seconds after which PagerDuty is at work on a request no longer, counted from when it was sent.
+
+PagerDuty publishes no such bound. It gives a request up itself ("the request took too long to process"), gateways of
+its kind do so after 60 seconds, and its own Terraform provider waits a minute for an answer. Half as much again is for
+what is done after the gateway has hung up. Where that is not enough, a second note, override or maintenance window is
+taken back by an attempt that comes later; a second change event, snooze or escalation stays.
+"""
+
+REQUEST: Final = "request"
+SENDING: Final = "sending"
+LOST: Final = "lost"
+ANSWERED: Final = "answered"
+
+_DOUBTFUL: Final = frozenset({408, 502, 504})
+"""Statuses of whoever stands before PagerDuty, which hang up while it goes on. After 500 and 503 it does not."""
+
+_left: ContextVar[tuple[CallContext, dict[str, Json]]] = ContextVar("resolute_pagerduty_left")
+
+
+def left() -> dict[str, Json]:
+    """What earlier attempts of this step have left, and this one so far. Empty where no step is at work."""
+    try:
+        call = current_call()
+    except ResoluteError:
+        return {}
+    known = _left.get(None)
+    if known is None or known[0] is not call:
+        before = call.last_heartbeat[0] if call.last_heartbeat else None
+        known = (call, dict(before) if isinstance(before, Mapping) else {})
+        _left.set(known)
+    return known[1]
+
+
+def leave(**facts: Json) -> None:
+    """Leaves facts to the next attempt, beside those that are left already. At a terminal there is no next one."""
+    try:
+        call = current_call()
+    except ResoluteError:
+        return
+    known = left()
+    known.update(facts)
+    call.heartbeat(dict(known))
+
+
+def may_have_sent() -> bool:
+    """Whether an earlier attempt of this step sent a request that may have been carried out."""
+    return left().get(REQUEST) in (SENDING, LOST)
+
+
+def is_doubtful(status: int) -> bool:
+    """Whether PagerDuty may go on with a request that was answered like this."""
+    return status in _DOUBTFUL or status > 504
+
+
+def check_settled(what: str, settle: float) -> None:
+    """Lets a request out only where no earlier one can still be at work.
+
+    The attempt that lost its answer asked for the pause itself, unless it was killed. Then the pause is asked for here.
+
+    Raises:
+        UnsettledError: one may be.
+    """
+    if left().get(REQUEST) != SENDING:
+        return
+    leave(**{REQUEST: LOST})
+    error = UnsettledError(
+        f"{what}: an earlier attempt ended while it was sending, and PagerDuty may still be at work on that; "
+        "nothing was sent"
+    )
+    raise paused(error, settle)
+
+
+def paused(error: E, pause: float) -> E:
+    """The error, with a pause before the next attempt that outlasts what PagerDuty may still be doing."""
+    asked = error.retry_after or timedelta(0)
+    pause = max(pause, asked.total_seconds())
+    error.retry_after = timedelta(seconds=pause)
+    try:
+        time_left = current_call().last_deadline - monotonic()
+    except ResoluteError:
+        return error
+    if time_left > pause:
+        advice = f"looked for, and sent again where it is not there, in {pause:.0f} s"
+    else:
+        advice = (
+            f"not tried again: that has to wait for {pause:.0f} s, and the step's time (within) ends before; "
+            "look whether it is there"
+        )
+    error.args = (f"{error}; {advice}",)
+    return error

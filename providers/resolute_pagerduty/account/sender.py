@@ -1,0 +1,111 @@
+"""How one request goes out: not without a line in the audit log, and not while an earlier one may still be at work."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Literal
+
+from resolute.plan.errors import NotGrantedError
+from resolute_pagerduty.account.audit import AuditEntry, AuditSink, entry_of_now
+from resolute_pagerduty.account.doubt import (
+    ANSWERED,
+    LOST,
+    REQUEST,
+    SENDING,
+    check_settled,
+    is_doubtful,
+    leave,
+    left,
+    paused,
+)
+from resolute_pagerduty.errors import UnreachableError, class_for
+from resolute_pagerduty.http.exchange import Answer, Request, Transport
+from resolute_pagerduty.http.operations import Operation
+
+
+class Sender:
+    """Sends the requests of one account, each once.
+
+    Attributes:
+        account: the account's name, for the audit log.
+        settle: seconds after which PagerDuty is at work on a request no longer.
+        prefix: what the names of the account's settings begin with, for messages.
+    """
+
+    def __init__(self, account: str, transport: Transport, audit: AuditSink, *, settle: float, prefix: str) -> None:
+        self.account = account
+        self.settle = settle
+        self.prefix = prefix
+        self._transport = transport
+        self._audit = audit
+
+    async def send(self, operation: Operation, request: Request, resource: str, *, settles: bool) -> Answer:
+        """Sends a request, and gives whatever was answered, errors too.
+
+        Args:
+            operation: what is asked for.
+            request: how.
+            resource: what the audit log calls it.
+            settles: whether a second such request does what the first has not; see `Operation.settles`.
+
+        Raises:
+            AuditError: the audit log cannot be written; nothing was sent.
+            UnsettledError: an earlier request of the step may still be at work; nothing was sent.
+            UnreachableError: there was no connection, or no answer in time.
+            PagerDutyAPIError: somebody hung up while PagerDuty may go on with a request that settles.
+        """
+        if settles:
+            check_settled(request.what, self.settle)
+        entry = self._entry(operation, resource, "unknown")
+        await self._audit.begin(entry)
+        # What an earlier attempt lost stays in doubt, whatever becomes of this one: its work may turn up beside.
+        certain = LOST if left().get(REQUEST) == LOST else ANSWERED
+        began = monotonic()
+        if settles:
+            leave(**{REQUEST: SENDING})
+        try:
+            answer = await self._transport.send(request)
+        except UnreachableError as error:
+            if settles:
+                leave(**{REQUEST: LOST if error.sent else certain})
+            outcome = "unknown" if error.sent else "failed"
+            await self._audit.end(entry.model_copy(update={"outcome": outcome, "error": type(error).__name__}))
+            if settles and error.sent:
+                raise paused(error, self._rest(began)) from None
+            raise
+        doubtful = settles and is_doubtful(answer.status)
+        if settles:
+            leave(**{REQUEST: LOST if doubtful else certain})
+        await self._audit.end(entry.model_copy(update=_came(answer)))
+        if doubtful:
+            raise paused(answer.error(request.what, prefix=self.prefix), self._rest(began))
+        return answer
+
+    async def refused(self, operation: Operation, resource: str) -> None:
+        """Writes down that the grants refused a request."""
+        await self._audit.refused(self._entry(operation, resource, "refused", error=NotGrantedError.__name__))
+
+    def _rest(self, began: float) -> float:
+        return max(self.settle - (monotonic() - began), 0.0)
+
+    def _entry(
+        self, operation: Operation, resource: str, outcome: Literal["unknown", "refused"], *, error: str | None = None
+    ) -> AuditEntry:
+        return entry_of_now(
+            account=self.account,
+            operation=operation.id,
+            method=operation.method,
+            resource=resource,
+            outcome=outcome,
+            error=error,
+        )
+
+
+def _came(answer: Answer) -> dict[str, object]:
+    """What came of a request, for its audit entry."""
+    return {
+        "outcome": "done" if answer.ok else "failed",
+        "status": answer.status,
+        "error": None if answer.ok else class_for(answer.status).__name__,
+        "request_id": answer.request_id,
+    }

@@ -1,0 +1,268 @@
+"""Answers that come late or not at all: what PagerDuty may still be doing is waited for, found, and not done twice."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+
+import resolute_pagerduty as pagerduty
+from resolute import flow, manual
+from resolute.execution.executor import NodeExecutor
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import start_run
+from resolute.temporal.worker import queue_worker, temporal_worker
+from resolute_pagerduty import PagerDuty, errors
+from resolute_pagerduty.account.doubt import USUAL_SETTLE
+from resolute_pagerduty.http import client
+from resolute_pagerduty.http.operations import OPERATIONS
+from resolute_pagerduty.nodes import FACTORIES
+from resolute_pagerduty.simulator import Simulator
+from resolute_pagerduty.simulator.world import WORLD
+from tests.providers.pagerduty.harness import Bench, config_for
+from tests.providers.pagerduty.test_every_node import GIVEN, name_of
+from tests.providers.pagerduty.test_repeats import BY_NAME, EFFECTS
+
+DOUBLED = ["AddNote", "CreateOverride", "CreateMaintenanceWindow", "SendChangeEvent"]
+"""Writes of which PagerDuty makes a second one whenever it is asked again."""
+
+TAKEN_BACK = ["AddNote", "CreateOverride", "CreateMaintenanceWindow"]
+"""Those of them that can be removed again."""
+
+
+def standing(sim: Simulator, name: str) -> int:
+    """How many there are. One that was running when it was taken back has ended."""
+    match name:
+        case "CreateOverride":
+            return sum(
+                each.end > sim.clock.now() for each in sim.account.state.schedules[WORLD.payments_schedule].overrides
+            )
+        case "CreateMaintenanceWindow":
+            return sum(each.end > sim.clock.now() for each in sim.account.state.windows.values())
+        case _:
+            return EFFECTS[name](sim)
+
+
+def slow(sim: Simulator, name: str, seconds: float) -> None:
+    """The next write of a node is carried out late, whether somebody still waits for the answer or not."""
+    method, path = BY_NAME[name].definition.facts["operation"].split(", ")[0].split(" ")
+    pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+    sim.faults.add(action="slow", seconds=seconds, method=method, path=pattern)
+
+
+def posted(bench: Bench) -> int:
+    return len(bench.sent("POST"))
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+async def test_a_short_timeout_makes_no_second_one(
+    sim: Simulator, tmp_path: Path, temporal_client: Client, name: str
+) -> None:
+    """The author waits for a second, PagerDuty takes two: the next attempt comes when that is over, and finds it."""
+    async with AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(PagerDuty(config_for(sim, settle_seconds=3)))
+        step = BY_NAME[name](**GIVEN[name](sim, tmp_path)).timeout(timedelta(seconds=1)).as_("write")
+        written = flow(f"late-{name}").triggered_by(manual("write")).then(step).build()
+        activities = Activities([written], NodeExecutor.for_flows([written], [provider]))
+        before, queue = EFFECTS[name](sim), uuid4().hex
+        slow(sim, name, 2)
+        await stack.enter_async_context(temporal_worker(temporal_client, activities, task_queue=queue))
+        for each, rate in provider.queues().items():
+            served = queue_worker(temporal_client, activities, task_queue=queue, queue=each, per_second=rate)
+            await stack.enter_async_context(served)
+        run = await start_run(temporal_client, written.plan, task_queue=queue)
+        async with asyncio.timeout(30):
+            await run.result()
+        await sim.until(lambda: EFFECTS[name](sim) > before)
+
+        assert (before + 1, 1) == (EFFECTS[name](sim), posted(Bench(sim, provider)))
+
+
+@pytest.mark.parametrize(("left", "waited"), [(60, 30), (10, 8), (3, 2.4), (1, 0.8)])
+def test_an_answer_is_waited_for_less_long_than_the_step(left: float, waited: float) -> None:
+    """Thirty seconds, and always less than what the attempt has left: so the node can say what happened."""
+    assert waited == pytest.approx(patience_of(left), abs=0.1)
+    assert waited < left
+
+
+def patience_of(left: float) -> float:
+    from contextvars import copy_context
+
+    from resolute.plan.context import CallContext, enter_call
+
+    def patience() -> float:
+        enter_call(CallContext(flow="f", run_id="r", step="s", node="n", deadline=monotonic() + left))
+        return client._patience()  # pyright: ignore[reportPrivateUsage]
+
+    return copy_context().run(patience)
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+async def test_a_lost_answer_asks_for_a_pause(bench: Bench, tmp_path: Path, name: str) -> None:
+    """The error says that it may have been done, and when the next attempt can know."""
+    given = GIVEN[name](bench.sim, tmp_path)
+    bench.sim.faults.add(action="hang", method="POST")
+
+    with pytest.raises(
+        errors.UnreachableError, match=r"may have been carried out; looked for, .* in 9\d|8\d s"
+    ) as caught:
+        await bench.run(BY_NAME[name], within=0.5, **given)
+
+    assert caught.value.retry_after is not None
+    assert USUAL_SETTLE - 1 < caught.value.retry_after.total_seconds() <= USUAL_SETTLE
+
+
+async def test_an_alert_does_not_wait(bench: Bench) -> None:
+    """PagerDuty knows an alert by its key: it is sent again as soon as the policy says."""
+    bench.sim.faults.add(action="hang", method="POST")
+
+    with pytest.raises(errors.UnreachableError) as caught:
+        await bench.run(pagerduty.trigger_event, within=0.5, summary="s", source="s", severity="info")
+
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("status", "pause"), [(408, True), (502, True), (504, True), (524, True), (500, False), (503, False)]
+)
+async def test_who_hung_up_decides(bench: Bench, status: int, pause: bool) -> None:
+    """A gateway hangs up while PagerDuty goes on; PagerDuty itself does not go on after it has answered."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    bench.sim.faults.add(action="status", status=status, method="POST")
+
+    with pytest.raises(errors.PagerDutyAPIError) as caught:
+        await bench.run(pagerduty.add_note, incident_id=incident.id, content="x")
+
+    assert (status in (408, 502, 504, 524)) == (caught.value.retry_after is not None)
+
+
+async def test_a_killed_worker_is_waited_for_too(bench: Bench) -> None:
+    """Of the attempt only its heartbeat is left: the next one looks, and sends nothing before the pause is over."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    bench.beats.append(({"request": "sending"},))
+
+    with pytest.raises(errors.UnsettledError, match="nothing was sent; looked for") as caught:
+        await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2)
+    unsent = posted(bench)
+    await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=3)
+
+    assert timedelta(seconds=USUAL_SETTLE) == caught.value.retry_after
+    assert (0, 1) == (unsent, len(incident.notes))
+
+
+async def test_what_is_there_is_found_without_a_pause(bench: Bench) -> None:
+    """A killed worker's note that has arrived already ends the wait."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    made = await bench.run(pagerduty.add_note, incident_id=incident.id, content="x")
+    bench.beats.append(({"request": "sending"},))
+
+    found = await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2)
+
+    assert made == found
+
+
+async def test_where_there_is_no_time_to_wait_it_is_said(bench: Bench) -> None:
+    """A step whose `within` ends before the pause fails, and its message says that nobody looks any more."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    bench.sim.faults.add(action="hang", method="POST")
+    bench.time = 60
+
+    with pytest.raises(errors.UnreachableError, match=r"not tried again: .*\(within\) ends before; look whether"):
+        await bench.run(pagerduty.add_note, within=0.5, incident_id=incident.id, content="x")
+
+
+@pytest.mark.parametrize("name", TAKEN_BACK)
+async def test_a_second_one_is_taken_back(bench: Bench, tmp_path: Path, name: str) -> None:
+    """The first is carried out while the second is on its way, whatever was waited for: one stays."""
+    given = GIVEN[name](bench.sim, tmp_path)
+    before = standing(bench.sim, name)
+    slow(bench.sim, name, 1.5)
+    slow(bench.sim, name, 2)
+    with pytest.raises(errors.UnreachableError):
+        await bench.run(BY_NAME[name], within=0.5, **given)
+
+    await bench.run(BY_NAME[name], attempt=2, **given)
+
+    assert 2 == posted(bench)
+    assert (before + 1, 1) == (standing(bench.sim, name), len(bench.sent("DELETE")))
+
+
+@pytest.mark.parametrize("name", TAKEN_BACK)
+async def test_two_that_are_found_become_one(bench: Bench, tmp_path: Path, name: str) -> None:
+    """An attempt that only looks takes the second back as well."""
+    given = GIVEN[name](bench.sim, tmp_path)
+    before = standing(bench.sim, name)
+    for seconds in (1.0, 1.2):
+        slow(bench.sim, name, seconds)
+        with pytest.raises(errors.UnreachableError):
+            await bench.run(BY_NAME[name], within=0.3, attempt=2 if bench.beats else 1, **given)
+    await bench.sim.until(lambda: standing(bench.sim, name) == before + 2)
+
+    await bench.run(BY_NAME[name], attempt=3, **given)
+
+    assert before + 1 == standing(bench.sim, name)
+
+
+async def test_what_others_wrote_stays(bench: Bench) -> None:
+    """Somebody who quotes a note, mark and all, keeps what they wrote; so does one whose equal override was there."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    await bench.run(pagerduty.add_note, incident_id=incident.id, content="x")
+    quoted = f"> {incident.notes[0].content}\nI agree"
+    await bench.run(pagerduty.add_note, incident_id=incident.id, content=quoted, step="other")
+    bench.beats.append(({"request": "lost"},))
+
+    await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2)
+
+    assert (2, 0) == (len(incident.notes), len(bench.sent("DELETE")))
+
+
+async def test_a_note_that_may_not_be_taken_back_is_no_failure(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """The step has done its work; that there are two stands in the log."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    slow(bench.sim, "AddNote", 1.5)
+    slow(bench.sim, "AddNote", 2)
+    bench.sim.faults.add(action="status", status=403, method="DELETE")
+    with pytest.raises(errors.UnreachableError):
+        await bench.run(pagerduty.add_note, within=0.5, incident_id=incident.id, content="x")
+
+    await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2)
+
+    assert 2 == len(incident.notes)
+    assert "what step step made twice cannot be taken back" in caplog.text
+
+
+async def test_a_window_that_began_meanwhile_is_found(bench: Bench) -> None:
+    """PagerDuty lets a window that was to begin in the past begin now: a repeat knows it all the same."""
+    given: dict[str, Any] = {
+        "service_ids": [WORLD.service],
+        "start_time": bench.sim.clock.now() - timedelta(minutes=1),
+        "end_time": bench.sim.clock.now() + timedelta(hours=1),
+    }
+    made = await bench.run(pagerduty.create_maintenance_window, **given)
+    found = await bench.run(pagerduty.create_maintenance_window, attempt=2, **given)
+
+    assert bench.sim.clock.now() == made.maintenance_window.start_time
+    assert (made.maintenance_window, False) == (found.maintenance_window, found.created)
+
+
+def test_the_policies_leave_room_for_the_pause() -> None:
+    """A node whose repeat waits has the attempts and the time to wait, and to wait again where a worker was killed."""
+    settling = {f"{each.method} {each.path}" for each in OPERATIONS if each.settles}
+    tight = [
+        name_of(each)
+        for each in FACTORIES
+        if settling & set(each.definition.facts["operation"].split(", "))
+        and not _has_room(each.definition.policy.retry.attempts, each.definition.policy.within)
+    ]
+
+    assert settling
+    assert [] == tight
+
+
+def _has_room(attempts: int, within: float | None) -> bool:
+    return attempts not in (1, 2, 3) and (within is None or within > 4 * USUAL_SETTLE)
