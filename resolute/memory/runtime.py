@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,14 +20,14 @@ from typing import Final, cast
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import in_task
 from resolute.plan.context import CallContext
-from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError
+from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError, RunCancelledError
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
-from resolute.running.report import RunReport
+from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
 from resolute.running.runtime import CallRequest
 
@@ -95,8 +95,9 @@ class VirtualClock:
         if signs != self._signs:
             turns = _TURNS  # a branch has just begun or ended: it may be about to do more
         if not turns:
-            self._now, _, woken = heapq.heappop(self._waiting)
-            if not woken.done():
+            at, _, woken = heapq.heappop(self._waiting)
+            if not woken.done():  # who was cancelled waits no more
+                self._now = at
                 woken.set_result(None)
             turns = _TURNS
         asyncio.get_running_loop().call_soon(self._settle, self._signs, turns - 1)
@@ -139,6 +140,7 @@ class MemoryRuntime:
         self._run_id = run_id
         self._patience = patience
         self.calls: list[RecordedCall] = []
+        self._at_work: dict[str, asyncio.Task[Json]] = {}
 
     def now(self) -> datetime:
         """The virtual time."""
@@ -146,6 +148,24 @@ class MemoryRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
+        self._at_work[request.step] = asyncio.create_task(self._call(request))
+        try:
+            return await self._at_work[request.step]
+        finally:
+            del self._at_work[request.step]
+
+    def cancel(self) -> None:
+        """Cancels the nodes at work; see `Runtime.cancel`."""
+        self._give_up(tuple(self._at_work.values()), _TURNS)
+
+    def _give_up(self, tasks: tuple[asyncio.Task[Json], ...], turns: int) -> None:
+        if turns:  # what ended in the same moment as the cancel came has ended
+            asyncio.get_running_loop().call_soon(self._give_up, tasks, turns - 1)
+            return
+        for task in tasks:
+            task.cancel()
+
+    async def _call(self, request: CallRequest) -> Json:
         policy, began, attempt = request.policy, self._clock.now(), 1
         heartbeat = _Heartbeat(policy.heartbeat)
         with self._clock.busy():
@@ -284,10 +304,16 @@ async def run_in_memory(
     memory: Memory | None = None,
     run_id: str = "run",
     patience: float = 5.0,
+    begun: Callable[[Interpreter], None] | None = None,
 ) -> MemoryRun:
-    """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised."""
+    """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
+
+    `begun` is given the interpreter before it runs, by which the run can be cancelled.
+    """
     runtime = MemoryRuntime(executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience)
     interpreter = Interpreter(plan, runtime, input_data=input_data, memory=memory)
+    if begun:
+        begun(interpreter)
     recorded: Json = None
     error: FlowError | None = None
     try:
@@ -295,7 +321,6 @@ async def run_in_memory(
     except FlowError as failed:
         error = failed
     handed_on = interpreter.handed_on()
-    report = interpreter.state.report().model_copy(
-        update={"status": "failed" if error else "completed", "result": result_of(recorded)}
-    )
+    ended: RunStatus = "cancelled" if isinstance(error, RunCancelledError) else "failed" if error else "completed"
+    report = interpreter.state.report().model_copy(update={"status": ended, "result": result_of(recorded)})
     return MemoryRun(report=report, calls=tuple(runtime.calls), memory=handed_on, error=error)

@@ -11,6 +11,7 @@ ResoluteError
 │   └── InvalidInputError           the input of a run is not what its flow wants
 ├── FlowError                   a run cannot go on; ends the run
 │   ├── NodeFailedError             a node failed for good
+│   ├── RunCancelledError           somebody cancelled the run, or its successor did
 │   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
 │   ├── UnsealedPlanError           the run came with a plan that this worker does not believe
 │   ├── UnknownStepError            a plan holds a kind of step that this worker does not know
@@ -141,6 +142,13 @@ class NodeFailedError(FlowError):
         self.attempts = attempts
         self.trace = trace
         super().__init__(f"step {step!r} ({node}) failed: {self.error_type}: {self.reason}")
+
+
+class RunCancelledError(FlowError):
+    """The run was cancelled."""
+
+    def __init__(self, message: str = "the run was cancelled") -> None:
+        super().__init__(message)
 
 
 class UnsupportedPlanError(FlowError):

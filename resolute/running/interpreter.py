@@ -10,7 +10,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import cast
 
-from resolute.plan.errors import FlowError, NodeFailedError, UnknownStepError, UnsupportedPlanError
+from resolute.plan.errors import (
+    FlowError,
+    NodeFailedError,
+    RunCancelledError,
+    UnknownStepError,
+    UnsupportedPlanError,
+)
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Call, Parallel, Plan, Step, When
 from resolute.plan.values import Json, JsonObject
@@ -28,12 +34,15 @@ class Interpreter:
 
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
+        RunCancelledError: the run was cancelled; undo steps have run.
     """
 
     def __init__(self, plan: Plan, runtime: Runtime, *, input_data: Json = None, memory: Memory | None = None) -> None:
         self._plan = plan
         self._runtime = runtime
         self._saga = Saga()
+        self._cancelled = False
+        self._undoing = False
         self._memory, warnings = recalled(plan, memory)
         previous = self._memory.values if self._memory else None
         self.state = RunState(plan, input_data=input_data, previous=previous, now=runtime.now)
@@ -48,11 +57,30 @@ class Interpreter:
             )
         try:
             await self._block(self._plan.steps, alone=True)
+            self._stop_where_cancelled()
             return self._result()
-        except Exception as error:
-            failed = flow_error(error)
-            await self._handle(failed)
-            raise failed from failed.__cause__
+        except asyncio.CancelledError:
+            if not self._cancelled or _is_torn_down():
+                raise
+            error: FlowError = RunCancelledError()
+        except Exception as failed:
+            error = RunCancelledError() if self._cancelled else flow_error(failed)
+        self._undoing = True
+        await self._handle(error)
+        raise error from error.__cause__
+
+    def cancel(self) -> None:
+        """Ends the run: nothing more is begun, what is at work is given up, what has completed is undone.
+
+        The run ends by `RunCancelledError`. A run that undoes its work already goes on with that.
+        """
+        if not self._cancelled and not self._undoing:
+            self._cancelled = True
+            self._runtime.cancel()
+
+    def _stop_where_cancelled(self) -> None:
+        if self._cancelled and not self._undoing:
+            raise asyncio.CancelledError
 
     def handed_on(self) -> Memory | None:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""
@@ -62,6 +90,7 @@ class Interpreter:
 
     async def _block(self, steps: tuple[Step, ...], *, alone: bool) -> None:
         for step in steps:
+            self._stop_where_cancelled()
             match step:
                 case Call():
                     await self._call(step, alone=alone)
@@ -86,6 +115,9 @@ class Interpreter:
                 step=call.id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
             )
             output = await self._runtime.call(request)
+        except asyncio.CancelledError:
+            state.cancel(call.id)
+            raise
         except Exception as error:
             failed = failure_at(call, error)
             state.fail(call.id, failed)
@@ -125,6 +157,9 @@ class Interpreter:
     async def _inside(self, step_id: str, block: Awaitable[None]) -> None:
         try:
             await block
+        except asyncio.CancelledError:
+            self.state.cancel(step_id)
+            raise
         except Exception:
             self.state.fail(step_id, None)
             raise
@@ -136,7 +171,9 @@ class Interpreter:
         state.failure = failure_of(
             known or NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error))
         )
-        for step in (*self._saga.due(), *self._plan.on_failure):
+        # Who cancels a run knows of it: what is to be told of failures is not told, what was done is undone.
+        told = () if isinstance(error, RunCancelledError) else self._plan.on_failure
+        for step in (*self._saga.due(), *told):
             try:
                 await self._block((step,), alone=True)
             except Exception as failed:
@@ -149,6 +186,12 @@ class Interpreter:
         recorded = recorded_of(result, memory.values, memory.run) if memory else recorded_of(result)
         check_value(f"the result of flow {plan.name!r}", recorded)
         return recorded
+
+
+def _is_torn_down() -> bool:
+    """Whether the task itself is cancelled: its engine lets go of the run, which goes on elsewhere or later."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _result_value(plan: Plan, scope: Scope) -> Json:

@@ -34,5 +34,13 @@ class Runtime(Protocol):
 
         Raises:
             NodeFailedError: the node failed for good.
+            asyncio.CancelledError: the call was given up.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Gives up the calls at work: each still ends, with its output where it completed nevertheless.
+
+        Calls that are made later are not touched by it: they undo what the run has done.
         """
         ...

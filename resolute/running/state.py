@@ -58,6 +58,10 @@ class RunState:
         found: dict[str, Any] = {"failure": failure_of(error), "trace": error.trace} if error else {}
         self._change(step_id, status="failed", ended_at=self._now(), **found)
 
+    def cancel(self, step_id: str) -> None:
+        """The step was given up, itself or what is in it."""
+        self._change(step_id, status="cancelled", ended_at=self._now())
+
     def warn(self, warnings: Iterable[str]) -> None:
         """Something that does not fail the run, and that somebody should know; said once."""
         self.warnings += [warning for warning in warnings if warning not in self.warnings]

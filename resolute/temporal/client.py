@@ -26,6 +26,7 @@ from resolute.plan.errors import (
     FlowError,
     NodeFailedError,
     PayloadTooLargeError,
+    RunCancelledError,
     TemporalUnreachableError,
     UnusableValueError,
 )
@@ -165,6 +166,8 @@ async def start_run(
 def flow_failure(error: WorkflowFailureError) -> FlowError:
     """Why a run did not complete, as an error of ours."""
     cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == RunCancelledError.__name__:
+        return RunCancelledError()  # what failed afterwards is in the run's report
     if isinstance(cause, ApplicationError):
         for detail in cause.details:
             if cause.type == NodeFailedError.__name__ and isinstance(detail, Mapping):
@@ -174,7 +177,7 @@ def flow_failure(error: WorkflowFailureError) -> FlowError:
                 )
         return FlowError(f"{cause.type}: {cause.message}")
     if isinstance(cause, CancelledError):
-        return FlowError("the run was cancelled")
+        return RunCancelledError()
     if isinstance(cause, TerminatedError):
         return FlowError("the run was terminated")
     return FlowError(str(cause or error))

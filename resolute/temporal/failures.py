@@ -7,10 +7,10 @@ live and another way on replay, so everything is caught as `FailureError` and un
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
 
-from temporalio.api.failure.v1 import Failure
+from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import (
     ActivityError,
@@ -24,11 +24,19 @@ from temporalio.exceptions import (
 
 from resolute.plan.errors import FlowError, InternalError, NodeFailedError
 from resolute.plan.policies import SIGN_OF_LIFE, Policy
-from resolute.plan.texts import text_of
+from resolute.plan.texts import shortened, text_of
 from resolute.plan.values import JsonObject
 from resolute.running.recall import Memory
+from resolute.running.report import Failure
 from resolute.running.runtime import CallRequest
 from resolute.running.state import failure_of
+
+ENDED: Final = "resolute.ended"
+"""The memo of a run that was cancelled and ended by a failure, so that lists can tell."""
+
+
+_MOST: Final = 20
+"""Failures of undo and on_failure steps that a run's own failure tells; the run's report has all of them."""
 
 
 def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
@@ -56,22 +64,42 @@ def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
     )
 
 
-def run_failure(error: FlowError, to: PayloadConverter, memory: Memory | None = None) -> ApplicationError:
-    """What a run ends with when its flow has failed: never retried, with the facts and the memory as details."""
+def run_failure(
+    error: FlowError, to: PayloadConverter, memory: Memory | None = None, failed_as_well: Sequence[Failure] = ()
+) -> ApplicationError:
+    """What a run ends with when its flow has failed: never retried, with the facts and the memory as details.
+
+    `failed_as_well` are undo and on_failure steps.
+    """
     details: list[JsonObject] = [failure_of(error).model_dump()] if isinstance(error, NodeFailedError) else []
+    message = text_of(error)
+    if failed_as_well:
+        message += "; what failed afterwards: " + "; ".join(_spoken(failure) for failure in failed_as_well[:_MOST])
+        details.append({"failed_as_well": [failure.model_dump() for failure in failed_as_well[:_MOST]]})
     if memory is not None:
         details.append(memory.as_detail())
     trace = error.trace if isinstance(error, (NodeFailedError, InternalError)) else ""
-    return traced(ApplicationError(text_of(error), *details, type=type(error).__name__, non_retryable=True), trace, to)
+    said = ApplicationError(shortened(message), *details, type=type(error).__name__, non_retryable=True)
+    return traced(said, trace, to)
+
+
+def with_memory(error: ApplicationError, memory: Memory | None) -> ApplicationError:
+    """A failure that hands a memory on."""
+    details = [*error.details, *([] if memory is None else [memory.as_detail()])]
+    return ApplicationError(error.message, *details, type=error.type, non_retryable=error.non_retryable)
 
 
 def traced(error: ApplicationError, trace: str, to: PayloadConverter) -> ApplicationError:
     """An error with a stack trace of ours: the SDK would record the frames that raised it here, and unmasked."""
-    failure = Failure()
+    failure = FailureMessage()
     DefaultFailureConverter().to_failure(error, to, failure)
     failure.stack_trace = trace
     error._failure = failure  # pyright: ignore[reportPrivateUsage]  # what the SDK records as it is, where it is there
     return error
+
+
+def _spoken(failure: Failure) -> str:
+    return f"step {failure.step!r} ({failure.node}): {failure.error_type}: {failure.message}"
 
 
 def _attempts(cause: ApplicationError) -> int | None:

@@ -6,19 +6,21 @@ steps when no worker is there. Activity ids are step ids, which is what maps the
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from resolute.plan.errors import FlowError, NodeFailedError
@@ -31,22 +33,36 @@ from resolute.running.result import result_of
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import node_failure
 from resolute.temporal.handed import READS_FAILURES, of_failure
+from resolute.temporal.shelter import SHELTERS
 from resolute.temporal.start import RECORD_PLAN, Start, open_record, read_plan, read_start
+
+_TURNS: Final = 20
+"""Turns of the event loop without a sign of the interpreter, after which every branch waits."""
+
+_CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
+_ENDS: Final = (
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+)
 
 
 @dataclass
 class _Answer:
-    """What is recorded of one activity."""
+    """What is recorded of one activity. `ended_by` is the number of the event that says so."""
 
     began_at: datetime
     ended_at: datetime | None = None
     output: Json = None
     failure: FailureError | None = None
+    ended_by: int = 0
 
 
 @dataclass
 class Recorded:
-    """What is recorded of one run."""
+    """What is recorded of one run. `cancelled_by` is the number of the event by which it was asked to end."""
 
     start: Start
     completed: Memory | None
@@ -56,6 +72,8 @@ class Recorded:
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
+    cancelled_by: int | None = None
+    has_ended: bool = False
 
 
 class _StillGoing(BaseException):
@@ -66,18 +84,54 @@ class _RecordedRuntime:
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
         self._now = recorded.began_at
+        self._signs = 0
+        self._at_cancel: asyncio.Event | None = None
+        self._is_cancelled = False
+        self.cancel_run: Callable[[], None] = _nothing
 
     def now(self) -> datetime:
+        self._signs += 1
         return self._now
 
     async def call(self, request: CallRequest) -> Json:
+        self._signs += 1
         answer = self._recorded.answers.get(request.step)
+        given_up = self._was_at_work(answer)
+        if given_up:
+            await self._cancelled()
         if answer is None or answer.ended_at is None:
+            if given_up and self._recorded.has_ended:
+                raise asyncio.CancelledError
             raise _StillGoing
         self._now = max(self._now, answer.ended_at)
         if answer.failure is not None:
+            if given_up and is_cancelled_exception(answer.failure):
+                raise asyncio.CancelledError
             raise node_failure(request, answer.failure)
         return answer.output
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+
+    def _was_at_work(self, answer: _Answer | None) -> bool:
+        """Whether the call was at work when the run was cancelled."""
+        cancelled_by = self._recorded.cancelled_by
+        if cancelled_by is None or self._is_cancelled:
+            return False
+        return answer is None or answer.ended_at is None or answer.ended_by > cancelled_by
+
+    async def _cancelled(self) -> None:
+        """Waits until all that was recorded before the cancel has been told, then has the run cancelled, once."""
+        if self._at_cancel is None:
+            self._at_cancel = asyncio.Event()
+            signs, turns = -1, 0
+            while turns < _TURNS:
+                turns = turns + 1 if signs == self._signs else 0
+                signs = self._signs
+                await asyncio.sleep(0)
+            self.cancel_run()
+            self._at_cancel.set()
+        await self._at_cancel.wait()
 
 
 async def replayed(recorded: Recorded) -> RunReport | None:
@@ -88,6 +142,9 @@ async def replayed(recorded: Recorded) -> RunReport | None:
     memory = newest(recorded.completed, recorded.failed if plan.interpreter >= READS_FAILURES else None)
     runtime = _RecordedRuntime(recorded)
     interpreter = Interpreter(plan, runtime, input_data=recorded.start.input, memory=memory)
+    runtime.cancel_run = interpreter.cancel
+    if plan.interpreter < SHELTERS:
+        recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
     with suppress(_StillGoing, FlowError):
         await interpreter.run()
     report = interpreter.state.report()
@@ -141,15 +198,25 @@ class _Reader:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
                 late = event.activity_task_timed_out_event_attributes
                 await self._close(recorded, late.scheduled_event_id, event, failure=late.failure)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+                ended = event.activity_task_canceled_event_attributes
+                await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+                recorded.cancelled_by = recorded.cancelled_by or event.event_id
+            case _ if event.event_type in _ENDS:
+                recorded.has_ended = True
+                await self._end(event, recorded)
             case EventType.EVENT_TYPE_MARKER_RECORDED:
                 await self._marker(event, recorded)
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
-                results = await self._values(event.workflow_execution_completed_event_attributes.result.payloads)
-                recorded.result = results[0] if results else None
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
-                recorded.failure = await self._failure(event.workflow_execution_failed_event_attributes.failure)
             case _:
                 pass
+
+    async def _end(self, event: HistoryEvent, recorded: Recorded) -> None:
+        if event.HasField("workflow_execution_completed_event_attributes"):
+            results = await self._values(event.workflow_execution_completed_event_attributes.result.payloads)
+            recorded.result = results[0] if results else None
+        elif event.HasField("workflow_execution_failed_event_attributes"):
+            recorded.failure = await self._failure(event.workflow_execution_failed_event_attributes.failure)
 
     async def _close(
         self,
@@ -162,6 +229,7 @@ class _Reader:
     ) -> None:
         answer = recorded.answers[self._scheduled[scheduled]]
         answer.ended_at = _time(event)
+        answer.ended_by = event.event_id
         values = await self._values(result)
         answer.output = values[0] if values else None
         if failure is not None:
@@ -179,7 +247,7 @@ class _Reader:
             # A worker that does not have the flow has recorded a failure, and no plan.
             recorded.plan = None if marker.HasField("failure") else read_plan(open_record(value)[0])
             return
-        answer = _Answer(began_at=_time(event), ended_at=_time(event), output=value)
+        answer = _Answer(began_at=_time(event), ended_at=_time(event), output=value, ended_by=event.event_id)
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
         recorded.answers[step] = answer
@@ -209,6 +277,10 @@ def run_failure_of(error: BaseException | None) -> Failure | None:
     if error.type == NodeFailedError.__name__ and error.details and isinstance(error.details[0], Mapping):
         return Failure.model_validate(error.details[0])
     return Failure(step="", node="", error_type=error.type or "ApplicationError", message=error.message)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _readable(read: Callable[[], Memory | None]) -> Memory | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.plan import Plan
 from resolute.running.report import RunReport, RunStatus, StepReport
+from resolute.temporal.failures import ENDED
 from resolute.temporal.finding import UnknownRunError, quoted
 from resolute.temporal.recorded import last_failure, read_history, replayed, run_failure_of
 
@@ -71,22 +72,18 @@ async def list_runs(
     if flows:
         clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
     if status is not None:
-        clauses.append(f"ExecutionStatus = '{_NAMES[status]}'")
+        # A cancelled run that had something to hand on is counted as failed by Temporal, and says so in its memo.
+        names = [_NAMES[status], *([_NAMES["failed"]] if status == "cancelled" else [])]
+        clauses.append("ExecutionStatus IN (" + ", ".join(quoted(name) for name in names) + ")")
     if task_queue is not None:
         clauses.append(f"TaskQueue = {quoted(task_queue)}")
     found: list[RunSummary] = []
-    async for run in client.list_workflows(" AND ".join(clauses), limit=limit):
-        found.append(
-            RunSummary(
-                workflow_id=run.id,
-                run_id=run.run_id,
-                flow=run.workflow_type,
-                status=_status(run.status),
-                started_at=run.start_time,
-                ended_at=run.close_time,
-                task_queue=run.task_queue,
-            )
-        )
+    async for run in client.list_workflows(" AND ".join(clauses)):
+        if len(found) == limit:
+            break
+        summary = await _summary(run)
+        if status in {None, summary.status}:
+            found.append(summary)
     return found
 
 
@@ -109,14 +106,15 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
         raise
     recorded = await read_history(list(history.events), client.data_converter)
     report = await replayed(recorded)
+    summary = await _summary(description)
     if report is not None:
-        update: dict[str, object] = {"status": _status(description.status)}
+        update: dict[str, object] = {"status": summary.status}
         if report.failure is None:
             update["failure"] = run_failure_of(recorded.failure)
         report = report.model_copy(update=update)
         report = await _with_pending(client, report, description)
     plan = recorded.start.plan or recorded.plan
-    return RunDescription(summary=_summary(description), plan=plan, report=report)
+    return RunDescription(summary=summary, plan=plan, report=report)
 
 
 async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
@@ -139,17 +137,20 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
     return report.model_copy(update={"steps": ordered})
 
 
-def _summary(description: WorkflowExecutionDescription) -> RunSummary:
+async def _summary(run: WorkflowExecution) -> RunSummary:
     return RunSummary(
-        workflow_id=description.id,
-        run_id=description.run_id,
-        flow=description.workflow_type,
-        status=_status(description.status),
-        started_at=description.start_time,
-        ended_at=description.close_time,
-        task_queue=description.task_queue,
+        workflow_id=run.id,
+        run_id=run.run_id,
+        flow=run.workflow_type,
+        status=await _status(run),
+        started_at=run.start_time,
+        ended_at=run.close_time,
+        task_queue=run.task_queue,
     )
 
 
-def _status(status: WorkflowExecutionStatus | None) -> RunStatus:
-    return _STATUSES.get(status or WorkflowExecutionStatus.RUNNING, "running")
+async def _status(run: WorkflowExecution) -> RunStatus:
+    status: RunStatus = _STATUSES.get(run.status or WorkflowExecutionStatus.RUNNING, "running")
+    if status == "failed" and await run.memo_value(ENDED, None) == "cancelled":
+        return "cancelled"
+    return status

@@ -6,15 +6,16 @@ authors' code runs in activities only.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from resolute.plan.errors import UnknownFlowError, UnsealedPlanError
+from resolute.plan.errors import FlowError, RunCancelledError, UnknownFlowError, UnsealedPlanError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
 from resolute.plan.values import Json
@@ -22,16 +23,19 @@ from resolute.running.boundary import flow_error
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest
-from resolute.temporal.failures import run_failure
+from resolute.temporal.failures import ENDED, run_failure, with_memory
 from resolute.temporal.handed import READS_FAILURES, handed_memory
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.shelter import SHELTERS, sheltered
 from resolute.temporal.start import RECORD_PLAN, Envelope, open_envelope, open_record, read_plan
 
 STATUS_QUERY: Final = "status"
 
 KEYS: Final = "resolute.keys"
 """The name under which a worker hands its keys to its runs."""
+
+_SCHEDULE: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
 _REFUSED: Final = "resolute.refused"
 """The mark in the history of a run whose plan was not believed."""
@@ -56,15 +60,34 @@ class FlowWorkflow:
             if plan.interpreter < READS_FAILURES:
                 memory = handed_memory(failed=False)
             # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
-            runtime = TemporalRuntime(_call_seals(keys if believed else NO_KEYS))
+            shelters = plan.interpreter >= SHELTERS
+            runtime = TemporalRuntime(_call_seals(keys if believed else NO_KEYS), waits=shelters)
             self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, memory=memory)
-            return await self._interpreter.run()
+            run = self._interpreter.run()
+            return await (sheltered(run, self._interpreter.cancel) if shelters else run)
+        except ApplicationError as error:
+            raise with_memory(error, memory) from None
         except FailureError:
-            raise  # Temporal's own: the run is cancelled, or has said why it failed
+            raise  # Temporal's own: the run is cancelled
         except Exception as error:
-            raise run_failure(flow_error(error), workflow.payload_converter(), self._handed_on(memory)) from None
+            raise self._end(flow_error(error), memory) from None
         finally:
             self._tell_warnings()
+
+    def _end(self, error: FlowError, given: Memory | None) -> BaseException:
+        """What a run that did not complete ends with.
+
+        A run that Temporal counts as cancelled hands nothing on, to its schedule or to people. So one that has
+        something to hand on ends by a failure that says that it was cancelled.
+        """
+        failed_as_well = self._interpreter.state.compensation_failures if self._interpreter else ()
+        memory = self._handed_on(given)
+        if isinstance(error, RunCancelledError):
+            memory = memory if _is_scheduled() else None
+            if memory is None and not failed_as_well:
+                return asyncio.CancelledError()
+            workflow.upsert_memo({ENDED: "cancelled"})
+        return run_failure(error, workflow.payload_converter(), memory, failed_as_well)
 
     def _handed_on(self, given: Memory | None) -> Memory | None:
         # A run that could not begin hands on what it was given, or the next one would know nothing.
@@ -91,6 +114,10 @@ class FlowWorkflow:
             return told
         brief: Any = {"status": True, "result": True, "steps": {"__all__": {"output"}}}
         return cast("Json", report.model_dump(mode="json", exclude=brief))
+
+
+def _is_scheduled() -> bool:
+    return workflow.info().typed_search_attributes.get(_SCHEDULE) is not None
 
 
 def _decoded(args: Sequence[RawValue]) -> Json:

@@ -14,6 +14,7 @@ from resolute.plan.plan import Plan, calls_in
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import jsonable
+from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
 from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
@@ -47,7 +48,7 @@ class TestedRun:
 
     @property
     def status(self) -> RunStatus:
-        """`completed` or `failed`."""
+        """`completed`, `failed` or `cancelled`."""
         return self.run.report.status
 
     @property
@@ -143,6 +144,7 @@ class FlowTester:
         self._providers = providers
         self._patience = patience
         self._memory: Memory | None = None
+        self._at_work: Interpreter | None = None
         self._runs = 0
 
     def answer(self, name: str, value: Answer) -> None:
@@ -172,6 +174,20 @@ class FlowTester:
         """
         self._fakes.add(name, answers)
 
+    def cancel(self) -> None:
+        """Cancels the run that is at work, as a person or the schedule's next run may. For answers to call.
+
+        The answer's own step is cancelled where it still waits; where it returns, the step has completed and is undone.
+
+        Raises:
+            UnknownFakeError: no run is at work.
+        """
+        if self._at_work is None:
+            raise UnknownFakeError(
+                "no run is at work: call cancel() in an answer, such as an async one that waits then"
+            )
+        self._at_work.cancel()
+
     async def run(self, input: object = None, *, previous: Mapping[str, object] | None = None) -> TestedRun:  # noqa: A002  # the word that authors know from triggers
         """Runs the flow to its end; a failed run is returned, not raised.
 
@@ -195,11 +211,16 @@ class FlowTester:
             memory=self._memory if previous is None else self._remembering(previous),
             run_id=f"test-{self._runs}",
             patience=self._patience,
+            begun=self._begun,
         )
+        self._at_work = None
         if executor.mistakes:
             raise executor.mistakes[0]
         self._memory = run.memory
         return TestedRun(self.flow.plan, run)
+
+    def _begun(self, interpreter: Interpreter) -> None:
+        self._at_work = interpreter
 
     def _remembering(self, previous: Mapping[str, object]) -> Memory:
         plan = self.flow.plan

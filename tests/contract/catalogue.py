@@ -1,5 +1,12 @@
 """Every scenario."""
 
-from tests.contract import blocks, ends, failures, memories, values
+from tests.contract import blocks, cancels, ends, failures, memories, values
 
-SCENARIOS = (*blocks.SCENARIOS, *failures.SCENARIOS, *ends.SCENARIOS, *values.SCENARIOS, *memories.SCENARIOS)
+SCENARIOS = (
+    *blocks.SCENARIOS,
+    *failures.SCENARIOS,
+    *ends.SCENARIOS,
+    *cancels.SCENARIOS,
+    *values.SCENARIOS,
+    *memories.SCENARIOS,
+)

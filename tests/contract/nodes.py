@@ -155,6 +155,35 @@ async def hang() -> None:
     await asyncio.Event().wait()
 
 
+@node(heartbeat=timedelta(seconds=10))
+async def hum() -> None:
+    """Works until it is cancelled, and hears of that soon."""
+    call = note()
+    while True:
+        call.heartbeat()
+        await asyncio.sleep(0.05)
+
+
+@node(heartbeat=timedelta(seconds=10))
+async def finish(value: str) -> str:
+    """As `hum`, and has done its work by the time it is cancelled."""
+    call = note()
+    try:
+        while True:
+            call.heartbeat()
+            await asyncio.sleep(0.05)
+    except asyncio.CancelledError:
+        return value
+
+
+@node
+async def linger(value: str) -> str:
+    """Takes a moment, and never hears of a cancel in it."""
+    note()
+    await asyncio.shield(asyncio.sleep(0.3))
+    return value
+
+
 @node
 async def inflate(size: int) -> str:
     """Gives that many bytes."""

@@ -18,6 +18,7 @@ from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json
+from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import describe_run
@@ -28,8 +29,8 @@ from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.workflow import STATUS_QUERY
 from resolute.writing.flow import Flow
-from tests.contract.nodes import ATTEMPTS, ENVIRONMENT
-from tests.contract.scenario import Outcome, Scenario
+from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, called
+from tests.contract.scenario import Expected, Outcome, Scenario
 from tests.keys import KEYS
 
 _PATIENCE = 20
@@ -63,11 +64,23 @@ class MemoryScenarios(ScenarioRuntime):
         executor = NodeExecutor.for_flows([scenario.flow], environment=Environment(ENVIRONMENT))
         memory: Memory | None = None
         outcomes: list[Outcome] = []
-        for _ in scenario.expected:
+        for expected in scenario.expected:
             run_id = uuid.uuid4().hex
-            run = await run_in_memory(
-                scenario.flow.plan, executor, input_data=scenario.input, memory=memory, run_id=run_id
+            begun: list[Interpreter] = []
+            going = asyncio.create_task(
+                run_in_memory(
+                    scenario.flow.plan,
+                    executor,
+                    input_data=scenario.input,
+                    memory=memory,
+                    run_id=run_id,
+                    begun=begun.append,
+                )
             )
+            for steps in expected.cancelled_at:
+                await asyncio.gather(*(called(run_id, step) for step in steps))
+                begun[0].cancel()
+            run = await going
             memory = run.memory
             outcomes.append(Outcome(report=run.report, attempts=ATTEMPTS[run_id], error=run.error))
         return outcomes
@@ -85,7 +98,15 @@ class TemporalScenarios(ScenarioRuntime):
         """See `ScenarioRuntime.run`."""
         if len(scenario.expected) > 1:
             return await self._scheduled(scenario)
-        return [await self.outcome(await self.start(scenario.flow.plan, scenario.input))]
+        expected = next(iter(scenario.expected))
+        run = await self.start(scenario.flow.plan, scenario.input)
+        return [await self._ended(run, expected)]
+
+    async def _ended(self, run: RunHandle, expected: Expected) -> Outcome:
+        for steps in expected.cancelled_at:
+            await asyncio.gather(*(called(run.run_id or "", step) for step in steps))
+            await run.handle.cancel()
+        return await self.outcome(run)
 
     async def start(self, plan: Plan, input_data: Json = None) -> RunHandle:
         """Starts a run of a plan, whether the worker has the flow or not."""
@@ -97,10 +118,10 @@ class TemporalScenarios(ScenarioRuntime):
         release = Release(task_queue=self.task_queue, worker_set=owner, released=datetime.now(UTC), by=None)
         await deploy_schedules(self.client, [_scheduled_flow(flow)], release)
         outcomes: list[Outcome] = []
-        for _ in scenario.expected:
+        for expected in scenario.expected:
             run = await trigger_schedule(self.client, flow.name)
             handle: WorkflowHandle[Any, Any] = self.client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-            outcomes.append(await self.outcome(RunHandle(handle, flow.name)))
+            outcomes.append(await self._ended(RunHandle(handle, flow.name), expected))
         await delete_schedule(self.client, flow.name)  # and with it what the next worker's runs would remember
         return outcomes
 

@@ -12,6 +12,8 @@ from resolute import Flow, FlowError
 from resolute.plan.values import Json
 from resolute.running.report import Failure, RunReport, RunStatus, StepStatus
 
+CANCELLED = Failure(step="", node="", error_type="RunCancelledError", message="the run was cancelled")
+
 Calls = Sequence["str | frozenset[str]"]
 """Steps in the order of their first calls; those in a set are called in any order."""
 
@@ -20,7 +22,8 @@ Calls = Sequence["str | frozenset[str]"]
 class Expected:
     """How a run ends.
 
-    `attempts` names the steps that are called more than once. The run's status follows from `failure`.
+    `attempts` names the steps that are called more than once. `cancelled_at` are the moments when the run is cancelled:
+    each time when these steps have been called. The run's status follows from `failure`.
     """
 
     calls: Calls
@@ -30,10 +33,13 @@ class Expected:
     taken: Mapping[str, Literal["then", "otherwise"]] = field(default_factory=dict[str, Literal["then", "otherwise"]])
     attempts: Mapping[str, int] = field(default_factory=dict[str, int])
     compensation_failures: tuple[Failure, ...] = ()
+    cancelled_at: Sequence[Sequence[str]] = ()
 
     @property
     def status(self) -> RunStatus:
         """The status of the run."""
+        if self.failure == CANCELLED:
+            return "cancelled"
         return "failed" if self.failure else "completed"
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from resolute import FlowError, NodeFailedError
+from resolute.plan.errors import RunCancelledError
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.nodes import ENVIRONMENT, Window
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios
@@ -100,6 +101,6 @@ async def _ends_as_expected(runtime: ScenarioRuntime, scenario: Scenario) -> Non
 
 def _as_told(error: FlowError | None) -> str:
     """An error as a client of Temporal gets it: what is no step's failure is a `FlowError` that says what it was."""
-    if error is None or isinstance(error, NodeFailedError):
+    if error is None or isinstance(error, (NodeFailedError, RunCancelledError)):
         return str(error or "")
     return f"{type(error).__name__}: {error}"

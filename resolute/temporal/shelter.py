@@ -1,0 +1,36 @@
+"""Work that a cancel of the run does not reach: it is told of the cancel, and ends in its own time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+SHELTERS: Final = 2
+"""The first interpreter whose runs undo their work when they are cancelled."""
+
+
+async def sheltered(work: Coroutine[Any, Any, T], cancelled: Callable[[], None]) -> T:
+    """Waits for work in a task of its own. Each cancel of the waiting task is told to `cancelled` and goes no further.
+
+    When the SDK takes a run out of its cache it cancels every task, the work's too; then waiting ends at once.
+    """
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task.add_done_callback(partial(_wake, woken))
+        try:
+            await woken
+        except asyncio.CancelledError:
+            if task.cancelling():
+                raise
+            cancelled()
+    return task.result()
+
+
+def _wake(woken: asyncio.Future[None], _: object) -> None:
+    if not woken.done():
+        woken.set_result(None)
