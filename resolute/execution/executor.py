@@ -17,6 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from resolute.execution.decisions import decision_for
 from resolute.execution.guard import EscapeError, guarded, in_thread
+from resolute.execution.masking import MASK
 from resolute.execution.secrets import Environment
 from resolute.execution.trace import trace_of
 from resolute.plan.context import CallContext, enter_call
@@ -29,11 +30,12 @@ from resolute.plan.errors import (
     NodeError,
     NotGrantedError,
     ResultTooLargeError,
+    SecretInResultError,
     UnknownNodeError,
 )
 from resolute.plan.limits import PAYLOAD_LIMIT, problem_of, recorded_size
 from resolute.plan.provider import NodeDefinition, Provider
-from resolute.plan.texts import name_of, said_by, shortened
+from resolute.plan.texts import NAME_LIMIT, said_by, shortened
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
 from resolute.writing.decision import EVALUATE
@@ -110,6 +112,7 @@ class NodeExecutor:
             raise UnknownNodeError(
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
             )
+        call = self._watched(call)
         enter_call(call)  # first of all: a provider that refuses the node says in its audit log who asked
         try:
             function = self.function_for(definition, call)
@@ -126,13 +129,21 @@ class NodeExecutor:
                 result = await in_thread(function, values)
             if inspect.isawaitable(result):
                 result = await result
-        except Exception as error:
-            if definition.attempts is not None and call.attempt >= definition.attempts:
+        except BaseException as error:
+            self._remember(definition)
+            exhausted = definition.attempts is not None and call.attempt >= definition.attempts
+            if exhausted and isinstance(error, Exception):
                 raise LastAttemptError(error) from error
             raise
-        output = self.environment.mask_json(_dumped(definition, result))
+        self._remember(definition)
+        output = _dumped(definition, result)
         if problem := problem_of(output):
             raise InvalidResultError(f"node {call.node!r} returned what cannot be recorded: {problem}")
+        if place := self.environment.secret_in(output):
+            raise SecretInResultError(
+                f"node {call.node!r} returned a secret at {place}, which would stay in the history of the run: "
+                "return what later steps need of it (an id, a yes or no), and let them read secret('NAME') themselves"
+            )
         size = recorded_size(output)
         if size > PAYLOAD_LIMIT:
             raise ResultTooLargeError(
@@ -140,6 +151,23 @@ class NodeExecutor:
                 "return a reference to the data (an id, a URL) instead"
             )
         return output
+
+    def _watched(self, call: CallContext) -> CallContext:
+        """The call as its node sees it: whatever the node says on the way is kept free of secrets."""
+
+        def heartbeat(*details: Json) -> None:
+            # These flow on to the next attempt: only what is a secret for certain is left out.
+            call.heartbeat(*[MASK if self.environment.secret_in(repr(each)) else each for each in details])
+
+        def keep_secret(value: str) -> None:
+            self.environment.remember([value])
+
+        return replace(call, heartbeat=heartbeat, keep_secret=keep_secret)
+
+    def _remember(self, definition: NodeDefinition) -> None:
+        """Asks a provider again what it must not show: it may have fetched a token on the way."""
+        if definition.provider is not None and definition.provider in self.providers:
+            self.environment.remember(self.providers[definition.provider].secrets())
 
     def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
         """What to call for a node: its function, with the provider's instance where it is a provider's.
@@ -167,9 +195,10 @@ class NodeExecutor:
         error = error.error if isinstance(error, EscapeError) else error
         message = shortened(self.environment.mask(said_by(error)))  # masked whole: half a secret would not be found
         trace = shortened(self.environment.mask(trace_of(error)))
+        error_type = shortened(self.environment.mask(type(error).__name__), NAME_LIMIT)
         if isinstance(error, NodeError):
             return FailureFacts(
-                error_type=name_of(error),
+                error_type=error_type,
                 message=message,
                 retryable=error.retryable,
                 retry_after=error.retry_after,
@@ -178,7 +207,7 @@ class NodeExecutor:
             )
         # A FlowError in a node comes of the plan, so it would come again.
         return FailureFacts(
-            error_type=name_of(error),
+            error_type=error_type,
             message=message,
             retryable=not isinstance(error, FlowError),
             trace=trace,

@@ -1,4 +1,4 @@
-"""Reads `env(...)` and `secret(...)` on the worker, and keeps what it read as a secret out of everything recorded."""
+"""Reads `env(...)` and `secret(...)` on the worker, and keeps what it read as a secret out of what people are shown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from resolute.execution.masking import Masks
 from resolute.plan.errors import MissingEnvironmentError
 from resolute.plan.values import Json
-
-MASK: Final = "***"
-SHORTEST: Final = 6
-"""Secrets shorter than this are not looked for in texts: they would be found everywhere."""
 
 _BOOLS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -24,7 +21,7 @@ class Environment:
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
-        self._secrets: dict[str, None] = {}
+        self._masks = Masks()
 
     def read(self, operator: str, operand: Json) -> Json:
         """The value of an `$env` or `$secret` expression.
@@ -39,32 +36,20 @@ class Environment:
         return self._required(str(operand), "environment variable")
 
     def remember(self, secrets: Iterable[str]) -> None:
-        """Adds values that must never be recorded, such as a provider's API key."""
-        for value in secrets:
-            if len(value) >= SHORTEST:
-                self._secrets[value] = None
+        """Adds values that must never be shown, such as a provider's API key, or a token that a node has fetched."""
+        self._masks.add(secrets)
 
     def mask(self, text: str) -> str:
-        """The text without any secret that was read so far."""
-        # The longest first: one that begins with another would leave its end behind.
-        for value in sorted(self._secrets, key=len, reverse=True):
-            if value in text:
-                text = text.replace(value, MASK)
-        return text
+        """A text for people, without any secret that is known so far."""
+        return self._masks.text(text)
 
     def mask_json(self, value: Json) -> Json:
-        """The value without any secret that was read so far."""
-        if not self._secrets:
-            return value
-        match value:
-            case str():
-                return self.mask(value)
-            case Mapping():
-                return {self.mask(key): self.mask_json(item) for key, item in value.items()}
-            case list() | tuple():
-                return [self.mask_json(item) for item in value]
-            case _:
-                return value
+        """A value for people, without any secret that is known so far. Never for a value that flows on."""
+        return self._masks.value(value)
+
+    def secret_in(self, value: Json) -> str | None:
+        """Where a value holds a secret that cannot be taken for data; None where it holds none."""
+        return self._masks.place_in(value)
 
     def _secret(self, name: str) -> str:
         value = self._required(name, "secret")

@@ -36,6 +36,8 @@ class CallContext:
     because its run was cancelled or its time is over: it raises `asyncio.CancelledError`.
     """
     last_heartbeat: tuple[Json, ...] = ()
+    keep_secret: Callable[[str], None] = _ignore
+    """Takes a secret that the node has fetched or made, such as a token: from then on it is masked like any other."""
     deadline: float = math.inf
     """When this attempt is given up, on the clock of `time.monotonic()`. A client waits for no answer beyond it."""
     last_deadline: float = math.inf

@@ -26,6 +26,7 @@ ResoluteError
     └── TerminalError               ... and will always say no; never tried again
         ├── InvalidArgumentsError       the resolved arguments do not fit the node's parameters
         ├── InvalidResultError          the node returned what its model refuses
+        ├── SecretInResultError         the node returned a secret, which would be recorded
         ├── ResultTooLargeError         the node returned more than Temporal takes
         ├── MissingEnvironmentError     an environment variable or secret is not set on the worker
         ├── NotGrantedError             the provider was not granted what the node does
@@ -224,6 +225,10 @@ class InvalidArgumentsError(TerminalError):
 
 class InvalidResultError(TerminalError):
     """The node returned what its model refuses."""
+
+
+class SecretInResultError(TerminalError):
+    """The node returned a secret, which would be recorded in the history of the run."""
 
 
 class ResultTooLargeError(TerminalError):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from resolute.execution.executor import NodeExecutor
+from resolute.execution.masking import Masks
 from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext
 from resolute.plan.errors import ResoluteError, TerminalError
@@ -132,11 +133,18 @@ class PlaceholderEnvironment(Environment):
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__(variables)
         self._given = variables
+        self._placeholders = Masks()
+
+    def secret_in(self, value: Json) -> str | None:
+        """See `Environment.secret_in`: a placeholder must not be returned where its secret must not."""
+        return super().secret_in(value) or self._placeholders.place_in(value)
 
     def read(self, operator: str, operand: Json) -> Json:
         """See `Environment.read`."""
         if operator == "$secret" and str(operand) not in self._given:
-            return f"<secret {operand}>"
+            placeholder = f"<secret {operand}>"
+            self._placeholders.add([placeholder])
+            return placeholder
         return super().read(operator, operand)
 
 

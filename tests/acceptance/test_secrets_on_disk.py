@@ -25,7 +25,7 @@ from resolute_pagerduty import IncidentEvent
 @node
 async def leak(key: str) -> str:
     print("sent with a key")
-    return f"sent with {key}"
+    return f"sent with a key of {len(key)}"
 
 @node
 async def fail(key: str) -> str:

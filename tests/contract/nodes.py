@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from resolute import CallContext, NodeError, SecretText, State, TerminalError, current_call, node
 from resolute.plan.values import Json
 
-ENVIRONMENT = {"STAGE": "prod", "LIMIT": "3", "TOKEN": "never-to-be-recorded"}
+ENVIRONMENT = {"STAGE": "prod", "LIMIT": "3", "TOKEN": "never-to-be-recorded", "PASSWORD": "critical"}
 
 ATTEMPTS: defaultdict[str, list[str]] = defaultdict(list)
 """The steps that were called, by run id, each attempt by itself."""
@@ -204,6 +204,13 @@ async def log_in(token: SecretText, user: str) -> dict[str, Json]:
     """Gives its secret away."""
     note()
     return {"said": f"{user} has {token}", token: [token]}
+
+
+@node
+async def rate(password: SecretText, status: str) -> str:
+    """Gives a status, whatever the password is."""
+    note()
+    return status
 
 
 @node

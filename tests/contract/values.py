@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from resolute import contains, flow, input_data, is_empty, manual, matches, now, output, secret, text
-from tests.contract.nodes import echo, greet, hours, log_in, read, span
+from resolute.running.report import Failure
+from tests.contract.nodes import echo, greet, hours, log_in, rate, read, span
 from tests.contract.scenario import Expected, Scenario
 
 START = manual("start")
@@ -31,6 +32,7 @@ reading = read("db-1", 0.5).as_("reading")
 window = span(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)).as_("window")
 literal = echo(LITERAL).as_("literal")
 order = input_data(Order)
+rated = rate(secret("PASSWORD"), "critical").as_("rated")
 
 on_the_clock = (
     flow("on-the-clock").triggered_by(START).then(span(now() - timedelta(days=1), now()).as_("window")).build()
@@ -196,17 +198,38 @@ SCENARIOS = (
         input={"$now": 0},
     ),
     Scenario(
-        "A secret that a node gives away is masked in its output, keys too, and so wherever that goes.",
-        flow("masked")
+        "A node that returns a secret fails and says where, so that no history holds it.",
+        flow("told").triggered_by(START).then(log_in(secret("TOKEN"), "ada").as_("session")).build(),
+        (
+            Expected(
+                calls=["session"],
+                steps={"session": "failed"},
+                failure=Failure(
+                    step="session",
+                    node="log_in",
+                    error_type="SecretInResultError",
+                    message="node 'log_in' returned a secret at a key of the value, which would stay in the history of "
+                    "the run: return what later steps need of it (an id, a yes or no), and let them read "
+                    "secret('NAME') themselves",
+                ),
+            ),
+        ),
+    ),
+    Scenario(
+        "A value that only looks like a secret is data, and decides as data.",
+        flow("alike")
         .triggered_by(START)
-        .then(log_in(secret("TOKEN"), "ada").as_("session"))
-        .then(greet(text("{} and {}", output("session.said"), secret("TOKEN"))).as_("greeting"))
+        .then(rated)
+        .when(rated.output == "critical")
+        .then(greet(text("a {} day", rated.output)).as_("greeting"))
+        .end_when()
         .build(),
         (
             Expected(
-                calls=["session", "greeting"],
-                steps={"session": "completed", "greeting": "completed"},
-                result={"session": {"said": "ada has ***", "***": ["***"]}, "greeting": "hello ada has *** and ***"},
+                calls=["rated", "greeting"],
+                steps={"rated": "completed", "when": "completed", "greeting": "completed"},
+                taken={"when": "then"},
+                result={"rated": "critical", "greeting": "hello a critical day"},
             ),
         ),
     ),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolute.execution.secrets import MASK, SHORTEST, Environment
+from resolute.execution.masking import MASK, SHORTEST
+from resolute.execution.secrets import Environment
 from resolute.plan.errors import MissingEnvironmentError
 
 SECRETS = st.lists(st.text("abcdef", min_size=SHORTEST, max_size=12), min_size=1, max_size=4)

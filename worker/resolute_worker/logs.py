@@ -59,6 +59,19 @@ class ConsoleLines(logging.Formatter):
         return f"{first}{self._environment.mask(about)}{below}"
 
 
+class Masked(logging.Formatter):
+    """Another formatter's text with every known secret masked: for handlers that somebody else has set up."""
+
+    def __init__(self, environment: Environment, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._environment = environment
+        self.inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of the other formatter, masked."""
+        return self._environment.mask(self.inner.format(record))
+
+
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Which flow, run and step a record is about, as far as its writer said."""
     return {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
@@ -72,9 +85,21 @@ def set_up_logs(environment: Environment, form: LogFormat, level: LogLevel) -> N
     handler.setFormatter(formatter(environment))
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    mask_handlers(environment)
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
     logging.getLogger("temporalio.worker._worker").setLevel(logging.WARNING)
     # The activity says what failed with flow, run and step; the SDK would say it again with a traceback.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
+
+
+def mask_handlers(environment: Environment) -> None:
+    """Masks what every handler writes that is there already, whoever has set it up."""
+    named = [each for each in logging.Logger.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    for handler in {id(each): each for logger in (logging.getLogger(), *named) for each in logger.handlers}.values():
+        known = handler.formatter
+        if isinstance(known, (JsonLines, ConsoleLines)):
+            continue
+        inner = known.inner if isinstance(known, Masked) else known
+        handler.setFormatter(Masked(environment, inner or logging.Formatter()))

@@ -106,8 +106,9 @@ class Accounts(Provider):
         return {QUEUE: slowest / 60 * _USED}
 
     def secrets(self) -> Sequence[str]:
-        """Keys and secrets of all accounts, for the masks of logs and histories."""
-        return [value for config in self.configs.values() for value in config.secret_values]
+        """Keys and secrets of all accounts, and the tokens that they have fetched, none of which may be shown."""
+        settings = [value for config in self.configs.values() for value in config.secret_values]
+        return [*settings, *(token for account in self._open.values() for token in account.credential.fetched)]
 
     async def __aenter__(self) -> Self:
         """Opens the audit log and the connections."""

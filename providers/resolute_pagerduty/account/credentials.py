@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final, Protocol, TypeAlias, cast
@@ -19,6 +20,9 @@ PostForm: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
 
 _EARLY: Final = 300
 """Seconds before its end in which a token is renewed."""
+
+_KEPT: Final = 4
+"""Fetched tokens that are remembered: the one in use, and those that calls at work may still hold."""
 
 _TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  # an address
 
@@ -36,6 +40,11 @@ class Credential(Protocol):
 
     def lacks(self, scope: str | None) -> bool:
         """Whether a scope was asked for and not granted."""
+        ...
+
+    @property
+    def fetched(self) -> Sequence[str]:
+        """The tokens that were fetched last, which must not be shown; the newest last."""
         ...
 
 
@@ -57,6 +66,11 @@ class FixedCredential:
     def lacks(self, scope: str | None) -> bool:
         """What was granted is not known here."""
         return False
+
+    @property
+    def fetched(self) -> Sequence[str]:
+        """None: it was set, not fetched."""
+        return ()
 
 
 class NoCredential:
@@ -80,6 +94,11 @@ class NoCredential:
     def lacks(self, scope: str | None) -> bool:
         """Nothing was asked for."""
         return False
+
+    @property
+    def fetched(self) -> Sequence[str]:
+        """There is none."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +126,12 @@ class AppCredential:
         self._lock = asyncio.Lock()
         self._token: _Token | None = None
         self._refusals = 0
+        self._fetched: deque[str] = deque(maxlen=_KEPT)
+
+    @property
+    def fetched(self) -> Sequence[str]:
+        """The tokens that were fetched last, the newest last."""
+        return tuple(self._fetched)
 
     @property
     def granted(self) -> frozenset[str]:
@@ -153,6 +178,7 @@ class AppCredential:
         value = fields.get("access_token")
         if not isinstance(value, str) or not value:
             raise UnreadableAnswerError(f"{what}: the answer holds no access_token", status=answer.status)
+        self._fetched.append(value)
         lifetime = fields.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, (int, float)) else 3600.0
         return _Token(

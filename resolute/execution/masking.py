@@ -1,0 +1,170 @@
+"""Finds known secrets in texts, also where something has written them in another way.
+
+Texts that leave for people (logs, errors, reports) are masked. Values that flow on are never changed: a secret that
+reads "critical" must not turn a status into `***`. What a node returns is only looked through, see `Masks.telling`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from resolute.plan.values import Json, place_of
+
+MASK: Final = "***"
+
+SHORTEST: Final = 6
+"""Secrets shorter than this are not looked for in texts: they would be found everywhere."""
+
+TELLING: Final = 8
+"""The length from which a secret is told from data; a plain word or number, from twice that length."""
+
+MOST: Final = 2_000
+"""Secrets that are known at a time. Beyond that the one that was read longest ago is forgotten."""
+
+
+class Masks:
+    """The secrets that a process has seen, and every way in which they may stand in a text."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, None] = {}
+        self._all: tuple[str, ...] = ()
+        self._telling: tuple[str, ...] = ()
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Adds values that must not be shown; one that is known counts as read again."""
+        fresh = False
+        for value in secrets:
+            if len(value.strip()) >= SHORTEST:
+                fresh = fresh or value not in self._secrets
+                self._secrets.pop(value, None)
+                self._secrets[value] = None
+        if not fresh:
+            return
+        while len(self._secrets) > MOST:
+            del self._secrets[next(iter(self._secrets))]
+        # The longest first: one that begins with another would leave its end behind.
+        self._all = _longest_first(form for secret in self._secrets for form in _forms(secret))
+        self._telling = _longest_first(form for secret in self._secrets for form in _telling_forms(secret))
+
+    def text(self, text: str) -> str:
+        """A text for people, without any known secret."""
+        for form in self._all:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+    def value(self, value: Json) -> Json:
+        """A value for people, without any known secret, keys included."""
+        if not self._all:
+            return value
+        match value:
+            case str():
+                return self.text(value)
+            case Mapping():
+                return {self.text(key): self.value(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self.value(item) for item in value]
+            case _:
+                return value
+
+    def place_in(self, value: Json) -> str | None:
+        """Where a value holds a secret that is long enough to be told from data; None where it holds none."""
+        if not self._telling:
+            return None
+        found = list(_texts(value))
+        # All at once first: most values hold none, and a form is looked for in one long text much faster.
+        if not self._tells("\0".join(text for _, text, _ in found)):
+            return None
+        for path, text, is_key in found:
+            if self._tells(text):
+                place = self.text(place_of(path))
+                return f"a key of {place or 'the value'}" if is_key else place or "the value itself"
+        return None
+
+    def _tells(self, text: str) -> bool:
+        return len(text) >= TELLING and any(form in text for form in self._telling)
+
+
+def _texts(value: Json) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
+    """Every text in a value, with the way to it, and whether it is a key of what stands there."""
+    waiting: list[tuple[tuple[str | int, ...], Json]] = [((), value)]
+    while waiting:
+        path, item = waiting.pop()
+        match item:
+            case str():
+                yield path, item, False
+            case Mapping():
+                for key, inner in item.items():
+                    yield path, key, True
+                    waiting.append(((*path, key), inner))
+            case list() | tuple():
+                waiting.extend(((*path, index), inner) for index, inner in enumerate(item))
+            case _:
+                pass
+
+
+def is_telling(secret: str) -> bool:
+    """Whether a secret cannot be taken for data: a status like "critical" or a number like "20260101" could be."""
+    bare = secret.strip()
+    plain = bare.isdigit() or (bare.isalpha() and (bare.islower() or bare.isupper() or bare.istitle()))
+    return len(bare) >= (2 * TELLING if plain else TELLING)
+
+
+def _longest_first(forms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(dict.fromkeys(forms), key=lambda form: (-len(form), form)))
+
+
+def _telling_forms(secret: str) -> Iterator[str]:
+    yield from (form for form in _forms(secret) if is_telling(form)) if is_telling(secret) else ()
+
+
+@lru_cache(maxsize=MOST)
+def _forms(secret: str) -> tuple[str, ...]:
+    """A secret as it is, without the line break of its file, line by line, and as others write it."""
+    parts = [secret, secret.strip(), *_lines(secret), *_lines(secret.replace("\\n", "\n"))]
+    found = [form for part in dict.fromkeys(parts) for form in _written(part)]
+    return tuple(dict.fromkeys(form for form in found if len(form) >= SHORTEST))
+
+
+def _lines(secret: str) -> list[str]:
+    """The lines of a key in PEM form; its first and last say nothing."""
+    lines = [line.strip() for line in secret.splitlines()]
+    return [line for line in lines if is_telling(line) and not line.startswith("-----")] if len(lines) > 1 else []
+
+
+def _written(text: str) -> Iterator[str]:
+    yield text
+    for safe in ("", "/", "/:@"):
+        yield from _both_cases(quote(text, safe=safe, errors="replace"))
+    yield from _both_cases(quote_plus(text, errors="replace"))
+    for ascii_only in (True, False):
+        yield json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+    raw = text.encode(errors="surrogateescape")
+    yield repr(text)[1:-1]
+    yield repr(raw)[2:-1]
+    yield raw.hex()
+    for offset in range(3):
+        yield from _base64(raw, offset)
+
+
+def _both_cases(quoted: str) -> tuple[str, str]:
+    """`%2B` and `%2b` are the same."""
+    parts = quoted.split("%")
+    lower = "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
+    return quoted, lower
+
+
+def _base64(raw: bytes, offset: int) -> Iterator[str]:
+    """What base64 makes of the bytes inside of a longer text, less the characters that their neighbours share."""
+    encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+    first = -(-offset * 8 // 6)
+    last = (offset + len(raw)) * 8 // 6
+    inner = encoded[first:last]
+    if len(inner) >= SHORTEST:
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
