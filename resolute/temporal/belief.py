@@ -50,8 +50,8 @@ class Belief:
 def _unsealed(call: CallContext, seal: Json, *, known: bool) -> str:
     if seal is None:
         return (
-            f"nobody with a key asked for step {call.step!r} ({call.node}): its run is forged, is older than the keys, "
-            "or was begun by a worker without RESOLUTE_PLAN_KEYS"
+            f"nobody with a key asked for step {call.step!r} ({call.node}): its run is forged, was begun without "
+            "RESOLUTE_PLAN_KEYS, or is sealed with a key that was taken away; start it again, or put the key back"
         )
     if not known:
         return (

@@ -16,17 +16,21 @@ import pytest
 from temporalio.client import Client
 
 from resolute_worker.embedded import EmbeddedServer
+from tests.house.reading import ROOT
 from tests.keys import KEY
 from tests.worker.processes import Process, started
 
 FLOW = """
 from resolute import flow, manual, node, secret
 
+from pathlib import Path
+
 @node
 async def tell(address: str, words: str) -> str:
+    Path(address).write_text(words)
     return "told"
 
-telling = flow("telling").triggered_by(manual("tell")).then(tell("chat.example", secret("CHAT_TOKEN"))).build()
+telling = flow("telling").triggered_by(manual("tell")).then(tell("told", secret("CHAT_TOKEN"))).build()
 """
 SECRETS = {
     "CHAT_TOKEN": "token-in-the-environment-of-the-worker",
@@ -202,29 +206,31 @@ def test_the_audit_log_makes_a_folder_for_its_user_alone(tmp_path: Path) -> None
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
 async def test_another_user_of_the_machine(tmp_path: Path) -> None:
-    """Another user reaches Temporal's port, and gets neither the key nor the database, log or environment."""
+    """Another user reaches Temporal's port, and gets neither key, database, log and environment, nor any secret."""
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "telling.py").write_text(FLOW)
     async with started("worker", "--embedded", folder=tmp_path, **SECRETS, **FREE) as worker:
         await worker.url()
+        address = (await worker.line("embedded Temporal at")).split("Temporal at ")[1].split()[0].strip('",}')
         [child] = worker.children()
         wanted = [
             *(tmp_path / ".resolute" / name for name in ("plan.keys", "temporal.db", "temporal.log")),
             *(Path(f"/proc/{pid}/environ") for pid in (child, worker.process.pid)),
         ]
-        program = (
-            "import os, sys\n"
-            "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-            "for path in sys.argv[1:]:\n"
-            "    try: open(path, 'rb').read(1); print('read', path)\n"
-            "    except PermissionError: print('refused')\n"
-        )
-        for folder in (tmp_path, *tmp_path.parents):  # so that it is the state folder alone that keeps them out
-            if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-                folder.chmod(0o755)
-        said = subprocess.run(  # our own program
-            [sys.executable, "-c", program, *map(str, wanted)], capture_output=True, text=True, check=True
+        for folder in (tmp_path, *list(tmp_path.parents)[:2]):  # so that it is the state folder alone that stops them
+            folder.chmod(0o755)
+        said = await _output(
+            *(sys.executable, "-m", "tests.attacks.as_nobody", address, str(tmp_path / "leak"), *map(str, wanted))
         )
         await worker.stopped()
 
-    assert ["refused"] * len(wanted) == said.stdout.splitlines()
+    refused = ["UnsealedPlanError", "UnsealedPlanError", "UnsealedCallError"]
+    assert ["refused"] * len(wanted) + refused == said.splitlines()
+    assert not (tmp_path / "leak").exists()
+
+
+async def _output(*command: str) -> str:
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(60):
+        printed, _ = await process.communicate()
+    return printed.decode()
