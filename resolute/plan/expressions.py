@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidatorFunctionWrapHandler, field_validator
 
 from resolute.plan.errors import ExpressionError
 from resolute.plan.language import describe, escape
+from resolute.plan.patterns import check_pattern
 from resolute.plan.templates import template_problem
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json, jsonable
@@ -308,14 +309,21 @@ def is_empty(value: object) -> bool:
 
 
 def matches(value: object, pattern: str) -> bool:
-    """True where a text has a match of the regular expression (Python's syntax) anywhere in it."""
+    """True where a text has a match of the regular expression anywhere in it.
+
+    The syntax is Python's without looking around and back-references, so that no text can hold the worker. Classes such
+    as digits and words mean ASCII, and `$` is the end of the text; see `resolute.plan.patterns`.
+    """
+    if not isinstance(cast("object", pattern), str):
+        raise ExpressionError(f"matches(...) takes its pattern as text, not {pattern!r}")
     try:
-        re.compile(pattern)
-    except TypeError:
-        raise ExpressionError(f"matches(...) takes its pattern as text, not {pattern!r}") from None
-    except re.error as error:
-        raise ExpressionError(f"matches(..., {pattern!r}): not a regular expression: {error}") from None
-    return cast("bool", Expression("$matches", value, pattern))
+        check_pattern(pattern)
+    except ExpressionError as error:
+        raise ExpressionError(
+            f"matches(..., {pattern!r}): not a regular expression that can be matched in linear time: {error}; "
+            "instead of (?=...), (?!...) or \\1 combine several matches(...), or decide in a function"
+        ) from None
+    return cast("bool", Expression("$search", value, pattern))
 
 
 def not_(condition: object) -> bool:

@@ -11,7 +11,10 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$text": ["{} is down", ...]}          str.format with positional fields
     {"$env": "HEALTH_URL"}                  read on the worker
     {"$secret": "PAGERDUTY_ROUTING_KEY"}    read on the worker, never recorded
-    {"$eq": [a, b]}  $ne $lt $le $gt $ge $in $contains $matches $empty $and $or $not
+    {"$eq": [a, b]}  $ne $lt $le $gt $ge $in $contains $search $empty $and $or $not
+
+Plans of earlier releases hold `$matches` for `$search`. It is evaluated by Python's engine, as it was then, because a
+run in flight has to come to the same answers in every replay; `build()` no longer writes it.
 
 A key of data that begins with `$` is written with a second `$` in front.
 """
@@ -27,7 +30,7 @@ SOURCES: Final = frozenset({"$output", "$input", "$previous", "$failure", "$stat
 HOLES: Final = frozenset({"$env", "$secret"})
 COMPARISONS: Final[Mapping[str, str]] = {
     "$eq": "==", "$ne": "!=", "$lt": "<", "$le": "<=", "$gt": ">", "$ge": ">=",
-    "$in": "in", "$contains": "contains", "$matches": "matches",
+    "$in": "in", "$contains": "contains", "$search": "matches", "$matches": "matches",
 }  # fmt: skip
 CONDITIONS: Final = frozenset({*COMPARISONS, "$empty", "$and", "$or", "$not"})
 OPERATORS: Final = SOURCES | HOLES | CONDITIONS | {"$text"}

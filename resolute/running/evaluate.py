@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from resolute.plan.errors import EvaluationError, FlowError
 from resolute.plan.language import CONDITIONS, HOLES, escape, has_holes, operands, operator_of
+from resolute.plan.patterns import is_found
 from resolute.plan.templates import filled
 from resolute.plan.values import Json, JsonObject
 
@@ -131,7 +132,9 @@ def _compare(operator: str, inner: list[Json]) -> bool:
             return _contains(inner[1], inner[0])
         case "$contains":
             return _contains(inner[0], inner[1])
-        case "$matches":
+        case "$search":
+            return isinstance(inner[0], str) and is_found(str(inner[1]), inner[0])
+        case "$matches":  # of plans from before there was $search
             return isinstance(inner[0], str) and re.search(str(inner[1]), inner[0]) is not None
         case _:
             return _ordered(_ORDER[operator], *inner)

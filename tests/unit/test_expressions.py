@@ -59,6 +59,8 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: text("{1}", STATUS), r"has 2 field\(s\) and was given 1 value\(s\)"),
     (lambda: text("down", STATUS), r"has 0 field\(s\) and was given 1 value\(s\)"),
     (lambda: matches(STATUS, "(") , "not a regular expression"),
+    (lambda: matches(STATUS, r"(\w)\1") , "linear time.*decide in a function"),
+    (lambda: matches(STATUS, "(?=down)") , "linear time.*decide in a function"),
     (lambda: matches(STATUS, STATUS), "takes its pattern as text, not health.status"),
     (lambda: previous("critical"), "takes a reference to a step's output, not 'critical'"),
     (lambda: previous(previous(STATUS)), r"takes a reference to a step's output, not previous\(health.status\)"),
@@ -112,7 +114,7 @@ ENCODED: list[tuple[object, object]] = [
     (one_of(output("a"), [1]), {"$in": [{"$output": ["a"]}, [1]]}),
     (is_empty(output("a")), {"$empty": [{"$output": ["a"]}]}),
     (not_(output("a")), {"$not": [{"$output": ["a"]}]}),
-    (matches(output("a"), "^x"), {"$matches": [{"$output": ["a"]}, "^x"]}),
+    (matches(output("a"), "^x"), {"$search": [{"$output": ["a"]}, "^x"]}),
     ({"$k": STATUS, 1: "$v"}, {"$$k": {"$output": ["health", "status"]}, "1": "$v"}),
     ((1, [datetime(2026, 1, 1, tzinfo=UTC)]), [1, ["2026-01-01T00:00:00Z"]]),
 ]  # fmt: skip
