@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from tests.worker.processes import environment
 
-_PROGRAM: Final = """
+PROGRAM: Final = """
 import asyncio, sys
 from pathlib import Path
 from resolute_worker.embedded import EmbeddedServer
@@ -28,8 +28,13 @@ asyncio.run(main())
 
 async def kill_first_start(state: Path, delay: float) -> None:
     """Starts a server in a folder that is not there yet; kills it and its worker so many seconds after it began."""
+    await kill_after(delay, sys.executable, "-c", PROGRAM, str(state), folder=Path.cwd())
+
+
+async def kill_after(delay: float, *command: str, folder: Path, **variables: str) -> None:
+    """Runs a command that starts a server; kills both so many seconds after the server began."""
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _PROGRAM, str(state), env=environment({}), cwd=Path.cwd()
+        *command, env=environment(variables), cwd=folder, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         async with asyncio.timeout(60):

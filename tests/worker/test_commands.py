@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -146,6 +148,54 @@ async def test_a_taken_port_is_one_line(folder: Path, server: EmbeddedServer) ->
     assert 2 == code
     assert f"port {port} of 127.0.0.1 cannot be used" in line
     assert "RESOLUTE_HTTP_PORT" in line
+
+
+def damaged(folder: Path) -> dict[str, str]:
+    (folder / ".resolute").mkdir()
+    (folder / ".resolute" / "temporal.db").write_bytes(b"not a database" * 1000)
+    return {}
+
+
+def of_nobody(folder: Path) -> dict[str, str]:
+    if os.geteuid() == 0:
+        (folder / ".resolute").mkdir()
+        os.chown(folder / ".resolute", 54321, 54321)
+        return {}
+    return {"RESOLUTE_STATE_DIR": "/usr"}
+
+
+def no_folder(folder: Path) -> dict[str, str]:
+    return {"RESOLUTE_STATE_DIR": str(folder / "flows" / "people.py" / "state")}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (damaged, "resolute: the database of the embedded Temporal server in .resolute is damaged"),
+        (of_nobody, "belongs to "),
+        (no_folder, "people.py/state cannot be used (Not a directory): make it a folder that can be written"),
+    ],
+)
+async def test_a_state_folder_that_cannot_be_used_is_one_line(
+    folder: Path, prepare: Callable[[Path], dict[str, str]], said: str
+) -> None:
+    """Damaged, of somebody else, no folder at all: code 2, and one line that says what to do."""
+    variables = {"RESOLUTE_HTTP_PORT": "0", "RESOLUTE_EMBEDDED_PORT": "0", **prepare(folder)}
+    code, _, printed = await resolute("worker", "--embedded", folder=folder, **variables)
+
+    assert (2, 1) == (code, len(printed.strip().splitlines())), printed
+    assert said in printed
+
+
+async def test_a_taken_port_of_the_embedded_server_is_one_line(folder: Path) -> None:
+    """Code 2, and the setting that chooses another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        variables = {"RESOLUTE_HTTP_PORT": "0", "RESOLUTE_EMBEDDED_PORT": port}
+        code, _, printed = await resolute("worker", "--embedded", folder=folder, **variables)
+
+    assert (2, 1) == (code, len(printed.strip().splitlines())), printed
+    assert f"port {port} is taken" in printed
 
 
 async def test_a_namespace_that_is_not_there_is_one_line(folder: Path, server: EmbeddedServer) -> None:

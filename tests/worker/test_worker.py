@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,8 +15,10 @@ import resolute_pagerduty as pagerduty
 from resolute import Flow, Node, TerminalError, flow, manual, node
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import start_run
-from resolute_worker import Settings, Worker
+from resolute_worker import Settings, Worker, process
+from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
+from resolute_worker.life import WorkLeftError
 from tests.keys import KEY, KEYS
 from tests.worker.processes import environment
 
@@ -161,3 +164,33 @@ async def test_plain_functions_run_beside_each_other(client: Client) -> None:
     await serving
 
     assert {} == result
+
+
+class Stubborn:
+    """Stands for the SDK's worker where it cannot evict a run: it waits for that for ever, and ignores cancellation."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    async def run(self) -> None:
+        while not self.released.is_set():
+            try:
+                await self.released.wait()
+            except asyncio.CancelledError:
+                continue
+
+
+async def test_an_sdk_that_does_not_end_keeps_no_worker(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK cannot evict a run and waits for it for ever, the grace is the limit too, and it is said."""
+    stubborn = Stubborn()
+
+    def pollers(*_: object) -> list[Stubborn]:
+        return [stubborn]
+
+    monkeypatch.setattr(process, "_pollers", pollers)
+    load = Load(flows=[speech(say("Hello"))], released=datetime(2026, 1, 1, tzinfo=UTC))
+    settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=0.1)
+    with pytest.raises(WorkLeftError, match=r"left behind.*a task of the Temporal SDK"):
+        async with asyncio.timeout(10), process.running(load, settings=settings, client=client):
+            await asyncio.sleep(0)
+    stubborn.released.set()

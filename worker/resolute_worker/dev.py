@@ -16,6 +16,7 @@ from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVari
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.plan.triggers import Manual, Webhook
+from resolute_worker.core_logs import forward_core_logs
 from resolute_worker.deploying import Load, place_of
 from resolute_worker.discovery import Discovery, discover, forget
 from resolute_worker.life import live
@@ -63,6 +64,7 @@ class DevSet:
         sys.dont_write_bytecode = True
         environment, stop = Environment(), asyncio.Event()
         set_up_logs(environment, self._settings.log_format, self._settings.log_level)
+        forward_core_logs()
         async with contextlib.AsyncExitStack() as stack:
             signals.sets(stop)
             sim: Simulator | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final, Literal, TypeAlias
@@ -14,7 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 Phase: TypeAlias = Literal["starting", "running", "stopping"]
 
+log = logging.getLogger(__name__)
+
 _PATIENCE: Final = 2.0
+_EVERY: Final = 5.0
 _FRESH: Final = 1.0
 """Seconds for which an answer of Temporal's counts: whoever asks more often asks nobody else."""
 
@@ -56,6 +60,18 @@ class Health:
                 self._answer = await self._ask(self.client)
                 self._asked = monotonic()
             return self._answer
+
+    async def watch(self) -> None:
+        """Says in the log when the worker is no longer ready while it should be, and when it is again; never ends."""
+        reason: str | None = None
+        while True:
+            await asyncio.sleep(_EVERY)
+            before, reason = reason, await self.ready()
+            if reason != before and self.phase == "running":
+                if reason:
+                    log.warning("no run is taken: %s", reason)
+                else:
+                    log.info("runs are taken again")
 
     async def _ask(self, client: Client) -> str | None:
         missing = f"Temporal has no namespace {client.namespace!r}"

@@ -222,7 +222,11 @@ async def running(
         if worker.server:
             worker.health.write = partial(worker.server.write, connection.client)
         worker.health.client, worker.health.phase = connection.client, "running"
-        yield worker
+        watching = asyncio.create_task(worker.health.watch(), name="health")
+        try:
+            yield worker
+        finally:
+            watching.cancel()
     if left := worker.left():
         raise WorkLeftError(left)
 

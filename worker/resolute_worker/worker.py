@@ -85,6 +85,7 @@ class Worker:
         does not even end then is named in the log, and the process ends with code 1. A second signal ends it at once. A
         mistake in how the process is set up is written to stderr in one line, and ends the process with code 2.
         """
+        from resolute_worker.core_logs import forward_core_logs
         from resolute_worker.logs import mask_handlers, set_up_logs
 
         environment = Environment()
@@ -93,6 +94,7 @@ class Worker:
             if not logging.getLogger().handlers:
                 set_up_logs(environment, self.settings.log_format, self.settings.log_level)
             mask_handlers(environment)
+            forward_core_logs()
             await self._serve(signals, environment=environment)
 
         try:
