@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from resolute.temporal.client import RunHandle
 from resolute_pagerduty.simulator import Limits, Simulator
-from tests.worker.processes import Process, resolute, started
+from tests.worker.processes import resolute, started
 
 FLOW = """
 import asyncio
@@ -101,11 +101,6 @@ def machine(tmp_path: Path, sim: Simulator) -> Machine:
     return Machine(tmp_path, sim)
 
 
-async def temporal_of(worker: Process) -> str:
-    """The address of the embedded server of a worker."""
-    return (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
-
-
 async def result_of(address: str, run: str) -> object:
     """What a run came to."""
     client = await Client.connect(address)
@@ -117,7 +112,7 @@ async def test_worker_and_server_are_killed_in_the_middle_of_a_run(machine: Mach
     """Both are killed while a step is at work and both come back: the run completes, with one incident and one note."""
     worker_of = ("worker", "--embedded")
     async with started(*worker_of, folder=machine.folder, **machine.variables) as worker:
-        run = await machine.start_run(await temporal_of(worker))
+        run = await machine.start_run(await worker.temporal())
         await worker.line("diagnosing")
         (server,) = worker.children()
         os.kill(server, signal.SIGKILL)
@@ -125,7 +120,7 @@ async def test_worker_and_server_are_killed_in_the_middle_of_a_run(machine: Mach
         await worker.ended()
     machine.gate.touch()
     async with started(*worker_of, folder=machine.folder, **machine.variables) as worker:
-        result = await result_of(await temporal_of(worker), run)
+        result = await result_of(await worker.temporal(), run)
         code = await worker.stopped()
 
     assert isinstance(result, dict)
@@ -139,13 +134,13 @@ async def test_a_worker_is_killed_while_the_answer_to_a_note_is_on_its_way(machi
     machine.gate.touch()
     machine.sim.faults.add(action="hang", method="POST", path="/incidents/*/notes", after=True)
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as first:
-        address = await temporal_of(first)
+        address = await first.temporal()
         run = await machine.start_run(address)
         await machine.sim.until(lambda: any(incident.notes for incident in machine.sim.incidents()))
         first.process.kill()
         await first.ended()
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as second:
-        result = await result_of(await temporal_of(second), run)
+        result = await result_of(await second.temporal(), run)
 
     assert isinstance(result, dict)
     assert 1 == len(machine.notes())
@@ -157,12 +152,12 @@ async def test_a_note_that_lands_after_the_next_attempt_has_looked(machine: Mach
     machine.sim.faults.add(action="slow", seconds=8, method="POST", path="/incidents/*/notes")
     variables = {**machine.variables, "PAGERDUTY_SETTLE_SECONDS": "9"}
     async with started("worker", "--embedded", folder=machine.folder, **variables) as first:
-        run = await machine.start_run(await temporal_of(first))
+        run = await machine.start_run(await first.temporal())
         await machine.sim.until(lambda: not machine.sim.faults.pending())
         first.process.kill()
         await first.ended()
     async with started("worker", "--embedded", folder=machine.folder, **variables) as second:
-        await result_of(await temporal_of(second), run)
+        await result_of(await second.temporal(), run)
 
     assert 1 == len(machine.notes())
     assert 1 == sum(each.method == "POST" and each.path.endswith("/notes") for each in machine.sim.requests)
@@ -172,12 +167,12 @@ async def test_an_alert_in_flight_goes_out_again_soon(machine: Machine) -> None:
     """A worker is killed while it sends an alert: the next one sends it within seconds of being there, not a minute."""
     machine.sim.faults.add(action="hang", method="POST", path="/v2/enqueue")
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as first:
-        run = await machine.start_run(await temporal_of(first), "paging")
+        run = await machine.start_run(await first.temporal(), "paging")
         await machine.sim.until(lambda: not machine.sim.faults.pending())
         first.process.kill()
         await first.ended()
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as second:
-        address = await temporal_of(second)
+        address = await second.temporal()
         async with asyncio.timeout(30):
             await result_of(address, run)
 
@@ -188,12 +183,12 @@ async def test_a_stopped_worker_hands_back_what_it_holds(machine: Machine) -> No
     """SIGTERM while a step is at work: the worker ends with code 0, and the next one takes the step over."""
     variables = {**machine.variables, "RESOLUTE_SHUTDOWN_SECONDS": "1"}
     async with started("worker", "--embedded", folder=machine.folder, **variables) as first:
-        run = await machine.start_run(await temporal_of(first))
+        run = await machine.start_run(await first.temporal())
         await first.line("diagnosing")
         code = await first.stopped()
     machine.gate.touch()
     async with started("worker", "--embedded", folder=machine.folder, **variables) as second:
-        result = await result_of(await temporal_of(second), run)
+        result = await result_of(await second.temporal(), run)
 
     assert 0 == code
     assert isinstance(result, dict)
@@ -203,7 +198,7 @@ async def test_a_stopped_worker_hands_back_what_it_holds(machine: Machine) -> No
 async def test_the_server_is_killed_in_the_middle_of_a_run(machine: Machine) -> None:
     """The server is killed again and again while a step is at work: the same worker goes on, and the run completes."""
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as worker:
-        address = await temporal_of(worker)
+        address = await worker.temporal()
         run = await machine.start_run(address)
         await worker.line("diagnosing")
         for kill in range(1, 4):

@@ -86,11 +86,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def temporal_of(worker: Process) -> str:
-    """The address of the embedded server of a worker."""
-    return (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
-
-
 async def start_run(folder: Path, flow: str, address: str) -> str:
     """Starts a run by the command line; gives its workflow id."""
     given = json.dumps({"gate": str(folder / "gate")})
@@ -112,7 +107,7 @@ async def result_of(address: str, run: str) -> object:
 async def at_work(folder: Path, flow: str, **variables: str) -> AsyncGenerator[tuple[Process, str]]:
     """A worker with a run of a flow, whose node is at work."""
     async with started("worker", "--embedded", folder=folder, **{**VARIABLES, **variables}) as worker:
-        run = await start_run(folder, flow, await temporal_of(worker))
+        run = await start_run(folder, flow, await worker.temporal())
         await worker.line("at work")
         yield worker, run
 
@@ -165,7 +160,7 @@ async def test_a_hangup_drains(folder: Path) -> None:
         (folder / "gate").touch()
         code = await worker.ended()
     async with started("worker", "--embedded", folder=folder, **VARIABLES) as second:
-        result = await result_of(await temporal_of(second), run)
+        result = await result_of(await second.temporal(), run)
 
     assert (0, 503, {"stuck": "done"}) == (code, ready, result)
     assert "at work" not in second.output

@@ -1,6 +1,5 @@
 """Many more deliveries than a machine can take: as many as ever are accepted, and the rest are refused at once."""
 
-import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,7 +33,7 @@ async def flooded(folder: Path) -> AsyncGenerator[tuple[Process, Sender, Client]
     (folder / "taken.py").write_text(FLOW)
     ports = {"RESOLUTE_HTTP_PORT": "0", "RESOLUTE_EMBEDDED_PORT": "0"}
     async with started("worker", "taken.py", "--embedded", folder=folder, **ports) as worker:
-        address = re.findall(r"127[.]0[.]0[.]1:\d+", await worker.line("embedded Temporal at"))[0]
+        address = await worker.temporal()
         sender = Sender("127.0.0.1", int((await worker.url()).rpartition(":")[2]), "/hook")
         yield worker, sender, await Client.connect(address)
         await sender.close()

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.auth import ApiKey
 from resolute_pagerduty.webhooks import sign
-from tests.worker.processes import Process, resolute, started
+from tests.worker.processes import resolute, started
 
 SECRETS = {
     "PAGERDUTY_WEBHOOK_SECRET": "webhook-secret-in-nobodys-log",
@@ -56,11 +56,6 @@ def event(incident: str) -> object:
     return {"event": {"id": "01EVENT", "event_type": "incident.triggered", "resource_type": "incident", "data": data}}
 
 
-async def temporal_of(worker: Process) -> str:
-    """The address of the embedded server of a worker."""
-    return (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
-
-
 async def test_webhooks_start_one_run_and_leave_no_secret(tmp_path: Path) -> None:
     """Delivered five times, also after the run has closed: one run. Forged: 403. 2 MB: 413. No secret anywhere."""
     (tmp_path / "flows").mkdir()
@@ -79,7 +74,7 @@ async def test_webhooks_start_one_run_and_leave_no_secret(tmp_path: Path) -> Non
         logs = ""
         for _ in range(2):  # the second time with another worker and another server, on the same state
             async with started("worker", "--embedded", folder=tmp_path, **variables) as worker:
-                url, address = await worker.url(), await temporal_of(worker)
+                url, address = await worker.url(), await worker.temporal()
                 statuses += [
                     await delivered(url, SECRETS["PAGERDUTY_WEBHOOK_SECRET"], "delivery-1", event(incident.id))
                     for _ in range(3)

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from resolute.temporal.client import start_run
 from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Limits, Simulator
-from tests.worker.processes import Process, started
+from tests.worker.processes import started
 
 PER_MINUTE: Final = 600
 RUNS: Final = 100
@@ -42,11 +42,6 @@ def audited(log: Path) -> int:
     return sum(json.loads(line)["method"] == "GET" for line in log.read_text().splitlines())
 
 
-async def address_of(worker: Process) -> str:
-    """Where the embedded server of a worker is."""
-    return (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
-
-
 async def test_two_workers_share_one_rate_limit(tmp_path: Path) -> None:
     """1,000 requests go through 600 per minute: none is lost, hardly one meets the limit, and they never stop."""
     (tmp_path / "flows").mkdir()
@@ -66,7 +61,7 @@ async def test_two_workers_share_one_rate_limit(tmp_path: Path) -> None:
         }
         first = started("worker", "--embedded", folder=tmp_path, PAGERDUTY_AUDIT_LOG=str(logs[0]), **variables)
         async with first as worker:
-            address = await address_of(worker)
+            address = await worker.temporal()
             beside = {**variables, "PAGERDUTY_AUDIT_LOG": str(logs[1]), "TEMPORAL_ADDRESS": address}
             async with started("worker", folder=tmp_path, **beside) as other:
                 await asyncio.gather(worker.url(), other.url())

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -60,6 +61,12 @@ class Process:
         """The address of its webhooks and health endpoints, once it works."""
         line = await self.line("task queue")
         return next(word.strip('"},') for word in line.split() if word.startswith("http://"))
+
+    async def temporal(self) -> str:
+        """The address of its embedded Temporal server, as its log says it."""
+        found = re.search(r"Temporal at ([\w.:-]+)", await self.line("embedded Temporal at"))
+        assert found is not None
+        return found[1]
 
     async def stopped(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends a signal, and gives the exit code."""
