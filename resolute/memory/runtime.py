@@ -233,7 +233,7 @@ class MemoryRuntime:
     def _limit(self, policy: Policy, began: datetime) -> _Limit:
         """What cuts the next attempt off: its own timeout, or the end of the time that all attempts have together."""
         left = None if policy.within is None else policy.within - self._since(began)
-        if left is not None and left < policy.timeout:
+        if left is not None and left <= policy.timeout:
             return _Limit(left, "not done", policy.within)
         return _Limit(policy.timeout, "no answer")
 

@@ -13,12 +13,21 @@ The local lane is for quick nodes (about a second) that are safe to repeat; wher
 flight, or the node has a queue with a rate limit, the interpreter uses the activity lane all the same.
 """
 
-Seconds = Annotated[float, Field(gt=0)]
+LONGEST: Final = 100 * 365 * 24 * 3600
+"""Seconds of the longest time that can be asked for: 100 years."""
+
+Seconds = Annotated[float, Field(ge=0.001, le=LONGEST)]
 
 SIGN_OF_LIFE: Final = 15.0
 """Seconds of silence after which a worker counts as lost, and its nodes in the activity lane are tried again.
 
 Workers give the sign of life by themselves. It is for nodes whose policy names no `heartbeat`.
+"""
+
+QUEUE_PATIENCE: Final = 24 * 3600.0
+"""Seconds that a call may wait for a worker on the queue of its provider.
+
+Long, since a call waits there behind the provider's rate limit, and through an outage of all workers.
 """
 
 
@@ -33,10 +42,10 @@ class Retry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    attempts: Annotated[int, Field(ge=0)] = 10
+    attempts: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     initial: Seconds = 1.0
     maximum: Seconds = 60.0
-    coefficient: Annotated[float, Field(ge=1)] = 2.0
+    coefficient: Annotated[float, Field(ge=1, le=1000)] = 2.0
 
     def pause(self, attempt: int) -> float:
         """Seconds to wait after the attempt of that number (from 1) failed: never less than `initial`."""

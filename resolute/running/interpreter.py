@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import cast
+from typing import Final, cast
 
 from resolute.plan.errors import (
     FlowError,
@@ -27,6 +27,13 @@ from resolute.running.result import recorded_of
 from resolute.running.runtime import CallRequest, Runtime
 from resolute.running.saga import Saga
 from resolute.running.state import RunState, failure_of
+from resolute.running.turns import Turns
+
+PENDING_LIMIT: Final = 500
+"""Calls of one run that are at work at the same time; Temporal takes 2,000. Further ones wait for their turn."""
+
+TAKES_TURNS: Final = 2
+"""The first interpreter that bounds what is at work. What older ones did must come again in a replay."""
 
 
 class Interpreter:
@@ -43,6 +50,7 @@ class Interpreter:
         self._saga = Saga()
         self._cancelled = False
         self._undoing = False
+        self._turns = Turns(PENDING_LIMIT)
         self._memory, warnings = recalled(plan, memory)
         previous = self._memory.values if self._memory else None
         self.state = RunState(plan, input_data=input_data, previous=previous, now=runtime.now)
@@ -92,8 +100,12 @@ class Interpreter:
         for step in steps:
             self._stop_where_cancelled()
             match step:
-                case Call():
+                case Call() if alone or self._plan.interpreter < TAKES_TURNS:
                     await self._call(step, alone=alone)
+                case Call():
+                    async with self._turns.of(1):
+                        self._stop_where_cancelled()
+                        await self._call(step, alone=False)
                 case When():
                     await self._when(step, alone=alone)
                 case Parallel():

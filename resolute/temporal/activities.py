@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final, cast
@@ -22,6 +23,8 @@ from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.heartbeats import Heart
+from resolute.temporal.local import in_time, is_last
+from resolute.temporal.runtime import GRACE
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import RECORD_PLAN, recorded_plan
 from resolute.writing.flow import Flow
@@ -75,11 +78,13 @@ class Activities:
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
-                return await in_task(executor.execute(call, arguments))
+                return await in_time(info, executor.execute(call, arguments))
             with heart.beating():
                 return await in_task(executor.execute(call, arguments))
         except Exception as error:
             facts = executor.failure_facts(error)
+            if heart is None and facts.retryable and is_last(info, facts.retry_after):
+                facts = replace(facts, retryable=False)
             log.warning(
                 "step %s failed: %s: %s",
                 call.step,
@@ -130,7 +135,8 @@ def _call_context(info: activity.Info, heart: Heart | None) -> CallContext:
     if info.start_to_close_timeout:
         deadline = began + info.start_to_close_timeout.total_seconds()
     if info.schedule_to_close_timeout:
-        left = info.scheduled_time + info.schedule_to_close_timeout - datetime.now(UTC)
+        within = info.schedule_to_close_timeout - (GRACE if info.is_local else timedelta(0))
+        left = info.scheduled_time + within - datetime.now(UTC)
         last_deadline = began + left.total_seconds()
     return CallContext(
         flow=info.workflow_type or "",

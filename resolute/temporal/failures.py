@@ -23,7 +23,7 @@ from temporalio.exceptions import (
 )
 
 from resolute.plan.errors import FlowError, InternalError, NodeFailedError
-from resolute.plan.policies import SIGN_OF_LIFE, Policy
+from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE
 from resolute.plan.texts import shortened, text_of
 from resolute.plan.values import JsonObject
 from resolute.running.recall import Memory
@@ -47,7 +47,7 @@ def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
             cause = cause.cause
         else:
             return NodeFailedError(
-                step=request.step, node=request.node, error_type="TimeoutError", reason=_timeout(cause, request.policy)
+                step=request.step, node=request.node, error_type="TimeoutError", reason=_timeout(cause, request)
             )
     if isinstance(cause, ApplicationError):
         return NodeFailedError(
@@ -110,12 +110,18 @@ def _attempts(cause: ApplicationError) -> int | None:
     return None
 
 
-def _timeout(cause: TemporalTimeoutError, policy: Policy) -> str:
+def _timeout(cause: TemporalTimeoutError, request: CallRequest) -> str:
+    policy = request.policy
     match cause.type:
         case TimeoutType.HEARTBEAT:
             if policy.heartbeat is None:
                 return f"the worker that ran it was lost: no sign of life within {SIGN_OF_LIFE:g} s"
             return f"no heartbeat within {policy.heartbeat:g} s"
+        case TimeoutType.SCHEDULE_TO_START:
+            return (
+                f"no worker polls the task queue of {request.queue!r}, or it cannot keep up: not begun within "
+                f"{QUEUE_PATIENCE / 3600:g} h; start a worker that has the provider of this node"
+            )
         case TimeoutType.SCHEDULE_TO_CLOSE if policy.within is not None:
             return f"not done within {policy.within:g} s"
         case _:

@@ -13,11 +13,17 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType
 
 from resolute.plan.errors import PayloadTooLargeError
-from resolute.plan.limits import MESSAGE_LIMIT, recorded_size
-from resolute.plan.policies import SIGN_OF_LIFE, Policy
+from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
+from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
 from resolute.plan.values import Json
 from resolute.running.runtime import CallRequest
+from resolute.running.turns import Turns
 from resolute.temporal.failures import node_failure
+
+GRACE: Final = timedelta(seconds=0.5)
+"""How much longer the SDK waits for a local activity than its attempts themselves (see `resolute.temporal.local`)."""
+
+_A_MOMENT: Final = timedelta(milliseconds=1)
 
 _TURNS: Final = 5
 """Turns of the event loop in which whatever a workflow task brought has arrived where it is waited for."""
@@ -36,16 +42,32 @@ class TemporalRuntime:
     """Runs nodes as activities of the current workflow.
 
     `seal` gives the seal of a call, which travels beside its arguments; None where the run has none to give. With
-    `waits`, a call that is given up ends when its node has ended; what interpreter 1 gave up ended at once.
+    `waits`, a call that is given up ends when its node has ended; what interpreter 1 gave up ended at once. With
+    `bounded`, what would make a message to Temporal too large waits. `recorded` are the bytes that the run has recorded
+    before its first call.
+
+    One workflow task ends in one message, with the arguments of every activity that it schedules, the result of every
+    local activity that it ran, and the result of the run. So calls wait for activities that are at work, or for the
+    next task, which a timer brings about.
     """
 
-    def __init__(self, seal: Callable[[CallRequest], str | None] = lambda _: None, *, waits: bool = True) -> None:
+    def __init__(
+        self,
+        seal: Callable[[CallRequest], str | None] = lambda _: None,
+        *,
+        waits: bool = True,
+        bounded: bool = True,
+        recorded: int = 0,
+    ) -> None:
         self._seal = seal
         self._cancellation = (
             ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if waits else ActivityCancellationType.TRY_CANCEL
         )
         self._at_work: dict[str, workflow.ActivityHandle[Any]] = {}
         self._given_up: tuple[str, ...] | None = None
+        self._bounded = bounded
+        self._turns = Turns(MESSAGE_LIMIT)
+        self._unsent = recorded
         self._task = -1
         self._scheduled = 0
 
@@ -55,7 +77,36 @@ class TemporalRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node as an activity whose id is the step's name; see `Runtime.call`."""
-        self._check_task(request)
+        size = recorded_size(request.arguments)
+        if not self._bounded:
+            self._check_task(request, size)
+            return await self._called(request)
+        cancelled = self._given_up
+        if request.lane == "local":
+            await self.make_room(PAYLOAD_LIMIT)
+            self._stop_where_cancelled(cancelled)
+            output = await self._called(request)
+            self._unsent += recorded_size(output)
+            return output
+        async with self._turns.of(size):
+            await self.make_room(self._turns.held)
+            self._stop_where_cancelled(cancelled)
+            try:
+                return await self._called(request)
+            finally:
+                self._unsent = 0  # whatever was recorded before an activity is sent by when it has ended
+
+    def _stop_where_cancelled(self, before: tuple[str, ...] | None) -> None:
+        if self._given_up is not before:
+            raise asyncio.CancelledError  # while the call waited: it is not begun any more
+
+    async def make_room(self, size: int) -> None:
+        """Waits for the next workflow task, where the message of this one has no room for so many bytes."""
+        if self._bounded and self._unsent and self._unsent + size > MESSAGE_LIMIT:
+            await workflow.sleep(_A_MOMENT, summary="send what is recorded so far")
+            self._unsent = 0
+
+    async def _called(self, request: CallRequest) -> Json:
         policy = request.policy
         retry, timeout, within = _temporal_policy(policy)
         seal = self._seal(request)
@@ -66,8 +117,8 @@ class TemporalRuntime:
                 request.node,
                 args=arguments,
                 activity_id=request.step,
-                start_to_close_timeout=timeout,
-                schedule_to_close_timeout=within,
+                start_to_close_timeout=timeout if within is None or timeout < within else within + GRACE,
+                schedule_to_close_timeout=None if within is None else within + GRACE,
                 retry_policy=retry,
                 cancellation_type=self._cancellation,
                 summary=request.step,
@@ -80,6 +131,7 @@ class TemporalRuntime:
                 task_queue=queue_of(workflow.info().task_queue, request.queue) if request.queue else None,
                 start_to_close_timeout=timeout,
                 schedule_to_close_timeout=within,
+                schedule_to_start_timeout=timedelta(seconds=QUEUE_PATIENCE) if request.queue else None,
                 heartbeat_timeout=_heartbeat_timeout(policy),
                 retry_policy=retry,
                 cancellation_type=self._cancellation,
@@ -112,10 +164,9 @@ class TemporalRuntime:
             return workflow.cancellation_reason() is not None
         return request.step in self._given_up
 
-    def _check_task(self, request: CallRequest) -> None:
-        # Parallel branches schedule in one workflow task; together they must fit into one message, or the server
-        # would end the run without a word of why.
-        task, size = workflow.info().get_current_history_length(), recorded_size(request.arguments)
+    def _check_task(self, request: CallRequest, size: int) -> None:
+        # What interpreter 1 does where calls that are scheduled together do not fit into one message.
+        task = workflow.info().get_current_history_length()
         self._scheduled = size + (self._scheduled if task == self._task else 0)
         self._task = task
         if self._scheduled > MESSAGE_LIMIT:

@@ -20,7 +20,7 @@ from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
 from resolute.plan.values import Json
 from resolute.running.boundary import flow_error
-from resolute.running.interpreter import Interpreter
+from resolute.running.interpreter import TAKES_TURNS, Interpreter
 from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import ENDED, run_failure, with_memory
@@ -61,9 +61,14 @@ class FlowWorkflow:
                 memory = handed_memory(failed=False)
             # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
             shelters = plan.interpreter >= SHELTERS
-            runtime = TemporalRuntime(_call_seals(keys if believed else NO_KEYS), waits=shelters)
+            runtime = TemporalRuntime(
+                _call_seals(keys if believed else NO_KEYS),
+                waits=shelters,
+                bounded=plan.interpreter >= TAKES_TURNS,
+                recorded=recorded_size(carried) if envelope.plan is None else 0,
+            )
             self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, memory=memory)
-            run = self._interpreter.run()
+            run = _run(self._interpreter, runtime)
             return await (sheltered(run, self._interpreter.cancel) if shelters else run)
         except ApplicationError as error:
             raise with_memory(error, memory) from None
@@ -118,6 +123,12 @@ class FlowWorkflow:
 
 def _is_scheduled() -> bool:
     return workflow.info().typed_search_attributes.get(_SCHEDULE) is not None
+
+
+async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:
+    result = await interpreter.run()
+    await runtime.make_room(recorded_size(result))
+    return result
 
 
 def _decoded(args: Sequence[RawValue]) -> Json:

@@ -8,10 +8,12 @@ from typing import Any
 
 from resolute import FlowBuilder, failure, flow, input_data, manual, node, output, text
 from resolute.running.report import Failure
-from tests.contract.nodes import double, echo, greet, note
+from tests.contract.nodes import crash, double, echo, greet, hang, inflate, note
 from tests.contract.scenario import Expected, Scenario
 
 START = manual("start")
+SHORT = timedelta(seconds=0.55)
+MEGABYTE = 1_000_000
 LETTERS = 500_000
 """Letters that are a megabyte in UTF-8, and three as Temporal's converter writes them."""
 
@@ -47,6 +49,13 @@ async def give_itself_up() -> None:
     assert task is not None
     task.cancel()
     await asyncio.Event().wait()
+
+
+@node
+async def measure(value: str) -> int:
+    """Gives the length of what it is given."""
+    note()
+    return len(value)
 
 
 @node
@@ -319,4 +328,67 @@ SCENARIOS = (
             ),
         ),
     ),
+    Scenario(
+        "All attempts of a node in the local lane together have a limit, however short the pauses between them are.",
+        _builder("late-here-altogether")
+        .then(
+            crash(99)
+            .as_("step")
+            .retry(0, initial=timedelta(seconds=0.2), coefficient=1)
+            .timeout(within=SHORT)
+            .lane("local")
+        )
+        .build(),
+        (
+            Expected(
+                calls=["step"],
+                attempts={"step": 3},
+                steps={"step": "failed"},
+                failure=Failure(step="step", node="crash", error_type="LookupError", message="attempt 3"),
+            ),
+        ),
+    ),
+    Scenario(
+        "A node in the local lane that does not answer is given up when the time of all its attempts is over.",
+        _builder("hangs-here-altogether").then(hang().as_("step").retry(0).timeout(within=SHORT).lane("local")).build(),
+        (
+            Expected(
+                calls=["step"],
+                steps={"step": "failed"},
+                failure=Failure(step="step", node="hang", error_type="TimeoutError", message="not done within 0.55 s"),
+            ),
+        ),
+    ),
+    Scenario(
+        "What branches are given may be more than one message to Temporal holds: some of them wait.",
+        _builder("heavy-branches")
+        .then(inflate(MEGABYTE).as_("large"))
+        .then_parallel(*(measure(output("large")).as_(f"measured_{index}") for index in range(8)))
+        .returns([output(f"measured_{index}") for index in range(8)])
+        .build(),
+        (
+            Expected(
+                calls=["large", frozenset(f"measured_{index}" for index in range(8))],
+                steps={
+                    "large": "completed",
+                    "parallel": "completed",
+                    **{f"measured_{index}": "completed" for index in range(8)},
+                },
+                result=[MEGABYTE] * 8,
+            ),
+        ),
+    ),
+)
+
+HEAVY = (
+    _builder("heavy-neighbours")
+    .then(inflate(MEGABYTE).as_("one").lane("local"))
+    .then(inflate(MEGABYTE).as_("two").lane("local"))
+    .then(inflate(MEGABYTE).as_("three").lane("local"))
+    .then(inflate(MEGABYTE).as_("four").lane("local"))
+    .then(inflate(2 * MEGABYTE).as_("five").lane("local"))
+    .then(measure(output("five")).as_("measured"))
+    .then(inflate(2 * MEGABYTE).as_("six").lane("local"))
+    .returns([output("six"), output("measured")])
+    .build()
 )

@@ -1,5 +1,7 @@
 """Every run ends, whatever it meets: bugs of Resolute too."""
 
+from typing import Any, cast
+
 import pytest
 
 from resolute import flow, manual
@@ -9,10 +11,12 @@ from resolute.plan.values import Json
 from resolute.running import interpreter as interpreting
 from resolute.running.evaluate import Scope, prepare
 from resolute.running.report import Failure
+from resolute.temporal import runtime as on_temporal
 from resolute.temporal.client import start_run
+from tests.contract.ends import HEAVY, MEGABYTE
 from tests.contract.nodes import double, echo
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios
-from tests.contract.scenario import Expected, Scenario
+from tests.contract.scenario import Expected, Outcome, Scenario
 from tests.keys import KEYS
 
 START = manual("start")
@@ -26,6 +30,7 @@ undone = (
 )
 
 
+wide = flow("wide").triggered_by(START).then_parallel(*(echo(number) for number in range(45))).build()
 listening = flow("listening").triggered_by(START).then(echo("x").as_("given")).build()
 
 
@@ -91,3 +96,48 @@ async def test_input_that_cannot_be_recorded(temporal: TemporalScenarios) -> Non
             await start_run(
                 temporal.client, listening.plan, task_queue=temporal.task_queue, input_data=value, keys=KEYS
             )
+
+
+async def test_branches_take_turns(
+    memory: MemoryScenarios, temporal: TemporalScenarios, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many branches a run has, so many of its calls are at work at once as Temporal bears; the rest follow."""
+    monkeypatch.setattr(interpreting, "PENDING_LIMIT", 7)
+    for runtime in (memory, temporal):
+        scenario = Scenario("It ends.", wide, (Expected(calls=[], steps={}),))
+        (outcome,) = await runtime.run(scenario)
+
+        assert "completed" == outcome.report.status
+        assert 45 == len(outcome.first_calls)
+        assert 7 == _most_at_work(outcome) if outcome.events else True
+
+
+async def test_many_results_in_one_message(memory: MemoryScenarios, temporal: TemporalScenarios) -> None:
+    """What nodes of the local lane give may be more than a message to Temporal holds, with the run's result on top."""
+    for runtime in (memory, temporal):
+        scenario = Scenario("It ends.", HEAVY, (Expected(calls=[], steps={}),))
+        (outcome,) = await runtime.run(scenario)
+        result = cast("list[Any]", outcome.report.result)
+
+        assert "completed" == outcome.report.status
+        assert [2 * MEGABYTE, 2 * MEGABYTE] == [len(result[0]), result[1]]
+
+
+async def test_a_queue_that_nobody_polls(temporal: TemporalScenarios, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call on a queue without a worker fails when its patience ends, and says what to start."""
+    monkeypatch.setattr(on_temporal, "QUEUE_PATIENCE", 0.2)
+    (call,) = listening.plan.steps
+    plan = listening.plan.model_copy(update={"steps": (call.model_copy(update={"queue": "abandoned"}),)})
+    run = await temporal.start(plan)
+
+    with pytest.raises(NodeFailedError, match="no worker polls the task queue of 'abandoned'"):
+        await run.result()
+
+
+def _most_at_work(outcome: Outcome) -> int:
+    most = at_work = 0
+    for event in outcome.events:
+        at_work += event.HasField("activity_task_scheduled_event_attributes")
+        at_work -= event.HasField("activity_task_completed_event_attributes")
+        most = max(most, at_work)
+    return most

@@ -13,7 +13,7 @@ from resolute.plan.policies import Lane
 lengths = st.floats(0.001, 1e9)
 
 
-@given(initial=lengths, maximum=lengths, coefficient=st.floats(1, 1e6), attempt=st.integers(1, 10**6))
+@given(initial=lengths, maximum=lengths, coefficient=st.floats(1, 1000), attempt=st.integers(1, 10**6))
 def test_pauses_grow_up_to_the_maximum(initial: float, maximum: float, coefficient: float, attempt: int) -> None:
     """However often was tried: no pause is shorter than the one before it, than the first, or longer than the last."""
     retry = Retry(initial=initial, maximum=maximum, coefficient=coefficient)

@@ -1,0 +1,63 @@
+"""The time that all attempts of a local activity have together.
+
+Temporal's SDK tries a local activity again whatever its schedule-to-close timeout says (seen in temporalio 1.35), so
+the attempts themselves keep to it. The SDK is told a little more, so that it never gives up at the same moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+
+from resolute.execution.guard import in_task
+from resolute.plan.policies import Retry
+from resolute.plan.values import Json
+from resolute.temporal.runtime import GRACE
+
+
+async def in_time(info: activity.Info, work: Coroutine[Any, Any, Json]) -> Json:
+    """Runs an attempt, as long as all attempts together may take.
+
+    Raises:
+        TimeoutError: no time is left, and the attempt did not begin or did not end.
+    """
+    within = _within(info)
+    if within is None:
+        return await in_task(work)
+    left = _left(info, within)
+    late = TimeoutError(f"not done within {within.total_seconds():g} s")
+    if left <= timedelta(0):
+        work.close()
+        raise late
+    watch = asyncio.timeout(left.total_seconds())
+    try:
+        async with watch:
+            return await in_task(work)
+    except TimeoutError as error:
+        raise late if watch.expired() else error from None
+
+
+def is_last(info: activity.Info, retry_after: timedelta | None) -> bool:
+    """Whether the next attempt would come too late."""
+    within, policy = _within(info), info.retry_policy
+    if within is None or policy is None:
+        return False
+    retry = Retry.model_construct(
+        initial=policy.initial_interval.total_seconds(),
+        coefficient=policy.backoff_coefficient,
+        maximum=(policy.maximum_interval or policy.initial_interval).total_seconds(),
+    )
+    pause = timedelta(seconds=retry.pause(info.attempt)) if retry_after is None else retry_after
+    return _left(info, within) <= pause
+
+
+def _within(info: activity.Info) -> timedelta | None:
+    return None if info.schedule_to_close_timeout is None else info.schedule_to_close_timeout - GRACE
+
+
+def _left(info: activity.Info, within: timedelta) -> timedelta:
+    return info.scheduled_time + within - datetime.now(UTC)
