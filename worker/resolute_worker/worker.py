@@ -156,7 +156,7 @@ class Worker:
         ) as worker:
             worker.ends_with(signals)
             if worker.server:
-                log.info("embedded Temporal at %s", worker.server.address)
+                log.info("embedded Temporal at %s, state in %s", worker.server.address, self.settings.state_dir)
             log.info(
                 "worker runs %d flow(s) on task queue %s, %s",
                 len(self.flows),
