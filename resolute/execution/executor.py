@@ -230,7 +230,14 @@ def _adapter_of(annotation: Any) -> TypeAdapter[Any]:
 def _validated(definition: NodeDefinition, arguments: Mapping[str, Json]) -> dict[str, object]:
     values: dict[str, object] = {}
     mistakes: list[str] = []
+    any_name = any(each.kind is each.VAR_KEYWORD for each in definition.parameters.values())
     for name, value in arguments.items():
+        if name not in definition.parameters and not any_name:
+            mistakes.append(
+                f"{name}: the node has no such parameter, and the run's plan gives it "
+                "(it is of another version of the flow: keep the parameter until such runs have ended)"
+            )
+            continue
         annotation = definition.types.get(name, Any)
         if annotation is Any:
             values[name] = value

@@ -8,6 +8,7 @@ follow an author's references: `health.output.message` is a `str` to them.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -171,7 +172,11 @@ def encode(value: object, name_of: NameOf = _own_name) -> Json:
         return {_key(key): encode(item, name_of) for key, item in items}
     if isinstance(value, (list, tuple)):
         return [encode(item, name_of) for item in cast("list[object]", value)]
-    if holds_expression(value):
+    if isinstance(value, (set, frozenset)):
+        # Python's own order is another one in each process, and a plan is the same in all.
+        items = [encode(item, name_of) for item in cast("frozenset[object]", value)]
+        return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+    if fields_of(value) and _any_part(value, lambda part: isinstance(part, (Expression, set, frozenset))):
         return {name: encode(item, name_of) for name, item in fields_of(value)}
     return escape(jsonable(value))
 
@@ -192,12 +197,18 @@ def fields_of(value: object) -> list[tuple[str, object]]:
 
 def holds_expression(value: object) -> bool:
     """Whether a part of the value is an expression, at any depth."""
+    return _any_part(value, lambda part: isinstance(part, Expression))
+
+
+def _any_part(value: object, wanted: Callable[[object], bool]) -> bool:
     waiting: list[object] = [value]
     seen: set[int] = set()
     while waiting:
         item = waiting.pop()
-        if isinstance(item, Expression):
+        if wanted(item):
             return True
+        if isinstance(item, Expression):
+            continue
         if id(item) in seen:  # also where a list holds itself, which build() will say
             continue
         inner: list[object]
@@ -235,14 +246,22 @@ def input_data(of: type[Any] | str = "") -> Any:
     return Reference("$input", *(_split(of) if isinstance(of, str) and of else ()))
 
 
-def previous(reference: T) -> T:
-    """The same value in the last completed run of this flow; null in the first run.
+@overload
+def previous(reference: T) -> T | None: ...
+@overload
+def previous(reference: T, *, default: T) -> T: ...
+def previous(reference: Any, *, default: Any = None) -> Any:
+    """The same value in the latest run in which its step completed; null, or `default`, where there was none.
 
-    Source: Temporal's last completion result, which runs of one schedule hand to each other.
+    Null has no order, so a comparison like `previous(load.output.percent, default=0) > 90` wants a default.
+
+    >>> previous(output("load.percent"), default=0) > 90
+    (previous(load.percent) or else 0) > 90
     """
     if not isinstance(reference, Reference) or operator_and_operands(reference)[0] != "$output":
         raise ExpressionError(f"previous(...) takes a reference to a step's output, not {reference!r}")
-    return cast("T", Reference("$previous", *operator_and_operands(reference)[1]))
+    before = Reference("$previous", *operator_and_operands(reference)[1])
+    return before if default is None else Expression("$default", before, default)
 
 
 def failure() -> Any:

@@ -8,6 +8,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$failure": ["message"]}               what went wrong, in an on_failure step
     {"$state": []}                          everything a decision may look at
     {"$now": -86400.0}                      the run's clock, moved by seconds
+    {"$default": [a, b]}                    b where a is null
     {"$text": ["{} is down", ...]}          str.format with positional fields
     {"$env": "HEALTH_URL"}                  read on the worker
     {"$secret": "PAGERDUTY_ROUTING_KEY"}    read on the worker, never recorded
@@ -33,7 +34,7 @@ COMPARISONS: Final[Mapping[str, str]] = {
     "$in": "in", "$contains": "contains", "$search": "matches", "$matches": "matches",
 }  # fmt: skip
 CONDITIONS: Final = frozenset({*COMPARISONS, "$empty", "$and", "$or", "$not"})
-OPERATORS: Final = SOURCES | HOLES | CONDITIONS | {"$text"}
+OPERATORS: Final = SOURCES | HOLES | CONDITIONS | {"$text", "$default"}
 
 
 def operator_of(value: JsonObject) -> str | None:
@@ -129,6 +130,8 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return _describe_now(float(cast("float", inner[0])))
         case "$text":
             return f"text({', '.join(describe(item) for item in inner)})"
+        case "$default":
+            return f"{describe(inner[0])} or else {describe(inner[1])}"
         case "$and" | "$or":
             return f" {operator[1:]} ".join(_grouped(item) for item in inner)
         case "$not":
@@ -136,7 +139,12 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
         case "$empty":
             return f"{describe(inner[0])} is empty"
         case _:
-            return f"{describe(inner[0])} {COMPARISONS.get(operator, operator)} {describe(inner[1])}"
+            return f"{_bracketed(inner[0])} {COMPARISONS.get(operator, operator)} {_bracketed(inner[1])}"
+
+
+def _bracketed(value: Json) -> str:
+    text = describe(value)
+    return f"({text})" if isinstance(value, Mapping) and operator_of(value) == "$default" else text
 
 
 def _grouped(value: Json) -> str:

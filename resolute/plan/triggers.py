@@ -8,11 +8,12 @@ with the flow.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
@@ -356,7 +357,19 @@ def manual(
 
 
 def _schema(model: type[BaseModel] | None) -> dict[str, JsonValue] | None:
-    return None if model is None else model.model_json_schema()
+    return None if model is None else cast("dict[str, JsonValue]", _ordered(model.model_json_schema()))
+
+
+def _ordered(schema: Any) -> Any:
+    """A schema in which the default of a set has an order: Python's own is another one in each process."""
+    if isinstance(schema, list):
+        return [_ordered(item) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    fields = {name: _ordered(item) for name, item in cast("dict[str, Any]", schema).items()}
+    if fields.get("uniqueItems") is True and isinstance(fields.get("default"), list):
+        fields["default"] = sorted(fields["default"], key=lambda item: json.dumps(item, sort_keys=True))
+    return fields
 
 
 def _seconds(length: timedelta | None) -> float:

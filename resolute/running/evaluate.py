@@ -108,6 +108,9 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
             return scope.read(operator, inner[0])
         case "$text":
             return filled(str(inner[0]), [_as_text(evaluate(item, scope)) for item in inner[1:]])
+        case "$default":
+            first = evaluate(inner[0], scope)
+            return evaluate(inner[1], scope) if first is None else first
         case "$and":
             return all(is_true(item, scope) for item in inner)
         case "$or":

@@ -92,6 +92,12 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
             check_fit(item, target.at(index) or ANY, scope, report)
         return
     source = shape_in(value, scope, report)
+    remembers = isinstance(value, Mapping) and operator_of(value) == "$previous"
+    if remembers and "null" in source.kinds and target.kinds and "null" not in target.kinds:
+        report(
+            f"{describe(value)} is null until its step has completed once, the node wants {spoken(target.kinds)}",
+            "give previous(..., default=...), or let the node take None",
+        )
     if not compatible(source.kinds, target.kinds):
         report(
             f"{describe(value)} is {spoken(source.kinds)}, the node wants {spoken(target.kinds)}",
@@ -144,6 +150,8 @@ def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report:
         case "$env":
             settings = inner[0]
             return ENVIRONMENT[str(settings["type"])] if isinstance(settings, Mapping) else TEXT
+        case "$default":
+            return _shape_with_default(*inner, scope=scope, report=report)
         case "$text":
             for item in inner[1:]:
                 shape_in(item, scope, report)
@@ -180,6 +188,19 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
         )
         return ANY
     return or_null(_walk(scope.everywhere[step], step, inner[1:], report))
+
+
+def _shape_with_default(value: Json, default: Json, *, scope: Scope, report: Report) -> Shape:
+    known, other = shape_in(value, scope, report), shape_in(default, scope, report)
+    if known.is_any or other.is_any:
+        return ANY
+    members = [shape.schema for shape in known.alternatives if shape.schema.get("type") != "null"]
+    rest = Shape({"anyOf": members}, known.definitions)
+    if not compatible(other.kinds, rest.kinds):
+        report(
+            f"{describe(value)} is {spoken(rest.kinds)}, its default {describe(default)} is {spoken(other.kinds)}", ""
+        )
+    return rest
 
 
 def _walk(shape: Shape, origin: str, path: list[Json], report: Report) -> Shape:

@@ -25,6 +25,7 @@ from resolute.writing.decision import EVALUATE, DecisionError, decision_node, na
 from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft
 from resolute.writing.flow import Flow
 from resolute.writing.literals import check_literal
+from resolute.writing.names import LONGEST, problem_of_flow_name, problem_of_node
 from resolute.writing.node import Node, NodeFactory, StepSource
 from resolute.writing.remembering import decides, problems_of_memory, reads_of_earlier_runs, remembered
 
@@ -113,6 +114,8 @@ class _Compiler:
             self._report(
                 "name", f"{draft.name!r} is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"
             )
+        elif problem := problem_of_flow_name(draft.name):
+            self._report("name", *problem)
         if not draft.steps:
             self._report("steps", "the flow has no step", "add one with .then(node)")
         if not draft.triggers:
@@ -171,7 +174,9 @@ class _Compiler:
     def _check_name(self, name: str) -> None:
         if name in self.taken:
             self._report(f"step {name!r}", "two steps have this name", "give one another name with .as_(...)")
-        if not _STEP_NAME.fullmatch(name):
+        if len(name) > LONGEST:
+            self._report(f"step {name[:20]!r}...", f"the name has {len(name)} characters", f"{LONGEST} at most")
+        elif not _STEP_NAME.fullmatch(name):
             hint = "letters, digits, '_' and '-', beginning with a letter"
             self._report(f"step {name!r}", f"{name!r} is no step name", hint)
 
@@ -251,8 +256,15 @@ class _Compiler:
                 self._report(place, refusal, "grant it, or take the step out")
         for problem in node.mistakes:
             self._report(place, problem.message, problem.hint)
+        if node.placement == "local" and node.policy.heartbeat is not None:
+            message = "a heartbeat in the local lane is heard by nobody"
+            self._report(place, message, 'take .timeout(heartbeat=...) out, or use .lane("activity")')
         arguments: dict[str, Json] = {}
         for name, value in node.arguments.items():
+            if name.startswith("$"):
+                message = f"input {name!r}: names that begin with '$' are those of expressions"
+                self._report(place, message, "give the parameter another name")
+                continue
             arguments[name] = self._argument(definition, name, value, scope, place)
         return Call(
             id=step_id,
@@ -321,6 +333,8 @@ class _Compiler:
             )
 
     def _check_declaration(self, definition: NodeDefinition, place: str) -> None:
+        if problem := problem_of_node(definition):
+            self._report(place, *problem)
         for parameter in definition.parameters.values():
             if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
                 self._report(

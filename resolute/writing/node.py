@@ -110,7 +110,7 @@ class NodeFactory(Generic[P, R_co]):
         self.__doc__ = definition.function.__doc__
         self.__wrapped__ = definition.function
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[R_co]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Node[R_co]:
         """A step that runs the node with these arguments; each may be a reference or hold some."""
         definition = self.definition
         signature = inspect.Signature(list(definition.parameters.values()))

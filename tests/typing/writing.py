@@ -72,7 +72,10 @@ double(reading.output.lode)  # pyright: ignore[reportAttributeAccessIssue, repor
 double(reading.output.host)  # pyright: ignore[reportArgumentType]  # text is no int
 
 # Deferred values are typed as what they stand for.
-assert_type(previous(reading.output.load), float)
+assert_type(previous(reading.output.load), float | None)
+assert_type(previous(reading.output.load, default=0.0), float)
+double(previous(double(1).output))  # pyright: ignore[reportArgumentType]  # null in the first run
+double(previous(double(1).output, default=0))
 assert_type(input_data(Order).urgent, bool)
 assert_type(env("HOST"), str)
 assert_type(env("PORT", int), int)

@@ -104,6 +104,21 @@ async def many(*numbers: int) -> int:
     return sum(numbers)
 
 
+@node(name="resolute.Evaluate")
+async def ours() -> int:
+    return 1
+
+
+@node(name="decision.watch.when_decision")
+async def decides() -> bool:
+    return True
+
+
+@node
+async def keyed(**values: str) -> None:
+    raise OSError(values)
+
+
 @node(name="check")
 async def another_check() -> int:
     return 1
@@ -390,21 +405,69 @@ MISTAKES: dict[str, Mistake] = {
          "give a function or a lambda, or use a @node and its output"),
     ),
     "previous without a schedule": (
-        told(previous(health.output.message)),
-        (PLACE_1, "input 'message': reads previous(health.message), and only a schedule hands values from run to run",
+        begun().then(health).then(anything(previous(health.output.message))),
+        ("then[1] 'anything'",
+         "input 'value': reads previous(health.message), and only a schedule hands values from run to run",
          "give the flow a schedule(...) or every(...) whose runs do not overlap"),
     ),
     "previous where runs overlap": (
         flow("watch").triggered_by(schedule("@hourly", overlap="allow_all"))
-        .then(tell(previous(health.output.message))).then(health),
-        ("then[0] 'tell'",
-         "input 'message': reads previous(health.message), and only a schedule hands values from run to run",
+        .then(anything(previous(health.output.message))).then(health),
+        ("then[0] 'anything'",
+         "input 'value': reads previous(health.message), and only a schedule hands values from run to run",
          "give the flow a schedule(...) or every(...) whose runs do not overlap"),
     ),
     "previous of nobody": (
-        flow("watch").triggered_by(every(timedelta(hours=1))).then(health).then(tell(previous(output("helth.message")))),
-        (PLACE_1, "input 'message': reads previous(helth.message): no step is called 'helth'",
+        flow("watch").triggered_by(every(timedelta(hours=1))).then(health)
+        .then(anything(previous(output("helth.message")))),
+        ("then[1] 'anything'", "input 'value': reads previous(helth.message): no step is called 'helth'",
          "did you mean 'health'?"),
+    ),
+    "previous where null will not do": (
+        flow("watch").triggered_by(every(timedelta(hours=1))).then(health)
+        .then(count(cast("int", previous(health.output.count)))),
+        ("then[1] 'count'",
+         "input 'number': previous(health.count) is null until its step has completed once, the node wants an int",
+         "give previous(..., default=...), or let the node take None"),
+    ),
+    "default of another type": (
+        flow("watch").triggered_by(every(timedelta(hours=1))).then(health)
+        .then(count(previous(health.output.count, default=cast("int", "none")))),
+        ("then[1] 'count'",
+         "input 'number': previous(health.count) is an int, its default 'none' is text", ""),
+    ),
+    "heartbeat in the local lane": (
+        begun().then(tell("x").timeout(heartbeat=timedelta(seconds=5)).lane("local")),
+        ("then[0] 'tell'", "a heartbeat in the local lane is heard by nobody",
+         'take .timeout(heartbeat=...) out, or use .lane("activity")'),
+    ),
+    "name of one of our nodes": (
+        begun().then(ours()),
+        ("then[0] 'evaluate'", "node names that begin with 'resolute.' are Resolute's own",
+         "give another one with @node(name=...)"),
+    ),
+    "name of a decision": (
+        begun().then(decides()),
+        ("then[0] 'when_decision'", "node names that begin with 'decision.' are those of decisions",
+         "give another one with @node(name=...)"),
+    ),
+    "node without a name": (
+        begun().then(node(lambda: 1)().as_("one")),
+        ("then[0] 'one'", "'<lambda>' is no node name",
+         "give one with @node(name=...): letters, digits, '_', '-' and '.'"),
+    ),
+    "flow name of ours": (
+        begun(name="resolute.entity").then(health),
+        ("name", "flow names that begin with 'resolute.' are Resolute's own", "give the flow another name"),
+    ),
+    "long step name": (
+        begun().then(tell("a").as_("x" * 201)),
+        ("step 'xxxxxxxxxxxxxxxxxxxx'...", "the name has 201 characters", "200 at most"),
+    ),
+    "parameter that is an expression": (
+        begun().then(keyed(**{"$secret": "KEY"})),
+        ("then[0] 'keyed'", "input '$secret': names that begin with '$' are those of expressions",
+         "give the parameter another name"),
     ),
     "two steps of one name": (
         begun().then(tell("a").as_("x")).then(tell("b").as_("x")),
@@ -614,3 +677,21 @@ def test_what_fits_is_let_through() -> None:
     step = measured(health.output.count, health.output.message, cast("Part", health.output.part))
 
     assert begun().then(health).then(step).build()
+
+
+def test_a_default_stands_in_for_what_was_not_there_before() -> None:
+    """It is of the value's own type then, for the check and in an order."""
+    watch = flow("watch").triggered_by(every(timedelta(hours=1))).then(health)
+    more = previous(health.output.count, default=0)
+
+    assert watch.when(more > 3).then(count(more)).end_when().build()
+
+
+def test_a_parameter_may_have_any_name_of_python() -> None:
+    """Also one that Python's own classes use."""
+
+    @node
+    async def odd(self: int, name: str, function: int) -> int:
+        return self + function
+
+    assert begun().then(odd(self=1, name="a", function=2)).build()

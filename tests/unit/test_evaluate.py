@@ -32,7 +32,7 @@ SOURCES: st.SearchStrategy[Any] = st.sampled_from(
         {"$secret": "KEY"},
     ]
 )
-BINARY = ["$eq", "$ne", "$lt", "$le", "$gt", "$ge", "$in", "$contains", "$and", "$or"]
+BINARY = ["$default", "$eq", "$ne", "$lt", "$le", "$gt", "$ge", "$in", "$contains", "$and", "$or"]
 
 
 def operation(operator: str, *inner: Any) -> dict[str, Any]:

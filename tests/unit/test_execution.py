@@ -10,7 +10,13 @@ from resolute import ConfigurationError, NodeFactory, ResoluteError, SecretText,
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext
-from resolute.plan.errors import InvalidArgumentsError, InvalidResultError, ResultTooLargeError, UnknownNodeError
+from resolute.plan.errors import (
+    InvalidArgumentsError,
+    InvalidResultError,
+    ResultTooLargeError,
+    SecretInResultError,
+    UnknownNodeError,
+)
 
 KEY = "s3cret-value-of-a-key"
 
@@ -129,8 +135,12 @@ def test_there_is_no_call_outside_of_a_node() -> None:
 
 
 async def test_a_secret_reaches_the_node_and_nobody_else() -> None:
-    """It is masked in every key and text of the output."""
-    assert {"key ***": ["***", "fine"]} == await run(leak, {"key": {"$secret": "KEY"}})
+    """A node that returns it fails, for good, and nothing of the result is recorded."""
+    with pytest.raises(SecretInResultError) as caught:
+        await run(leak, {"key": {"$secret": "KEY"}})
+
+    assert KEY not in str(caught.value)
+    assert caught.value.retryable is False
 
 
 async def test_a_secret_is_masked_in_errors() -> None:
@@ -178,3 +188,21 @@ async def account() -> Account:
 async def test_a_secret_field_of_a_result_is_masked() -> None:
     """Pydantic's own secrets are never written out."""
     assert KEY not in str(await run(account))
+
+
+async def test_a_parameter_that_is_gone_is_a_clear_and_final_error() -> None:
+    """A run in flight may give what the function no longer takes: it says so, and what to do."""
+
+    @node
+    async def renamed(service: str) -> str:
+        return service
+
+    executor = NodeExecutor([renamed("x").definition])
+    with pytest.raises(InvalidArgumentsError) as raised:
+        await executor.execute(
+            CallContext(flow="f", run_id="r", step="s", node="renamed"), {"service": "api", "region": "eu"}
+        )
+
+    assert "region: the node has no such parameter" in str(raised.value)
+    assert "keep the parameter until such runs have ended" in str(raised.value)
+    assert executor.failure_facts(raised.value).retryable is False

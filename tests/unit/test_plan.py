@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from resolute import Flow, Plan, State, branch, env, flow, manual, node, previous, schedule, secret, text
+from resolute import Flow, Plan, State, branch, env, flow, manual, node, one_of, previous, schedule, secret, text
 from resolute.plan.plan import Call, calls_in, walk
 
 
@@ -30,13 +30,25 @@ def worth_telling(state: State) -> bool:
     return "health" in state
 
 
+WORDS = frozenset({"alpha", "beta", "gamma", "delta", "epsilon"})
+
+
+class Asked(BaseModel):
+    tags: set[str] = set(WORDS)
+
+
+class Tagged(Asked):
+    more: dict[str, frozenset[str]] = {"all": WORDS}
+
+
 def rich() -> Flow:
-    health = check(env("URL"), options={"$odd": [1, {"a": None}], "$$": 0.5}).as_("health").retry(3)
+    options = {"$odd": [1, {"a": None}], "$$": 0.5, "set": WORDS, "model": Tagged(), "models": [Tagged()]}
+    health = check(env("URL"), options=options).as_("health").retry(3)
     return (
         flow("watch", description="Watches.")
         .triggered_by(schedule("*/5 * * * *"), manual("now"))
         .then(health.on_failure(tell("undo")))
-        .when((health.output.status == "ill") & (previous(health.output.status) == "well"))
+        .when(one_of(health.output.status, WORDS) & (previous(health.output.status) == "well"))
         .then_parallel(tell(text("{}", health.output.status), secret("API_KEY")), branch().then(tell("b")))
         .otherwise()
         .when(worth_telling)
@@ -50,6 +62,10 @@ def rich() -> Flow:
         .returns({"status": health.output.status})
         .build()
     )
+
+
+def asked() -> Flow:
+    return flow("asked").triggered_by(manual("ask", input=Asked)).then(tell("x")).build()
 
 
 def test_a_plan_is_the_same_after_its_journey_as_json() -> None:
@@ -68,7 +84,8 @@ def test_a_plan_is_the_same_in_every_process(seed: str) -> None:
     program = (
         "import importlib.util, sys; spec = importlib.util.spec_from_file_location(sys.argv[2], sys.argv[1]); "
         "module = importlib.util.module_from_spec(spec); sys.modules[sys.argv[2]] = module; "
-        "spec.loader.exec_module(module); print(module.rich().plan.fingerprint)"
+        "spec.loader.exec_module(module); print(module.rich().plan.fingerprint, "
+        "module.asked().plan.fingerprint)"
     )
     there = subprocess.run(
         [sys.executable, "-c", program, __file__, __name__],
@@ -78,7 +95,7 @@ def test_a_plan_is_the_same_in_every_process(seed: str) -> None:
         check=True,
     ).stdout.strip()
 
-    assert rich().plan.fingerprint == there
+    assert f"{rich().plan.fingerprint} {asked().plan.fingerprint}" == there
 
 
 def test_another_flow_has_another_fingerprint() -> None:

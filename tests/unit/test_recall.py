@@ -48,7 +48,7 @@ async def look() -> Health:
 
 
 @node
-async def told(status: str) -> None: ...
+async def told(status: str | None) -> None: ...
 
 
 def reading(*references: Any) -> Plan:
