@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import sys
@@ -12,6 +13,8 @@ from typing import BinaryIO, Final
 
 if sys.platform != "win32":
     import fcntl
+
+log = logging.getLogger(__name__)
 
 _OWNER: Final = 0o600
 _LONGEST_LINE: Final = 1_000_000
@@ -95,7 +98,11 @@ class LineFile:
         if sys.platform == "win32" or (self.path.exists() and not self.path.is_file()):
             yield
             return
-        file = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            file = os.open(self._lock, flags, _OWNER)
+        except PermissionError:  # a folder in which no worker may create a file: all lock the log
+            file = os.open(self.path, flags, _OWNER)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -122,6 +129,13 @@ class LineFile:
         full = self._largest and status.st_size and status.st_size + needed > self._largest
         if not full or not stat.S_ISREG(status.st_mode):
             return
+        try:
+            self._put_aside()
+        except PermissionError as error:  # to go on is better than to send nothing any more
+            self._largest = 0
+            log.warning("%s is full and cannot be put aside (%s): it goes on growing", self.path, error.strerror)
+
+    def _put_aside(self) -> None:
         for number in range(len(self._aside()), 0, -1):
             if number >= self._kept:
                 self._numbered(number).unlink()

@@ -1,10 +1,12 @@
 """The audit log: nothing is sent without it, no line of it is lost, and nobody else reads it."""
 
 import asyncio
+import os
 import resource
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +226,36 @@ def test_processes_share_a_log(tmp_path: Path) -> None:
     assert [0] * 4 == [each.returncode for each in writers]
     assert sorted(expected) == sorted(lines)
     assert all(path.stat().st_size <= 2000 for path in tmp_path.iterdir())
+
+
+CONFINED = """
+import os, sys
+from pathlib import Path
+from resolute_pagerduty.account.audit_file import LineFile
+if os.geteuid() == 0:
+    os.seteuid(65534)
+file = LineFile(Path(sys.argv[1]), largest=20, kept=2)
+file.prepare()
+for number in range(20):
+    file.append(f"line {number}".encode())
+"""
+
+
+def test_a_folder_of_somebody_else_will_do() -> None:
+    """The worker may write the file and create none beside it: every line is written, and the file is not put aside."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "audit.jsonl"
+        log.touch()
+        if os.geteuid() == 0:
+            os.chown(log, 65534, 65534)
+        Path(folder).chmod(0o555)
+        command = [sys.executable, "-c", CONFINED, str(log)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        written = log.read_text()
+        Path(folder).chmod(0o755)
+
+    assert (0, [f"line {number}" for number in range(20)]) == (done.returncode, written.splitlines())
+    assert 1 == done.stderr.count("is full and cannot be put aside (Permission denied)")
 
 
 async def test_a_writer_that_waits_does_not_hold_the_loop(tmp_path: Path) -> None:
