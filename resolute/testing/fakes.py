@@ -69,6 +69,15 @@ class Fakes:
             raise UnknownFakeError(f"{name!r}: give at least one answer")
         self._answers[name] = given
 
+    def clear(self, name: str) -> None:
+        """Takes the answers of a step or node back.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        self.check(name)
+        self._answers.pop(name, None)
+
     def check(self, name: str) -> None:
         """Refuses a name that nothing in the flow has.
 

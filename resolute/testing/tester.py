@@ -174,6 +174,14 @@ class FlowTester:
         """
         self._fakes.add(name, answers)
 
+    def clear(self, name: str) -> None:
+        """Takes the answers of a step or node back: from now on it runs for real.
+
+        Raises:
+            UnknownFakeError: the flow has no such step or node.
+        """
+        self._fakes.clear(name)
+
     def cancel(self) -> None:
         """Cancels the run that is at work, as a person or the schedule's next run may. For answers to call.
 

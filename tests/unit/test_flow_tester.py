@@ -1,5 +1,6 @@
 """What an author can say of the world in a test, and can ask of its run afterwards."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -371,6 +372,58 @@ class TestPrevious:
             await flow_tester(self.counting()).run(previous={"helth": {}})
         with pytest.raises(UnknownFakeError, match="hands no output of 'health'"):
             await flow_tester(monitor()).run(previous={"health": {}})
+
+
+class TestCancel:
+    @staticmethod
+    def drained() -> Flow:
+        order = check("http://shop").as_("order")
+        return (
+            flow("drained")
+            .triggered_by(every(timedelta(minutes=5)))
+            .then(order.on_failure(shout(order.output.status).as_("undo")))
+            .then(shout(text("{}", previous(order.output.status))).as_("known"))
+            .on_failure(shout("failed").as_("told"))
+            .build()
+        )
+
+    async def test_a_cancelled_run_undoes_its_work(self, flow_tester: Tester) -> None:
+        """What waits is given up, what completed is undone, and nobody is told of a failure."""
+        tester = flow_tester(self.drained())
+        tester.answer("order", {"status": "taken"})
+
+        async def wait(word: object) -> str:
+            tester.cancel()
+            await asyncio.Event().wait()
+            return "never"
+
+        tester.answer("known", wait)
+        run = await tester.run()
+
+        assert ("cancelled", "the run was cancelled") == (run.status, str(run.error))
+        assert ("cancelled", ("undo",)) == (run.step("known").status, run.undone)
+        assert not run.ran("told")
+
+    async def test_a_step_that_ends_all_the_same_is_undone(self, flow_tester: Tester) -> None:
+        """An answer that is given in the moment of the cancel counts, and the next run knows of it."""
+        tester = flow_tester(self.drained())
+
+        def cancel(url: str) -> dict[str, str]:
+            tester.cancel()
+            return {"status": "taken"}
+
+        tester.answer("order", cancel)
+        first = await tester.run()
+        tester.answer("order", {"status": "other"})
+        second = await tester.run()
+
+        assert ("cancelled", ("undo",), False) == (first.status, first.undone, first.ran("known"))
+        assert {"word": "taken"} == second.calls_of("known")[0].arguments
+
+    async def test_there_has_to_be_a_run(self, flow_tester: Tester) -> None:
+        """Between two runs nothing can be cancelled."""
+        with pytest.raises(UnknownFakeError, match="no run is at work"):
+            flow_tester(self.drained()).cancel()
 
 
 class TestClock:
