@@ -8,6 +8,7 @@ from resolute import (
     State,
     TerminalError,
     branch,
+    current_call,
     env,
     every,
     failure,
@@ -115,4 +116,26 @@ remembering = (
     .build()
 )
 
-FLOWS: tuple[Flow, ...] = (everything, undone, late, remembering)
+begun = asyncio.Event()
+"""Set when the step that waits for its cancel is at work."""
+
+
+@node(heartbeat=timedelta(seconds=10))
+async def wait() -> None:
+    """A node that works until it is cancelled."""
+    begun.set()
+    while True:
+        current_call().heartbeat()
+        await asyncio.sleep(0.05)
+
+
+cancelled = (
+    flow("cancelled")
+    .triggered_by(manual("start"))
+    .then(measure("a").as_("first").on_failure(tell(failure().message).as_("undo_first")))
+    .then_parallel(wait().as_("one"), [double(3.0), measure("b").as_("other").on_failure(tell("b").as_("undo_other"))])
+    .then(tell("never"))
+    .build()
+)
+
+FLOWS: tuple[Flow, ...] = (everything, undone, late, remembering, cancelled)

@@ -27,7 +27,7 @@ from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
-from tests.replay.flows import ENVIRONMENT, FLOWS, everything, remembering
+from tests.replay.flows import ENVIRONMENT, FLOWS, begun, cancelled, everything, remembering
 
 HISTORIES = Path(__file__).parent / "histories"
 QUEUE = "recording"
@@ -45,6 +45,9 @@ async def record() -> None:
         async with temporal_worker(client, Activities(FLOWS, executor, KEYS), task_queue=QUEUE):
             for flow in FLOWS:
                 run = await start_run(client, flow.plan, task_queue=QUEUE, keys=KEYS)
+                if flow is cancelled:
+                    await begun.wait()
+                    await run.handle.cancel()
                 try:
                     await run.result()
                 except FlowError as error:

@@ -25,6 +25,7 @@ from resolute import (
     now,
     previous,
     secret,
+    text,
 )
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.provider import NodeDefinition, SecretText
