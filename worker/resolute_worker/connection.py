@@ -48,12 +48,15 @@ async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerato
         NAMESPACE,
         EmbeddedServer,
     )
+    from resolute_worker.embedded.cleaning import kept_below
 
-    async with EmbeddedServer(settings.state_dir, settings.embedded_port, pages=pages) as server:
+    place, port, kept = settings.state_dir, settings.embedded_port, settings.retention
+    async with EmbeddedServer(place, port, pages=pages, retention=kept) as server:
         # Not through Temporal's configuration: an API key or TLS settings are meant for another server.
         client, keys = await Client.connect(server.address, namespace=NAMESPACE), keys_of_embedded(settings)
         await announce(client, keys)
-        yield Connection(client, keys, server)
+        async with kept_below(client, server.database, settings.database_mb):
+            yield Connection(client, keys, server)
 
 
 async def check_namespace(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
         state_dir: where the embedded server keeps its state.
         plan_keys: the keys that seal plans, separated by commas or spaces: the first seals, all of them verify. They
             are the same for every worker of a task queue, and for whoever starts runs. An embedded server has its own.
+        retention_days: for how many days the embedded server keeps closed runs, and with them the ids that make a
+            redelivered webhook start nothing.
+        database_mb: from how many megabytes in use on the embedded server's database loses its oldest closed runs.
         shutdown_seconds: how long nodes at work may take to end when the worker is stopped.
         max_activities: how many nodes run at the same time.
 
@@ -83,8 +87,15 @@ class Settings(BaseSettings):
     embedded_port: Port = 7233
     state_dir: Path = Path(".resolute")
     plan_keys: Annotated[tuple[PlanKey, ...], NoDecode, BeforeValidator(_words), Field(max_length=MOST_KEYS)] = ()
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    database_mb: Annotated[int, Field(ge=10)] | None = None
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20
     max_activities: Annotated[int, Field(ge=1)] = 100
+
+    @property
+    def retention(self) -> timedelta:
+        """How long the embedded server keeps closed runs."""
+        return timedelta(days=self.retention_days)
 
 
 def load_settings(**given: Any) -> Settings:

@@ -16,7 +16,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from resolute.plan.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import agents, audit, deploy, flows, new, nodes, pagerduty, runs, schedules, serve
+from resolute_worker.cli import agents, audit, clean, deploy, flows, new, nodes, pagerduty, runs, schedules, serve
 from resolute_worker.cli.output import say
 from resolute_worker.streams import open_missing_streams
 
@@ -49,6 +49,7 @@ for command in (
     serve.demo,
     agents.mcp,
     audit.audit,
+    clean.clean,
 ):
     app.command(name=command.__name__.rstrip("_"))(command)
 app.add_typer(schedules.app, name="schedules")

@@ -6,6 +6,7 @@ the rest of the worker uses.
 
 from resolute_worker.embedded.child import EmbeddedServerError
 from resolute_worker.embedded.command import HOST, NAMESPACE
+from resolute_worker.embedded.folder import is_free_to_use
 from resolute_worker.embedded.server import RETENTION, EmbeddedServer
 
-__all__ = ["HOST", "NAMESPACE", "RETENTION", "EmbeddedServer", "EmbeddedServerError"]
+__all__ = ["HOST", "NAMESPACE", "RETENTION", "EmbeddedServer", "EmbeddedServerError", "is_free_to_use"]

@@ -124,6 +124,20 @@ class StateFolder:
         return next(telling, lines[-1] if lines else f"it logged nothing to {self.log_file}")[:300]
 
 
+def is_free_to_use(path: Path) -> bool:
+    """Whether a server has been set up in a folder, and none works in it now."""
+    if not (path / "temporal.db").exists():
+        return False
+    try:
+        with (path / "temporal.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def _check_owner(path: Path) -> None:
     owner = path.stat().st_uid
     if owner == os.geteuid():

@@ -46,6 +46,7 @@ class EmbeddedServer:
         state_dir: where its state is kept.
         port: where it answers clients of Temporal; 0 takes a free one.
         pages: whether it shows Temporal's web interface, behind a guard.
+        retention: how long closed runs are kept.
 
     Raises (on entering):
         ConfigurationError: the binary is not installed, the port is taken, or the state folder cannot be used: another
@@ -53,13 +54,16 @@ class EmbeddedServer:
         EmbeddedServerError: the server does not start; says what it logged last.
     """
 
-    def __init__(self, state_dir: Path, port: int = 7233, *, pages: bool = False) -> None:
+    def __init__(
+        self, state_dir: Path, port: int = 7233, *, pages: bool = False, retention: timedelta = RETENTION
+    ) -> None:
         self._folder = StateFolder(state_dir)
         self._wanted = port
         self._child: Child | None = None
         self._keeper: asyncio.Task[ResoluteError] | None = None
         self._in_a_hurry = False
         self._with_pages = pages
+        self._retention = retention
         self._pages: tuple[str, int] | None = None
         self.port = port
         self.ui_url: str | None = None
@@ -74,6 +78,11 @@ class EmbeddedServer:
     def log_file(self) -> Path:
         """Where the server's own log lines go."""
         return self._folder.log_file
+
+    @property
+    def database(self) -> Path:
+        """The file in which the server keeps its state."""
+        return self._folder.database
 
     @property
     def pid(self) -> int | None:
@@ -125,7 +134,7 @@ class EmbeddedServer:
                 child = await self._serving(draft, wanted=0)
                 await child.kill()
         child = await self._serving(self._folder.database, self._wanted)
-        await _keep_closed_runs(await child.serving())
+        await _keep_closed_runs(await child.serving(), self._retention)
         self._keeper = asyncio.create_task(self._keep(child), name="embedded server")
 
     async def _serving(self, database: Path, wanted: int) -> Child:
@@ -208,9 +217,9 @@ def _port(wanted: int) -> int:
     )
 
 
-async def _keep_closed_runs(client: Client) -> None:
+async def _keep_closed_runs(client: Client, length: timedelta) -> None:
     retention = Duration()
-    retention.FromTimedelta(RETENTION)
+    retention.FromTimedelta(length)
     await client.workflow_service.update_namespace(
         UpdateNamespaceRequest(namespace=NAMESPACE, config=NamespaceConfig(workflow_execution_retention_ttl=retention)),
         retry=True,
