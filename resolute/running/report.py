@@ -22,10 +22,24 @@ class Failure(BaseModel):
     message: str
 
 
+class Attempt(BaseModel):
+    """One attempt of a step that failed; `number` counts from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    at: datetime
+    error_type: str
+    message: str
+
+
 class StepReport(BaseModel):
     """One step of a run. `taken` is the block that a `when` took; `attempt` counts from 1 while it is tried.
 
-    `trace` are the lines of the author's code that its failure came from, as Python prints them.
+    `arguments` are what a call was given, as far as they are recorded: what the worker read for it stands as it was
+    written, `{"$secret": "NAME"}`. `compared` are the values that a condition looked at, `attempts` the latest that
+    failed, `heartbeat` what the node said last while it is at work. `trace` are the lines of the author's code that
+    its failure came from, as Python prints them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +55,10 @@ class StepReport(BaseModel):
     output: JsonValue = None
     failure: Failure | None = None
     trace: str = ""
+    arguments: JsonValue = None
+    compared: dict[str, JsonValue] = {}
+    attempts: tuple[Attempt, ...] = ()
+    heartbeat: tuple[JsonValue, ...] = ()
 
 
 class RunReport(BaseModel):

@@ -20,6 +20,7 @@ from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.at_work import AtWork, Work
+from resolute.temporal.attempts import KEPT, Attempts, LocalAttempts, as_detail, failed_attempt, split
 from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.heartbeats import Heart
@@ -49,6 +50,7 @@ class Activities:
         at_work: AtWork | None = None,
     ) -> None:
         self.keys = keys
+        self._local = LocalAttempts()
         self.at_work = at_work or AtWork()
         self._flows: dict[str, Flow] = {}
         self._executor = executor
@@ -78,13 +80,16 @@ class Activities:
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
-                return await in_time(info, executor.execute(call, arguments))
+                output = await in_time(info, executor.execute(call, arguments))
+                self._local.forget(call.run_id, call.step)
+                return output
             with heart.beating():
                 return await in_task(executor.execute(call, arguments))
         except Exception as error:
             facts = executor.failure_facts(error)
             if heart is None and facts.retryable and is_last(info, facts.retry_after):
                 facts = replace(facts, retryable=False)
+            attempts = self._attempts(info, facts, heart)
             log.warning(
                 "step %s failed: %s: %s",
                 call.step,
@@ -99,7 +104,18 @@ class Activities:
                 },
             )
             # From None: a chained error would be recorded unmasked.
-            raise traced(_activity_failure(facts, call), facts.trace, activity.payload_converter()) from None
+            raise traced(_activity_failure(facts, call, attempts), facts.trace, activity.payload_converter()) from None
+
+    def _attempts(self, info: activity.Info, facts: FailureFacts, heart: Heart | None) -> Attempts:
+        """Every failed attempt of the step so far, which the next one is to know."""
+        run_id, step, this = info.workflow_run_id or "", info.activity_id, failed_attempt(info.attempt, facts)
+        if heart is None:
+            attempts = (*self._local.before(run_id, step, info.attempt), this)[-KEPT:]
+            self._local.keep(run_id, step, attempts)
+        else:
+            attempts = (*split(info.heartbeat_details)[1], this)[-KEPT:]
+            heart.remember(attempts)
+        return attempts
 
     def _plan(self, name: str, info: activity.Info) -> Json:
         flow = self._flows.get(name)
@@ -118,11 +134,12 @@ def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json]:
     return arguments, cast("Json", converter.from_payload(args[1].payload)) if len(args) > 1 else None
 
 
-def _activity_failure(facts: FailureFacts, call: CallContext) -> ApplicationError:
+def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts) -> ApplicationError:
     """What an activity raises for an error of its node, so that Temporal retries it or not."""
     return ApplicationError(
         facts.message,
         {"attempt": call.attempt},
+        as_detail(attempts),
         type=facts.error_type,
         non_retryable=not facts.retryable,
         # A delay of nothing would count as none given, and the policy's pause would follow.
@@ -145,7 +162,7 @@ def _call_context(info: activity.Info, heart: Heart | None) -> CallContext:
         node=info.activity_type,
         attempt=info.attempt,
         **({"heartbeat": heart.beat} if heart else {}),
-        last_heartbeat=tuple(cast("Sequence[Json]", info.heartbeat_details)),
+        last_heartbeat=split(info.heartbeat_details)[0],
         deadline=min(deadline, last_deadline),
         last_deadline=last_deadline,
     )

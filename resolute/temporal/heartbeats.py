@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import timedelta
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
@@ -22,6 +22,7 @@ from temporalio.service import RPCError
 
 from resolute.plan.policies import SIGN_OF_LIFE
 from resolute.plan.values import Json
+from resolute.temporal.attempts import Attempts, as_detail, split
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Heart:
     def __init__(self, info: activity.Info) -> None:
         self.step = info.activity_id
         self._automatic = info.heartbeat_timeout == timedelta(seconds=SIGN_OF_LIFE)
-        self._details = tuple(cast("Sequence[Json]", info.heartbeat_details))
+        self.said, self._attempts = split(info.heartbeat_details)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._context = copy_context()
@@ -57,7 +58,7 @@ class Heart:
             asyncio.CancelledError: in a thread, where nobody waits for the node any more. A coroutine needs no such
                 word: it is cancelled where it waits.
         """
-        self._details = details
+        self.said = details
         if threading.get_ident() == self._thread:
             self._send()
             return
@@ -86,6 +87,15 @@ class Heart:
     def _send(self) -> None:
         self._last = monotonic()
         activity.heartbeat(*self._details)  # with what the node said last: nothing said is something forgotten
+
+    def remember(self, attempts: Attempts) -> None:
+        """Hands failed attempts on to the next one."""
+        self._attempts = attempts
+        self._send()
+
+    @property
+    def _details(self) -> tuple[Json, ...]:
+        return (*self.said, as_detail(self._attempts)) if self._attempts else self.said
 
     @property
     def late(self) -> bool:

@@ -24,13 +24,16 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from resolute.plan.errors import FlowError, NodeFailedError
-from resolute.plan.plan import Plan
+from resolute.plan.plan import Plan, When, walk
 from resolute.plan.values import Json
+from resolute.running.compared import compared
+from resolute.running.evaluate import Scope
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory, memory_in_result, newest
-from resolute.running.report import Failure, RunReport
+from resolute.running.report import Failure, RunReport, StepReport
 from resolute.running.result import result_of
 from resolute.running.runtime import CallRequest
+from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.failures import node_failure
 from resolute.temporal.handed import READS_FAILURES, of_failure
 from resolute.temporal.shelter import SHELTERS
@@ -58,6 +61,9 @@ class _Answer:
     output: Json = None
     failure: FailureError | None = None
     ended_by: int = 0
+    arguments: Json = None
+    attempts: Attempts = ()
+    queue: str | None = None
 
 
 @dataclass
@@ -96,6 +102,8 @@ class _RecordedRuntime:
     async def call(self, request: CallRequest) -> Json:
         self._signs += 1
         answer = self._recorded.answers.get(request.step)
+        if answer is not None:
+            answer.arguments = request.arguments
         given_up = self._was_at_work(answer)
         if given_up:
             await self._cancelled()
@@ -147,14 +155,28 @@ async def replayed(recorded: Recorded) -> RunReport | None:
         recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
     with suppress(_StillGoing, FlowError):
         await interpreter.run()
-    report = interpreter.state.report()
+    report, scope = interpreter.state.report(), interpreter.state.scope()
+    conditions = {step.id: step.condition for step in walk((*plan.steps, *plan.on_failure)) if isinstance(step, When)}
     steps = tuple(
-        step.model_copy(update={"started_at": recorded.answers[step.id].began_at})
-        if step.id in recorded.answers and step.kind == "call"
-        else step
+        _with_condition(step, conditions[step.id], scope)
+        if step.id in conditions
+        else _with_answer(step, recorded.answers.get(step.id))
         for step in report.steps
     )
     return report.model_copy(update={"steps": steps, "result": result_of(recorded.result)})
+
+
+def _with_condition(step: StepReport, condition: Json, scope: Scope) -> StepReport:
+    return step.model_copy(update={"compared": compared(condition, scope)}) if step.taken else step
+
+
+def _with_answer(step: StepReport, answer: _Answer | None) -> StepReport:
+    """A step with the times of its own activity: the replay's clock stands at the latest of those beside it."""
+    if answer is None or step.kind != "call":
+        return step
+    ended = {"ended_at": answer.ended_at} if answer.ended_at and step.ended_at else {}
+    update = {"started_at": answer.began_at, "arguments": answer.arguments, "attempts": answer.attempts, **ended}
+    return step.model_copy(update=update)
 
 
 async def read_history(events: Sequence[HistoryEvent], converter: DataConverter) -> Recorded:
@@ -188,7 +210,13 @@ class _Reader:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 step = event.activity_task_scheduled_event_attributes.activity_id
                 self._scheduled[event.event_id] = step
-                recorded.answers[step] = _Answer(began_at=_time(event))
+                queue = event.activity_task_scheduled_event_attributes.task_queue.name
+                recorded.answers[step] = _Answer(began_at=_time(event), queue=queue)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                begun = event.activity_task_started_event_attributes
+                if begun.HasField("last_failure"):  # of the attempt before the last one, which is told by how it ended
+                    answer = recorded.answers[self._scheduled[begun.scheduled_event_id]]
+                    answer.attempts = attempts_in(await self._failure(begun.last_failure))
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 completed = event.activity_task_completed_event_attributes
                 await self._close(recorded, completed.scheduled_event_id, event, result=completed.result.payloads)
@@ -234,6 +262,7 @@ class _Reader:
         answer.output = values[0] if values else None
         if failure is not None:
             answer.failure = await self._failure(failure)
+            answer.attempts = attempts_in(answer.failure) or answer.attempts
 
     async def _marker(self, event: HistoryEvent, recorded: Recorded) -> None:
         marker = event.marker_recorded_event_attributes
@@ -250,6 +279,7 @@ class _Reader:
         answer = _Answer(began_at=_time(event), ended_at=_time(event), output=value, ended_by=event.event_id)
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
+            answer.attempts = attempts_in(answer.failure)
         recorded.answers[step] = answer
 
     async def _values(self, payloads: Sequence[Payload]) -> list[Json]:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.plan import Plan
 from resolute.running.report import RunReport, RunStatus, StepReport
+from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED
 from resolute.temporal.finding import UnknownRunError, quoted
-from resolute.temporal.recorded import last_failure, read_history, replayed, run_failure_of
+from resolute.temporal.recorded import Recorded, last_failure, read_history, replayed, run_failure_of
+
+_POLLS_AT_LEAST: Final = timedelta(seconds=75)
+"""A poll takes a minute at most, so a worker that has not polled for longer is gone."""
 
 _STATUSES: Final[Mapping[WorkflowExecutionStatus, RunStatus]] = {
     WorkflowExecutionStatus.COMPLETED: "completed",
@@ -48,11 +55,15 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
-    """One run whole. `plan` and `report` are None where the run has not begun to run its plan."""
+    """One run whole. `plan` and `report` are None where the run has not begun to run its plan.
+
+    `unpolled` are the task queues that it waits for, and that no worker polls.
+    """
 
     summary: RunSummary
     plan: Plan | None
     report: RunReport | None
+    unpolled: tuple[str, ...] = ()
 
 
 async def list_runs(
@@ -114,7 +125,37 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
         report = report.model_copy(update=update)
         report = await _with_pending(client, report, description)
     plan = recorded.start.plan or recorded.plan
-    return RunDescription(summary=summary, plan=plan, report=report)
+    unpolled = await _unpolled(client, description, recorded)
+    return RunDescription(summary=summary, plan=plan, report=report, unpolled=unpolled)
+
+
+async def _unpolled(client: Client, description: WorkflowExecutionDescription, recorded: Recorded) -> tuple[str, ...]:
+    """The task queues of what waits to be taken up, where no worker polls them."""
+    raw = description.raw_description
+    wanted: dict[tuple[str, TaskQueueType.ValueType], None] = {}
+    waiting = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
+    if raw.HasField("pending_workflow_task") and raw.pending_workflow_task.state == waiting:
+        wanted[description.task_queue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW] = None
+    for pending in raw.pending_activities:
+        answer = recorded.answers.get(pending.activity_id)
+        if answer and answer.queue and pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
+            wanted[answer.queue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY] = None
+    return tuple(dict.fromkeys([name for name, kind in wanted if not await is_polled(client, name, kind)]))
+
+
+async def is_polled(
+    client: Client,
+    task_queue: str,
+    kind: TaskQueueType.ValueType = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+) -> bool:
+    """Whether a worker polls a task queue, as far as Temporal knows: one that was killed counts for a minute longer."""
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
+        )
+    )
+    recently = datetime.now(UTC) - _POLLS_AT_LEAST
+    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > recently for poller in answer.pollers)
 
 
 async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
@@ -127,7 +168,11 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
         changes: dict[str, object] = {"status": "running", "attempt": pending.attempt}
         if pending.HasField("last_failure"):
             error = await client.data_converter.decode_failure(pending.last_failure)
-            changes["failure"] = last_failure(step.id, step.node or "", error)
+            changes |= {"failure": last_failure(step.id, step.node or "", error), "attempts": attempts_in(error)}
+            changes["trace"] = pending.last_failure.stack_trace
+        if pending.HasField("heartbeat_details"):
+            details = await client.data_converter.decode(list(pending.heartbeat_details.payloads))
+            changes["heartbeat"] = split(details)[0]
         steps[step.id] = step.model_copy(update=changes)
     ended = report.status != "running"
     ordered: tuple[StepReport, ...] = tuple(

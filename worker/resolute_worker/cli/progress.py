@@ -6,15 +6,12 @@ import asyncio
 import time
 from typing import Any, Final
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from resolute.plan.errors import FlowError
 from resolute.running.report import StepReport
 from resolute.temporal.client import RunHandle
-from resolute.temporal.runs import describe_run
+from resolute.temporal.runs import describe_run, is_polled
 from resolute_worker.cli.output import lasted, say
 
 _GLANCE: Final = 0.3
@@ -62,7 +59,7 @@ async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str
             progress.tell(step)
         if not warned and not result.done() and time.monotonic() - began > _LONELY:
             warned = True
-            if not await _polled(client, progress.task_queue):
+            if not await is_polled(client, progress.task_queue):
                 say(f"no worker polls task queue {progress.task_queue!r}: the run goes on once you start one")
     try:
         return {"status": "completed", "result": result.result()}
@@ -70,14 +67,3 @@ async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str
         found = await describe_run(client, run.workflow_id, run.run_id)
         failure = found.report.failure.model_dump() if found.report and found.report.failure else None
         return {"status": found.summary.status, "failure": failure}
-
-
-async def _polled(client: Client, task_queue: str) -> bool:
-    description = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=task_queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-    )
-    return bool(description.pollers)

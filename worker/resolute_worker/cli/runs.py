@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.markup import escape
 
 from resolute.plan.errors import InvalidInputError
 from resolute.plan.values import Json
-from resolute.running.report import Failure, RunReport, StepReport
-from resolute.writing.diagram import outline
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
 from resolute_worker.cli.output import show as display
+from resolute_worker.cli.showing import failure_text, rendered_run
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -114,15 +113,10 @@ def _rendered_outcome(outcome: dict[str, Any]) -> RenderableType:
         return escape(f"resolute show {outcome['run']}")
     lines = [f"{escape(outcome['flow'])} {coloured(outcome['status'])}"]
     if outcome.get("failure"):
-        lines.append(escape(_failure_text(outcome["failure"])))
+        lines.append(escape(failure_text(outcome["failure"])))
     if outcome.get("result") is not None:
         lines.append(escape(json.dumps(outcome["result"], indent=2, ensure_ascii=False)))
     return "\n".join(lines)
-
-
-def _failure_text(failure: dict[str, Any]) -> str:
-    where = f"step {failure['step']} ({failure['node']}): " if failure.get("step") else ""
-    return f"{where}{failure['error_type']}: {failure['message']}"
 
 
 def runs(
@@ -173,50 +167,7 @@ def show(
 
     found = with_temporal(work)
     value = {**asdict(found.summary), "plan": found.plan, "report": found.report}
-    display(as_json, value, lambda: _rendered(found))
-
-
-def _rendered(found: RunDescription) -> RenderableType:
-    summary = found.summary
-    head = (
-        f"[bold]{escape(summary.flow)}[/] {coloured(summary.status)}  {escape(summary.workflow_id)}  "
-        f"{clock(summary.started_at)}  {lasted(summary.started_at, summary.ended_at)}"
-    )
-    if found.report is None or found.plan is None:
-        return Group(head, "it has not begun to run its plan: is a worker there for its task queue?")
-    report = found.report
-    rows = [_step_row(step) for step in report.steps if step.status != "pending"]
-    parts: list[RenderableType] = [
-        head,
-        "",
-        escape(outline(found.plan, {step.id: step.status for step in report.steps})),
-        "",
-        table(("Step", "Node", "Status", "Took", "Attempt", "Why"), rows, empty="no step yet"),
-    ]
-    for failure in _failures(report):
-        parts.append(f"[red]{escape(_failure_text(failure.model_dump()))}[/]")
-        parts += [escape(step.trace) for step in report.steps if step.id == failure.step and step.trace]
-    if report.result is not None:
-        parts.append(escape(json.dumps(report.result, indent=2, ensure_ascii=False)))
-    return Group(*parts)
-
-
-def _failures(report: RunReport) -> list[Failure]:
-    return [*([report.failure] if report.failure else []), *report.compensation_failures]
-
-
-def _step_row(step: StepReport) -> tuple[str, ...]:
-    ended = step.ended_at if step.status != "running" else None
-    took = lasted(step.started_at, ended) if step.status in ("running", "completed", "failed") else ""
-    why = f"{step.failure.error_type}: {step.failure.message}" if step.failure else ""
-    return (
-        escape(step.id),
-        escape(step.node or (f"when → {step.taken}" if step.taken else step.kind)),
-        coloured(step.status),
-        took,
-        str(step.attempt or ""),
-        escape(why),
-    )
+    display(as_json, value, lambda: rendered_run(found))
 
 
 def cancel(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:

@@ -1,0 +1,101 @@
+"""One run as a terminal shows it: on its own plan, each step with what went in, what came out, and what went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+
+from resolute.plan.language import describe
+from resolute.plan.plan import Plan, When, walk
+from resolute.plan.values import Json
+from resolute.running.report import RunReport, StepReport
+from resolute.writing.diagram import outline
+from resolute_worker.cli.output import clock, coloured, lasted
+
+if TYPE_CHECKING:
+    from resolute.temporal.runs import RunDescription
+
+_LONGEST: Final = 400
+"""Characters of a value that are shown; --json has all of it."""
+
+
+def rendered_run(found: RunDescription) -> RenderableType:
+    """A run for a person."""
+    summary = found.summary
+    head = (
+        f"[bold]{escape(summary.flow)}[/] {coloured(summary.status)}  {escape(summary.workflow_id)}  "
+        f"{clock(summary.started_at)}  {lasted(summary.started_at, summary.ended_at)}"
+    )
+    waiting = [
+        f"[yellow]no worker polls task queue {escape(queue)}: the run goes on once you start one (resolute worker)[/]"
+        for queue in found.unpolled
+    ]
+    if found.report is None or found.plan is None:
+        return Group(head, *(waiting or ["it has not begun to run its plan"]))
+    report = found.report
+    parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, _standing(found.plan, report)))]
+    for step in report.steps:
+        if step.status not in ("pending", "skipped"):
+            parts += ["", *_step(step)]
+    shown = {step.id for step in report.steps if step.failure is not None}
+    failures = [*([report.failure] if report.failure else []), *report.compensation_failures]
+    told = [failure_text(failure.model_dump()) for failure in failures if failure.step not in shown]
+    parts += [f"[red]{escape(text)}[/]" for text in told]
+    parts += [f"[yellow]{escape(warning)}[/]" for warning in report.warnings]
+    if report.result is not None:
+        parts += ["", "Result", escape(json.dumps(report.result, indent=2, ensure_ascii=False))]
+    return Group(*parts)
+
+
+def failure_text(failure: Mapping[str, Any]) -> str:
+    """A failure in a line."""
+    where = f"step {failure['step']} ({failure['node']}): " if failure.get("step") else ""
+    return f"{where}{failure['error_type']}: {failure['message']}"
+
+
+def _standing(plan: Plan, report: RunReport) -> dict[str, str]:
+    """How each step stands; a condition that held for no block is no step that was done."""
+    found: dict[str, str] = {step.id: step.status for step in report.steps}
+    for step in walk((*plan.steps, *plan.on_failure)):
+        if isinstance(step, When) and found[step.id] == "completed":
+            taken = step.then if report.step(step.id).taken == "then" else step.otherwise
+            found[step.id] = "completed" if taken else "skipped"
+    return found
+
+
+def _step(step: StepReport) -> Iterator[str]:
+    took = lasted(step.started_at, step.ended_at if step.status != "running" else None)
+    node = (step.node or "") if step.kind == "call" else step.kind
+    tried = f"attempt {step.attempt}" if step.attempt else ""
+    words = (f"[bold]{escape(step.id)}[/]", escape(node) if node != step.id else "", coloured(step.status), took, tried)
+    yield "  ".join(word for word in words if word)
+    for name, value in step.compared.items():
+        yield f"  {escape(name)} was {_value(value)}"
+    if step.taken:
+        yield f"  took {step.taken}"
+    if isinstance(step.arguments, Mapping):
+        for name, value in step.arguments.items():
+            yield f"  {escape(str(name))} = {escape(_short(describe(value)))}"
+    if step.status == "completed" and step.kind == "call":
+        yield f"  → {_value(step.output)}"
+    if step.heartbeat:
+        yield f"  heartbeat: {', '.join(_value(detail) for detail in step.heartbeat)}"
+    for attempt in step.attempts:
+        text = _short(f"{attempt.error_type}: {attempt.message}")
+        yield f"  attempt {attempt.number} failed at {clock(attempt.at)}: {escape(text)}"
+    if step.failure:
+        yield f"  [red]{escape(f'{step.failure.error_type}: {step.failure.message}')}[/]"
+    if step.trace:
+        yield escape(step.trace)
+
+
+def _value(value: Json) -> str:
+    return escape(_short(json.dumps(value, ensure_ascii=False)))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters; --json has all)"
