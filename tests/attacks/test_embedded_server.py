@@ -211,7 +211,7 @@ async def test_another_user_of_the_machine(tmp_path: Path) -> None:
     (tmp_path / "flows" / "telling.py").write_text(FLOW)
     async with started("worker", "--embedded", folder=tmp_path, **SECRETS, **FREE) as worker:
         await worker.url()
-        address = (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
+        address = await worker.temporal()
         [child] = worker.children()
         wanted = [
             *(tmp_path / ".resolute" / name for name in ("plan.keys", "temporal.db", "temporal.log")),

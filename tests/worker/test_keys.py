@@ -126,7 +126,7 @@ async def test_a_command_runs_the_flow_of_its_file(tmp_path: Path) -> None:
     free = {"RESOLUTE_HTTP_PORT": "0", "RESOLUTE_EMBEDDED_PORT": "0"}
     async with started("worker", "--embedded", folder=tmp_path, **free) as worker:
         await worker.url()
-        address = (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
+        address = await worker.temporal()
         file.write_text(FLOW.replace("BEFORE", "AFTER"))
         place = {"TEMPORAL_ADDRESS": address}
         with_key = await resolute("run", "greeting", "--json", folder=tmp_path, **place)
