@@ -42,12 +42,12 @@ failing = flow("failing").triggered_by(manual("fail")).then(fail(secret("ALERT_K
 """
 
 
-async def delivered(url: str, secret: str, name: str, payload: object) -> int:
-    """Delivers a webhook as PagerDuty does; gives the status of the answer."""
+async def delivered(url: str, secret: str, name: str, payload: object) -> httpx.Response:
+    """Delivers a webhook as PagerDuty does; gives the answer."""
     body = json.dumps(payload).encode()
     headers = {"X-PagerDuty-Signature": sign(body, secret), "X-Webhook-Id": name}
     async with httpx.AsyncClient(timeout=10) as http:
-        return (await http.post(url + "/pagerduty", content=body, headers=headers)).status_code
+        return await http.post(url + "/pagerduty", content=body, headers=headers)
 
 
 def event(incident: str) -> object:
@@ -71,21 +71,25 @@ async def test_webhooks_start_one_run_and_leave_no_secret(tmp_path: Path) -> Non
             "RESOLUTE_LOG_LEVEL": "debug",
         }
         statuses: list[int] = []
+        runs: set[str] = set()
         logs = ""
         for _ in range(2):  # the second time with another worker and another server, on the same state
             async with started("worker", "--embedded", folder=tmp_path, **variables) as worker:
                 url, address = await worker.url(), await worker.temporal()
-                statuses += [
+                answers = [
                     await delivered(url, SECRETS["PAGERDUTY_WEBHOOK_SECRET"], "delivery-1", event(incident.id))
                     for _ in range(3)
                 ]
+                run = str(answers[0].json()["flows"][0]["run"])
                 client = await Client.connect(address)
-                await client.get_workflow_handle("on-incident/delivery-1").result()
+                await client.get_workflow_handle(run).result()
                 forged = await delivered(url, "not the secret", "delivery-2", event(incident.id))
                 large = await delivered(url, SECRETS["PAGERDUTY_WEBHOOK_SECRET"], "delivery-3", "x" * 2_000_000)
-                statuses += [
+                answers.append(
                     await delivered(url, SECRETS["PAGERDUTY_WEBHOOK_SECRET"], "delivery-1", event(incident.id))
-                ]
+                )
+                statuses += [answer.status_code for answer in answers]
+                runs |= {run}
                 failed, _, said = await resolute(
                     "run", "failing", folder=tmp_path, TEMPORAL_ADDRESS=address, **variables
                 )
@@ -96,14 +100,15 @@ async def test_webhooks_start_one_run_and_leave_no_secret(tmp_path: Path) -> Non
                 await worker.stopped()
             logs += worker.output + said + listed[1] + plan[1]
 
-            assert (403, 413, 1) == (forged, large, failed)
-            assert ["on-incident/delivery-1"] == [each["workflow_id"] for each in json.loads(listed[1])]
+            assert (403, 413, 1) == (forged.status_code, large.status_code, failed)
+            assert [run] == [each["workflow_id"] for each in json.loads(listed[1])]
 
     assert [202, 200, 200, 200, 200, 200, 200, 200] == statuses
+    assert 1 == len(runs)
     assert "sent with a key" in logs
     assert "refused: ***" in logs
     stored = b"".join(file.read_bytes() for file in (tmp_path / ".resolute").rglob("*") if file.is_file())
-    assert b"delivery-1" in stored
+    assert runs.pop().encode() in stored
     for name, value in SECRETS.items():
         assert value.encode() not in stored, name
         assert value not in logs, name
