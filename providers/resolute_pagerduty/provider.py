@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
@@ -35,7 +35,8 @@ class PagerDuty(Accounts):
         `PAGERDUTY_API_KEY`, `PAGERDUTY_FROM_EMAIL`, `PAGERDUTY_REGION`, `PAGERDUTY_ROUTING_KEY` and the other settings
         of `PagerDutyConfig` describe the account that nodes mean when they name none. `PAGERDUTY_ACCOUNTS=eu,staging`
         adds accounts by name, described by `PAGERDUTY_EU_API_KEY` and so on. `PAGERDUTY_GRANTS` and
-        `PAGERDUTY_READ_ONLY` limit what nodes may do, as the arguments do. `PAGERDUTY_AUDIT_LOG` is the file that every
+        `PAGERDUTY_READ_ONLY` limit what nodes may do, as the arguments do; where
+        `PAGERDUTY_GRANTS` is set and empty, they may do nothing. `PAGERDUTY_AUDIT_LOG` is the file that every
         request is written to, `.resolute/audit.jsonl` where it is not set. It is put aside at `PAGERDUTY_AUDIT_LARGEST`
         bytes, and `PAGERDUTY_AUDIT_KEPT` of these are kept.
 
@@ -74,9 +75,13 @@ class PagerDuty(Accounts):
 class _ProviderSettings(BaseSettings):
     """What the environment says of the provider as a whole."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PAGERDUTY_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix="PAGERDUTY_", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Any) -> Any:
+        # But for the grants: whoever leaves nothing in the list means nothing, and surely not everything.
+        return {name: value for name, value in dict(values).items() if value != "" or name == "grants"}
 
     accounts: Words = ()
     grants: Words | None = None

@@ -91,12 +91,14 @@ class Sender:
         if status == 202:
             found.runs.append(json.loads(answer)["flows"][0]["run"])
 
-    async def _answer(
-        self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: bytes
-    ) -> tuple[int, bytes]:
+    async def _answer(self, streams: Streams, request: bytes) -> tuple[int, bytes]:
         reader, writer = streams
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        answer = await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n", 1)[0]))
+        try:
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            answer = await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n", 1)[0]))
+        except (OSError, asyncio.IncompleteReadError):
+            writer.close()
+            raise
         self._free.append(streams)
         return int(head.split(b" ", 2)[1]), answer

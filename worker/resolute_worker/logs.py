@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from resolute.execution.secrets import Environment
 from resolute.plan.values import Json
+from resolute_worker.harmless import harmless
 from resolute_worker.settings import LogFormat, LogLevel
 
 FIELDS: Final = ("flow", "run", "step", "attempt")
@@ -40,7 +41,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         masked = self._environment.mask_json(cast("Json", line))
-        return json.dumps(masked, ensure_ascii=False, default=str)
+        return harmless(json.dumps(masked, ensure_ascii=False, default=str))
 
 
 class ConsoleLines(logging.Formatter):
@@ -56,7 +57,7 @@ class ConsoleLines(logging.Formatter):
         first, newline, rest = self._environment.mask(super().format(record)).partition("\n")
         trace = getattr(record, "trace", "")
         below = f"{newline}{rest}" + (f"\n{self._environment.mask(trace)}" if trace else "")
-        return f"{first}{self._environment.mask(about)}{below}"
+        return harmless(f"{first}{self._environment.mask(about)}{below}")
 
 
 class Masked(logging.Formatter):

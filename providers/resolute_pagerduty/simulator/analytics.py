@@ -157,7 +157,7 @@ def _metrics(call: Call, by: GroupKey, *, percentiles: bool = False) -> Reply:
         raise invalid(f"aggregate_unit must be one of {', '.join(UNITS)}")
     name = call.body.get("time_zone") or "Etc/UTC"
     try:
-        zone = zone_of(name)
+        zone = zone_of(str(name))
     except ValueError as error:
         raise invalid("Time zone is invalid") from error
     groups: dict[tuple[datetime | None, tuple[tuple[str, str], ...]], list[Facts]] = {}

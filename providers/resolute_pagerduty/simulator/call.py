@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+from pydantic_core import from_json
+
 from . import refs
 from .api_errors import ApiError, invalid
 from .auth import Actor
@@ -89,7 +91,7 @@ class Call:
             ApiError: 400 if it is anything else.
         """
         try:
-            found = as_object(json.loads(self.raw))
+            found = as_object(from_json(self.raw))
         except ValueError as error:
             raise invalid("The request body is not valid JSON") from error
         if found is None:

@@ -1,8 +1,9 @@
 """Events API v2: events open, repeat, acknowledge and resolve; change events are kept."""
 
-import json
 from datetime import timedelta
 from functools import partial
+
+from pydantic_core import from_json
 
 from . import lifecycle, refs, timeline
 from .call import Call, Reply, Route
@@ -34,7 +35,7 @@ def _read(call: Call) -> Json | Reply:
     if len(call.raw) > LARGEST:
         return refused("Event is too large (maximum is 512 KB)", status=call.account.behaviour.oversize_status)
     try:
-        event = as_object(json.loads(call.raw))
+        event = as_object(from_json(call.raw))
     except ValueError:
         event = None
     if event is None:

@@ -447,3 +447,14 @@ async def test_a_user_key_has_to_narrow_metrics_down(sim: Simulator):
     await api("POST", path, body={"filters": {"team_ids": [sim.world.payments_team]}})
 
     assert 2001 == code
+
+
+async def test_a_body_that_no_client_sends_is_a_400(api: Api):
+    """Nesting deeper than anybody reads, and a time zone that is no text, are mistakes of the request."""
+    deep: Any = []
+    for _ in range(300):
+        deep = [deep]
+    filters = {"filters": {}, "time_zone": [None]}
+
+    assert 2001 == (await api.refused("POST", "/incidents", body={"incident": deep}))[0]
+    assert 2001 == (await api.refused("POST", "/analytics/metrics/incidents/all", body=filters))[0]

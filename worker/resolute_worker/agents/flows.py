@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from resolute.execution.inputs import read_input
 from resolute.plan.errors import InvalidInputError, ResoluteError
+from resolute.plan.provider import Provider
 from resolute.plan.triggers import Manual
 from resolute.plan.values import JsonObject, jsonable
 from resolute.temporal.runs import describe_run
@@ -15,6 +17,24 @@ from resolute.writing.flow import Flow
 from resolute_worker.agents.durable import STATUS_TOOL, Durable
 from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR, KEY, AgentTool, tool_name, with_key
+from resolute_worker.providers import refusals
+
+log = logging.getLogger(__name__)
+
+
+def within_grants(flows: Iterable[Flow], providers: Sequence[Provider]) -> list[Flow]:
+    """The flows of which these providers would run every node; of the others the log says why they are not offered.
+
+    A run carries the plan that was held against the grants here, sealed. So a worker with more grants runs that plan
+    and nothing else, whatever it has under the flow's name.
+    """
+    offered: list[Flow] = []
+    for flow in flows:
+        if reasons := refusals(flow, providers):
+            log.warning("not offered to agents: %s", "; ".join(dict.fromkeys(reasons)), extra={"flow": flow.name})
+        else:
+            offered.append(flow)
+    return offered
 
 
 def flow_tools(flows: Iterable[Flow], durable: Durable) -> list[AgentTool]:

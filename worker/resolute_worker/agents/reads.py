@@ -15,19 +15,20 @@ from resolute_worker.agents.tools import AgentTool, description_of, is_offered, 
 from resolute_worker.calling import Caller
 
 
-def read_tools(provider: Provider, caller: Caller, *, size: int) -> list[AgentTool]:
+def read_tools(provider: Provider, caller: Caller, *, size: int, bounds: Sequence[Provider] = ()) -> list[AgentTool]:
     """A tool for each node of a provider that only reads and that its grants allow.
 
     Args:
         provider: the provider, entered.
         caller: calls its nodes.
         size: characters of one result at most.
+        bounds: providers whose grants hold as well.
     """
     session = f"read-{secrets.token_hex(4)}"
     return [
         _tool(definition, provider, caller, session, size)
         for definition in provider.nodes()
-        if is_read(definition) and is_offered(definition, provider)
+        if is_read(definition) and is_offered(definition, provider, bounds)
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,15 +75,16 @@ def is_read(definition: NodeDefinition) -> bool:
     return bool(grants) and all(grant.endswith(":read") for grant in grants.split(", "))
 
 
-def is_offered(definition: NodeDefinition, provider: Provider) -> bool:
+def is_offered(definition: NodeDefinition, provider: Provider, bounds: Sequence[Provider] = ()) -> bool:
     """Whether an agent is given a node at all.
 
-    Not what the provider's grants refuse. Not what writes a file on the worker, for the agent would choose which. And
-    not what reads a list to its end where a page of it can be read: agents drown in long results.
+    Not what the provider's grants refuse, or those of `bounds`. Not what writes a file on the worker, for the agent
+    would choose which. And not what reads a list to its end where a page of it can be read: agents drown in long
+    results.
     """
     siblings = {each.name for each in provider.nodes()}
     return (
-        provider.refusal(definition) is None
+        all(each.refusal(definition) is None for each in (provider, *bounds) if each.name == provider.name)
         and not any(name.endswith("_file") for name in definition.parameters)
         and definition.name.replace(".All", ".List") not in siblings - {definition.name}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from pydantic import JsonValue
@@ -26,12 +26,12 @@ from resolute_worker.agents.tools import (
 )
 
 
-def write_tools(provider: Provider, durable: Durable) -> list[AgentTool]:
-    """A tool for each node of a provider that writes and that its grants allow."""
+def write_tools(provider: Provider, durable: Durable, *, bounds: Sequence[Provider] = ()) -> list[AgentTool]:
+    """A tool for each node of a provider that writes and that its grants, and those of `bounds`, allow."""
     return [
         _tool(definition, provider, durable)
         for definition in provider.nodes()
-        if not is_read(definition) and is_offered(definition, provider)
+        if not is_read(definition) and is_offered(definition, provider, bounds)
     ]
 
 

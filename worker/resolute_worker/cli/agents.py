@@ -35,9 +35,14 @@ TOKEN = "RESOLUTE_MCP_TOKEN"  # noqa: S105  # the variable's name
 
 @dataclass(frozen=True, kw_only=True)
 class _Offer:
-    """What agents are to be given."""
+    """What agents are to be given.
+
+    `bounds` are the providers as the environment describes them: their grants hold beside those that a file of flows
+    gives to providers of its own.
+    """
 
     providers: Sequence[Provider]
+    bounds: Sequence[Provider]
     flows: Sequence[Flow]
     writes: bool
     settings: Settings
@@ -70,6 +75,7 @@ def mcp(
     """
     from resolute.execution.secrets import Environment
     from resolute_worker.logs import set_up_logs
+    from resolute_worker.providers import KNOWN
 
     settings = load_settings(task_queue=task_queue)
     environment = Environment()
@@ -77,6 +83,7 @@ def mcp(
     providers, flows = _found(paths, with_flows=enable_write_tools)
     offer = _Offer(
         providers=providers,
+        bounds=[known.from_env() for known in KNOWN.values()],
         flows=flows,
         writes=enable_write_tools,
         settings=settings,
@@ -105,7 +112,7 @@ def _found(paths: Sequence[Path] | None, *, with_flows: bool) -> tuple[list[Prov
 
 async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> None:
     from resolute_worker.agents.durable import Durable
-    from resolute_worker.agents.flows import flow_tools
+    from resolute_worker.agents.flows import flow_tools, within_grants
     from resolute_worker.agents.reads import read_tools
     from resolute_worker.agents.server import agent_server, serve_stdio, serving_http
     from resolute_worker.agents.tools import ACTOR
@@ -117,7 +124,9 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
     async with AsyncExitStack() as stack:
         for provider in offer.providers:
             await stack.enter_async_context(provider)
-        tools = [tool for each in offer.providers for tool in read_tools(each, caller, size=offer.size)]
+        tools = [
+            tool for each in offer.providers for tool in read_tools(each, caller, size=offer.size, bounds=offer.bounds)
+        ]
         if offer.writes:
             client = await _client()
             durable = Durable(
@@ -127,8 +136,8 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
                 patience=offer.patience,
                 size=offer.size,
             )
-            tools += [tool for each in offer.providers for tool in write_tools(each, durable)]
-            tools += flow_tools(offer.flows, durable)
+            tools += [tool for each in offer.providers for tool in write_tools(each, durable, bounds=offer.bounds)]
+            tools += flow_tools(within_grants(offer.flows, [*offer.providers, *offer.bounds]), durable)
         server = agent_server(tools)
         writing = sum(tool.writes for tool in tools)
         if port is None:

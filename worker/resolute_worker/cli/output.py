@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
 from pydantic_core import to_jsonable_python
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
+
+from resolute_worker.harmless import harmless
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -32,13 +37,35 @@ _COLOURS: Final = {
 def console(*, to_stderr: bool = False) -> Console:
     """Where to print; lines of a pipe are never cut to the width of a terminal."""
     stream = sys.stderr if to_stderr else sys.stdout
-    return Console(stderr=to_stderr, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+    made = Console(stderr=to_stderr, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+    made.push_render_hook(_Harmless())
+    return made
+
+
+class _Harmless(RenderHook):
+    """Shows the control characters of whatever is printed; rich's own colours are none of it."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Every renderable, harmless."""
+        return [_Shown(each) for each in renderables]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    inner: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.inner, options):
+            yield segment if segment.control else Segment(harmless(segment.text), segment.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, self.inner)
 
 
 def show(as_json: bool, value: Any, render: Callable[[], RenderableType]) -> None:
     """Prints a value as JSON, or as what `render` makes of it."""
     if as_json:
-        typer.echo(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False))
+        typer.echo(harmless(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False)))
     else:
         console().print(render())
 
