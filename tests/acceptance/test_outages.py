@@ -67,7 +67,7 @@ async def test_nothing_is_lost_where_the_server_is_killed_under_load(tmp_path: P
     """Deliveries come in while the embedded server is killed again and again: each is taken, runs once, and ends."""
     flows_in(tmp_path)
     async with started("worker", "--embedded", folder=tmp_path, **VARIABLES) as worker:
-        address = (await worker.line("embedded Temporal at")).split("Temporal at ")[1].partition(",")[0]
+        address = await worker.temporal()
         url = await worker.url()
         async with asyncio.TaskGroup() as group:
             group.create_task(killed_again_and_again(worker))

@@ -183,7 +183,8 @@ class EmbeddedServer:
                 if damage := damage_in(self._folder.path, str(error)):
                     return damage  # no pause mends that
                 log.warning("%s", trouble_in(self._folder.path, str(error)) or error)
-                await child.kill()
+                child = self._child or child
+                await child.kill()  # it may hang instead of having ended
             else:
                 log.info(
                     "the embedded Temporal server is back after %.1f s: runs go on where they stood",
