@@ -128,7 +128,7 @@ class Now(Expression):
         return Now(self._operands[0] + delta.total_seconds())
 
     def __sub__(self, delta: timedelta) -> Now:
-        return self + -delta
+        return Now(self._operands[0] - delta.total_seconds())
 
 
 class Record(BaseModel):

@@ -23,18 +23,72 @@ A key of data that begins with `$` is written with a second `$` in front.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, cast
 
 from resolute.plan.values import Json, JsonObject
 
-SOURCES: Final = frozenset({"$output", "$input", "$previous", "$failure", "$state", "$now"})
-HOLES: Final = frozenset({"$env", "$secret"})
-COMPARISONS: Final[Mapping[str, str]] = {
-    "$eq": "==", "$ne": "!=", "$lt": "<", "$le": "<=", "$gt": ">", "$ge": ">=",
-    "$in": "in", "$contains": "contains", "$search": "matches", "$matches": "matches",
-}  # fmt: skip
-CONDITIONS: Final = frozenset({*COMPARISONS, "$empty", "$and", "$or", "$not"})
-OPERATORS: Final = SOURCES | HOLES | CONDITIONS | {"$text", "$default"}
+Kind: TypeAlias = Literal["value", "name", "key", "number", "variable", "template", "pattern", "old pattern"]
+"""What an operand has to be; only a `value` may hold expressions itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """What is known of an operator: the kind of each operand, and how many it takes at least and at most.
+
+    The kind of the last operand is that of all further ones. `role` says where its value comes from, `symbol` how a
+    comparison is written.
+    """
+
+    role: Literal["source", "hole", "value", "condition"]
+    operands: tuple[Kind, ...] = ("value",)
+    least: int = 1
+    most: int | None = 1
+    symbol: str = ""
+
+
+def _comparison(symbol: str, second: Kind = "value") -> Operator:
+    return Operator(role="condition", operands=("value", second), least=2, most=2, symbol=symbol)
+
+
+TABLE: Final[Mapping[str, Operator]] = {
+    "$output": Operator(role="source", operands=("name", "key"), most=None),
+    "$previous": Operator(role="source", operands=("name", "key"), most=None),
+    "$input": Operator(role="source", operands=("key",), least=0, most=None),
+    "$failure": Operator(role="source", operands=("key",), least=0, most=None),
+    "$state": Operator(role="source", least=0, most=0),
+    "$now": Operator(role="source", operands=("number",)),
+    "$env": Operator(role="hole", operands=("variable",)),
+    "$secret": Operator(role="hole", operands=("name",)),
+    "$text": Operator(role="value", operands=("template", "value"), most=None),
+    "$default": Operator(role="value", least=2, most=2),
+    "$eq": _comparison("=="),
+    "$ne": _comparison("!="),
+    "$lt": _comparison("<"),
+    "$le": _comparison("<="),
+    "$gt": _comparison(">"),
+    "$ge": _comparison(">="),
+    "$in": _comparison("in"),
+    "$contains": _comparison("contains"),
+    "$search": _comparison("matches", "pattern"),
+    "$matches": _comparison("matches", "old pattern"),
+    "$empty": Operator(role="condition"),
+    "$and": Operator(role="condition", most=None),
+    "$or": Operator(role="condition", most=None),
+    "$not": Operator(role="condition"),
+}
+"""Every operator there is: what reads, checks or describes an expression asks here."""
+
+
+def _of_role(role: str) -> frozenset[str]:
+    return frozenset(name for name, operator in TABLE.items() if operator.role == role)
+
+
+SOURCES: Final = _of_role("source")
+HOLES: Final = _of_role("hole")
+CONDITIONS: Final = _of_role("condition")
+COMPARISONS: Final[Mapping[str, str]] = {name: operator.symbol for name, operator in TABLE.items() if operator.symbol}
+OPERATORS: Final = frozenset(TABLE)
 
 
 def operator_of(value: JsonObject) -> str | None:

@@ -16,6 +16,9 @@ from resolute.plan.values import Json, plain
 PAYLOAD_LIMIT: Final = 2 * 1024 * 1024 - 4096
 """Bytes of one value: Temporal takes 2 MiB, with what it wraps around the value."""
 
+PLAN_LIMIT: Final = 1_000_000
+"""Bytes of a plan: every run carries it, beside its input."""
+
 MESSAGE_LIMIT: Final = 3_500_000
 """Bytes of all values in one message to Temporal, which takes 4 MiB."""
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from resolute.plan.errors import UnsupportedPlanError
 from resolute.plan.plan import FORMAT, Plan
+from resolute.plan.soundness import plan_problems
 from resolute.plan.values import Json
 from resolute.temporal.seals import PlanKeys
 
@@ -93,7 +94,7 @@ def read_plan(value: Json) -> Plan:
         UnsupportedPlanError: it is not a plan that this worker can read.
     """
     try:
-        return Plan.model_validate(value)
+        plan = Plan.model_validate(value)
     except ValidationError as error:
         form = cast("Mapping[str, Json]", value).get("format") if isinstance(value, Mapping) else None
         if form != FORMAT:
@@ -103,3 +104,6 @@ def read_plan(value: Json) -> Plan:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UnsupportedPlanError(f"the run's plan is damaged at {place}: {first['msg']}") from None
+    if problems := plan_problems(plan):
+        raise UnsupportedPlanError(f"the run's plan cannot be run: {problems[0]}")
+    return plan

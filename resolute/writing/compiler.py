@@ -15,14 +15,16 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from resolute.plan.errors import FlowBuildError, NotJsonError, Problem
 from resolute.plan.expressions import Expression, encode, holds_expression
 from resolute.plan.language import describe, has_holes, operator_of
+from resolute.plan.limits import PLAN_LIMIT, recorded_size
 from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import ANY, Shape, shape_of_type
+from resolute.plan.soundness import DEEPEST_BLOCK, plan_problems, too_deep
 from resolute.plan.triggers import Schedule, Webhook
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition, check_fit, shape_in
 from resolute.writing.decision import EVALUATE, DecisionError, decision_node, named_function
-from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft
+from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft, nested
 from resolute.writing.flow import Flow
 from resolute.writing.literals import check_literal
 from resolute.writing.names import LONGEST, problem_of_flow_name, problem_of_node
@@ -42,7 +44,18 @@ def compile_flow(draft: FlowDraft) -> Flow:
     Raises:
         FlowBuildError: the flow cannot run; lists every mistake.
     """
+    depth = nested((*draft.steps, *draft.failure_steps))
+    if depth > DEEPEST_BLOCK:
+        raise FlowBuildError(draft.name, [too_deep(depth)])
     return _Compiler(draft).compile()
+
+
+def _size_problems(plan: Plan) -> list[Problem]:
+    size = recorded_size(cast("Json", plan.model_dump(mode="json")))
+    if size <= PLAN_LIMIT:
+        return []
+    hint = "give steps references to large data instead of the data"
+    return [Problem("steps", f"the plan has {size:,} bytes, {PLAN_LIMIT:,} is the most", hint)]
 
 
 class _Compiler:
@@ -101,6 +114,8 @@ class _Compiler:
             remembers=base.has_previous and bool(reads),
             memory=remembered(every_step, reads, self.definitions) if base.has_previous else (),
         )
+        if problems := [*plan_problems(plan), *_size_problems(plan)]:
+            raise FlowBuildError(draft.name, problems)
         return Flow(plan, dict(self.definitions), tuple(spec.input_type for spec in draft.triggers))
 
     def _report(self, place: str, message: str, hint: str = "") -> None:

@@ -54,6 +54,23 @@ class FlowDraft:
     providers: tuple[Provider, ...] = ()
 
 
+def nested(drafts: tuple[Draft, ...]) -> int:
+    """How deep blocks are nested, found without nesting calls."""
+    depth, level = 0, list(drafts)
+    while level:
+        inner: list[Draft] = []
+        for draft in level:
+            match draft:
+                case DraftCall():
+                    pass
+                case DraftWhen():
+                    inner += [*draft.then, *draft.otherwise]
+                case DraftParallel():
+                    inner += [each for branch in draft.branches for each in branch]
+        depth, level = depth + bool(inner), inner
+    return depth
+
+
 def fresh(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
     """The same drafts as new objects, since a draft is one place in one flow."""
     copies: list[Draft] = []

@@ -1,23 +1,27 @@
 """Every run ends, whatever it meets: bugs of Resolute too."""
 
+import asyncio
+import uuid
 from typing import Any, cast
 
 import pytest
+from temporalio.client import WorkflowHandle
 
 from resolute import flow, manual
-from resolute.plan.errors import NodeFailedError, PayloadTooLargeError, UnusableValueError
+from resolute.plan.errors import FlowError, NodeFailedError, PayloadTooLargeError, UnusableValueError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.values import Json
 from resolute.running import interpreter as interpreting
 from resolute.running.evaluate import Scope, prepare
 from resolute.running.report import Failure
 from resolute.temporal import runtime as on_temporal
-from resolute.temporal.client import start_run
+from resolute.temporal.client import RunHandle, start_run
 from tests.contract.ends import HEAVY, MEGABYTE
 from tests.contract.nodes import double, echo
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios
 from tests.contract.scenario import Expected, Outcome, Scenario
 from tests.keys import KEYS
+from tests.unit.test_soundness import BROKEN
 
 START = manual("start")
 
@@ -132,6 +136,18 @@ async def test_a_queue_that_nobody_polls(temporal: TemporalScenarios, monkeypatc
 
     with pytest.raises(NodeFailedError, match="no worker polls the task queue of 'abandoned'"):
         await run.result()
+
+
+@pytest.mark.parametrize("written", BROKEN.values(), ids=BROKEN)
+async def test_a_broken_plan_ends(temporal: TemporalScenarios, written: dict[str, Any]) -> None:
+    """A run whose plan could not be followed fails before its first step, instead of failing its task for ever."""
+    sealed = {"plan": written, "seal": KEYS.seal("start", "broken", written, None)}
+    handle: WorkflowHandle[Any, Any] = await temporal.client.start_workflow(
+        "broken", {"resolute": sealed, "input": None}, id=f"broken-{uuid.uuid4().hex}", task_queue=temporal.task_queue
+    )
+    async with asyncio.timeout(10):
+        with pytest.raises(FlowError, match="UnsupportedPlanError: the run's plan "):
+            await RunHandle(handle, "broken").result()
 
 
 def _most_at_work(outcome: Outcome) -> int:

@@ -114,6 +114,7 @@ TAKEN_BY_WORKERS = ("resolute.plan.provider", "resolute.writing.decision")
 # The only readers of the kinds of a step; each is closed by a last case that raises.
 READERS_OF_STEPS = (
     "resolute.plan.plan",
+    "resolute.plan.soundness",
     "resolute.writing.compiler",
     "resolute.writing.checks",
     "resolute.writing.diagram",

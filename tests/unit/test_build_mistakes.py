@@ -569,8 +569,8 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "policy": (
         begun().then(health.timeout(timedelta(seconds=-1))),
-        ("then[0] 'health'", "timeout: Input should be greater than 0 [type=greater_than, input_value=-1.0, "
-         "input_type=float]", ""),
+        ("then[0] 'health'", "timeout: Input should be greater than or equal to 0.001 "
+         "[type=greater_than_equal, input_value=-1.0, input_type=float]", ""),
     ),
     "argument without a JSON form": (
         begun().then(anything(Opaque())),
