@@ -79,7 +79,7 @@ def decide(flow: ScheduledFlow, found: Found | None, release: Release, record: R
             return ScheduleChange(flow.name, "kept", _taken_away(release, record), by=record.by)
         return ScheduleChange(flow.name, "created")
     if found.mark is None:
-        return ScheduleChange(flow.name, "updated", differs=("not made by Resolute",))
+        return ScheduleChange(flow.name, "updated", differs=("it has no mark of Resolute that can be read",))
     by, wanted = found.mark.by, release.mark(flow)
     ours = found.owner == release.worker_set and (bool(found.owner) or found.task_queue == release.task_queue)
     if ours and found.mark.fingerprint == wanted.fingerprint:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Schedule as TemporalSchedule
 from temporalio.client import (
@@ -124,12 +124,18 @@ def temporal_schedule(flow: ScheduledFlow, *, task_queue: str, mark: Mark, state
 
 
 async def mark_of(description: ScheduleDescription) -> Mark | None:
-    """The mark of a deployed schedule; none where it was not Resolute that made it."""
+    """The mark of a deployed schedule; none where it was not Resolute that made it, or where it cannot be read.
+
+    A schedule that somebody else wrote must not keep a worker from its start.
+    """
     payload = memo_of(description).get(MARK)
     if payload is None:
         return None
     (value,) = await description.data_converter.decode([payload])
-    return Mark.model_validate(value)
+    try:
+        return Mark.model_validate(value)
+    except ValidationError:
+        return None
 
 
 def task_queue_of(description: ScheduleDescription) -> str | None:

@@ -542,6 +542,21 @@ async def test_what_older_versions_deployed_is_read(temporal_client: Client, nam
     assert "release of 2026-11-01 12:00:00 UTC" in orphans[0].reason
 
 
+async def test_a_mark_that_cannot_be_read_stops_nobody(temporal_client: Client, name: str) -> None:
+    """A schedule whose mark is damaged is no orphan, and is deployed anew where its flow is here."""
+    flow, queue = scheduled(name, at_times()), f"queue-{name}"
+    here = release(queue=queue)
+    schedule = temporal_schedule(flow, task_queue=queue, mark=here.mark(flow), state=ScheduleState())
+    action = schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    schedule.action = replace(action, memo={MARK: {"worker_set": 7}})
+    await temporal_client.create_schedule(schedule_id(name), schedule)
+
+    assert [] == [each for each in await find_orphans(temporal_client, [], here) if each.flow == name]
+    assert [(name, "updated")] == actions(await deploy_schedules(temporal_client, [flow], here))
+    assert at_times() == (await describe_schedule(temporal_client, name)).trigger
+
+
 async def test_workers_of_a_set_deploy_at_the_same_time(temporal_client: Client, name: str) -> None:
     """Replicas that start together leave one schedule, and none of them fails."""
     flow = scheduled(name, at_times())

@@ -130,8 +130,9 @@ async def schedules_kept(schedules: Callable[[], Schedules], every: timedelta = 
         yield
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            log.error("missing schedules were no longer put back: %s", error)
 
 
 def _tell(changes: Sequence[ScheduleChange]) -> None:
