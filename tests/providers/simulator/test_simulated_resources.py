@@ -454,7 +454,7 @@ async def test_a_body_that_no_client_sends_is_a_400(api: Api):
     deep: Any = []
     for _ in range(300):
         deep = [deep]
-    filters = {"filters": {}, "time_zone": [None]}
+    filters: dict[str, Any] = {"filters": {}, "time_zone": [None]}
 
     assert 2001 == (await api.refused("POST", "/incidents", body={"incident": deep}))[0]
     assert 2001 == (await api.refused("POST", "/analytics/metrics/incidents/all", body=filters))[0]
