@@ -194,7 +194,7 @@ class NodeExecutor:
             return replace(self.failure_facts(error.error), retryable=False)
         error = error.error if isinstance(error, EscapeError) else error
         message = shortened(self.environment.mask(said_by(error)))  # masked whole: half a secret would not be found
-        trace = shortened(self.environment.mask(trace_of(error)))
+        trace = shortened(self.environment.mask(trace_of(error, self.environment.mask)))
         error_type = shortened(self.environment.mask(type(error).__name__), NAME_LIMIT)
         if isinstance(error, NodeError):
             return FailureFacts(

@@ -6,7 +6,7 @@ import linecache
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, cast
@@ -19,11 +19,12 @@ _LIBRARIES: Final = tuple(
 )
 
 
-def trace_of(error: BaseException) -> str:
+def trace_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
     """The frames of an error that stand in the author's files, its causes and group members with theirs.
 
     Files, lines, functions and their code, the innermost last, as Python prints them; the errors' own texts are left
-    out, except those of causes. Without any frame of the author's, an empty text. It may hold secrets: mask it.
+    out, except those of causes. Without any frame of the author's, an empty text. `mask` takes secrets out of each text
+    before it is cut: half a secret would not be found.
 
     >>> try:
     ...     {}["nope"]
@@ -31,10 +32,10 @@ def trace_of(error: BaseException) -> str:
     ...     "in <module>" in trace_of(error)
     True
     """
-    lines = _frames(error.__traceback__)
+    lines = _frames(error.__traceback__, mask)
     for label, other in _related(error):
-        inner = _frames(other.__traceback__)
-        lines += [f"{label} {type(other).__name__}: {_cut(str(other))}", *inner]
+        inner = _frames(other.__traceback__, mask)
+        lines += [f"{label} {type(other).__name__}: {_cut(mask(str(other)))}", *inner]
     return "\n".join(lines)
 
 
@@ -64,7 +65,7 @@ def _next(error: BaseException) -> list[tuple[str, BaseException]]:
     return found
 
 
-def _frames(trace: TracebackType | None) -> list[str]:
+def _frames(trace: TracebackType | None, mask: Callable[[str], str]) -> list[str]:
     frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(trace) if _is_the_authors(frame)]
     left_out = len(frames) - _MOST_FRAMES
     lines = [f"  ({left_out} more calls)"] if left_out > 0 else []
@@ -72,7 +73,7 @@ def _frames(trace: TracebackType | None) -> list[str]:
         lines.append(f'  File "{_shown(code.co_filename)}", line {line}, in {code.co_name}')
         text = linecache.getline(code.co_filename, line).strip()
         if text:
-            lines.append(f"    {_cut(text)}")
+            lines.append(f"    {_cut(mask(text))}")
     return lines
 
 

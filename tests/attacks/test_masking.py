@@ -28,7 +28,17 @@ LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"
 TOKEN = 'p+w/ "d3ad\\beef'
 VARIABLES = {"TOKEN": f"{TOKEN}\n", "KEY": f"-----BEGIN KEY-----\n{LINE}\n-----END KEY-----\n"}
 FETCHED = "token-that-was-fetched-in-the-run"
-TRACES = (*VARIABLES.values(), TOKEN, "d3ad", "beef", LINE, LINE[8:24], FETCHED, base64.b64encode(b"d3ad").decode()[:4])
+TRACES = (
+    *VARIABLES.values(),
+    TOKEN,
+    TOKEN[:6],
+    "d3ad",
+    "beef",
+    LINE,
+    LINE[8:24],
+    FETCHED,
+    base64.b64encode(b"d3ad").decode()[:4],
+)
 
 
 class Refused(TerminalError):  # noqa: N818  # what an author may call theirs
@@ -57,6 +67,11 @@ async def tell(how: str, token: SecretText, key: SecretText) -> str:
         case "fetched":
             current_call().keep_secret(FETCHED)
             raise Refused(f"401 for {FETCHED}")
+        case "chained far back":
+            try:
+                raise LookupError("x" * 194 + bare)
+            except LookupError as error:
+                raise Refused("no luck") from error
         case "chained":
             try:
                 raise LookupError(bare)
@@ -66,7 +81,19 @@ async def tell(how: str, token: SecretText, key: SecretText) -> str:
             return f"sent with {bare}"
 
 
-WAYS = ["exit", "type", "without a line break", "quoted", "escaped", "encoded", "line", "fetched", "chained", "result"]
+WAYS = [
+    "exit",
+    "type",
+    "without a line break",
+    "quoted",
+    "escaped",
+    "encoded",
+    "line",
+    "fetched",
+    "chained",
+    "chained far back",
+    "result",
+]
 
 
 @pytest.mark.parametrize("how", WAYS)
