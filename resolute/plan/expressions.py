@@ -116,6 +116,13 @@ class Reference(Expression):
         return Reference(self._operator, *self._operands, key)
 
 
+@dataclasses.dataclass(frozen=True)
+class InputModel:
+    """What an author takes the run's input for. No part of the plan: `build()` asks if a trigger reads it so."""
+
+    model: Any
+
+
 class Now(Expression):
     """The run's clock, which can be moved by a timedelta."""
 
@@ -162,6 +169,9 @@ def encode(value: object, name_of: NameOf = _own_name) -> Json:
         operator, operands = operator_and_operands(value)
         if operator in {"$output", "$previous"}:
             return {operator: [name_of(operands[0]), *cast("list[Json]", list(operands[1:]))]}
+        if operator == "$input" and operands and isinstance(operands[0], InputModel):
+            name_of(operands[0])
+            operands = operands[1:]
         if operator in {"$env", "$secret"}:
             return {operator: cast("Json", operands[0])}
         if operator == "$now":
@@ -243,7 +253,9 @@ def input_data(of: type[Any] | str = "") -> Any:
 
     The input of a webhook run is the JSON body of the request, that of a manual run what `resolute run` was given.
     """
-    return Reference("$input", *(_split(of) if isinstance(of, str) and of else ()))
+    return Reference(
+        "$input", *(_split(of) if isinstance(of, str) and of else () if isinstance(of, str) else (InputModel(of),))
+    )
 
 
 @overload

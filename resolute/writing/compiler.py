@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from resolute.plan.errors import FlowBuildError, NotJsonError, Problem
-from resolute.plan.expressions import Expression, encode, holds_expression
+from resolute.plan.expressions import Expression, InputModel, encode, holds_expression
 from resolute.plan.language import describe, has_holes, operator_of
 from resolute.plan.limits import PLAN_LIMIT, recorded_size
 from resolute.plan.plan import Call, Parallel, Plan, Step, When, calls_in
@@ -201,7 +201,23 @@ class _Compiler:
             candidate, number = f"{name}_{number}", number + 1
         return candidate
 
+    def _check_input_model(self, model: Any) -> None:
+        """An input that no model reads comes as it was sent: by alias, where a flow reads by name."""
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(model)
+            by_alias, by_name = (adapter.json_schema(by_alias=each, mode="validation") for each in (True, False))
+        except PydanticUserError:
+            return  # nothing is known of its fields
+        for index, spec in enumerate(self.draft.triggers):
+            if by_alias != by_name and spec.input_type is None and not isinstance(spec.trigger, Schedule):
+                name = getattr(model, "__name__", str(model))
+                message = f"the flow reads the input as {name}, which has aliases, and the trigger does not"
+                self._report(f"trigger[{index}]", message, f"say input={name}")
+
     def _name_of(self, source: object) -> str:
+        if isinstance(source, InputModel):
+            self._check_input_model(source.model)
+            return ""
         if isinstance(source, str):
             return source
         if isinstance(source, StepSource):

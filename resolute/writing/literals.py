@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, cast
 
 from resolute.plan.errors import NotJsonError
-from resolute.plan.expressions import Expression, fields_of, operator_and_operands
+from resolute.plan.expressions import Expression, InputModel, fields_of, operator_and_operands
 from resolute.plan.values import DEEPEST, check_leaf, jsonable, place_of
 
 _PATHS: Final = frozenset({"$output", "$previous", "$input", "$failure"})
@@ -92,7 +92,8 @@ def _look_at_expression(value: Expression, path: Path, around: tuple[int, ...]) 
     if operator in _PATHS:
         # The first of an output's is its step.
         for key in operands if operator in {"$input", "$failure"} else operands[1:]:
-            _check_index(key, path)
+            if not isinstance(key, InputModel):
+                _check_index(key, path)
         return
     for operand in operands:
         _look(operand, path, (*around, id(value)))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal, cast
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from resolute import (
     FlowBuilder,
@@ -45,6 +45,10 @@ class Health(BaseModel):
 
 class Order(BaseModel):
     service: str
+
+
+class Aliased(BaseModel):
+    service_name: str = Field(alias="serviceName")
 
 
 class Opaque:
@@ -593,6 +597,11 @@ MISTAKES: dict[str, Mistake] = {
         flow("watch").triggered_by(manual("m", input=Order)).then(tell(input_data("servce"))),
         ("then[0] 'tell'", "input 'message': reads input.servce: Order has no field 'servce'",
          "did you mean 'service'?"),
+    ),
+    "input that nothing reads by its aliases": (
+        begun().then(tell(input_data(Aliased).service_name)),
+        ("trigger[0]", "the flow reads the input as Aliased, which has aliases, and the trigger does not",
+         "say input=Aliased"),
     ),
     "result that reads the environment": (
         begun().then(health).returns({"region": env("REGION")}),

@@ -198,10 +198,11 @@ def test_every_field_that_is_wrong_is_named_and_no_value() -> None:
 
 def test_mistakes_are_named_up_to_ten() -> None:
     """A stranger chooses how many there are, and how long the names in them."""
-    message = refusal(Order, {"service": "api", "places": [{"code": "x"}] * 50_000})
+    message = refusal(Order, {"service": "api", "places": [{"code": "x"}] * 1_000})
 
     assert 10 == message.count("places.")
-    assert message.endswith("and 49,990 more")
+    assert message.endswith("and 990 more")
+    assert refusal(Order, {"service": "api", "places": [{"code": "x"}] * 50_000}).endswith("it has 50,000 mistakes")
     assert 400 > len(refusal(Formats, {"x" * 100_000: 1, "size": -1}))
 
 
