@@ -46,6 +46,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     told = [failure_text(failure.model_dump()) for failure in failures if failure.step not in shown]
     parts += [f"[red]{escape(text)}[/]" for text in told]
     parts += [f"[yellow]{escape(warning)}[/]" for warning in report.warnings]
+    parts += [f"[yellow]{escape(warning)}[/]" for warning in report.warnings]
     if report.result is not None:
         parts += ["", "Result", escape(json.dumps(report.result, indent=2, ensure_ascii=False))]
     return Group(*parts)
