@@ -25,19 +25,19 @@ from resolute_worker.logs import mask_handlers
 from tests.keys import KEYS
 
 LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"
-TOKEN = 'p+w/ "d3ad\\beef'
+TOKEN = 'p+w/ "rosebud\\kumquat'
 VARIABLES = {"TOKEN": f"{TOKEN}\n", "KEY": f"-----BEGIN KEY-----\n{LINE}\n-----END KEY-----\n"}
 FETCHED = "token-that-was-fetched-in-the-run"
 TRACES = (
     *VARIABLES.values(),
     TOKEN,
     TOKEN[:6],
-    "d3ad",
-    "beef",
+    "rosebud",
+    "kumquat",
     LINE,
     LINE[8:24],
     FETCHED,
-    base64.b64encode(b"d3ad").decode()[:4],
+    base64.b64encode(b"rosebud").decode()[:8],
 )
 
 
@@ -162,4 +162,4 @@ def test_handlers_that_were_there_before_are_masked() -> None:
 
     assert lines.getvalue().startswith("ERROR|failed with ***|?token=***\n")
     assert "LookupError: no ***" in lines.getvalue()
-    assert "d3ad" not in lines.getvalue()
+    assert "rosebud" not in lines.getvalue()
