@@ -22,13 +22,17 @@ def _ignore(*_: Json) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CallContext:
-    """The call of a node: which flow, run and step it belongs to, and which attempt it is (from 1)."""
+    """The call of a node: which flow, run and step it belongs to, and which attempt it is (from 1).
+
+    `run_id` is the run's own, `workflow_id` what people call it (both are Temporal's words).
+    """
 
     flow: str
     run_id: str
     step: str
     node: str
     attempt: int = 1
+    workflow_id: str = ""
     heartbeat: Callable[..., None] = _ignore
     """Tells the server that a long node is alive; its arguments are what `last_heartbeat` holds in the next attempt.
 
@@ -42,6 +46,11 @@ class CallContext:
     """When this attempt is given up, on the clock of `time.monotonic()`. A client waits for no answer beyond it."""
     last_deadline: float = math.inf
     """When the step is given up, whatever attempts are left, on the same clock."""
+
+    @property
+    def run(self) -> str:
+        """What the run is called: in lists, logs and the audit log, and by every command that takes a run."""
+        return self.workflow_id or self.run_id
 
     @property
     def idempotency_key(self) -> str:

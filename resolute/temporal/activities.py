@@ -158,6 +158,7 @@ def _call_context(info: activity.Info, heart: Heart | None) -> CallContext:
     return CallContext(
         flow=info.workflow_type or "",
         run_id=info.workflow_run_id or "",
+        workflow_id=info.workflow_id or "",
         step=info.activity_id,
         node=info.activity_type,
         attempt=info.attempt,

@@ -7,6 +7,7 @@ authors' code runs in activities only.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -29,6 +30,8 @@ from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
 from resolute.temporal.start import RECORD_PLAN, Envelope, open_envelope, open_record, read_plan
+
+log = logging.getLogger(__name__)
 
 STATUS_QUERY: Final = "status"
 
@@ -69,13 +72,21 @@ class FlowWorkflow:
             )
             self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, memory=memory)
             run = _run(self._interpreter, runtime)
-            return await (sheltered(run, self._interpreter.cancel) if shelters else run)
+            result = await (sheltered(run, self._interpreter.cancel) if shelters else run)
         except ApplicationError as error:
+            _tell_end("failed", error.message)
             raise with_memory(error, memory) from None
         except FailureError:
+            _tell_end("cancelled")
             raise  # Temporal's own: the run is cancelled
         except Exception as error:
-            raise self._end(flow_error(error), memory) from None
+            failed = flow_error(error)
+            ended = self._end(failed, memory)
+            _tell_end("cancelled" if isinstance(failed, RunCancelledError) else "failed", text_of(failed))
+            raise ended from None
+        else:
+            _tell_end("completed")
+            return result
         finally:
             self._tell_warnings()
 
@@ -129,6 +140,17 @@ async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:
     result = await interpreter.run()
     await runtime.make_room(recorded_size(result))
     return result
+
+
+def _tell_end(outcome: str, why: str = "") -> None:
+    """One line in the log when a run ends; none where its history is only read again."""
+    if workflow.unsafe.is_replaying():
+        return
+    info = workflow.info()
+    about = {"flow": info.workflow_type, "run": info.workflow_id, "outcome": outcome}
+    log.log(
+        logging.WARNING if outcome == "failed" else logging.INFO, f"run {outcome}%s", why and f": {why}", extra=about
+    )
 
 
 def _decoded(args: Sequence[RawValue]) -> Json:

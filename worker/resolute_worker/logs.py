@@ -6,16 +6,24 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 from resolute.execution.secrets import Environment
+from resolute.plan.context import current_call
+from resolute.plan.errors import ResoluteError
 from resolute.plan.values import Json
 from resolute_worker.harmless import harmless
 from resolute_worker.settings import LogFormat, LogLevel
 
-FIELDS: Final = ("flow", "run", "step", "attempt")
+FIELDS: Final = ("flow", "run", "step", "attempt", "outcome")
 """What log calls give as `extra`, and every line shows where it is known."""
+
+_LONGEST_PRINT: Final = 8_000
+"""Characters of a printed line without an end that are logged as one."""
+
+printed = logging.getLogger("resolute.printed")
 
 _NOISY: Final = ("httpx", "httpcore", "uvicorn", "watchfiles", "asyncio")
 
@@ -74,8 +82,60 @@ class Masked(logging.Formatter):
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Which flow, run and step a record is about, as far as its writer said."""
-    return {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
+    """Which flow, run and step a record is about: as its writer said, or those of the node that wrote it."""
+    said = {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
+    if said:
+        return said
+    try:
+        call = current_call()
+    except ResoluteError:
+        return {}
+    return {"flow": call.flow, "run": call.run, "step": call.step, "attempt": call.attempt}
+
+
+class PrintedLines:
+    """Standard output of a worker: what a node prints becomes log lines, which say whose they are."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+        self._begun: ContextVar[str] = ContextVar("resolute_printed", default="")
+
+    def write(self, text: str) -> int:
+        """Writes what is printed outside of nodes, and logs whole lines of what is printed in one."""
+        if not _in_node():
+            return self._inner.write(text)
+        *lines, rest = (self._begun.get() + text).split("\n")
+        for line in lines:
+            _log_printed(line)
+        if len(rest) > _LONGEST_PRINT:
+            _log_printed(rest)
+            rest = ""
+        self._begun.set(rest)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes what is below; in a node, logs a line that has not ended yet."""
+        if _in_node() and (rest := self._begun.get()):
+            _log_printed(rest)
+            self._begun.set("")
+        self._inner.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is as it is below."""
+        return getattr(self._inner, name)
+
+
+def _in_node() -> bool:
+    try:
+        current_call()
+    except ResoluteError:
+        return False
+    return True
+
+
+def _log_printed(line: str) -> None:
+    if line.strip():
+        printed.info("%s", line if len(line) <= _LONGEST_PRINT else f"{line[:_LONGEST_PRINT]}...")
 
 
 def set_up_logs(environment: Environment, form: LogFormat, level: LogLevel) -> None:
@@ -86,6 +146,8 @@ def set_up_logs(environment: Environment, form: LogFormat, level: LogLevel) -> N
     handler.setFormatter(formatter(environment))
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    if not isinstance(sys.stdout, PrintedLines):
+        sys.stdout = cast("TextIO", PrintedLines(sys.stdout))
     mask_handlers(environment)
     root.setLevel(level.upper())
     for name in _NOISY:

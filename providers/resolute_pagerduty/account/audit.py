@@ -213,7 +213,7 @@ def entry_of_now(
         id=uuid4().hex[:16],
         time=datetime.now(UTC),
         flow=call and call.flow,
-        run=call and call.run_id,
+        run=call and call.run,
         step=call and call.step,
         attempt=call and call.attempt,
         node=call and call.node,
