@@ -35,7 +35,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.result import result_of
 from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.start import start_argument
+from resolute.temporal.start import STARTED_BY, start_argument
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 
@@ -127,6 +127,7 @@ async def start_run(
     eager: bool = False,
     patience: timedelta | None = None,
     keys: PlanKeys = NO_KEYS,
+    started_by: str = "",
 ) -> RunHandle:
     """Starts a run that carries its plan, sealed with the first of the keys.
 
@@ -135,7 +136,7 @@ async def start_run(
     With `workflow_id` the id is used once in the namespace's retention: a second start of it finds the first run, also
     where that has ended (`is_new` is then False). `eager` asks for the first task at once, which works where a worker
     of the task queue runs on the same client. `patience` is how long the server may take; it is told, so that it drops
-    a start for which nobody waits any more.
+    a start for which nobody waits any more. `started_by` says to people who or what started it (Temporal's memo).
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
@@ -156,6 +157,7 @@ async def start_run(
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             request_eager_start=eager,
             rpc_timeout=patience,
+            memo={STARTED_BY: started_by} if started_by else None,
         )
     except WorkflowAlreadyStartedError as error:
         known = client.get_workflow_handle(error.workflow_id, run_id=error.run_id)

@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskSta
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.plan import Plan
@@ -19,9 +20,12 @@ from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED
 from resolute.temporal.finding import UnknownRunError, quoted
 from resolute.temporal.recorded import Recorded, last_failure, read_history, replayed, run_failure_of
+from resolute.temporal.start import STARTED_BY
 
 _POLLS_AT_LEAST: Final = timedelta(seconds=75)
 """A poll takes a minute at most, so a worker that has not polled for longer is gone."""
+
+_SCHEDULED: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
 _STATUSES: Final[Mapping[WorkflowExecutionStatus, RunStatus]] = {
     WorkflowExecutionStatus.COMPLETED: "completed",
@@ -42,7 +46,7 @@ _NAMES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """One run in a list."""
+    """One run in a list. `started_by` is `schedule`, `webhook /path`, `agent` or `request`; empty where unknown."""
 
     workflow_id: str
     run_id: str
@@ -51,6 +55,7 @@ class RunSummary:
     started_at: datetime
     ended_at: datetime | None
     task_queue: str
+    started_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +196,14 @@ async def _summary(run: WorkflowExecution) -> RunSummary:
         started_at=run.start_time,
         ended_at=run.close_time,
         task_queue=run.task_queue,
+        started_by=await _started_by(run),
     )
+
+
+async def _started_by(run: WorkflowExecution) -> str:
+    if run.typed_search_attributes.get(_SCHEDULED) is not None:
+        return "schedule"
+    return str(await run.memo_value(STARTED_BY, ""))
 
 
 async def _status(run: WorkflowExecution) -> RunStatus:

@@ -19,6 +19,9 @@ from resolute.plan.soundness import plan_problems
 from resolute.plan.values import Json
 from resolute.temporal.seals import PlanKeys
 
+STARTED_BY: Final = "resolute.started_by"
+"""The memo of a run that says who or what started it."""
+
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""
 

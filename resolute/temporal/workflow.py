@@ -29,7 +29,7 @@ from resolute.temporal.handed import READS_FAILURES, handed_memory
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
-from resolute.temporal.start import RECORD_PLAN, Envelope, open_envelope, open_record, read_plan
+from resolute.temporal.start import RECORD_PLAN, STARTED_BY, Envelope, open_envelope, open_record, read_plan
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +148,8 @@ def _tell_end(outcome: str, why: str = "") -> None:
         return
     info = workflow.info()
     about = {"flow": info.workflow_type, "run": info.workflow_id, "outcome": outcome}
+    if by := workflow.memo_value(STARTED_BY, ""):
+        about["started_by"] = str(by)
     log.log(
         logging.WARNING if outcome == "failed" else logging.INFO, f"run {outcome}%s", why and f": {why}", extra=about
     )

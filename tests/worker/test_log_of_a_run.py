@@ -73,12 +73,23 @@ async def test_an_authors_lines_say_whose_they_are(worker: Running) -> None:
     assert "shop.stock" == told["counting shoes"]["logger"]
 
 
+async def test_a_list_of_runs_says_who_started_them(worker: Running) -> None:
+    """A run that was asked for at a terminal is told from those of schedules, webhooks and agents."""
+    run, _ = await _lines(worker, "counting", "run completed")
+    _, folder, place = worker
+    _, listed, _ = await resolute("runs", "counting", "--json", folder=folder, **place)
+    shown = await resolute("show", run, folder=folder, **place)
+
+    assert {"request"} == {each["started_by"] for each in json.loads(listed)}
+    assert "started by request" in shown[1]
+
+
 async def test_the_end_of_a_run_is_one_line(worker: Running) -> None:
     """When a run ends, one line says how and why; a failed step says which line of the author's failed."""
     _, lines = await _lines(worker, "refusing", "run failed")
     (end,) = [line for line in lines if "outcome" in line]
     (step,) = [line for line in lines if "trace" in line]
 
-    assert ("failed", "warning") == (end["outcome"], end["level"])
+    assert ("failed", "warning", "request") == (end["outcome"], end["level"], end["started_by"])
     assert "run failed: step 'door' (refuse) failed: TerminalError: the door is shut" == end["message"]
     assert 'raise TerminalError("the door is shut")' in step["trace"]

@@ -200,6 +200,7 @@ class Deliveries:
                 eager=True,
                 patience=timedelta(seconds=PATIENCE),
                 keys=self._keys,
+                started_by=f"webhook {route.webhook.path}",
             )
         except PayloadTooLargeError as error:
             return Outcome(flow, "too_large", 413, detail=str(error))

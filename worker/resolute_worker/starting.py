@@ -34,4 +34,4 @@ async def start_on_request(
         handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
         return RunHandle(handle, plan.name)
     value = read_input(flow, inputs[0], input_data) if inputs else input_data
-    return await start_run(client, plan, task_queue=task_queue, input_data=value, keys=keys)
+    return await start_run(client, plan, task_queue=task_queue, input_data=value, keys=keys, started_by="request")

@@ -76,6 +76,7 @@ class Durable:
                 input_data=input_data,
                 workflow_id=workflow_id,
                 keys=self.keys,
+                started_by="agent",
             )
             if not handle.is_new:
                 await self._check_same(handle, Start(plan, input_data))

@@ -142,11 +142,12 @@ def runs(
                 escape(each.flow),
                 coloured(each.status),
                 lasted(each.started_at, each.ended_at),
+                escape(each.started_by),
                 escape(each.workflow_id),
             )
             for each in found
         ]
-        return table(("Started", "Flow", "Status", "Took", "Run"), rows, empty="no run")
+        return table(("Started", "Flow", "Status", "Took", "Started by", "Run"), rows, empty="no run")
 
     display(as_json, [asdict(each) for each in found], render)
 

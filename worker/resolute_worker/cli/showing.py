@@ -29,6 +29,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     head = (
         f"[bold]{escape(summary.flow)}[/] {coloured(summary.status)}  {escape(summary.workflow_id)}  "
         f"{clock(summary.started_at)}  {lasted(summary.started_at, summary.ended_at)}"
+        + (f"  started by {escape(summary.started_by)}" if summary.started_by else "")
     )
     waiting = [
         f"[yellow]no worker polls task queue {escape(queue)}: the run goes on once you start one (resolute worker)[/]"
