@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -83,3 +84,24 @@ def fresh(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
             case DraftParallel():
                 copies.append(DraftParallel(tuple(fresh(branch) for branch in draft.branches)))
     return tuple(copies)
+
+
+def calls_and_blocks(drafts: Sequence[Draft]) -> tuple[list[DraftCall], list[tuple[Draft, str]]]:
+    """Every call at any depth, and every block with its kind, each in the order of the flow."""
+    calls: list[DraftCall] = []
+    blocks: list[tuple[Draft, str]] = []
+    _collect(drafts, calls, blocks)
+    return calls, blocks
+
+
+def _collect(drafts: Sequence[Draft], calls: list[DraftCall], blocks: list[tuple[Draft, str]]) -> None:
+    for draft in drafts:
+        match draft:
+            case DraftCall():
+                calls.append(draft)
+            case DraftWhen():
+                blocks.append((draft, "when"))
+                _collect([*draft.then, *draft.otherwise], calls, blocks)
+            case DraftParallel():
+                blocks.append((draft, "parallel"))
+                _collect([inner for branch in draft.branches for inner in branch], calls, blocks)

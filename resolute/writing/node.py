@@ -234,3 +234,10 @@ def _seconds(length: timedelta | None) -> float | None:
 def _first_line(error: ValueError) -> str:
     lines = str(error).splitlines()
     return lines[2].strip() if len(lines) > 2 else lines[0]
+
+
+def spoken(value: object) -> str:
+    """What stands where a step or a condition should, for messages."""
+    if isinstance(value, NodeFactory):
+        return f"{cast('NodeFactory[..., Any]', value).__name__}(...)"
+    return repr(value) if value is None or isinstance(value, (str, int, float)) else f"a {type(value).__name__}"

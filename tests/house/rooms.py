@@ -115,7 +115,6 @@ TAKEN_BY_WORKERS = ("resolute.plan.provider", "resolute.writing.decision")
 READERS_OF_STEPS = (
     "resolute.plan.plan",
     "resolute.plan.soundness",
-    "resolute.writing.compiler",
     "resolute.writing.checks",
     "resolute.writing.diagram",
     "resolute.running.interpreter",

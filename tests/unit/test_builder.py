@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-import resolute.writing.compiler
+import resolute.writing.values
 from resolute import Flow, FlowBuilder, branch, flow, input_data, manual, node, output
 from resolute.plan.plan import When, calls_in, walk
 from resolute.writing.node import provider_node
@@ -172,13 +172,13 @@ def test_an_otherwise_belongs_to_its_own_when() -> None:
 def test_a_long_flow_is_checked_in_one_pass(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each argument is looked at once, however many steps there are and read each other."""
     looks: list[object] = []
-    check_fit = resolute.writing.compiler.check_fit
+    check_fit = resolute.writing.values.check_fit
 
     def counting(*arguments: Any) -> None:
         looks.append(arguments)
         check_fit(*arguments)
 
-    monkeypatch.setattr(resolute.writing.compiler, "check_fit", counting)
+    monkeypatch.setattr(resolute.writing.values, "check_fit", counting)
     builder, last = begun(), say("a").as_("s0")
     for number in range(1, steps + 1):
         builder, last = builder.then(last), say(last.output.text).as_(f"s{number}")

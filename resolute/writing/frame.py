@@ -1,0 +1,89 @@
+"""The frame of a flow, which is everything around its steps: its name, its triggers, its input, its size."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, Final, cast
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
+
+from resolute.plan.errors import Problem
+from resolute.plan.limits import PLAN_LIMIT, recorded_size
+from resolute.plan.plan import Plan
+from resolute.plan.shapes import ANY, Shape, shape_of_type
+from resolute.plan.triggers import Schedule, Webhook
+from resolute.plan.values import Json
+from resolute.writing.checks import Scope, shape_in
+from resolute.writing.draft import FlowDraft
+from resolute.writing.mistakes import Mistakes
+from resolute.writing.names import problem_of_flow_name
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+
+
+def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
+    """Reports what is wrong with the flow's name and with what starts it."""
+    if not _NAME.fullmatch(draft.name):
+        mistakes.report(
+            "name", f"{draft.name!r} is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"
+        )
+    elif problem := problem_of_flow_name(draft.name):
+        mistakes.report("name", *problem)
+    if not draft.steps:
+        mistakes.report("steps", "the flow has no step", "add one with .then(node)")
+    if not draft.triggers:
+        mistakes.report(
+            "trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"
+        )
+    kinds = [spec.trigger.kind for spec in draft.triggers]
+    for kind in ("schedule", "manual"):
+        if kinds.count(kind) > 1:
+            mistakes.report("trigger", f"the flow has {kinds.count(kind)} {kind} triggers", "keep one")
+    for index, spec in enumerate(draft.triggers):
+        for message, hint in (*spec.trigger.problems(), *spec.problems):
+            mistakes.report(f"trigger[{index}]", message, hint)
+
+
+def check_once(draft: FlowDraft, scope: Scope, mistakes: Mistakes) -> None:
+    """Reports a webhook whose `once` names no field of its input."""
+    for index, spec in enumerate(draft.triggers):
+        trigger = spec.trigger
+        if isinstance(trigger, Webhook) and isinstance(trigger.once, tuple):
+            shape_in({"$input": list(trigger.once)}, scope, partial(mistakes.report, f"trigger[{index}].once"))
+
+
+def check_input_model(model: Any, draft: FlowDraft, mistakes: Mistakes) -> None:
+    """Reports an input that no model reads: it comes as it was sent, by alias, where a flow reads by name."""
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(model)
+        by_alias, by_name = (adapter.json_schema(by_alias=each, mode="validation") for each in (True, False))
+    except PydanticUserError:
+        return  # nothing is known of its fields
+    for index, spec in enumerate(draft.triggers):
+        if by_alias != by_name and spec.input_type is None and not isinstance(spec.trigger, Schedule):
+            name = getattr(model, "__name__", str(model))
+            message = f"the flow reads the input as {name}, which has aliases, and the trigger does not"
+            mistakes.report(f"trigger[{index}]", message, f"say input={name}")
+
+
+def input_shape(draft: FlowDraft) -> Shape:
+    """The input as a run has it: the model has read it, and what it holds is written by field name."""
+    types = {spec.input_type for spec in draft.triggers}
+    known = types.pop() if len(types) == 1 else None
+    return ANY if known is None else shape_of_type(known, "serialization")
+
+
+def hands_on_memory(draft: FlowDraft) -> bool:
+    """Whether a schedule starts the flow whose runs hand values from one to the next."""
+    return any(isinstance(spec.trigger, Schedule) and spec.trigger.keeps_previous for spec in draft.triggers)
+
+
+def size_problems(plan: Plan) -> list[Problem]:
+    """The mistake of a plan that is larger than a run can carry, if it is."""
+    size = recorded_size(cast("Json", plan.model_dump(mode="json")))
+    if size <= PLAN_LIMIT:
+        return []
+    hint = "give steps references to large data instead of the data"
+    return [Problem("steps", f"the plan has {size:,} bytes, {PLAN_LIMIT:,} is the most", hint)]

@@ -1,0 +1,109 @@
+"""What every step of a flow is called: the name its author gave, or one made of its node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from resolute.plan.expressions import InputModel
+from resolute.plan.shapes import Shape, shape_of_type
+from resolute.writing.draft import Draft, DraftCall, FlowDraft, calls_and_blocks
+from resolute.writing.frame import check_input_model
+from resolute.writing.mistakes import Mistakes
+from resolute.writing.names import LONGEST
+from resolute.writing.node import Node, StepSource
+
+_STEP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
+
+
+class Naming:
+    """The names of a flow's steps.
+
+    All are given before a value is looked at, so that a reference to a step further down is known as exactly that.
+    `named` are those that authors gave, `shapes` what each step gives, by name.
+    """
+
+    def __init__(self, draft: FlowDraft, mistakes: Mistakes) -> None:
+        self.named: list[str] = []
+        self.shapes: dict[str, Shape] = {}
+        self._draft = draft
+        self._mistakes = mistakes
+        self._ids: dict[int, str] = {}  # by the identity of the draft, which stands once in the tree
+        self._by_node: dict[int, list[str]] = {}
+        self._taken: set[str] = set()
+        self._name_all([*draft.steps, *draft.failure_steps])
+
+    @property
+    def ids(self) -> Mapping[int, str]:
+        """The name of each step, by the identity of its draft."""
+        return self._ids
+
+    def free(self, name: str) -> str:
+        """The name, or with a number behind it where it is taken."""
+        candidate, number = name, 2
+        while candidate in self._taken:
+            candidate, number = f"{name}_{number}", number + 1
+        return candidate
+
+    def take(self, name: str) -> None:
+        """Gives a name to a step that stands nowhere in the draft."""
+        self._taken.add(name)
+
+    def check(self, name: str) -> None:
+        """Reports a name that no step can have."""
+        if name in self._taken:
+            self._mistakes.report(f"step {name!r}", "two steps have this name", "give one another name with .as_(...)")
+        if len(name) > LONGEST:
+            place = f"step {name[:20]!r}..."
+            self._mistakes.report(place, f"the name has {len(name)} characters", f"{LONGEST} at most")
+        elif not _STEP_NAME.fullmatch(name):
+            hint = "letters, digits, '_' and '-', beginning with a letter"
+            self._mistakes.report(f"step {name!r}", f"{name!r} is no step name", hint)
+
+    def name_of(self, source: object) -> str:
+        """The name of the step that a reference points at."""
+        if isinstance(source, InputModel):
+            check_input_model(source.model, self._draft, self._mistakes)
+            return ""
+        if not isinstance(source, StepSource):
+            return str(source)
+        if source.name is not None:
+            return source.name
+        found = self._by_node.get(id(source.identity), [])
+        if len(found) > 1:
+            self._mistakes.report(
+                f"step {found[0]!r}", f"a reference can mean any of {', '.join(found)}", "name each use with .as_(...)"
+            )
+        return found[0] if found else source.default_name
+
+    def inside(self, drafts: Sequence[Draft]) -> list[str]:
+        """The names of the steps in a block, at any depth."""
+        calls, _ = calls_and_blocks(drafts)
+        return [self._ids[id(call)] for call in calls if id(call) in self._ids]
+
+    def _name_all(self, drafts: Sequence[Draft]) -> None:
+        calls, blocks = calls_and_blocks(drafts)
+        for call in calls:
+            node = call.node
+            if isinstance(node, Node) and node.name is not None:
+                self._take(call, cast("Node[Any]", node), node.name)
+        for call in calls:
+            node = call.node
+            if isinstance(node, Node) and node.name is None:
+                self._take(call, cast("Node[Any]", node), self.free(cast("Node[Any]", node).default_name))
+        for block, kind in blocks:
+            self._ids[id(block)] = self.free(kind)
+            self._taken.add(self._ids[id(block)])
+
+    def _take(self, call: DraftCall, node: Node[Any], name: str) -> None:
+        if node.name is not None:
+            self.check(name)
+            if name in self._taken:
+                name = self.free(name)
+            else:
+                self.named.append(name)
+        self._ids[id(call)] = name
+        self._taken.add(name)
+        self._by_node.setdefault(id(node.identity), []).append(name)
+        self.shapes[name] = shape_of_type(node.definition.result_type, "serialization")
