@@ -4,12 +4,21 @@ from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.errors import PagerDutyAPIError
 from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
 from resolute_pagerduty.models.base import Reference
+from resolute_pagerduty.models.changes import ChangeEvent
 from resolute_pagerduty.models.events import EventImage, EventLink
 from resolute_pagerduty.models.incidents import Alert, Incident, LogEntry, Note, Priority
 from resolute_pagerduty.models.oncall import EscalationPolicy, OnCall, Schedule, Shift
 from resolute_pagerduty.models.people import Team, TeamMember, User
 from resolute_pagerduty.models.services import Integration, MaintenanceWindow, Service
 from resolute_pagerduty.models.webhooks import IncidentEvent, NoteEvent, PartEvent, ServiceEvent, parse_event
+from resolute_pagerduty.nodes.alerts import all_alerts, get_alert, list_alerts, update_alert, update_alerts
+from resolute_pagerduty.nodes.change_lists import (
+    all_change_events,
+    all_service_change_events,
+    get_change_event,
+    list_change_events,
+    list_service_change_events,
+)
 from resolute_pagerduty.nodes.changes import send_change_event
 from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, trigger_event
 from resolute_pagerduty.nodes.incident_changes import (
@@ -28,7 +37,7 @@ from resolute_pagerduty.nodes.maintenance import (
     delete_maintenance_window,
     list_maintenance_windows,
 )
-from resolute_pagerduty.nodes.notes import add_note, list_notes
+from resolute_pagerduty.nodes.notes import add_note, delete_note, list_notes, update_note
 from resolute_pagerduty.nodes.oncall import get_on_calls
 from resolute_pagerduty.nodes.people import (
     add_team_member,
@@ -78,12 +87,19 @@ from resolute_pagerduty.nodes.subscriptions import (
     list_webhook_subscriptions,
     ping_webhook_subscription,
 )
-from resolute_pagerduty.nodes.timeline import all_alerts, all_log_entries, list_alerts, list_log_entries
+from resolute_pagerduty.nodes.timeline import (
+    all_account_log_entries,
+    all_log_entries,
+    get_log_entry,
+    list_account_log_entries,
+    list_log_entries,
+)
 from resolute_pagerduty.provider import PagerDuty
 from resolute_pagerduty.webhooks import event, webhook
 
 __all__ = [
     "Alert",
+    "ChangeEvent",
     "EscalationLevel",
     "EscalationPolicy",
     "EventImage",
@@ -115,12 +131,15 @@ __all__ = [
     "acknowledge_event",
     "add_note",
     "add_team_member",
+    "all_account_log_entries",
     "all_alerts",
+    "all_change_events",
     "all_escalation_policies",
     "all_incidents",
     "all_log_entries",
     "all_maintenance_windows",
     "all_schedules",
+    "all_service_change_events",
     "all_services",
     "all_team_members",
     "all_teams",
@@ -136,13 +155,17 @@ __all__ = [
     "create_user",
     "create_webhook_subscription",
     "delete_maintenance_window",
+    "delete_note",
     "delete_webhook_subscription",
     "enable_webhook_subscription",
     "event",
+    "get_alert",
+    "get_change_event",
     "get_current_user",
     "get_escalation_policy",
     "get_incident",
     "get_incident_metrics",
+    "get_log_entry",
     "get_on_calls",
     "get_schedule",
     "get_service",
@@ -151,7 +174,9 @@ __all__ = [
     "get_user",
     "has_ability",
     "list_abilities",
+    "list_account_log_entries",
     "list_alerts",
+    "list_change_events",
     "list_escalation_policies",
     "list_incident_workflows",
     "list_incidents",
@@ -161,6 +186,7 @@ __all__ = [
     "list_overrides",
     "list_priorities",
     "list_schedules",
+    "list_service_change_events",
     "list_services",
     "list_team_members",
     "list_teams",
@@ -175,8 +201,11 @@ __all__ = [
     "snooze_incident",
     "start_incident_workflow",
     "trigger_event",
+    "update_alert",
+    "update_alerts",
     "update_incident",
     "update_incidents",
+    "update_note",
     "update_service",
     "webhook",
 ]

@@ -1,8 +1,8 @@
-"""Changes many incidents: in requests of at most 250, each of which PagerDuty carries out as a whole or not at all."""
+"""Changes many things: in requests of at most 250, each of which PagerDuty carries out as a whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from resolute_pagerduty.account.account import Account
@@ -14,7 +14,7 @@ from resolute_pagerduty.http.operations import LIST_INCIDENTS, UPDATE_INCIDENTS
 from resolute_pagerduty.models.incidents import Incident
 
 MOST_AT_ONCE: Final = 250
-"""Incidents in one request; PagerDuty answers 413 to more."""
+"""Incidents or alerts in one request; PagerDuty answers 413 to more."""
 
 
 async def update_many(
@@ -29,15 +29,37 @@ async def update_many(
     wanted = list(dict.fromkeys(ids))
     changes = await _changes(account, wanted, fields, reopen=reopen)
     done: list[str] = []
-    for start in range(0, len(changes), MOST_AT_ONCE):
-        part = list(changes)[start : start + MOST_AT_ONCE]
+
+    async def send(part: Sequence[str]) -> None:
         body = {"incidents": [{"id": each, "type": "incident_reference", **changes[each]} for each in part]}
-        try:
-            await account.send(UPDATE_INCIDENTS, body=body)
-        except RefusedError as error:
-            raise _told(error, done, part) from error
-        done += part
+        await account.send(UPDATE_INCIDENTS, body=body)
+
+    await in_parts(list(changes), send, "incidents", done)
     return done, [each for each in wanted if each not in changes]
+
+
+async def in_parts(
+    ids: Sequence[str], send: Callable[[Sequence[str]], Awaitable[None]], what: str, done: list[str]
+) -> None:
+    """Sends changes in parts that PagerDuty takes.
+
+    Args:
+        ids: what is changed, by id.
+        send: sends the changes of a part.
+        what: what they are, for the message.
+        done: gets the ids that were changed.
+
+    Raises:
+        BulkPartError: a request was refused after earlier ones were carried out; it says which.
+        RefusedError: the first request was refused: nothing was changed.
+    """
+    for start in range(0, len(ids), MOST_AT_ONCE):
+        part = ids[start : start + MOST_AT_ONCE]
+        try:
+            await send(part)
+        except RefusedError as error:
+            raise _told(error, what, done, part) from error
+        done += part
 
 
 async def _changes(account: Account, ids: Sequence[str], fields: JsonBody, *, reopen: bool) -> Mapping[str, JsonBody]:
@@ -70,8 +92,8 @@ async def _statuses(account: Account, ids: Sequence[str]) -> Mapping[str, str]:
     return known
 
 
-def _told(error: RefusedError, done: Sequence[str], part: Sequence[str]) -> RefusedError | BulkPartError:
-    whole = f"none of these {len(part)} incidents was changed, for PagerDuty changes all of a request or none"
+def _told(error: RefusedError, what: str, done: Sequence[str], part: Sequence[str]) -> RefusedError | BulkPartError:
+    whole = f"none of these {len(part)} {what} was changed, for PagerDuty changes all of a request or none"
     if done:
         return BulkPartError(f"{error}; {whole}; the {len(done)} before them were: {', '.join(done)}")
     return type(error)(

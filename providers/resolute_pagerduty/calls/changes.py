@@ -1,7 +1,9 @@
-"""How a change event is sent once."""
+"""How a change event is sent once, and how change events are asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from resolute_pagerduty.account.account import Account
@@ -27,6 +29,25 @@ class _Change(Model):
                 return ref
             case _:
                 return None
+
+
+def changes_query(
+    since: datetime | None,
+    until: datetime | None,
+    team_ids: Sequence[str] | None,
+    integration_ids: Sequence[str] | None,
+) -> JsonBody:
+    """Filters of a list of change events, for which PagerDuty takes times in UTC alone."""
+    return {
+        "since": since and _utc(since),
+        "until": until and _utc(until),
+        "team_ids": team_ids,
+        "integration_ids": integration_ids,
+    }
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def announce_once(account: Account, routing_key: str | None, fields: JsonBody) -> JsonBody:

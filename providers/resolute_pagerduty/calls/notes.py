@@ -9,7 +9,7 @@ from __future__ import annotations
 from resolute_pagerduty.account.account import Account, list_in, object_in
 from resolute_pagerduty.calls.repeats import is_repeat, mark, marked, take_back
 from resolute_pagerduty.http.exchange import JsonBody
-from resolute_pagerduty.http.operations import ADD_NOTE, DELETE_NOTE, LIST_NOTES
+from resolute_pagerduty.http.operations import ADD_NOTE, DELETE_NOTE, LIST_NOTES, UPDATE_NOTE
 
 
 async def read_notes(account: Account, incident_id: str) -> list[JsonBody]:
@@ -29,6 +29,19 @@ async def add_once(account: Account, incident_id: str, content: str) -> JsonBody
     made = object_in(await account.send(ADD_NOTE, path={"id": incident_id}, body={"note": {"content": text}}), "note")
     # What an earlier attempt sent may have arrived since.
     return (await _the_only_one(account, incident_id, text) if is_repeat() else None) or made
+
+
+async def rewrite(account: Account, incident_id: str, note_id: str, content: str) -> tuple[JsonBody, bool]:
+    """The note with the text, and whether it had another before.
+
+    Raises:
+        NotFoundError: there is no such note.
+    """
+    now = next((note for note in await read_notes(account, incident_id) if note.get("id") == note_id), None)
+    if now is not None and str(now.get("content", "")).strip() == content.strip():
+        return now, False
+    where, body = {"id": incident_id, "note_id": note_id}, {"note": {"content": content}}
+    return object_in(await account.send(UPDATE_NOTE, path=where, body=body), "note"), True
 
 
 async def _the_only_one(account: Account, incident_id: str, text: str) -> JsonBody | None:

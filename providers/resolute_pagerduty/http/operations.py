@@ -99,11 +99,26 @@ ADD_NOTE = _rest(
     needs_from=True,
     settles=True,
 )
+UPDATE_NOTE = _rest(
+    "updateIncidentNote",
+    "PUT",
+    "/incidents/{id}/notes/{note_id}",
+    "incidents.write",
+    grant="notes:write",
+    needs_from=True,
+)
 DELETE_NOTE = _rest(
     "deleteIncidentNote", "DELETE", "/incidents/{id}/notes/{note_id}", "incidents.write", grant="notes:write"
 )
 LIST_ALERTS = _rest("listIncidentAlerts", "GET", "/incidents/{id}/alerts", "incidents.read")
+GET_ALERT = _rest("getIncidentAlert", "GET", "/incidents/{id}/alerts/{alert_id}", "incidents.read")
+UPDATE_ALERT = _rest(
+    "updateIncidentAlert", "PUT", "/incidents/{id}/alerts/{alert_id}", "incidents.write", needs_from=True
+)
+UPDATE_ALERTS = _rest("updateIncidentAlerts", "PUT", "/incidents/{id}/alerts", "incidents.write", needs_from=True)
 LIST_LOG_ENTRIES = _rest("listIncidentLogEntries", "GET", "/incidents/{id}/log_entries", "incidents.read")
+LIST_ACCOUNT_LOG_ENTRIES = _rest("listLogEntries", "GET", "/log_entries", "incidents.read")
+GET_LOG_ENTRY = _rest("getLogEntry", "GET", "/log_entries/{id}", "incidents.read")
 MERGE_INCIDENTS = _rest("mergeIncidents", "PUT", "/incidents/{id}/merge", "incidents.write", needs_from=True)
 SNOOZE_INCIDENT = _rest(
     "createIncidentSnooze", "POST", "/incidents/{id}/snooze", "incidents.write", needs_from=True, settles=True
@@ -207,7 +222,12 @@ METRICS_BY_TEAM = _rest(
     "getAnalyticsMetricsIncidentsTeam", "POST", f"{_METRICS}/teams", "analytics.write", grant="analytics:read"
 )
 
+# Change events. Of a service or an incident they are read with the scope of that, and granted as what they are.
 LIST_CHANGE_EVENTS = _rest("listChangeEvents", "GET", "/change_events", "change_events.read")
+GET_CHANGE_EVENT = _rest("getChangeEvent", "GET", "/change_events/{id}", "change_events.read")
+LIST_SERVICE_CHANGE_EVENTS = _rest(
+    "listServiceChangeEvents", "GET", "/services/{id}/change_events", "services.read", grant="change_events:read"
+)
 
 # Incident workflows
 LIST_WORKFLOWS = _rest("listIncidentWorkflows", "GET", "/incident_workflows", "incident_workflows.read")

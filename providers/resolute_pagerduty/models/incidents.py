@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from resolute_pagerduty.models.base import Model, Reference
 from resolute_pagerduty.models.people import User
@@ -147,12 +147,35 @@ class Alert(Reference):
     body: AlertBody = AlertBody()
 
 
+_KEYS: Final = frozenset({"service_key", "routing_key", "integration_key"})
+"""What opens a service to events. PagerDuty shows it beside what a monitor sent."""
+
+
 class Channel(Model):
-    """How something reached PagerDuty; only `type` is there unless channels are included."""
+    """How something reached PagerDuty; only `type` is there unless channels are included.
+
+    The key that an event came with is a secret, so it is not here.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     type: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_keys(cls, value: Any) -> Any:
+        return _without_keys(value)
+
+
+def _without_keys(value: Any) -> Any:
+    match value:
+        case dict():
+            found = cast("dict[str, Any]", value)
+            return {name: _without_keys(each) for name, each in found.items() if name not in _KEYS}
+        case list():
+            return [_without_keys(each) for each in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 class LogEntry(Reference):

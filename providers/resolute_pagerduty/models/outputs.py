@@ -88,6 +88,13 @@ class AddNoteOutput(Model):
     note_id: str
 
 
+class UpdateNoteOutput(Model):
+    """The note as it is now. `changed` is false where it had that text already."""
+
+    note: Note
+    changed: bool = True
+
+
 class ListNotesOutput(Model):
     """All notes of an incident."""
 
@@ -106,6 +113,26 @@ class AllAlertsOutput(Whole):
     alerts: tuple[Alert, ...] = ()
 
 
+class GetAlertOutput(Model):
+    """An alert."""
+
+    alert: Alert
+
+
+class UpdateAlertOutput(Model):
+    """The alert as it is now. `changed` is false where there was nothing to do."""
+
+    alert: Alert
+    changed: bool = True
+
+
+class UpdateAlertsOutput(Model):
+    """The ids of the alerts that were changed, and of those that were left as they are."""
+
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
 class ListLogEntriesOutput(Page):
     """A page of an incident's timeline, the newest entry first."""
 
@@ -114,6 +141,24 @@ class ListLogEntriesOutput(Page):
 
 class AllLogEntriesOutput(Whole):
     """An incident's timeline, the newest entry first."""
+
+    log_entries: tuple[LogEntry, ...] = ()
+
+
+class GetLogEntryOutput(Model):
+    """An entry of a timeline."""
+
+    log_entry: LogEntry
+
+
+class ListAccountLogEntriesOutput(Page):
+    """A page of what happened to the account's incidents, the newest entry first."""
+
+    log_entries: tuple[LogEntry, ...] = ()
+
+
+class AllAccountLogEntriesOutput(Whole):
+    """What happened to the account's incidents, the newest entry first."""
 
     log_entries: tuple[LogEntry, ...] = ()
 

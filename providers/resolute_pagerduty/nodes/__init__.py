@@ -6,6 +6,8 @@ from typing import Any, Final, TypeGuard
 
 from resolute.writing.node import NodeFactory
 from resolute_pagerduty.nodes import (
+    alerts,
+    change_lists,
     changes,
     events,
     incident_changes,
@@ -33,9 +35,11 @@ FACTORIES: Final[tuple[NodeFactory[..., Any], ...]] = tuple(
     for module in (
         events,
         changes,
+        change_lists,
         incidents,
         incident_changes,
         notes,
+        alerts,
         timeline,
         oncall,
         schedules,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from resolute_pagerduty.account.accounts import Accounts
-from resolute_pagerduty.calls.notes import add_once, read_notes
-from resolute_pagerduty.http.operations import ADD_NOTE, DELETE_NOTE, LIST_NOTES
+from resolute_pagerduty.calls.notes import add_once, read_notes, rewrite
+from resolute_pagerduty.errors import NotFoundError
+from resolute_pagerduty.http.operations import ADD_NOTE, DELETE_NOTE, LIST_NOTES, UPDATE_NOTE
 from resolute_pagerduty.models.incidents import Note
-from resolute_pagerduty.models.outputs import AddNoteOutput, ListNotesOutput
+from resolute_pagerduty.models.outputs import AddNoteOutput, ListNotesOutput, UpdateNoteOutput
 from resolute_pagerduty.models.parameters import Id, Text
-from resolute_pagerduty.nodes.declare import LATE, READS, pagerduty_node
+from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, pagerduty_node
 
 
 @pagerduty_node("ListNotes", LIST_NOTES, repeat=READS)
@@ -52,3 +53,47 @@ async def add_note(
     """
     note = await add_once(pagerduty.account(account), str(incident_id), content)
     return AddNoteOutput(note_id=str(note.get("id", "")))
+
+
+@pagerduty_node(
+    "UpdateNote",
+    UPDATE_NOTE,
+    LIST_NOTES,
+    repeat="it reads first, and sends nothing where the note has that text already",
+    remains=f"what somebody wrote into the note since is replaced {LATE}",
+)
+async def update_note(
+    pagerduty: Accounts, *, incident_id: Id | int, note_id: Id, content: Text, account: str | None = None
+) -> UpdateNoteOutput:
+    """Replaces the text of a note.
+
+    Args:
+        incident_id: the id or number of the incident that the note is on.
+        note_id: the note's id.
+        content: the whole new text.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = update_note(incident_id="PT4KHLK", note_id="PWL7QXS", content="It was the connection pool")
+    """
+    note, changed = await rewrite(pagerduty.account(account), str(incident_id), note_id, content)
+    return UpdateNoteOutput(note=Note.model_validate(note), changed=changed)
+
+
+@pagerduty_node("DeleteNote", DELETE_NOTE, repeat="a note that is gone is a success", remains=NOTHING)
+async def delete_note(pagerduty: Accounts, *, incident_id: Id | int, note_id: Id, account: str | None = None) -> None:
+    """Deletes a note from an incident.
+
+    Args:
+        incident_id: the id or number of the incident that the note is on.
+        note_id: the note's id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = delete_note(incident_id="PT4KHLK", note_id="PWL7QXS")
+    """
+    where = {"id": str(incident_id), "note_id": note_id}
+    try:
+        await pagerduty.account(account).send(DELETE_NOTE, path=where)
+    except NotFoundError:
+        return

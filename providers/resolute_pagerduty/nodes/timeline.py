@@ -1,103 +1,26 @@
-"""What is known of an incident: its alerts and its timeline."""
+"""What happened: the timeline of an incident, and of all incidents of the account."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from annotated_types import MinLen
-
+from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.paging import read_page, walk
-from resolute_pagerduty.http.operations import LIST_ALERTS, LIST_LOG_ENTRIES
-from resolute_pagerduty.models.incidents import Alert, LogEntry
+from resolute_pagerduty.http.operations import GET_LOG_ENTRY, LIST_ACCOUNT_LOG_ENTRIES, LIST_LOG_ENTRIES
+from resolute_pagerduty.models.incidents import LogEntry
 from resolute_pagerduty.models.outputs import (
-    AllAlertsOutput,
+    AllAccountLogEntriesOutput,
     AllLogEntriesOutput,
-    ListAlertsOutput,
+    GetLogEntryOutput,
+    ListAccountLogEntriesOutput,
     ListLogEntriesOutput,
 )
-from resolute_pagerduty.models.parameters import Count, DedupKey, Id, Offset, PageSize, Time
+from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Time
 from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
 
-AlertStatuses: TypeAlias = Annotated[Sequence[Literal["triggered", "resolved"]], MinLen(1)]
-AlertInclude: TypeAlias = Sequence[Literal["services", "first_trigger_log_entries", "incidents"]]
 EntryInclude: TypeAlias = Sequence[Literal["incidents", "services", "channels", "teams"]]
-
-
-@pagerduty_node("ListAlerts", LIST_ALERTS, repeat=READS)
-async def list_alerts(
-    pagerduty: Accounts,
-    *,
-    incident_id: Id | int,
-    statuses: AlertStatuses | None = None,
-    alert_key: DedupKey | None = None,
-    include: AlertInclude | None = None,
-    limit: PageSize = 25,
-    offset: Offset = 0,
-    total: bool = False,
-    account: str | None = None,
-) -> ListAlertsOutput:
-    """Reads a page of an incident's alerts, with what the monitors said. `all_alerts` reads every page.
-
-    Args:
-        incident_id: the incident's id, or its number.
-        statuses: triggered, resolved.
-        alert_key: with this deduplication key.
-        include: what to show in full instead of as a reference.
-        limit: alerts on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
-
-    Example:
-        >>> node = list_alerts(incident_id="PT4KHLK", statuses=["triggered"])
-    """
-    return await read_page(
-        pagerduty.account(account),
-        LIST_ALERTS,
-        "alerts",
-        ListAlertsOutput,
-        limit=limit,
-        offset=offset,
-        total=total,
-        path={"id": str(incident_id)},
-        query={"statuses": statuses, "alert_key": alert_key, "include": include},
-    )
-
-
-@pagerduty_node("AllAlerts", LIST_ALERTS, repeat=READS, policy=WALK_POLICY)
-async def all_alerts(
-    pagerduty: Accounts,
-    *,
-    incident_id: Id | int,
-    statuses: AlertStatuses | None = None,
-    include: AlertInclude | None = None,
-    limit: Count | None = None,
-    account: str | None = None,
-) -> AllAlertsOutput:
-    """Reads every alert of an incident.
-
-    Args:
-        incident_id: the incident's id, or its number.
-        statuses: triggered, resolved.
-        include: what to show in full instead of as a reference.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
-
-    Example:
-        >>> node = all_alerts(incident_id="PT4KHLK")
-    """
-    walked = await walk(
-        pagerduty.account(account),
-        LIST_ALERTS,
-        "alerts",
-        Alert,
-        path={"id": str(incident_id)},
-        query={"statuses": statuses, "include": include},
-        limit=limit,
-    )
-    return AllAlertsOutput(alerts=walked.items, more=walked.more)
 
 
 @pagerduty_node("ListLogEntries", LIST_LOG_ENTRIES, repeat=READS)
@@ -179,3 +102,121 @@ async def all_log_entries(
         limit=limit,
     )
     return AllLogEntriesOutput(log_entries=walked.items, more=walked.more)
+
+
+@pagerduty_node("GetLogEntry", GET_LOG_ENTRY, repeat=READS)
+async def get_log_entry(
+    pagerduty: Accounts, *, id: Id, include: EntryInclude | None = None, account: str | None = None
+) -> GetLogEntryOutput:
+    """Reads one entry of a timeline; with `include=["channels"]` also what the monitor sent.
+
+    Args:
+        id: its id, as a timeline or an incident's `first_trigger_log_entry` has it.
+        include: what to show in full: with `channels`, also what the monitor sent.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_log_entry(id="Q02JTSNZWHSEKV", include=["channels"])
+    """
+    answer = await pagerduty.account(account).send(GET_LOG_ENTRY, path={"id": id}, query={"include": include})
+    return GetLogEntryOutput(log_entry=LogEntry.model_validate(object_in(answer, "log_entry")))
+
+
+@pagerduty_node("ListAccountLogEntries", LIST_ACCOUNT_LOG_ENTRIES, repeat=READS)
+async def list_account_log_entries(
+    pagerduty: Accounts,
+    *,
+    since: Time | None = None,
+    until: Time | None = None,
+    team_ids: Ids | None = None,
+    is_overview: bool | None = None,
+    include: EntryInclude | None = None,
+    limit: PageSize = 25,
+    offset: Offset = 0,
+    total: bool = False,
+    account: str | None = None,
+) -> ListAccountLogEntriesOutput:
+    """Reads a page of what happened to all incidents of the account, the newest entry first.
+
+    `all_account_log_entries` reads every page, `list_log_entries` the timeline of one incident.
+
+    Args:
+        since: from here on.
+        until: up to here.
+        team_ids: only of incidents of these teams.
+        is_overview: only the entries that matter most.
+        include: what to show in full: with `channels`, also what the monitor sent.
+        limit: entries on the page, 1 to 100.
+        offset: how many to pass over; limit + offset is at most 10,000.
+        total: whether `total` is counted.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = list_account_log_entries(is_overview=True, limit=50)
+    """
+    return await read_page(
+        pagerduty.account(account),
+        LIST_ACCOUNT_LOG_ENTRIES,
+        "log_entries",
+        ListAccountLogEntriesOutput,
+        limit=limit,
+        offset=offset,
+        total=total,
+        query={
+            "since": since,
+            "until": until,
+            "team_ids": team_ids,
+            "is_overview": is_overview,
+            "include": include,
+        },
+    )
+
+
+@pagerduty_node("AllAccountLogEntries", LIST_ACCOUNT_LOG_ENTRIES, repeat=READS, policy=WALK_POLICY)
+async def all_account_log_entries(
+    pagerduty: Accounts,
+    *,
+    since: Time,
+    until: Time | None = None,
+    team_ids: Ids | None = None,
+    is_overview: bool | None = None,
+    include: EntryInclude | None = None,
+    limit: Count | None = None,
+    account: str | None = None,
+) -> AllAccountLogEntriesOutput:
+    """Reads everything that happened to the account's incidents in a time, the newest entry first.
+
+    PagerDuty pages through 10,000 entries; for a busier time, ask for a shorter one.
+
+    Args:
+        since: from here on.
+        until: up to here; now where it is left out.
+        team_ids: only of incidents of these teams.
+        is_overview: only the entries that matter most.
+        include: what to show in full: with `channels`, also what the monitor sent.
+        limit: reads no more than this; `more` says whether there are more.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: there are more than 10,000 entries; nothing is left out silently.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = all_account_log_entries(since=now() - timedelta(hours=8), is_overview=True)
+    """
+    walked = await walk(
+        pagerduty.account(account),
+        LIST_ACCOUNT_LOG_ENTRIES,
+        "log_entries",
+        LogEntry,
+        query={
+            "since": since,
+            "until": until,
+            "team_ids": team_ids,
+            "is_overview": is_overview,
+            "include": include,
+        },
+        limit=limit,
+    )
+    return AllAccountLogEntriesOutput(log_entries=walked.items, more=walked.more)

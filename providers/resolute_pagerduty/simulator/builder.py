@@ -4,12 +4,14 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from . import events, lifecycle, refs, webhooks
+from . import events, lifecycle, refs, timeline, webhooks
 from .resources import (
+    ChangeEvent,
     EscalationPolicy,
     Incident,
     Integration,
     Layer,
+    Note,
     Override,
     Priority,
     Rule,
@@ -229,6 +231,17 @@ class Builder:
                 with account.moment(resolved_at):
                     lifecycle.resolve(account, incident, agent)
             return incident
+
+    def add_note(self, incident_id: str, content: str, by: str) -> Note:
+        """Let a user write a note on an incident."""
+        with self._changing() as account:
+            return timeline.annotate(account, account.state.incidents[incident_id], content, refs.user(account, by))
+
+    def add_change(self, summary: str, *, routing_key: str, at: datetime | None = None) -> ChangeEvent:
+        """Let a tool say that something was changed."""
+        with self._changing() as account, account.moment(at or account.now()):
+            integration = account.state.by_routing_key[routing_key]
+            return events.keep(account, integration, {}, {"summary": summary, "source": "simulator"})
 
     def trigger(
         self, summary: str, *, routing_key: str, dedup_key: str | None = None, severity: str = "critical"

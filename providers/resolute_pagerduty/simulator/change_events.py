@@ -1,11 +1,15 @@
 """Change events: what has been deployed or changed, listed beside incidents."""
 
+import re
+
 from . import refs
-from .api_errors import not_found
+from .api_errors import ApiError, not_found
 from .call import Call, Reply, get
 from .resources import ChangeEvent
 from .state import Account
 from .values import Json, iso
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def show(account: Account, found: ChangeEvent) -> Json:
@@ -30,6 +34,9 @@ def show(account: Account, found: ChangeEvent) -> Json:
 
 
 def _page(call: Call, service_id: str | None) -> Reply:
+    for name in ("since", "until"):
+        if (text := call.query.one(name)) and not _UTC.fullmatch(text):
+            raise ApiError(400, 2004, f"{name} must be a UTC time such as 2026-03-02T12:00:00Z")
     since, until = call.window()
     teams, integrations = set(call.query.many("team_ids[]")), set(call.query.many("integration_ids[]"))
     found = [

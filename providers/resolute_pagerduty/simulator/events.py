@@ -1,5 +1,6 @@
 """Events API v2: events open, repeat, acknowledge and resolve; change events are kept."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -148,7 +149,7 @@ def enqueue(call: Call) -> Reply:
     return Reply(202, {"status": "success", "message": "Event processed", "dedup_key": dedup_key})
 
 
-def _later(account: Account, action: "partial[None]") -> None:
+def _later(account: Account, action: Callable[[], object]) -> None:
     if account.behaviour.event_delay:
         account.at(account.now() + timedelta(seconds=account.behaviour.event_delay), action)
     else:
@@ -276,11 +277,12 @@ def enqueue_change(call: Call) -> Reply:
     if isinstance(integration, Reply):
         return integration
     if integration is not None and payload is not None:
-        _later(call.account, partial(_keep, call.account, integration, event, payload))
+        _later(call.account, partial(keep, call.account, integration, event, payload))
     return Reply(202, {"status": "success", "message": "Change event processed"})
 
 
-def _keep(account: Account, integration: Integration, event: Json, payload: Json) -> None:
+def keep(account: Account, integration: Integration, event: Json, payload: Json) -> ChangeEvent:
+    """Keep a change event."""
     stamp = payload.get("timestamp")
     change = ChangeEvent(
         id=account.ids.next("change"),
@@ -295,6 +297,7 @@ def _keep(account: Account, integration: Integration, event: Json, payload: Json
         images=_objects(event.get("images")),
     )
     account.state.changes[change.id] = change
+    return change
 
 
 ROUTES = (

@@ -137,7 +137,7 @@ class Account:
         self.changed = Condition()
         self.listeners: list[Callable[[Emission], None]] = []
         self._moment: datetime | None = None
-        self._timers: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._timers: list[tuple[datetime, int, Callable[[], object]]] = []
         self._timer_count = 0
         self._known: dict[object, list[Any]] = {}
         self._known_at = 0
@@ -171,7 +171,7 @@ class Account:
         for listener in self.listeners:
             listener(emission)
 
-    def at(self, moment: datetime, action: Callable[[], None]) -> None:
+    def at(self, moment: datetime, action: Callable[[], object]) -> None:
         """Do something once the clock has reached a moment."""
         self._timer_count += 1
         heappush(self._timers, (moment, self._timer_count, action))

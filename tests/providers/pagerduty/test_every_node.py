@@ -36,6 +36,20 @@ def alerted(sim: Simulator, key: str) -> str:
     return sim.incidents()[-1].id
 
 
+def alert_of(sim: Simulator, key: str) -> dict[str, Any]:
+    incident_id = alerted(sim, key)
+    return {"incident_id": incident_id, "alert_id": next(iter(sim.account.state.incidents[incident_id].alerts))}
+
+
+def noted(sim: Simulator) -> dict[str, Any]:
+    found = sim.add_incident("Slow", WORLD.service)
+    return {"incident_id": found.id, "note_id": sim.add_note(found.id, "Looking", WORLD.ada).id}
+
+
+def change(sim: Simulator) -> str:
+    return sim.add_change("Deployed checkout 1.4.2", routing_key=WORLD.routing_key).id
+
+
 def subscription(sim: Simulator) -> str:
     return sim.add_webhook("http://127.0.0.1:9/hook").id
 
@@ -49,6 +63,13 @@ GIVEN: dict[str, Given] = {
     "AcknowledgeEvent": fixed(dedup_key="slow"),
     "ResolveEvent": fixed(dedup_key="slow"),
     "SendChangeEvent": fixed(summary="Deployed", source="ci", timestamp=NOON, custom_details={"commit": "abc"}),
+    "GetChangeEvent": lambda sim, _: {"id": change(sim)},
+    "ListChangeEvents": fixed(
+        **WHEN, team_ids=[WORLD.payments_team], integration_ids=["PINTEGR"], limit=5, offset=5, total=True
+    ),
+    "AllChangeEvents": fixed(**WHEN, team_ids=[WORLD.payments_team], integration_ids=["PINTEGR"]),
+    "ListServiceChangeEvents": fixed(service_id=WORLD.service, **WHEN, integration_ids=["PINTEGR"], total=True),
+    "AllServiceChangeEvents": fixed(service_id=WORLD.service, **WHEN, integration_ids=["PINTEGR"]),
     "GetIncident": lambda sim, _: {"id": incident(sim), "include": ["services", "users"]},
     "ListIncidents": lambda sim, _: {
         **WHEN,
@@ -78,6 +99,8 @@ GIVEN: dict[str, Given] = {
     },
     "ListNotes": lambda sim, _: {"incident_id": incident(sim)},
     "AddNote": lambda sim, _: {"incident_id": incident(sim), "content": "Looked at it"},
+    "UpdateNote": lambda sim, _: {**noted(sim), "content": "It was the pool"},
+    "DeleteNote": lambda sim, _: noted(sim),
     "ListAlerts": lambda sim, _: {
         "incident_id": alerted(sim, "one"),
         "statuses": ["triggered"],
@@ -85,6 +108,18 @@ GIVEN: dict[str, Given] = {
         "include": ["services"],
     },
     "AllAlerts": lambda sim, _: {"incident_id": alerted(sim, "one"), "statuses": ["triggered"]},
+    "GetAlert": lambda sim, _: alert_of(sim, "one"),
+    "UpdateAlert": lambda sim, _: {
+        **alert_of(sim, "one"),
+        "status": "resolved",
+        "to_incident_id": alerted(sim, "two"),
+    },
+    "UpdateAlerts": lambda sim, _: {
+        "incident_id": (given := alert_of(sim, "one"))["incident_id"],
+        "alert_ids": [given["alert_id"]],
+        "status": "resolved",
+        "to_incident_id": alerted(sim, "two"),
+    },
     "ListLogEntries": lambda sim, _: {
         "incident_id": incident(sim),
         **WHEN,
@@ -92,6 +127,14 @@ GIVEN: dict[str, Given] = {
         "include": ["channels", "teams"],
     },
     "AllLogEntries": lambda sim, _: {"incident_id": incident(sim), **WHEN},
+    "GetLogEntry": lambda sim, _: {
+        "id": sim.add_incident("Slow", WORLD.service).entries[0].id,
+        "include": ["channels", "services"],
+    },
+    "ListAccountLogEntries": fixed(
+        **WHEN, team_ids=[WORLD.payments_team], is_overview=True, include=["incidents"], total=True
+    ),
+    "AllAccountLogEntries": fixed(**WHEN, team_ids=[WORLD.payments_team], limit=5),
     "GetOnCalls": fixed(
         **WHEN,
         escalation_policy_ids=[WORLD.payments_policy],

@@ -66,6 +66,10 @@ EFFECTS: dict[str, Effects] = {
 """Writes that leave something behind which can be counted: exactly one is expected."""
 
 CONVERGING = {
+    "UpdateNote",
+    "DeleteNote",
+    "UpdateAlert",
+    "UpdateAlerts",
     "AcknowledgeEvent",
     "ResolveEvent",
     "UpdateIncidents",
