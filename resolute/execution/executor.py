@@ -6,15 +6,13 @@ Every engine calls nodes through here, so that a node behaves the same under tes
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
-
+from resolute.execution.boundary import arguments_for, output_of
 from resolute.execution.decisions import decision_for
 from resolute.execution.guard import EscapeError, guarded, in_thread
 from resolute.execution.masking import MASK
@@ -24,16 +22,11 @@ from resolute.plan.context import CallContext, enter_call
 from resolute.plan.errors import (
     ConfigurationError,
     FlowError,
-    InvalidArgumentsError,
-    InvalidResultError,
     LastAttemptError,
     NodeError,
     NotGrantedError,
-    ResultTooLargeError,
-    SecretInResultError,
     UnknownNodeError,
 )
-from resolute.plan.limits import PAYLOAD_LIMIT, problem_of, recorded_size
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.texts import NAME_LIMIT, said_by, shortened
 from resolute.plan.values import Json, JsonObject
@@ -121,7 +114,7 @@ class NodeExecutor:
                 await self.providers[definition.provider].refused(definition)
             raise
         filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
-        values = _validated(definition, filled)
+        values = arguments_for(definition, filled)
         try:
             if inspect.iscoroutinefunction(definition.function):
                 result: object = function(**values)
@@ -136,21 +129,7 @@ class NodeExecutor:
                 raise LastAttemptError(error) from error
             raise
         self._remember(definition)
-        output = _dumped(definition, result)
-        if problem := problem_of(output):
-            raise InvalidResultError(f"node {call.node!r} returned what cannot be recorded: {problem}")
-        if place := self.environment.secret_in(output):
-            raise SecretInResultError(
-                f"node {call.node!r} returned a secret at {place}, which would stay in the history of the run: "
-                "return what later steps need of it (an id, a yes or no), and let them read secret('NAME') themselves"
-            )
-        size = recorded_size(output)
-        if size > PAYLOAD_LIMIT:
-            raise ResultTooLargeError(
-                f"node {call.node!r} returned {size:,} bytes, Temporal takes {PAYLOAD_LIMIT:,}: "
-                "return a reference to the data (an id, a URL) instead"
-            )
-        return output
+        return output_of(definition, result, self.environment)
 
     def _watched(self, call: CallContext) -> CallContext:
         """The call as its node sees it: whatever the node says on the way is kept free of secrets."""
@@ -213,69 +192,3 @@ class NodeExecutor:
             trace=trace,
             error=error,
         )
-
-
-@lru_cache(maxsize=4096)
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(annotation)
-
-
-def _adapter_of(annotation: Any) -> TypeAdapter[Any]:
-    try:
-        return _adapter(annotation)
-    except TypeError:  # an annotation that cannot be hashed
-        return TypeAdapter(annotation)
-
-
-def _validated(definition: NodeDefinition, arguments: Mapping[str, Json]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    mistakes: list[str] = []
-    any_name = any(each.kind is each.VAR_KEYWORD for each in definition.parameters.values())
-    for name, value in arguments.items():
-        if name not in definition.parameters and not any_name:
-            mistakes.append(
-                f"{name}: the node has no such parameter, and the run's plan gives it "
-                "(it is of another version of the flow: keep the parameter until such runs have ended)"
-            )
-            continue
-        annotation = definition.types.get(name, Any)
-        if annotation is Any:
-            values[name] = value
-            continue
-        try:
-            values[name] = _adapter_of(annotation).validate_python(value, by_name=True, by_alias=True)
-        except ValidationError as error:
-            mistakes += _spoken(name, error)
-    missing = [
-        name
-        for name, parameter in definition.parameters.items()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        and name not in arguments
-    ]
-    mistakes += [f"{name}: is missing" for name in missing]
-    if mistakes:
-        raise InvalidArgumentsError(f"node {definition.name!r} does not take its input: {'; '.join(mistakes)}")
-    return values
-
-
-def _dumped(definition: NodeDefinition, result: object) -> Json:
-    annotation = definition.result_type
-    adapter = _adapter_of(Any if annotation is None else annotation) if result is not None else _adapter_of(annotation)
-    try:
-        checked = adapter.validate_python(result, by_name=True, by_alias=True)
-        return cast("Json", adapter.dump_python(checked, mode="json", by_alias=False, warnings="error"))
-    except ValidationError as error:
-        fields = "; ".join(_spoken("", error))
-        raise InvalidResultError(f"node {definition.name!r} returned what its type refuses: {fields}") from None
-    except PydanticSerializationError as error:
-        raise InvalidResultError(f"node {definition.name!r} returned a value that has no JSON form: {error}") from None
-
-
-def _spoken(name: str, error: ValidationError) -> list[str]:
-    """What pydantic found, by field, without the values: one of them may be a secret."""
-    found: list[str] = []
-    for detail in error.errors(include_url=False, include_input=False, include_context=False):
-        where = ".".join(str(part) for part in ([name] if name else []) + list(detail["loc"]))
-        found.append(f"{where or 'value'}: {detail['msg']}")
-    return found

@@ -98,6 +98,25 @@ def traced(error: ApplicationError, trace: str, to: PayloadConverter) -> Applica
     return error
 
 
+def last_failure(step: str, node: str, error: BaseException) -> Failure:
+    """Why the last attempt of a step that is still tried failed."""
+    cause = error
+    if isinstance(error, TemporalTimeoutError):
+        return Failure(step=step, node=node, error_type="TimeoutError", message=error.message)
+    if isinstance(cause, ApplicationError):
+        return Failure(step=step, node=node, error_type=cause.type or "ApplicationError", message=cause.message)
+    return Failure(step=step, node=node, error_type=type(cause).__name__, message=str(cause))
+
+
+def run_failure_of(error: BaseException | None) -> Failure | None:
+    """Why a run failed, where no step says it."""
+    if not isinstance(error, ApplicationError):
+        return None
+    if error.type == NodeFailedError.__name__ and error.details and isinstance(error.details[0], Mapping):
+        return Failure.model_validate(error.details[0])
+    return Failure(step="", node="", error_type=error.type or "ApplicationError", message=error.message)
+
+
 def _spoken(failure: Failure) -> str:
     return f"step {failure.step!r} ({failure.node}): {failure.error_type}: {failure.message}"
 

@@ -1,12 +1,10 @@
-"""What Temporal recorded of a run, read back on the run's own plan.
+"""What Temporal recorded of a run: how it began, what each activity answered, how it ended.
 
-The interpreter runs once more over the recorded answers, so that a run can be shown with its conditions and skipped
-steps when no worker is there. Activity ids are step ids, which is what maps the history onto the plan.
+Activity ids are step ids, which is what maps a history onto its plan.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,27 +18,14 @@ from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
-from temporalio.exceptions import TimeoutError as TemporalTimeoutError
+from temporalio.exceptions import ApplicationError, FailureError
 
-from resolute.plan.errors import FlowError, NodeFailedError
-from resolute.plan.plan import Plan, When, walk
+from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute.running.compared import compared
-from resolute.running.evaluate import Scope
-from resolute.running.interpreter import Interpreter
-from resolute.running.recall import Memory, memory_in_result, newest
-from resolute.running.report import Failure, RunReport, StepReport
-from resolute.running.result import result_of
-from resolute.running.runtime import CallRequest
+from resolute.running.recall import Memory, memory_in_result
 from resolute.temporal.attempts import Attempts, attempts_in
-from resolute.temporal.failures import node_failure
-from resolute.temporal.handed import READS_FAILURES, of_failure
-from resolute.temporal.shelter import SHELTERS
+from resolute.temporal.handed import of_failure
 from resolute.temporal.start import RECORD_PLAN, Start, open_record, read_plan, read_start
-
-_TURNS: Final = 20
-"""Turns of the event loop without a sign of the interpreter, after which every branch waits."""
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
 _ENDS: Final = (
@@ -53,7 +38,7 @@ _ENDS: Final = (
 
 
 @dataclass
-class _Answer:
+class Answer:
     """What is recorded of one activity. `ended_by` is the number of the event that says so."""
 
     began_at: datetime
@@ -74,109 +59,12 @@ class Recorded:
     completed: Memory | None
     failed: Memory | None
     began_at: datetime
-    answers: dict[str, _Answer] = field(default_factory=dict[str, _Answer])
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
     cancelled_by: int | None = None
     has_ended: bool = False
-
-
-class _StillGoing(BaseException):
-    """The history ends here. Not an error: nothing may catch it on its way out of the interpreter."""
-
-
-class _RecordedRuntime:
-    def __init__(self, recorded: Recorded) -> None:
-        self._recorded = recorded
-        self._now = recorded.began_at
-        self._signs = 0
-        self._at_cancel: asyncio.Event | None = None
-        self._is_cancelled = False
-        self.cancel_run: Callable[[], None] = _nothing
-
-    def now(self) -> datetime:
-        self._signs += 1
-        return self._now
-
-    async def call(self, request: CallRequest) -> Json:
-        self._signs += 1
-        answer = self._recorded.answers.get(request.step)
-        if answer is not None:
-            answer.arguments = request.arguments
-        given_up = self._was_at_work(answer)
-        if given_up:
-            await self._cancelled()
-        if answer is None or answer.ended_at is None:
-            if given_up and self._recorded.has_ended:
-                raise asyncio.CancelledError
-            raise _StillGoing
-        self._now = max(self._now, answer.ended_at)
-        if answer.failure is not None:
-            if given_up and is_cancelled_exception(answer.failure):
-                raise asyncio.CancelledError
-            raise node_failure(request, answer.failure)
-        return answer.output
-
-    def cancel(self) -> None:
-        self._is_cancelled = True
-
-    def _was_at_work(self, answer: _Answer | None) -> bool:
-        """Whether the call was at work when the run was cancelled."""
-        cancelled_by = self._recorded.cancelled_by
-        if cancelled_by is None or self._is_cancelled:
-            return False
-        return answer is None or answer.ended_at is None or answer.ended_by > cancelled_by
-
-    async def _cancelled(self) -> None:
-        """Waits until all that was recorded before the cancel has been told, then has the run cancelled, once."""
-        if self._at_cancel is None:
-            self._at_cancel = asyncio.Event()
-            signs, turns = -1, 0
-            while turns < _TURNS:
-                turns = turns + 1 if signs == self._signs else 0
-                signs = self._signs
-                await asyncio.sleep(0)
-            self.cancel_run()
-            self._at_cancel.set()
-        await self._at_cancel.wait()
-
-
-async def replayed(recorded: Recorded) -> RunReport | None:
-    """The run as far as it is recorded; None where it has not recorded its plan yet."""
-    plan = recorded.start.plan or recorded.plan
-    if plan is None:
-        return None
-    memory = newest(recorded.completed, recorded.failed if plan.interpreter >= READS_FAILURES else None)
-    runtime = _RecordedRuntime(recorded)
-    interpreter = Interpreter(plan, runtime, input_data=recorded.start.input, memory=memory)
-    runtime.cancel_run = interpreter.cancel
-    if plan.interpreter < SHELTERS:
-        recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
-    with suppress(_StillGoing, FlowError):
-        await interpreter.run()
-    report, scope = interpreter.state.report(), interpreter.state.scope()
-    conditions = {step.id: step.condition for step in walk((*plan.steps, *plan.on_failure)) if isinstance(step, When)}
-    steps = tuple(
-        _with_condition(step, conditions[step.id], scope)
-        if step.id in conditions
-        else _with_answer(step, recorded.answers.get(step.id))
-        for step in report.steps
-    )
-    return report.model_copy(update={"steps": steps, "result": result_of(recorded.result)})
-
-
-def _with_condition(step: StepReport, condition: Json, scope: Scope) -> StepReport:
-    return step.model_copy(update={"compared": compared(condition, scope)}) if step.taken else step
-
-
-def _with_answer(step: StepReport, answer: _Answer | None) -> StepReport:
-    """A step with the times of its own activity: the replay's clock stands at the latest of those beside it."""
-    if answer is None or step.kind != "call":
-        return step
-    ended = {"ended_at": answer.ended_at} if answer.ended_at and step.ended_at else {}
-    update = {"started_at": answer.began_at, "arguments": answer.arguments, "attempts": answer.attempts, **ended}
-    return step.model_copy(update=update)
 
 
 async def read_history(events: Sequence[HistoryEvent], converter: DataConverter) -> Recorded:
@@ -211,7 +99,7 @@ class _Reader:
                 step = event.activity_task_scheduled_event_attributes.activity_id
                 self._scheduled[event.event_id] = step
                 queue = event.activity_task_scheduled_event_attributes.task_queue.name
-                recorded.answers[step] = _Answer(began_at=_time(event), queue=queue)
+                recorded.answers[step] = Answer(began_at=_time(event), queue=queue)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 begun = event.activity_task_started_event_attributes
                 if begun.HasField("last_failure"):  # of the attempt before the last one, which is told by how it ended
@@ -276,7 +164,7 @@ class _Reader:
             # A worker that does not have the flow has recorded a failure, and no plan.
             recorded.plan = None if marker.HasField("failure") else read_plan(open_record(value)[0])
             return
-        answer = _Answer(began_at=_time(event), ended_at=_time(event), output=value, ended_by=event.event_id)
+        answer = Answer(began_at=_time(event), ended_at=_time(event), output=value, ended_by=event.event_id)
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
             answer.attempts = attempts_in(answer.failure)
@@ -288,29 +176,6 @@ class _Reader:
     async def _failure(self, failure: FailureMessage) -> FailureError:
         error = await self._converter.decode_failure(failure)
         return error if isinstance(error, FailureError) else ApplicationError(str(error), type=type(error).__name__)
-
-
-def last_failure(step: str, node: str, error: BaseException) -> Failure:
-    """Why the last attempt of a step that is still tried failed."""
-    cause = error
-    if isinstance(error, TemporalTimeoutError):
-        return Failure(step=step, node=node, error_type="TimeoutError", message=error.message)
-    if isinstance(cause, ApplicationError):
-        return Failure(step=step, node=node, error_type=cause.type or "ApplicationError", message=cause.message)
-    return Failure(step=step, node=node, error_type=type(cause).__name__, message=str(cause))
-
-
-def run_failure_of(error: BaseException | None) -> Failure | None:
-    """Why a run failed, where no step says it."""
-    if not isinstance(error, ApplicationError):
-        return None
-    if error.type == NodeFailedError.__name__ and error.details and isinstance(error.details[0], Mapping):
-        return Failure.model_validate(error.details[0])
-    return Failure(step="", node="", error_type=error.type or "ApplicationError", message=error.message)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _readable(read: Callable[[], Memory | None]) -> Memory | None:

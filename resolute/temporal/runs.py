@@ -17,9 +17,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from resolute.plan.plan import Plan
 from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
-from resolute.temporal.failures import ENDED
+from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
-from resolute.temporal.recorded import Recorded, last_failure, read_history, replayed, run_failure_of
+from resolute.temporal.recorded import Recorded, read_history
+from resolute.temporal.replaying import replayed
 from resolute.temporal.start import STARTED_BY
 
 _POLLS_AT_LEAST: Final = timedelta(seconds=75)
