@@ -18,7 +18,7 @@ from resolute_worker.settings import Settings
 from tests.house.reading import ROOT
 
 _BLOCK: Final = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE: Final = re.compile(r"# ([\w/]+\.(?:py|json|sh))\n")
+_FILE: Final = re.compile(r"# ([\w/]*\.(?:py|json|sh|env|ini))\n")
 _LINK: Final = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 _PROVIDER: Final = {"accounts", "grants", "read_only", "audit_log", "webhook_secret"}
@@ -64,6 +64,14 @@ class Page:
             for found in _BLOCK.finditer(self.text)
         ]
 
+    def section(self, heading: str) -> list[Block]:
+        """The blocks below a heading, up to the next heading of its level."""
+        before, found, rest = self.text.partition(f"\n## {heading}\n")
+        assert found, f"{self.path.name} has no section {heading!r}"
+        first = before.count("\n") + 2
+        last = first + rest.partition("\n## ")[0].count("\n")
+        return [block for block in self.blocks if first <= block.line <= last]
+
     def files(self) -> list[Block]:
         """Blocks that are whole files."""
         return [block for block in self.blocks if block.language == "python" and block.file]
@@ -104,7 +112,7 @@ def misspoken(words: list[str]) -> str | None:
             return next((f"nobody reads {name}" for name in names if not _is_read(name)), None)
         case ["resolute", *arguments]:
             return _unparsed(arguments)
-        case ["pytest" | "curl" | "pip" | "kill" | "cd", *_]:
+        case ["pytest" | "curl" | "pip" | "kill" | "cd" | "echo" | "python3" | ".", *_]:
             return None
         case _:
             return f"{words[0]} is no command that a page may show"

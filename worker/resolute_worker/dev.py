@@ -152,7 +152,9 @@ class DevSet:
 
     def _tell_missing(self, found: Discovery) -> None:
         for missing in missing_variables([each.flow for each in found.flows]):
-            self._say(f"Not set     {missing}: a step that reads it fails")
+            self._say(
+                f"Not set     {missing}: a step that reads it fails; add it to .env or export it, then restart dev"
+            )
 
 
 def _load(found: Discovery) -> Load:
