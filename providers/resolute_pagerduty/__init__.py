@@ -1,6 +1,10 @@
 """PagerDuty for Resolute: alerts, incidents, on-calls and webhooks as nodes and triggers of flows."""
 
 from resolute_pagerduty.account.config import PagerDutyConfig
+from resolute_pagerduty.calls.rotations import (
+    LayerRestriction,
+    RotationLayer,
+)
 from resolute_pagerduty.errors import PagerDutyAPIError
 from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
 from resolute_pagerduty.models.base import Reference
@@ -35,7 +39,9 @@ from resolute_pagerduty.nodes.maintenance import (
     all_maintenance_windows,
     create_maintenance_window,
     delete_maintenance_window,
+    get_maintenance_window,
     list_maintenance_windows,
+    update_maintenance_window,
 )
 from resolute_pagerduty.nodes.notes import add_note, delete_note, list_notes, update_note
 from resolute_pagerduty.nodes.oncall import get_on_calls
@@ -52,12 +58,31 @@ from resolute_pagerduty.nodes.people import (
     list_teams,
     list_users,
 )
+from resolute_pagerduty.nodes.people_changes import (
+    delete_team,
+    get_team,
+    remove_team_member,
+    update_team,
+    update_user,
+)
 from resolute_pagerduty.nodes.plan import (
+    get_incident_workflow,
     has_ability,
     list_abilities,
     list_incident_workflows,
     list_priorities,
     start_incident_workflow,
+)
+from resolute_pagerduty.nodes.policy_changes import (
+    delete_escalation_policy,
+    update_escalation_policy,
+)
+from resolute_pagerduty.nodes.schedule_changes import (
+    create_schedule,
+    delete_override,
+    delete_schedule,
+    list_schedule_users,
+    update_schedule,
 )
 from resolute_pagerduty.nodes.schedules import (
     EscalationLevel,
@@ -75,6 +100,7 @@ from resolute_pagerduty.nodes.services import (
     all_services,
     create_integration,
     create_service,
+    delete_service,
     get_service,
     list_services,
     update_service,
@@ -84,8 +110,10 @@ from resolute_pagerduty.nodes.subscriptions import (
     create_webhook_subscription,
     delete_webhook_subscription,
     enable_webhook_subscription,
+    get_webhook_subscription,
     list_webhook_subscriptions,
     ping_webhook_subscription,
+    update_webhook_subscription,
 )
 from resolute_pagerduty.nodes.timeline import (
     all_account_log_entries,
@@ -108,6 +136,7 @@ __all__ = [
     "IncidentEvent",
     "IncidentWorkflow",
     "Integration",
+    "LayerRestriction",
     "LogEntry",
     "MaintenanceWindow",
     "Metrics",
@@ -120,6 +149,7 @@ __all__ = [
     "PartEvent",
     "Priority",
     "Reference",
+    "RotationLayer",
     "Schedule",
     "Service",
     "ServiceEvent",
@@ -150,12 +180,18 @@ __all__ = [
     "create_integration",
     "create_maintenance_window",
     "create_override",
+    "create_schedule",
     "create_service",
     "create_team",
     "create_user",
     "create_webhook_subscription",
+    "delete_escalation_policy",
     "delete_maintenance_window",
     "delete_note",
+    "delete_override",
+    "delete_schedule",
+    "delete_service",
+    "delete_team",
     "delete_webhook_subscription",
     "enable_webhook_subscription",
     "event",
@@ -165,13 +201,17 @@ __all__ = [
     "get_escalation_policy",
     "get_incident",
     "get_incident_metrics",
+    "get_incident_workflow",
     "get_log_entry",
+    "get_maintenance_window",
     "get_on_calls",
     "get_schedule",
     "get_service",
     "get_service_metrics",
+    "get_team",
     "get_team_metrics",
     "get_user",
+    "get_webhook_subscription",
     "has_ability",
     "list_abilities",
     "list_account_log_entries",
@@ -185,6 +225,7 @@ __all__ = [
     "list_notes",
     "list_overrides",
     "list_priorities",
+    "list_schedule_users",
     "list_schedules",
     "list_service_change_events",
     "list_services",
@@ -195,6 +236,7 @@ __all__ = [
     "merge_incidents",
     "parse_event",
     "ping_webhook_subscription",
+    "remove_team_member",
     "resolve_event",
     "send_change_event",
     "send_status_update",
@@ -203,9 +245,15 @@ __all__ = [
     "trigger_event",
     "update_alert",
     "update_alerts",
+    "update_escalation_policy",
     "update_incident",
     "update_incidents",
+    "update_maintenance_window",
     "update_note",
+    "update_schedule",
     "update_service",
+    "update_team",
+    "update_user",
+    "update_webhook_subscription",
     "webhook",
 ]

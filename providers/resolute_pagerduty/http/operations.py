@@ -146,6 +146,7 @@ GET_INTEGRATION = _rest(
     "/services/{id}/integrations/{integration_id}",
     "services.read",
 )
+DELETE_SERVICE = _rest("deleteService", "DELETE", "/services/{id}", "services.write")
 LIST_MAINTENANCE_WINDOWS = _rest(
     "listMaintenanceWindows",
     "GET",
@@ -162,6 +163,20 @@ CREATE_MAINTENANCE_WINDOW = _rest(
     needs_from=True,
     settles=True,
 )
+GET_MAINTENANCE_WINDOW = _rest(
+    "getMaintenanceWindow",
+    "GET",
+    "/maintenance_windows/{id}",
+    "services.read",
+    grant="maintenance_windows:read",
+)
+UPDATE_MAINTENANCE_WINDOW = _rest(
+    "updateMaintenanceWindow",
+    "PUT",
+    "/maintenance_windows/{id}",
+    "services.write",
+    grant="maintenance_windows:write",
+)
 DELETE_MAINTENANCE_WINDOW = _rest(
     "deleteMaintenanceWindow",
     "DELETE",
@@ -173,6 +188,10 @@ DELETE_MAINTENANCE_WINDOW = _rest(
 # Schedules, escalation policies, on-calls
 LIST_SCHEDULES = _rest("listSchedules", "GET", "/schedules", "schedules.read")
 GET_SCHEDULE = _rest("getSchedule", "GET", "/schedules/{id}", "schedules.read")
+CREATE_SCHEDULE = _rest("createSchedule", "POST", "/schedules", "schedules.write", settles=True)
+UPDATE_SCHEDULE = _rest("updateSchedule", "PUT", "/schedules/{id}", "schedules.write", settles=True)
+DELETE_SCHEDULE = _rest("deleteSchedule", "DELETE", "/schedules/{id}", "schedules.write")
+LIST_SCHEDULE_USERS = _rest("listScheduleUsers", "GET", "/schedules/{id}/users", "users.read", grant="schedules:read")
 LIST_OVERRIDES = _rest("listScheduleOverrides", "GET", "/schedules/{id}/overrides", "schedules.read")
 CREATE_OVERRIDES = _rest("createScheduleOverride", "POST", "/schedules/{id}/overrides", "schedules.write", settles=True)
 DELETE_OVERRIDE = _rest(
@@ -183,6 +202,12 @@ GET_ESCALATION_POLICY = _rest("getEscalationPolicy", "GET", "/escalation_policie
 CREATE_ESCALATION_POLICY = _rest(
     "createEscalationPolicy", "POST", "/escalation_policies", "escalation_policies.write", settles=True
 )
+UPDATE_ESCALATION_POLICY = _rest(
+    "updateEscalationPolicy", "PUT", "/escalation_policies/{id}", "escalation_policies.write"
+)
+DELETE_ESCALATION_POLICY = _rest(
+    "deleteEscalationPolicy", "DELETE", "/escalation_policies/{id}", "escalation_policies.write"
+)
 LIST_ONCALLS = _rest("listOnCalls", "GET", "/oncalls", "oncalls.read", own_limit=True)
 
 # People
@@ -190,9 +215,14 @@ LIST_USERS = _rest("listUsers", "GET", "/users", "users.read")
 GET_USER = _rest("getUser", "GET", "/users/{id}", "users.read")
 GET_ME = _rest("getCurrentUser", "GET", "/users/me", None, grant="users:read")
 CREATE_USER = _rest("createUser", "POST", "/users", "users.write", needs_from=True, settles=True)
+UPDATE_USER = _rest("updateUser", "PUT", "/users/{id}", "users.write")
 LIST_TEAMS = _rest("listTeams", "GET", "/teams", "teams.read")
 CREATE_TEAM = _rest("createTeam", "POST", "/teams", "teams.write", settles=True)
+GET_TEAM = _rest("getTeam", "GET", "/teams/{id}", "teams.read")
+UPDATE_TEAM = _rest("updateTeam", "PUT", "/teams/{id}", "teams.write")
+DELETE_TEAM = _rest("deleteTeam", "DELETE", "/teams/{id}", "teams.write")
 ADD_TEAM_MEMBER = _rest("updateTeamUser", "PUT", "/teams/{id}/users/{user_id}", "teams.write")
+REMOVE_TEAM_MEMBER = _rest("deleteTeamUser", "DELETE", "/teams/{id}/users/{user_id}", "teams.write")
 LIST_TEAM_MEMBERS = _rest("listTeamUsers", "GET", "/teams/{id}/members", "teams.read")
 
 # The account
@@ -204,6 +234,8 @@ TEST_ABILITY = _rest("getAbility", "GET", "/abilities/{id}", "abilities.read")
 _HOOKS = "/webhook_subscriptions"
 LIST_SUBSCRIPTIONS = _rest("listWebhookSubscriptions", "GET", _HOOKS, "webhook_subscriptions.read")
 CREATE_SUBSCRIPTION = _rest("createWebhookSubscription", "POST", _HOOKS, "webhook_subscriptions.write", settles=True)
+GET_SUBSCRIPTION = _rest("getWebhookSubscription", "GET", f"{_HOOKS}/{{id}}", "webhook_subscriptions.read")
+UPDATE_SUBSCRIPTION = _rest("updateWebhookSubscription", "PUT", f"{_HOOKS}/{{id}}", "webhook_subscriptions.write")
 ENABLE_SUBSCRIPTION = _rest(
     "enableWebhookSubscription", "POST", f"{_HOOKS}/{{id}}/enable", "webhook_subscriptions.write"
 )
@@ -231,6 +263,7 @@ LIST_SERVICE_CHANGE_EVENTS = _rest(
 
 # Incident workflows
 LIST_WORKFLOWS = _rest("listIncidentWorkflows", "GET", "/incident_workflows", "incident_workflows.read")
+GET_WORKFLOW = _rest("getIncidentWorkflow", "GET", "/incident_workflows/{id}", "incident_workflows.read")
 START_WORKFLOW = _rest(
     "createIncidentWorkflowInstance",
     "POST",

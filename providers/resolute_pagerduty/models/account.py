@@ -38,13 +38,22 @@ class WebhookSubscription(Model):
     filter: SubscriptionFilter = SubscriptionFilter()
 
 
+class WorkflowStep(Reference):
+    """A step of an incident workflow."""
+
+    name: str = ""
+    description: str = ""
+
+
 class IncidentWorkflow(Reference):
-    """A workflow that can be started on an incident."""
+    """A workflow that can be started on an incident. Only `get_incident_workflow` brings its steps."""
 
     name: str = ""
     description: str = ""
     created_at: datetime | None = None
     is_enabled: bool | None = None
+    team: Reference | None = None
+    steps: tuple[WorkflowStep, ...] = ()
 
 
 class Metrics(Model):

@@ -213,6 +213,12 @@ class AllMaintenanceWindowsOutput(Whole):
     maintenance_windows: tuple[MaintenanceWindow, ...] = ()
 
 
+class GetMaintenanceWindowOutput(Model):
+    """A maintenance window."""
+
+    maintenance_window: MaintenanceWindow
+
+
 class CreateMaintenanceWindowOutput(Model):
     """The window. `created` is false where the same one was there already."""
 
@@ -236,6 +242,19 @@ class GetScheduleOutput(Model):
     """A schedule with its shifts."""
 
     schedule: Schedule
+
+
+class CreateScheduleOutput(Model):
+    """The schedule. `created` is false where one of that name was there already."""
+
+    schedule: Schedule
+    created: bool = True
+
+
+class ListScheduleUsersOutput(Model):
+    """The users who are on call by a schedule in a time."""
+
+    users: tuple[User, ...] = ()
 
 
 class ListOverridesOutput(Model):
@@ -313,6 +332,12 @@ class AllTeamsOutput(Whole):
     teams: tuple[Team, ...] = ()
 
 
+class GetTeamOutput(Model):
+    """A team."""
+
+    team: Team
+
+
 class CreateTeamOutput(Model):
     """The team. `created` is false where one of that name was there already."""
 
@@ -362,6 +387,12 @@ class AllWebhookSubscriptionsOutput(Whole):
     webhook_subscriptions: tuple[WebhookSubscription, ...] = ()
 
 
+class GetWebhookSubscriptionOutput(Model):
+    """A webhook subscription, without its secret."""
+
+    webhook_subscription: WebhookSubscription
+
+
 class CreateWebhookSubscriptionOutput(Model):
     """The subscription, without its secret. `created` is false where it was there already."""
 
@@ -387,6 +418,12 @@ class ListIncidentWorkflowsOutput(Page):
     """A page of incident workflows."""
 
     incident_workflows: tuple[IncidentWorkflow, ...] = ()
+
+
+class GetIncidentWorkflowOutput(Model):
+    """An incident workflow with its steps."""
+
+    incident_workflow: IncidentWorkflow
 
 
 class StartIncidentWorkflowOutput(Model):

@@ -40,6 +40,7 @@ class Team(Reference):
 
     name: str = ""
     description: str = ""
+    default_role: str = ""
 
 
 class TeamMember(Model):

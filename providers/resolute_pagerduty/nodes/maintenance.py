@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.edits import Editable
+from resolute_pagerduty.calls.events import given
+from resolute_pagerduty.calls.incidents import reference
 from resolute_pagerduty.calls.paging import read_page, walk
 from resolute_pagerduty.calls.windows import Wanted, window_once
 from resolute_pagerduty.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
 from resolute_pagerduty.http.operations import (
     CREATE_MAINTENANCE_WINDOW,
     DELETE_MAINTENANCE_WINDOW,
+    GET_MAINTENANCE_WINDOW,
     LIST_MAINTENANCE_WINDOWS,
+    UPDATE_MAINTENANCE_WINDOW,
 )
 from resolute_pagerduty.models.outputs import (
     AllMaintenanceWindowsOutput,
     CreateMaintenanceWindowOutput,
+    GetMaintenanceWindowOutput,
     ListMaintenanceWindowsOutput,
 )
 from resolute_pagerduty.models.parameters import Count, Id, Ids, Offset, PageSize, Text, Time
@@ -25,6 +32,13 @@ from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, 
 
 When: TypeAlias = Literal["past", "future", "ongoing", "open", "all"]
 Include: TypeAlias = Sequence[Literal["teams", "services", "users"]]
+
+WINDOW: Final = Editable(
+    name="maintenance_window",
+    read=GET_MAINTENANCE_WINDOW,
+    update=UPDATE_MAINTENANCE_WINDOW,
+    needed=("start_time", "end_time", "services"),
+)
 
 
 @pagerduty_node("ListMaintenanceWindows", LIST_MAINTENANCE_WINDOWS, repeat=READS)
@@ -108,6 +122,25 @@ async def all_maintenance_windows(
     return AllMaintenanceWindowsOutput(maintenance_windows=walked.items, more=walked.more)
 
 
+@pagerduty_node("GetMaintenanceWindow", GET_MAINTENANCE_WINDOW, repeat=READS)
+async def get_maintenance_window(
+    pagerduty: Accounts, *, id: Id, include: Include | None = None, account: str | None = None
+) -> GetMaintenanceWindowOutput:
+    """Reads a maintenance window.
+
+    Args:
+        id: its id.
+        include: what to show in full instead of as a reference.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_maintenance_window(id="PW98YIO")
+    """
+    answer = await pagerduty.account(account).send(GET_MAINTENANCE_WINDOW, path={"id": id}, query={"include": include})
+    found = object_in(answer, "maintenance_window")
+    return GetMaintenanceWindowOutput(maintenance_window=MaintenanceWindow.model_validate(found))
+
+
 @pagerduty_node(
     "CreateMaintenanceWindow",
     CREATE_MAINTENANCE_WINDOW,
@@ -149,6 +182,53 @@ async def create_maintenance_window(
     wanted = Wanted(service_ids=service_ids, start=start_time, end=end_time, description=description)
     window, created = await window_once(pagerduty.account(account), wanted)
     return CreateMaintenanceWindowOutput(maintenance_window=window, created=created)
+
+
+@pagerduty_node(
+    "UpdateMaintenanceWindow",
+    UPDATE_MAINTENANCE_WINDOW,
+    GET_MAINTENANCE_WINDOW,
+    repeat="the same change twice is one change",
+    remains=NOTHING,
+)
+async def update_maintenance_window(
+    pagerduty: Accounts,
+    *,
+    id: Id,
+    start_time: Time | None = None,
+    end_time: Time | None = None,
+    service_ids: Ids | None = None,
+    description: str | None = None,
+    account: str | None = None,
+) -> GetMaintenanceWindowOutput:
+    """Changes a maintenance window, for instance because the work takes longer; what is not given stays.
+
+    Args:
+        id: its id.
+        start_time: from here on.
+        end_time: up to here.
+        service_ids: the services; they replace all that it has.
+        description: what is done meanwhile.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: nothing to change is given, or the end is not after the start; nothing was sent.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from resolute import now
+        >>> node = update_maintenance_window(id="PW98YIO", end_time=now() + timedelta(hours=1))
+    """
+    if start_time is not None and end_time is not None and end_time <= start_time:
+        raise InvalidRequestError("end_time", f"{end_time.isoformat()} is not after {start_time.isoformat()}")
+    body = given(
+        start_time=start_time and start_time.isoformat(),
+        end_time=end_time and end_time.isoformat(),
+        description=description,
+        services=[reference(service, "service") for service in service_ids] if service_ids else None,
+    )
+    changed = await WINDOW.change(pagerduty.account(account), id, body)
+    return GetMaintenanceWindowOutput(maintenance_window=MaintenanceWindow.model_validate(changed))
 
 
 @pagerduty_node(

@@ -10,13 +10,16 @@ from resolute_pagerduty.calls.repeats import at_most_once, derived_key
 from resolute_pagerduty.errors import MissingAbilityError
 from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import (
+    GET_WORKFLOW,
     LIST_ABILITIES,
     LIST_PRIORITIES,
     LIST_WORKFLOWS,
     START_WORKFLOW,
     TEST_ABILITY,
 )
+from resolute_pagerduty.models.account import IncidentWorkflow
 from resolute_pagerduty.models.outputs import (
+    GetIncidentWorkflowOutput,
     HasAbilityOutput,
     ListAbilitiesOutput,
     ListIncidentWorkflowsOutput,
@@ -118,6 +121,27 @@ async def list_incident_workflows(
         total=total,
         query={"query": query},
     )
+
+
+@pagerduty_node("GetIncidentWorkflow", GET_WORKFLOW, repeat=READS)
+async def get_incident_workflow(
+    pagerduty: Accounts, *, id: Id, account: str | None = None
+) -> GetIncidentWorkflowOutput:
+    """Reads an incident workflow with its steps.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        MissingAbilityError: the account's plan has no incident workflows.
+
+    Example:
+        >>> node = get_incident_workflow(id="PSFEVL7")
+    """
+    answer = await pagerduty.account(account).send(GET_WORKFLOW, path={"id": id})
+    found = IncidentWorkflow.model_validate(object_in(answer, "incident_workflow"))
+    return GetIncidentWorkflowOutput(incident_workflow=found)
 
 
 @pagerduty_node(

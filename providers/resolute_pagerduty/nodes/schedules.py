@@ -352,11 +352,20 @@ async def create_escalation_policy(
         name=name,
         description=description,
         num_loops=num_loops,
-        escalation_rules=[_rule(number, level) for number, level in enumerate(levels)],
+        escalation_rules=rules_of(levels),
         teams=[reference(team, "team") for team in team_ids] if team_ids else None,
     )
     policy, created = await POLICIES.make(pagerduty.account(account), body)
     return CreateEscalationPolicyOutput(escalation_policy=policy, created=created)
+
+
+def rules_of(levels: Sequence[EscalationLevel]) -> list[JsonBody]:
+    """Levels as PagerDuty takes them.
+
+    Raises:
+        InvalidRequestError: a level notifies nobody, or too many.
+    """
+    return [_rule(number, level) for number, level in enumerate(levels)]
 
 
 def _rule(number: int, level: EscalationLevel) -> JsonBody:

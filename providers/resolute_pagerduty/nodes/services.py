@@ -9,6 +9,7 @@ from pydantic import Field
 
 from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.edits import remove
 from resolute_pagerduty.calls.events import given
 from resolute_pagerduty.calls.files import check_folder, write_secret
 from resolute_pagerduty.calls.incidents import reference
@@ -19,6 +20,7 @@ from resolute_pagerduty.errors import InvalidRequestError, UnreadableAnswerError
 from resolute_pagerduty.http.operations import (
     CREATE_INTEGRATION,
     CREATE_SERVICE,
+    DELETE_SERVICE,
     GET_INTEGRATION,
     GET_SERVICE,
     LIST_SERVICES,
@@ -229,6 +231,20 @@ async def update_service(
         body["escalation_policy"] = reference(now.escalation_policy.id, "escalation_policy")
     answer = await opened.send(UPDATE_SERVICE, path={"id": id}, body={"service": {"type": "service", **body}})
     return GetServiceOutput(service=Service.model_validate(object_in(answer, "service")))
+
+
+@pagerduty_node("DeleteService", DELETE_SERVICE, repeat="a service that is gone is a success", remains=NOTHING)
+async def delete_service(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
+    """Removes a service with its integrations; no incident can be opened for it any more.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = delete_service(id="PWIXJZS")
+    """
+    await remove(pagerduty.account(account), DELETE_SERVICE, {"id": id})
 
 
 @pagerduty_node(

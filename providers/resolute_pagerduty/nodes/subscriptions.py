@@ -6,13 +6,15 @@ Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-O
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from annotated_types import MinLen
 from pydantic import StringConstraints
 
 from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.edits import Editable
+from resolute_pagerduty.calls.events import given
 from resolute_pagerduty.calls.files import check_folder, write_secret
 from resolute_pagerduty.calls.paging import read_page
 from resolute_pagerduty.calls.repeats import is_repeat, mark
@@ -22,14 +24,17 @@ from resolute_pagerduty.http.operations import (
     CREATE_SUBSCRIPTION,
     DELETE_SUBSCRIPTION,
     ENABLE_SUBSCRIPTION,
+    GET_SUBSCRIPTION,
     LIST_SUBSCRIPTIONS,
     PING_SUBSCRIPTION,
+    UPDATE_SUBSCRIPTION,
 )
 from resolute_pagerduty.models.account import WebhookSubscription
 from resolute_pagerduty.models.outputs import (
     AllWebhookSubscriptionsOutput,
     CreateWebhookSubscriptionOutput,
     EnableWebhookSubscriptionOutput,
+    GetWebhookSubscriptionOutput,
     ListWebhookSubscriptionsOutput,
 )
 from resolute_pagerduty.models.parameters import Id, Offset, PageSize, Text
@@ -38,6 +43,8 @@ from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, WALK_POLICY, 
 FilterType: TypeAlias = Literal["account", "service", "team"]
 Events: TypeAlias = Annotated[Sequence[Text], MinLen(1)]
 Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+
+SUBSCRIPTION: Final = Editable(name="webhook_subscription", read=GET_SUBSCRIPTION, update=UPDATE_SUBSCRIPTION)
 
 
 @pagerduty_node("ListWebhookSubscriptions", LIST_SUBSCRIPTIONS, repeat=READS)
@@ -106,6 +113,23 @@ async def all_webhook_subscriptions(
     return AllWebhookSubscriptionsOutput(webhook_subscriptions=found)
 
 
+@pagerduty_node("GetWebhookSubscription", GET_SUBSCRIPTION, repeat=READS)
+async def get_webhook_subscription(
+    pagerduty: Accounts, *, id: Id, account: str | None = None
+) -> GetWebhookSubscriptionOutput:
+    """Reads a webhook subscription, without its secret, which PagerDuty shows only once.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_webhook_subscription(id="PF9KMXH")
+    """
+    found = await SUBSCRIPTION.get(pagerduty.account(account), id)
+    return GetWebhookSubscriptionOutput(webhook_subscription=WebhookSubscription.model_validate(found))
+
+
 @pagerduty_node(
     "CreateWebhookSubscription",
     CREATE_SUBSCRIPTION,
@@ -165,6 +189,48 @@ async def create_webhook_subscription(
     )
     write_secret(secret_file, secret.get_secret_value())
     return CreateWebhookSubscriptionOutput(webhook_subscription=made)
+
+
+@pagerduty_node(
+    "UpdateWebhookSubscription", UPDATE_SUBSCRIPTION, repeat="the same change twice is one change", remains=NOTHING
+)
+async def update_webhook_subscription(
+    pagerduty: Accounts,
+    *,
+    id: Id,
+    events: Events | None = None,
+    active: bool | None = None,
+    filter_type: FilterType | None = None,
+    filter_id: Id | None = None,
+    description: str | None = None,
+    account: str | None = None,
+) -> GetWebhookSubscriptionOutput:
+    """Changes a webhook subscription; what is not given stays. Its address cannot be changed: create a new one.
+
+    Args:
+        id: its id.
+        events: the event types, such as `incident.triggered`; they replace all that it has.
+        active: whether it delivers.
+        filter_type: whose events: those of the account, a service or a team.
+        filter_id: which service or team.
+        description: what it is for.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        InvalidRequestError: nothing to change is given, or a service or team without its id; nothing was sent.
+
+    Example:
+        >>> node = update_webhook_subscription(id="PF9KMXH", active=False)
+    """
+    _check_filter(filter_type, filter_id)
+    body = given(
+        description=description,
+        events=list(dict.fromkeys(events)) if events else None,
+        active=active,
+        filter=given(type=f"{filter_type}_reference", id=filter_id) if filter_type else None,
+    )
+    changed = await SUBSCRIPTION.change(pagerduty.account(account), id, body)
+    return GetWebhookSubscriptionOutput(webhook_subscription=WebhookSubscription.model_validate(changed))
 
 
 @pagerduty_node(

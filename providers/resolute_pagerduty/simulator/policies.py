@@ -2,9 +2,9 @@
 
 from . import shapes
 from .api_errors import invalid, not_found
-from .call import Call, Reply, get, matches, post, reference_id, required_text
+from .call import Call, Reply, delete, get, matches, post, put, reference_id, required_text
 from .resources import EscalationPolicy, Rule, Target
-from .values import as_list, as_object, as_text
+from .values import Json, as_list, as_object, as_text
 
 
 def list_policies(call: Call) -> Reply:
@@ -23,11 +23,16 @@ def list_policies(call: Call) -> Reply:
     return call.page("escalation_policies", found, lambda each: shapes.policy(call.account, each, include))
 
 
-def get_policy(call: Call) -> Reply:
-    """GET /escalation_policies/{id}."""
+def _find(call: Call) -> EscalationPolicy:
     policy = call.state.policies.get(call.params["id"])
     if policy is None:
         raise not_found("Escalation policy")
+    return policy
+
+
+def get_policy(call: Call) -> Reply:
+    """GET /escalation_policies/{id}."""
+    policy = _find(call)
     return Reply(200, {"escalation_policy": shapes.policy(call.account, policy, call.query.many("include[]"))})
 
 
@@ -50,18 +55,31 @@ def _rule(call: Call, wanted: object) -> Rule:
     return Rule(id=call.account.ids.next("rule"), delay_minutes=delay, targets=tuple(targets))
 
 
-def create_policy(call: Call) -> Reply:
-    """POST /escalation_policies."""
-    wanted = call.wrapped("escalation_policy")
-    name = required_text(wanted, "name")
-    if any(policy.name == name for policy in call.state.policies.values()):
-        raise invalid("Escalation Policy has already been taken")
+def _rules(call: Call, wanted: Json) -> list[Rule]:
     rules = [_rule(call, rule) for rule in as_list(wanted.get("escalation_rules")) or []]
     if not rules:
         raise invalid("Escalation rules cannot be empty")
+    return rules
+
+
+def _teams(call: Call, wanted: Json) -> list[str]:
     teams = [reference_id(team, "Team") for team in as_list(wanted.get("teams")) or []]
     if unknown := [team for team in teams if team not in call.state.teams]:
         raise invalid(f"Team {unknown[0]} not found")
+    return teams
+
+
+def _free_name(call: Call, wanted: Json, but: EscalationPolicy | None = None) -> str:
+    name = required_text(wanted, "name")
+    if any(policy.name == name and policy is not but for policy in call.state.policies.values()):
+        raise invalid("Escalation Policy has already been taken")
+    return name
+
+
+def create_policy(call: Call) -> Reply:
+    """POST /escalation_policies."""
+    wanted = call.wrapped("escalation_policy")
+    name, rules, teams = _free_name(call, wanted), _rules(call, wanted), _teams(call, wanted)
     loops = wanted.get("num_loops", 0)
     policy = EscalationPolicy(
         id=call.account.ids.next("policy"),
@@ -76,8 +94,40 @@ def create_policy(call: Call) -> Reply:
     return Reply(201, {"escalation_policy": shapes.policy(call.account, policy)})
 
 
+def update_policy(call: Call) -> Reply:
+    """PUT /escalation_policies/{id}: rules that are given replace all; teams and the rest stay where they are not."""
+    policy, wanted = _find(call), call.wrapped("escalation_policy")
+    name, rules = _free_name(call, wanted, policy), _rules(call, wanted)
+    teams = _teams(call, wanted) if "teams" in wanted else policy.team_ids
+    policy.name, policy.rules, policy.team_ids = name, rules, teams
+    for incident in call.state.incidents.values():
+        if incident.policy_id == policy.id:
+            incident.level = min(incident.level, len(rules))
+    if "description" in wanted:
+        policy.description = as_text(wanted["description"]) or ""
+    if isinstance(wanted.get("num_loops"), int):
+        policy.num_loops = wanted["num_loops"]
+    policy.handoff = as_text(wanted.get("on_call_handoff_notifications")) or policy.handoff
+    call.account.renamed()
+    return Reply(200, {"escalation_policy": shapes.policy(call.account, policy)})
+
+
+def delete_policy(call: Call) -> Reply:
+    """DELETE /escalation_policies/{id}: only one that no service and no incident uses."""
+    policy = _find(call)
+    if any(service.policy_id == policy.id for service in call.state.services.values()):
+        raise invalid("Escalation policy is used by a service")
+    if any(incident.policy_id == policy.id for incident in call.state.incidents.values()):
+        raise invalid("Escalation policy is used by an incident")
+    del call.state.policies[policy.id]
+    call.account.renamed()
+    return Reply(204)
+
+
 ROUTES = (
     get("/escalation_policies", list_policies, "escalation_policies.read"),
     post("/escalation_policies", create_policy, "escalation_policies.write"),
     get("/escalation_policies/{id}", get_policy, "escalation_policies.read"),
+    put("/escalation_policies/{id}", update_policy, "escalation_policies.write"),
+    delete("/escalation_policies/{id}", delete_policy, "escalation_policies.write"),
 )

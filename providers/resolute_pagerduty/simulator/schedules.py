@@ -117,7 +117,12 @@ def _rendering(call: Call, schedule: Schedule) -> Rendering:
     return Rendering(call.account, schedule, since, until, zone, overflow=call.query.flag("overflow"))
 
 
-def _find(call: Call) -> Schedule:
+def find(call: Call) -> Schedule:
+    """Return the schedule that the path names.
+
+    Raises:
+        ApiError: 404 if there is none.
+    """
     found = call.state.schedules.get(call.params["id"])
     if found is None:
         raise not_found("Schedule")
@@ -160,14 +165,19 @@ def _next_on_call(call: Call, schedule: Schedule) -> Json:
 
 def get_schedule(call: Call) -> Reply:
     """GET /schedules/{id}: with layers, overrides and the final schedule, by default for two weeks."""
-    schedule = _find(call)
+    schedule = find(call)
+    return Reply(200, {"schedule": show_schedule(call.account, schedule, whole(call, schedule))})
+
+
+def whole(call: Call, schedule: Schedule) -> Json:
+    """Return the parts that only the answers about one schedule have."""
     parts = _rendering(call, schedule).parts(("schedule_layers", "overrides_subschedule", "final_schedule"))
-    return Reply(200, {"schedule": show_schedule(call.account, schedule, {**parts, **_next_on_call(call, schedule)})})
+    return {**parts, **_next_on_call(call, schedule)}
 
 
 def list_schedule_users(call: Call) -> Reply:
     """GET /schedules/{id}/users: everybody who is on call in a window."""
-    schedule = _find(call)
+    schedule = find(call)
     since, until = call.window()
     since = since or call.account.now()
     shifts = final_shifts(schedule, since, until or since + USUAL_WINDOW)
@@ -192,7 +202,7 @@ def list_overrides(call: Call) -> Reply:
 
     The official document gives 201 as the status of this read, so that is what is answered.
     """
-    schedule = _find(call)
+    schedule = find(call)
     since, until = call.window()
     if since is None or until is None:
         raise ApiError(400, 2004, "since and until are required")
@@ -234,7 +244,7 @@ def create_overrides(call: Call) -> Reply:
 
     The older form with a single `override` is answered in its own older form.
     """
-    schedule = _find(call)
+    schedule = find(call)
     if single := as_object(call.body.get("override")):
         result = _new_override(call, schedule, single)
         if result["status"] != 201:
@@ -248,7 +258,7 @@ def create_overrides(call: Call) -> Reply:
 
 def delete_override(call: Call) -> Reply:
     """DELETE /schedules/{id}/overrides/{override_id}: a running one is cut short (200), a coming one removed (204)."""
-    schedule, now = _find(call), call.account.now()
+    schedule, now = find(call), call.account.now()
     for index, each in enumerate(schedule.overrides):
         if each.id != call.params["override_id"]:
             continue

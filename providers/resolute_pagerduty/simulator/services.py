@@ -2,7 +2,7 @@
 
 from . import refs, shapes
 from .api_errors import invalid, not_found
-from .call import Call, Reply, get, matches, post, put, reference_id, required_text
+from .call import Call, Reply, delete, get, matches, post, put, reference_id, required_text
 from .resources import Integration, Service
 from .state import Account, Emission
 from .values import Json, as_list, as_object, as_text, iso_millis
@@ -130,6 +130,24 @@ def update_service(call: Call) -> Reply:
     return Reply(200, {"service": shapes.service(call.account, service)})
 
 
+def delete_service(call: Call) -> Reply:
+    """DELETE /services/{id}: its integrations go with it; one that has incidents stays."""
+    service, state = find(call), call.state
+    if any(incident.service_id == service.id for incident in state.incidents.values()):
+        # Incidents show their service, and PagerDuty does not say what becomes of them.
+        raise invalid("The service has incidents")
+    tell(call.account, service, "deleted")
+    for each in service.integrations:
+        state.by_routing_key.pop(each.routing_key, None)
+    for change in [each for each in state.changes.values() if each.service_id == service.id]:
+        del state.changes[change.id]
+    for window in state.windows.values():
+        window.service_ids = [each for each in window.service_ids if each != service.id]
+    del state.services[service.id]
+    call.account.renamed()
+    return Reply(204)
+
+
 def create_integration(call: Call) -> Reply:
     """POST /services/{id}/integrations: a new routing key."""
     service, wanted = find(call), call.wrapped("integration")
@@ -166,6 +184,7 @@ ROUTES = (
     post("/services", create_service, "services.write"),
     get("/services/{id}", get_service, "services.read"),
     put("/services/{id}", update_service, "services.write"),
+    delete("/services/{id}", delete_service, "services.write"),
     post("/services/{id}/integrations", create_integration, "services.write"),
     get("/services/{id}/integrations/{integration_id}", get_integration, "services.read"),
 )

@@ -4,7 +4,7 @@ from . import refs, shapes
 from .api_errors import invalid, not_found
 from .call import Call, Reply, delete, get, matches, post, put, required_text
 from .resources import Team, User
-from .values import as_text
+from .values import Json, as_text
 
 ROLES = ("observer", "responder", "manager")
 
@@ -23,11 +23,16 @@ def list_users(call: Call) -> Reply:
     return call.page("users", found, lambda each: shapes.user(call.account, each, include))
 
 
-def get_user(call: Call) -> Reply:
-    """GET /users/{id}."""
+def _user(call: Call) -> User:
     user = call.state.users.get(call.params["id"])
     if user is None:
         raise not_found("User")
+    return user
+
+
+def get_user(call: Call) -> Reply:
+    """GET /users/{id}."""
+    user = _user(call)
     return Reply(200, {"user": shapes.user(call.account, user, call.query.many("include[]"))})
 
 
@@ -43,14 +48,19 @@ def get_me(call: Call) -> Reply:
     return Reply(200, {"user": shapes.user(call.account, user, call.query.many("include[]"))})
 
 
+def _free_address(call: Call, wanted: Json, but: User | None = None) -> str:
+    email = required_text(wanted, "email", 100)
+    if len(email) < 6 or "@" not in email:
+        raise invalid("Email is invalid")
+    if any(user.email.casefold() == email.casefold() and user is not but for user in call.state.users.values()):
+        raise invalid("Email has already been taken")
+    return email
+
+
 def create_user(call: Call) -> Reply:
     """POST /users."""
     wanted = call.wrapped("user")
-    name, email = required_text(wanted, "name", 100), required_text(wanted, "email", 100)
-    if len(email) < 6 or "@" not in email:
-        raise invalid("Email is invalid")
-    if any(user.email.casefold() == email.casefold() for user in call.state.users.values()):
-        raise invalid("Email has already been taken")
+    name, email = required_text(wanted, "name", 100), _free_address(call, wanted)
     user = User(
         id=call.account.ids.next("user"),
         name=name,
@@ -63,6 +73,22 @@ def create_user(call: Call) -> Reply:
     )
     call.state.users[user.id] = user
     return Reply(201, {"user": {**shapes.user(call.account, user), "invitation_sent": True}})
+
+
+def update_user(call: Call) -> Reply:
+    """PUT /users/{id}."""
+    user, wanted = _user(call), call.wrapped("user")
+    name, email = required_text(wanted, "name", 100), _free_address(call, wanted, user)
+    user.name, user.email = name, email
+    user.role = as_text(wanted.get("role")) or user.role
+    user.time_zone = as_text(wanted.get("time_zone")) or user.time_zone
+    user.color = as_text(wanted.get("color")) or user.color
+    if "job_title" in wanted:
+        user.job_title = as_text(wanted["job_title"]) or ""
+    if "description" in wanted:
+        user.description = as_text(wanted["description"])
+    call.account.renamed()
+    return Reply(200, {"user": shapes.user(call.account, user)})
 
 
 def list_teams(call: Call) -> Reply:
@@ -84,20 +110,50 @@ def get_team(call: Call) -> Reply:
     return Reply(200, {"team": shapes.team(call.account, _team(call))})
 
 
+def _free_name(call: Call, wanted: Json, but: Team | None = None) -> str:
+    name = required_text(wanted, "name", 100)
+    if any(team.name == name and team is not but for team in call.state.teams.values()):
+        raise invalid("Name has already been taken")
+    return name
+
+
 def create_team(call: Call) -> Reply:
     """POST /teams."""
     wanted = call.wrapped("team")
-    name = required_text(wanted, "name", 100)
-    if any(team.name == name for team in call.state.teams.values()):
-        raise invalid("Name has already been taken")
     team = Team(
         id=call.account.ids.next("team"),
-        name=name,
+        name=_free_name(call, wanted),
         description=as_text(wanted.get("description")) or "",
         default_role=as_text(wanted.get("default_role")) or "manager",
     )
     call.state.teams[team.id] = team
     return Reply(201, {"team": shapes.team(call.account, team)})
+
+
+def update_team(call: Call) -> Reply:
+    """PUT /teams/{id}."""
+    team, wanted = _team(call), call.wrapped("team")
+    team.name = _free_name(call, wanted, team)
+    if "description" in wanted:
+        team.description = as_text(wanted["description"]) or ""
+    team.default_role = as_text(wanted.get("default_role")) or team.default_role
+    call.account.renamed()
+    return Reply(200, {"team": shapes.team(call.account, team)})
+
+
+def delete_team(call: Call) -> Reply:
+    """DELETE /teams/{id}: only one without escalation policies and schedules, and so without services."""
+    team, state = _team(call), call.state
+    if any(team.id in each.team_ids for each in (*state.policies.values(), *state.schedules.values())):
+        raise invalid("The team has escalation policies or schedules")
+    if any(team.id == each.team_id for each in state.workflows.values()):
+        raise invalid("The team has incident workflows")
+    another = call.query.one("reassignment_team")
+    if another is not None and another not in state.teams:
+        raise invalid("Reassignment team not found")
+    del state.teams[team.id]
+    call.account.renamed()
+    return Reply(204)
 
 
 def list_members(call: Call) -> Reply:
@@ -137,10 +193,13 @@ ROUTES = (
     get("/users", list_users, "users.read"),
     get("/users/me", get_me, None),
     get("/users/{id}", get_user, "users.read"),
+    put("/users/{id}", update_user, "users.write"),
     post("/users", create_user, "users.write", needs_from=True),
     get("/teams", list_teams, "teams.read"),
     post("/teams", create_team, "teams.write"),
     get("/teams/{id}", get_team, "teams.read"),
+    put("/teams/{id}", update_team, "teams.write"),
+    delete("/teams/{id}", delete_team, "teams.write"),
     get("/teams/{id}/members", list_members, "teams.read"),
     put("/teams/{id}/users/{user_id}", add_member, "teams.write"),
     delete("/teams/{id}/users/{user_id}", remove_member, "teams.write"),

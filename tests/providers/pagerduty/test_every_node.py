@@ -16,6 +16,7 @@ from resolute.writing.node import NodeFactory
 from resolute_pagerduty.http.operations import OPERATIONS, Operation
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.simulator import Simulator
+from resolute_pagerduty.simulator.resources import MaintenanceWindow
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.openapi.validator import find_operation
 from tests.providers.pagerduty.harness import Bench, config_for
@@ -54,9 +55,27 @@ def subscription(sim: Simulator) -> str:
     return sim.add_webhook("http://127.0.0.1:9/hook").id
 
 
+def in_an_hour(sim: Simulator, hours: int = 1) -> datetime:
+    return sim.clock.now() + timedelta(hours=hours)
+
+
+def window(sim: Simulator) -> str:
+    found = MaintenanceWindow(
+        id="PWINDOW",
+        number=1,
+        start=in_an_hour(sim),
+        end=in_an_hour(sim, 2),
+        service_ids=[WORLD.service],
+        created_by=WORLD.ada,
+    )
+    return sim.account.state.windows.setdefault(found.id, found).id
+
+
 def fixed(**given: Any) -> Given:
     return lambda _sim, _folder: given
 
+
+WEEKLY = {"name": "Weekly", "user_ids": [WORLD.bo, WORLD.ada], "turn_length_seconds": 604_800}
 
 GIVEN: dict[str, Given] = {
     "TriggerEvent": fixed(summary="Slow", source="api", severity="error", custom_details={"load": 9}),
@@ -148,6 +167,32 @@ GIVEN: dict[str, Given] = {
     "GetSchedule": fixed(id=WORLD.payments_schedule, **WHEN, time_zone="Europe/Paris", overflow=True),
     "ListOverrides": fixed(schedule_id=WORLD.payments_schedule, **WHEN),
     "CreateOverride": fixed(schedule_id=WORLD.payments_schedule, user_id=WORLD.bo, start=NOON, end=LATER),
+    "CreateSchedule": fixed(
+        name="Ledger Primary",
+        time_zone="Europe/Paris",
+        description="Keeps the books",
+        layers=[
+            WEEKLY,
+            {
+                "name": "Nights",
+                "user_ids": [WORLD.chen],
+                "turn_length_seconds": 86_400,
+                "start": NOON,
+                "end": NOON + timedelta(days=90),
+                "restrictions": [
+                    {"start_time_of_day": "20:00:00", "duration_seconds": 36_000},
+                    {"start_time_of_day": "00:00:00", "duration_seconds": 172_800, "start_day_of_week": 6},
+                ],
+            },
+        ],
+    ),
+    "UpdateSchedule": fixed(id=WORLD.payments_schedule, description="Takes money", layers=[WEEKLY]),
+    "DeleteSchedule": lambda sim, _: {"id": sim.add_schedule("Spare", [WORLD.ada]).id},
+    "ListScheduleUsers": fixed(schedule_id=WORLD.payments_schedule, **WHEN),
+    "DeleteOverride": lambda sim, _: {
+        "schedule_id": WORLD.payments_schedule,
+        "override_id": sim.add_override(WORLD.payments_schedule, WORLD.bo, sim.clock.now(), in_an_hour(sim)).id,
+    },
     "ListEscalationPolicies": fixed(query="pay", user_ids=[WORLD.ada], include=["targets"]),
     "AllEscalationPolicies": fixed(team_ids=[WORLD.payments_team]),
     "GetEscalationPolicy": fixed(id=WORLD.payments_policy, include=["services"]),
@@ -161,6 +206,14 @@ GIVEN: dict[str, Given] = {
         description="At night",
         team_ids=[WORLD.payments_team],
     ),
+    "UpdateEscalationPolicy": fixed(
+        id=WORLD.payments_policy,
+        levels=[{"delay_minutes": 5, "user_ids": [WORLD.bo]}],
+        num_loops=1,
+        description="By day",
+        team_ids=[WORLD.platform_team],
+    ),
+    "DeleteEscalationPolicy": lambda sim, _: {"id": sim.add_escalation_policy("Spare", [[WORLD.ada]]).id},
     "ListServices": fixed(query="pay", team_ids=[WORLD.payments_team], sort_by="name", include=["teams"]),
     "AllServices": fixed(query="pay"),
     "GetService": fixed(id=WORLD.service, include=["integrations"]),
@@ -168,6 +221,7 @@ GIVEN: dict[str, Given] = {
         name="Ledger", escalation_policy_id=WORLD.payments_policy, description="Keeps the books", urgency="high"
     ),
     "UpdateService": fixed(id=WORLD.service, description="Takes money", auto_resolve_timeout=0),
+    "DeleteService": lambda sim, _: {"id": sim.add_service("Spare", WORLD.payments_policy).id},
     "CreateIntegration": lambda _, folder: {
         "service_id": WORLD.service,
         "name": "monitor",
@@ -177,6 +231,8 @@ GIVEN: dict[str, Given] = {
         service_ids=[WORLD.service], team_ids=[WORLD.payments_team], filter="open", query="up", include=["users"]
     ),
     "AllMaintenanceWindows": fixed(service_ids=[WORLD.service], filter="all"),
+    "GetMaintenanceWindow": lambda sim, _: {"id": window(sim), "include": ["services"]},
+    "UpdateMaintenanceWindow": lambda sim, _: {"id": window(sim), "description": "Takes longer"},
     "CreateMaintenanceWindow": fixed(
         service_ids=[WORLD.service], start_time=NOON, end_time=LATER, description="Upgrade"
     ),
@@ -188,9 +244,14 @@ GIVEN: dict[str, Given] = {
     "CreateUser": fixed(
         name="Eve", email="eve@harbour.example", role="limited_user", job_title="SRE", time_zone="Europe/Paris"
     ),
+    "UpdateUser": fixed(id=WORLD.bo, job_title="SRE", role="user", time_zone="Europe/Paris", description="Knows DNS"),
     "ListTeams": fixed(query="pay"),
     "AllTeams": fixed(query="pay"),
     "CreateTeam": fixed(name="Ledger", description="Books"),
+    "GetTeam": fixed(id=WORLD.payments_team),
+    "UpdateTeam": fixed(id=WORLD.payments_team, description="Takes money", default_role="none"),
+    "DeleteTeam": lambda sim, _: {"id": sim.add_team("Spare").id, "reassignment_team_id": WORLD.payments_team},
+    "RemoveTeamMember": fixed(team_id=WORLD.payments_team, user_id=WORLD.bo),
     "AddTeamMember": fixed(team_id=WORLD.payments_team, user_id=WORLD.chen, role="observer"),
     "ListTeamMembers": fixed(team_id=WORLD.payments_team, include=["users"]),
     "AllTeamMembers": fixed(team_id=WORLD.payments_team),
@@ -198,6 +259,7 @@ GIVEN: dict[str, Given] = {
     "ListAbilities": fixed(),
     "HasAbility": fixed(ability="teams"),
     "ListIncidentWorkflows": fixed(query="major"),
+    "GetIncidentWorkflow": fixed(id=WORLD.workflow),
     "StartIncidentWorkflow": lambda sim, _: {"id": WORLD.workflow, "incident_id": incident(sim)},
     "GetIncidentMetrics": fixed(
         **WHEN, service_ids=[WORLD.service], urgency="high", aggregate_unit="day", time_zone="UTC"
@@ -206,6 +268,15 @@ GIVEN: dict[str, Given] = {
     "GetTeamMetrics": fixed(**WHEN, team_ids=[WORLD.payments_team]),
     "ListWebhookSubscriptions": fixed(filter_type="service", filter_id=WORLD.service),
     "AllWebhookSubscriptions": fixed(),
+    "GetWebhookSubscription": lambda sim, _: {"id": subscription(sim)},
+    "UpdateWebhookSubscription": lambda sim, _: {
+        "id": subscription(sim),
+        "events": ["incident.resolved"],
+        "active": False,
+        "filter_type": "team",
+        "filter_id": WORLD.payments_team,
+        "description": "Quiet",
+    },
     "CreateWebhookSubscription": lambda _, folder: {
         "url": "https://hooks.example/pagerduty",
         "events": ["incident.triggered"],
