@@ -32,41 +32,41 @@ FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.13 python3.12 python3
 .DEFAULT_GOAL := help
 .PHONY: help demo test check dev bench soak peers format lock clean
 
-help: ## these words
+help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word purpose; do \
 		printf '  make %-8s %s\n' "$$word" "$$purpose"; \
 	done
 
-demo: $(READY) ## an incident from its first alert to its end, on real Temporal and a simulated PagerDuty
+demo: $(READY) ## run one incident from alert to resolution: real Temporal, simulated PagerDuty
 	@$(BIN)/resolute demo $(ARGS)
 
-test: $(READY) ## the tests
+test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(READY) ## format, lint and types
+check: $(READY) ## check format, lint and types
 	@status=0; \
 	$(BIN)/ruff format --check --quiet . || { status=1; echo "Not formatted as agreed; 'make format' mends that." >&2; }; \
 	$(BIN)/ruff check --quiet . || status=1; \
 	$(BIN)/pyright --pythonpath $(BIN)/python || status=1; \
 	exit $$status
 
-dev: $(READY) ## the local set: Temporal, worker and webhooks for flows/, reloading on change
+dev: $(READY) ## run flows/ locally with Temporal and webhooks, reloading on change
 	@$(BIN)/resolute dev flows/ $(ARGS)
 
-bench: $(READY) ## speed and memory, as ratios measured in one run
+bench: $(READY) ## measure speed and memory, as ratios within one run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY) ## the long tests that 'make test' leaves out
+soak: $(READY) ## run the long tests that 'make test' leaves out
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
-peers: $(READY) $(MCP_SERVER)/.ready .peers/$(CLI) ## the simulator under PagerDuty's own programs
+peers: $(READY) $(MCP_SERVER)/.ready .peers/$(CLI) ## run PagerDuty's own clients against the simulator
 	@$(BIN)/python -m pytest -m peers -rs $(ARGS)
 
-format: $(READY) ## format, and mend what the linter can
+format: $(READY) ## format the code and apply the linter's fixes
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-lock: ## lock again after a change of pyproject.toml (all anew: ARGS=--upgrade)
+lock: ## update the lock after a change to pyproject.toml (newest versions: ARGS=--upgrade)
 	@python=$$($(FIND_PYTHON)) && tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	"$$python" -m venv "$$tools" && "$$tools/bin/python" -m pip --disable-pip-version-check -qq install uv && \
 	"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.11 --all-extras \
