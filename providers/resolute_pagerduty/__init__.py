@@ -77,6 +77,7 @@ from resolute_pagerduty.nodes.policy_changes import (
     delete_escalation_policy,
     update_escalation_policy,
 )
+from resolute_pagerduty.nodes.responders import request_responders
 from resolute_pagerduty.nodes.schedule_changes import (
     create_schedule,
     delete_override,
@@ -104,6 +105,12 @@ from resolute_pagerduty.nodes.services import (
     get_service,
     list_services,
     update_service,
+)
+from resolute_pagerduty.nodes.similar import (
+    get_outlier_incident,
+    get_past_incidents,
+    get_related_change_events,
+    get_related_incidents,
 )
 from resolute_pagerduty.nodes.subscriptions import (
     all_webhook_subscriptions,
@@ -205,6 +212,10 @@ __all__ = [
     "get_log_entry",
     "get_maintenance_window",
     "get_on_calls",
+    "get_outlier_incident",
+    "get_past_incidents",
+    "get_related_change_events",
+    "get_related_incidents",
     "get_schedule",
     "get_service",
     "get_service_metrics",
@@ -237,6 +248,7 @@ __all__ = [
     "parse_event",
     "ping_webhook_subscription",
     "remove_team_member",
+    "request_responders",
     "resolve_event",
     "send_change_event",
     "send_status_update",

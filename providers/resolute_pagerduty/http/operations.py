@@ -132,6 +132,18 @@ SEND_STATUS_UPDATE = _rest(
     needs_from=True,
 )
 
+REQUEST_RESPONDERS = _rest(
+    "createIncidentResponderRequest",
+    "POST",
+    "/incidents/{id}/responder_requests",
+    "incidents.write",
+    grant="responder_requests:write",
+    settles=True,
+)
+GET_PAST_INCIDENTS = _rest("getPastIncidents", "GET", "/incidents/{id}/past_incidents", "incidents.read")
+GET_RELATED_INCIDENTS = _rest("getRelatedIncidents", "GET", "/incidents/{id}/related_incidents", "incidents.read")
+GET_OUTLIER_INCIDENT = _rest("getOutlierIncident", "GET", "/incidents/{id}/outlier_incident", "incidents.read")
+
 # Services
 LIST_SERVICES = _rest("listServices", "GET", "/services", "services.read")
 GET_SERVICE = _rest("getService", "GET", "/services/{id}", "services.read")
@@ -259,6 +271,13 @@ LIST_CHANGE_EVENTS = _rest("listChangeEvents", "GET", "/change_events", "change_
 GET_CHANGE_EVENT = _rest("getChangeEvent", "GET", "/change_events/{id}", "change_events.read")
 LIST_SERVICE_CHANGE_EVENTS = _rest(
     "listServiceChangeEvents", "GET", "/services/{id}/change_events", "services.read", grant="change_events:read"
+)
+LIST_RELATED_CHANGE_EVENTS = _rest(
+    "listIncidentRelatedChangeEvents",
+    "GET",
+    "/incidents/{id}/related_change_events",
+    "incidents.read",
+    grant="change_events:read",
 )
 
 # Incident workflows

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection
 
-from . import refs, shapes, timeline
+from . import refs, render_responders, shapes, timeline
 from .resources import Alert, Incident, LogEntry, Note, Stamp
 from .state import Account
 from .values import Json, iso
@@ -64,6 +64,7 @@ def _incident(account: Account, found: Incident) -> Json:
         "resolve_reason": found.resolve_reason,
         "urgency": found.urgency,
         **({"conference_bridge": found.conference_bridge} if found.conference_bridge else {}),
+        **render_responders.shown(account, found),
     }
 
 

@@ -211,6 +211,17 @@ class Stamp:
         return self.who["id"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponderRequest:
+    """People who were asked to help; `asked` maps each target to the users whom it means."""
+
+    id: str
+    requester_id: str
+    message: str
+    requested_at: datetime
+    asked: Mapping[tuple[Literal["user", "escalation_policy"], str], tuple[str, ...]]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Incident:
     """An incident and everything that hangs on it."""
@@ -243,6 +254,7 @@ class Incident:
     alerts: dict[str, Alert] = field(default_factory=dict[str, Alert])
     notes: list[Note] = field(default_factory=list[Note])
     entries: list[LogEntry] = field(default_factory=list[LogEntry])
+    responder_requests: list[ResponderRequest] = field(default_factory=list[ResponderRequest])
     pending: dict[str, datetime] = field(default_factory=dict[str, datetime])
     custom_fields: Mapping[str, object] = field(default_factory=dict[str, object])
     by_rest: bool = False

@@ -146,6 +146,16 @@ GIVEN: dict[str, Given] = {
         "include": ["channels", "teams"],
     },
     "AllLogEntries": lambda sim, _: {"incident_id": incident(sim), **WHEN},
+    "RequestResponders": lambda sim, _: {
+        "incident_id": incident(sim),
+        "message": "Checkout is down",
+        "user_ids": [WORLD.bo],
+        "escalation_policy_ids": [WORLD.platform_policy],
+    },
+    "GetPastIncidents": lambda sim, _: {"incident_id": incident(sim), "limit": 3, "total": True},
+    "GetRelatedIncidents": lambda sim, _: {"incident_id": incident(sim)},
+    "GetOutlierIncident": lambda sim, _: {"incident_id": incident(sim), "since": WHEN["since"]},
+    "GetRelatedChangeEvents": lambda sim, _: {"incident_id": incident(sim), "limit": 3},
     "GetLogEntry": lambda sim, _: {
         "id": sim.add_incident("Slow", WORLD.service).entries[0].id,
         "include": ["channels", "services"],

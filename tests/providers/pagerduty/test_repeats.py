@@ -45,6 +45,10 @@ def notes(sim: Simulator) -> int:
     return sum(len(found.notes) for found in sim.incidents())
 
 
+def responder_requests(sim: Simulator) -> int:
+    return sum(len(found.responder_requests) for found in sim.incidents())
+
+
 EFFECTS: dict[str, Effects] = {
     "TriggerEvent": in_state("incidents"),
     "SendChangeEvent": in_state("changes"),
@@ -53,6 +57,7 @@ EFFECTS: dict[str, Effects] = {
     "MergeIncidents": entries("resolve"),
     "SnoozeIncident": entries("snooze"),
     "AddNote": notes,
+    "RequestResponders": responder_requests,
     "CreateOverride": overrides,
     "CreateEscalationPolicy": in_state("policies"),
     "CreateSchedule": in_state("schedules"),
