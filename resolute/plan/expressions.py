@@ -21,6 +21,7 @@ from resolute.plan.language import describe, escape
 from resolute.plan.patterns import check_pattern
 from resolute.plan.templates import template_problem
 from resolute.plan.texts import shortened
+from resolute.plan.unready import Unready, no_method
 from resolute.plan.values import Json, jsonable
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ T = TypeVar("T")
 NameOf = Callable[[object], str]
 
 
-class Expression:
+class Expression(Unready):
     """A value that is known in the run, not while the flow is written."""
 
     __slots__ = ("_operands", "_operator")
@@ -75,26 +76,6 @@ class Expression:
 
     __hash__ = None  # type: ignore[assignment]  # equality builds a condition, so no set or dict key can be one
 
-    def __bool__(self) -> NoReturn:
-        raise ExpressionError(
-            f"{self!r} has no truth value while the flow is written; "
-            "combine conditions with & | and not_(...), and give them to when(...)"
-        )
-
-    def __contains__(self, item: object) -> NoReturn:
-        raise ExpressionError(
-            f"`in` needs the value of {self!r} now; write contains({self!r}, item) or one_of(item, {self!r})"
-        )
-
-    def __iter__(self) -> NoReturn:
-        raise ExpressionError(f"{self!r} cannot be iterated while the flow is written; do it inside a node")
-
-    def __str__(self) -> str:
-        raise ExpressionError(f"{self!r} is not text yet; write text('... {{}} ...', {self!r})")
-
-    def __format__(self, spec: str) -> str:
-        return str(self)
-
     def __repr__(self) -> str:
         try:
             return describe(encode(self))
@@ -115,6 +96,13 @@ class Reference(Expression):
     def __getitem__(self, key: str | int) -> Reference:
         return Reference(self._operator, *self._operands, key)
 
+    def __call__(self, *arguments: object, **named: object) -> NoReturn:
+        """Refuses `health.output.message.upper()`: the last name is a method of what stands before it."""
+        *path, name = self._operands
+        if not isinstance(name, str) or (not path and self._operator in {"$output", "$previous"}):
+            raise ExpressionError(f"{self!r} is a value of the run and cannot be called; call it in a node")
+        raise no_method(Reference(self._operator, *path), name)
+
 
 @dataclasses.dataclass(frozen=True)
 class InputModel:
@@ -132,10 +120,18 @@ class Now(Expression):
         super().__init__("$now", shift)
 
     def __add__(self, delta: timedelta) -> Now:
-        return Now(self._operands[0] + delta.total_seconds())
+        return Now(self._operands[0] + self._seconds(delta, "+"))
 
     def __sub__(self, delta: timedelta) -> Now:
-        return Now(self._operands[0] - delta.total_seconds())
+        return Now(self._operands[0] - self._seconds(delta, "-"))
+
+    def _seconds(self, delta: object, sign: str) -> float:
+        if isinstance(delta, timedelta):
+            return delta.total_seconds()
+        raise ExpressionError(
+            f"{self!r} {sign} {delta!r}: the clock of a run is moved by a timedelta, as in "
+            "now() - timedelta(hours=24); other arithmetic with times is for a node"
+        )
 
 
 class Record(BaseModel):

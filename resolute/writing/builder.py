@@ -5,9 +5,11 @@ A builder is frozen; each call returns a new one, so a beginning can be shared b
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, cast
+from pathlib import PurePath
+from typing import Any, Never, TypeAlias, cast
 
 from resolute.plan.context import State
 from resolute.plan.errors import Problem
@@ -15,35 +17,21 @@ from resolute.plan.expressions import Expression
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
 from resolute.writing.compiler import compile_flow
-from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, FlowDraft, fresh
+from resolute.writing.draft import Draft, DraftCall, DraftParallel, FlowDraft, fresh
 from resolute.writing.flow import Flow
 from resolute.writing.node import Node
+from resolute.writing.opening import OpenWhen, mistakes_of_branch, place_inside, problems_of_open
 
 Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
 Branch: TypeAlias = "Node[Any] | FlowBuilder | Sequence[Node[Any]]"
 
 
-@dataclass(frozen=True)
-class _OpenWhen:
-    """A `when` that `end_when` has not closed yet, with the steps around it."""
-
-    condition: object
-    outer: tuple[Draft, ...]
-    then: tuple[Draft, ...] | None = None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FlowBuilder:
     """A flow being written. See `flow`."""
 
-    name: str
-    description: str = ""
-    triggers: tuple[TriggerSpec, ...] = ()
-    steps: tuple[Draft, ...] = ()
-    failure_steps: tuple[Draft, ...] = ()
-    result: tuple[object, ...] = ()
-    mistakes: tuple[Problem, ...] = ()
-    _open: tuple[_OpenWhen, ...] = ()
+    _draft: FlowDraft
+    _open: tuple[OpenWhen, ...] = ()
 
     def triggered_by(self, *triggers: TriggerSpec) -> FlowBuilder:
         """What starts a run: `schedule(...)`, `every(...)`, `webhook(...)`, `manual(...)`; several are allowed."""
@@ -54,25 +42,28 @@ class FlowBuilder:
             else:
                 hint = "give schedule(...), every(...), webhook(...) or manual(...)"
                 builder = builder._mistaken("trigger", f"a {type(trigger).__name__} is no trigger", hint)
-        return replace(builder, triggers=(*self.triggers, *given))
+        return builder._with(triggers=(*self._draft.triggers, *given))
 
-    def then(self, node: Node[Any]) -> FlowBuilder:
-        """Runs a node after everything before it."""
-        return self._add(DraftCall(node))
+    def then(self, node: Node[Any], *others: Never) -> FlowBuilder:
+        """Runs a node after everything before it. It takes one node: each further step is a `.then(...)` of its own."""
+        added = self._add(DraftCall(node), *(DraftCall(other) for other in others))
+        if not others:
+            return added
+        message = f"then(...) takes one node and was given {1 + len(others)}"
+        hint = "write .then(a).then(b) to run one after the other, .then_parallel(a, b) to run them at the same time"
+        return added._mistaken(self._place("then"), message, hint)
 
     def then_parallel(self, *branches: Branch) -> FlowBuilder:
         """Runs branches at the same time: nodes, lists of nodes, or `branch().then(...)...`.
 
         All branches run to their end, also where one fails; then the run fails with the first failure in plan order.
         """
-        mistakes = [
-            problem
-            for branch in branches
-            if isinstance(branch, FlowBuilder)
-            for problem in (*branch.mistakes, *branch.unclosed("branch()"), *branch.said_of_a_flow())
-        ]
+        place = self._place("parallel")
         builder = self._add(DraftParallel(tuple(_steps_of(branch) for branch in branches)))
-        return replace(builder, mistakes=(*builder.mistakes, *mistakes))
+        for index, branch in enumerate(branches):
+            if isinstance(branch, FlowBuilder):
+                builder = builder._mistaken_as_well(mistakes_of_branch(branch._closed(f"{place}.branch[{index}].")))
+        return builder
 
     def when(self, condition: Condition) -> FlowBuilder:
         """Opens a block that runs where the condition holds, up to `otherwise` or `end_when`.
@@ -80,7 +71,11 @@ class FlowBuilder:
         A condition is an expression over references, or a function of the `State`, plain or async, which becomes a
         decision node: it runs on the worker and its answer is recorded.
         """
-        return replace(self, steps=(), _open=(*self._open, _OpenWhen(condition, self.steps)))
+        line = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # Python's way to ask who calls
+        opened = OpenWhen(
+            condition, self._draft.steps, where=f"{PurePath(line.f_code.co_filename).name}:{line.f_lineno}"
+        )
+        return FlowBuilder(replace(self._draft, steps=()), (*self._open, opened))
 
     def otherwise(self) -> FlowBuilder:
         """Goes on with the block that runs where the condition of the innermost `when` does not hold."""
@@ -89,26 +84,24 @@ class FlowBuilder:
         innermost = self._open[-1]
         if innermost.then is not None:
             return self._mistaken("otherwise()", "stands twice in one when block", "nest another .when(...) in it")
-        return replace(self, steps=(), _open=(*self._open[:-1], replace(innermost, then=self.steps)))
+        opened = (*self._open[:-1], replace(innermost, then=self._draft.steps))
+        return FlowBuilder(replace(self._draft, steps=()), opened)
 
     def end_when(self) -> FlowBuilder:
         """Closes the innermost `when`; what follows runs in either case."""
         if not self._open:
             return self._mistaken("end_when()", "closes no when block", "remove it, or begin with .when(condition)")
-        innermost = self._open[-1]
-        then, otherwise = (self.steps, ()) if innermost.then is None else (innermost.then, self.steps)
-        closed = DraftWhen(innermost.condition, then, otherwise)
-        return replace(self, steps=(*innermost.outer, closed), _open=self._open[:-1])
+        return FlowBuilder(replace(self._draft, steps=self._open[-1].closed(self._draft.steps)), self._open[:-1])
 
     def on_failure(self, *nodes: Node[Any]) -> FlowBuilder:
         """Runs nodes, in order, when the run has failed; they can read `failure()`. The run still ends as failed."""
-        return replace(self, failure_steps=(*self.failure_steps, *(DraftCall(node) for node in nodes)))
+        return self._with(failure_steps=(*self._draft.failure_steps, *(DraftCall(node) for node in nodes)))
 
     def returns(self, value: object) -> FlowBuilder:
         """Says what the run's result is; without it, the outputs of all named steps."""
-        if self.result:
+        if self._draft.result:
             return self._mistaken("returns(...)", "is said twice", "keep one")
-        return replace(self, result=(value,))
+        return self._with(result=(value,))
 
     def build(self, *, providers: Sequence[Provider] = ()) -> Flow:
         """Checks the flow and turns it into a plan.
@@ -120,45 +113,43 @@ class FlowBuilder:
         Raises:
             FlowBuildError: the flow cannot run; lists every mistake with its place and a hint.
         """
-        problems = [*self.mistakes, *self.unclosed("build()")]
-        return compile_flow(
-            FlowDraft(
-                name=self.name,
-                description=self.description,
-                triggers=self.triggers,
-                steps=self.closed().steps,
-                failure_steps=self.failure_steps,
-                result=self.result,
-                mistakes=tuple(problems),
-                providers=tuple(providers),
-            )
-        )
+        return compile_flow(replace(self._closed(), providers=tuple(providers)))
 
-    def closed(self) -> FlowBuilder:
-        """The same with every open `when` closed."""
-        return self if not self._open else self.end_when().closed()
+    def _closed(self, prefix: str = "") -> FlowDraft:
+        """What was written, with every open `when` closed and said to be a mistake."""
+        steps = self._draft.steps
+        for block in reversed(self._open):
+            steps = block.closed(steps)
+        problems = problems_of_open(self._open, prefix)
+        return replace(self._draft, steps=steps, mistakes=(*self._draft.mistakes, *problems))
 
-    def unclosed(self, place: str) -> list[Problem]:
-        """The mistake of leaving `when` blocks open, if any is."""
-        message = f"{len(self._open)} when block(s) are open"
-        return [Problem(place, message, "close each with .end_when()")] if self._open else []
+    def _place(self, kind: str) -> str:
+        return f"{place_inside(self._open)}{kind}[{len(self._draft.steps)}]"
 
-    def said_of_a_flow(self) -> list[Problem]:
-        """The mistakes of saying of a branch what only a flow as a whole can have."""
-        said = {"triggered_by": self.triggers, "on_failure": self.failure_steps, "returns": self.result}
-        hint = "say it of the flow"
-        return [Problem("branch()", f"{name}(...) is not for a branch", hint) for name, value in said.items() if value]
-
-    def _add(self, draft: Draft) -> FlowBuilder:
-        return replace(self, steps=(*self.steps, draft))
+    def _add(self, *drafts: Draft) -> FlowBuilder:
+        return self._with(steps=(*self._draft.steps, *drafts))
 
     def _mistaken(self, place: str, message: str, hint: str) -> FlowBuilder:
-        return replace(self, mistakes=(*self.mistakes, Problem(place, message, hint)))
+        return self._mistaken_as_well([Problem(place, message, hint)])
+
+    def _mistaken_as_well(self, problems: Sequence[Problem]) -> FlowBuilder:
+        return self._with(mistakes=(*self._draft.mistakes, *problems))
+
+    def _with(self, **changes: Any) -> FlowBuilder:
+        return FlowBuilder(replace(self._draft, **changes), self._open)
+
+    def __repr__(self) -> str:
+        return f"<flow {self._draft.name} being written>"
+
+
+def draft_of(builder: FlowBuilder) -> FlowDraft:
+    """What has been said of a flow so far, for whoever looks for flows that nobody has built."""
+    return builder._closed()  # pyright: ignore[reportPrivateUsage]  # of this module
 
 
 def _steps_of(branch: object) -> tuple[Draft, ...]:
     if isinstance(branch, FlowBuilder):
-        return fresh(branch.closed().steps)
+        return fresh(draft_of(branch).steps)
     if isinstance(branch, Sequence) and not isinstance(branch, str):
         return tuple(DraftCall(node) for node in cast("Sequence[object]", branch))
     return (DraftCall(branch),)
@@ -174,9 +165,9 @@ def flow(name: str, *, description: str = "") -> FlowBuilder:
     >>> flow("greeting").triggered_by(manual("greet")).then(greet("you")).build().name
     'greeting'
     """
-    return FlowBuilder(name, description)
+    return FlowBuilder(FlowDraft(name=name, description=description))
 
 
 def branch() -> FlowBuilder:
     """Begins a branch of `then_parallel` that is more than a list of nodes."""
-    return FlowBuilder("branch")
+    return FlowBuilder(FlowDraft(name="branch"))

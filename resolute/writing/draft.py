@@ -46,12 +46,12 @@ class FlowDraft:
     """
 
     name: str
-    description: str
-    triggers: tuple[TriggerSpec, ...]
-    steps: tuple[Draft, ...]
-    failure_steps: tuple[Draft, ...]
-    result: tuple[object, ...]
-    mistakes: tuple[Problem, ...]
+    description: str = ""
+    triggers: tuple[TriggerSpec, ...] = ()
+    steps: tuple[Draft, ...] = ()
+    failure_steps: tuple[Draft, ...] = ()
+    result: tuple[object, ...] = ()
+    mistakes: tuple[Problem, ...] = ()
     providers: tuple[Provider, ...] = ()
 
 

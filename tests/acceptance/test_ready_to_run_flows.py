@@ -54,5 +54,5 @@ async def test_every_mistake_of_broken_files_is_named(tmp_path: Path) -> None:
     assert SIX == [each["flow"] for each in report["flows"]]
     assert ["flows/broken.py:3", "flows/wrong.py:9"] == [each["place"] for each in report["mistakes"]]
     assert "nothing_of_this_name" in said
-    assert all(mistake in said for mistake in ("input 'number'", "comes later", "when block(s) are open"))
+    assert all(mistake in said for mistake in ("input 'number'", "comes later", "is not closed"))
     assert "Traceback" not in said

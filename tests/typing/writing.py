@@ -117,6 +117,7 @@ finished = (
     .returns(reading.output)
 )
 assert_type(finished.build(), Flow)
+begun.then(reading, double(1))  # pyright: ignore[reportArgumentType]  # one node each
 begun.then(double)  # pyright: ignore[reportArgumentType]  # not called
 begun.when("always")  # pyright: ignore[reportArgumentType]  # no condition
 

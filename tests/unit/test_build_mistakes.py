@@ -1,8 +1,10 @@
 """What `build()` refuses: each mistake with its place and a hint, and all of them at once."""
 
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, cast
+from pathlib import Path
+from typing import Any, Literal, Never, cast
 
 import pytest
 from pydantic import BaseModel, Field
@@ -150,6 +152,15 @@ def nested(levels: int) -> list[Any]:
     for _ in range(levels):
         found = [found]
     return found
+
+
+def is_bad(state: State) -> bool:
+    return bool(state["health"])
+
+
+def here() -> str:
+    """The file and the line that asks."""
+    return f"{Path(__file__).name}:{sys._getframe(1).f_lineno}"  # pyright: ignore[reportPrivateUsage]  # Python's way
 
 
 def given(value: object) -> FlowBuilder:
@@ -493,13 +504,10 @@ MISTAKES: dict[str, Mistake] = {
         begun().then(anonymous := check()).then(anonymous).then(tell(anonymous.output.message)),
         ("step 'check'", "a reference can mean any of check, check_2", "name each use with .as_(...)"),
     ),
-    "open when": (
-        begun().when(input_data("x") == 1).when(input_data("y") == 1).then(health),
-        ("build()", "2 when block(s) are open", "close each with .end_when()"),
-    ),
-    "open when of a branch": (
-        begun().then_parallel(branch().when(input_data("x") == 1).then(health)),
-        ("branch()", "1 when block(s) are open", "close each with .end_when()"),
+    "two nodes for one then": (
+        begun().then(health).when(health.output.count == 1).then(tell("a"), cast("Never", tell("b"))).end_when(),
+        ("when[1].then[0]", "then(...) takes one node and was given 2",
+         "write .then(a).then(b) to run one after the other, .then_parallel(a, b) to run them at the same time"),
     ),
     "stray otherwise": (
         begun().then(health).otherwise(),
@@ -616,6 +624,31 @@ MISTAKES: dict[str, Mistake] = {
         ("returns(...)", "is said twice", "keep one"),
     ),
 }  # fmt: skip
+
+
+TWICE = input_data("x") == 1
+OPEN: list[tuple[FlowBuilder, str, str, str]] = [
+    (begun().then(health).when(health.output.count == 1).then(tell("x")), here(), "when[1]", "health.count == 1"),
+    (begun().when(is_bad).then(health).otherwise().then(tell("x")), here(), "when[0]", "is_bad"),
+    (begun().when(TWICE).otherwise().when(TWICE).then(health).end_when(), here(), "when[0]", "input.x == 1"),
+    (begun().then_parallel(health, branch().when(TWICE).then(tell("x"))), here(), "parallel[0].branch[1].when[0]",
+     "input.x == 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("builder", "where", "place", "condition"), OPEN)
+def test_an_open_when_is_reported_with_its_place(builder: FlowBuilder, where: str, place: str, condition: str) -> None:
+    """Which of them it is: its place in the flow, its condition, and the line that opened it."""
+    message = f".when({condition}) in {where} is not closed"
+
+    assert [(place, message, "write .end_when() where its block ends")] == problems(builder)
+
+
+def test_each_open_when_is_reported() -> None:
+    """The outer ones as well as the inner ones."""
+    builder = begun().when(TWICE).then(health).otherwise().then(tell("x")).when(TWICE).then(tell("y"))
+
+    assert ["when[0]", "when[0].otherwise.when[1]"] == [place for place, _, _ in problems(builder)]
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -84,7 +84,7 @@ def test_a_builder_is_frozen() -> None:
     assert ["a", "post_message"] == ids(other)
     assert ["a"] == ids(prefix.build())
     with pytest.raises(FrozenInstanceError):
-        prefix.__setattr__("name", "x")
+        prefix.__setattr__("_open", ())
 
 
 def test_a_node_is_frozen_and_each_change_is_a_copy() -> None:
@@ -185,3 +185,12 @@ def test_a_long_flow_is_checked_in_one_pass(steps: int, monkeypatch: pytest.Monk
     builder.then(last).build()
 
     assert steps == len(looks)
+
+
+def test_completion_offers_the_words_of_authors_alone() -> None:
+    """Whoever types a dot after a flow is offered what a flow can say, and nothing that holds it together."""
+    offered = [name for name in dir(flow("talk")) if not name.startswith("_")]
+
+    assert [
+        "build", "end_when", "on_failure", "otherwise", "returns", "then", "then_parallel", "triggered_by", "when",
+    ] == offered  # fmt: skip

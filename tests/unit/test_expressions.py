@@ -40,15 +40,65 @@ def set_field() -> None:
     STATUS.colour = "red"
 
 
+UNKNOWN = "is not known while the flow is written"
+COMPUTE = f"{UNKNOWN}; compute it in a node, and read the node's output"
+UNDECIDED = (
+    f"health.status == 'x' {UNKNOWN}, so Python cannot decide on it: instead of `and`, `or` and `not` write (a) & (b), "
+    "(a) | (b) and ~(a); instead of `x in [...]`, one_of(x, [...]); instead of `if`, .when(condition)"
+)
+TEXT = "write text('... {} ...', health.status)"
+TIMES = (
+    "the clock of a run is moved by a timedelta, as in now() - timedelta(hours=24); "
+    "other arithmetic with times is for a node"
+)
+ANSWERS: list[tuple[Callable[[], object], str]] = [
+    (lambda: "x" + STATUS, f"'x' + health.status: health.status {UNKNOWN}; write text('x{{}}', health.status)"),
+    (lambda: STATUS + " {now}", f"health.status + ' {{now}}': health.status {UNKNOWN}; "
+     "write text('{} {{now}}', health.status)"),
+    (lambda: STATUS + 1, f"health.status + 1: health.status {COMPUTE}, or for text "
+     "write text('{}{}', health.status, 1)"),
+    (lambda: STATUS * 2, f"health.status * 2: health.status {COMPUTE}"),
+    (lambda: 100 - STATUS, f"100 - health.status: health.status {COMPUTE}"),
+    (lambda: -STATUS, f"-health.status: health.status {COMPUTE}"),
+    (lambda: int(STATUS), f"int(health.status): health.status {COMPUTE}"),
+    (lambda: round(STATUS), f"round(health.status): health.status {COMPUTE}"),
+    (lambda: len(STATUS), f"len(health.status): health.status {UNKNOWN}; "
+     "ask is_empty(...), or count in a node and read its output"),
+    (lambda: STATUS.upper(), f"health.status.upper(...): health.status {UNKNOWN} and has no methods; "
+     f"call .upper(...) in a node that takes it; to put it into a text, {TEXT}"),
+    (lambda: STATUS.startswith("x"), f"health.status.startswith(...): health.status {UNKNOWN} and has no methods; "
+     "write matches(health.status, '^...')"),
+    (lambda: STATUS.get("x"), f"health.status.get(...): health.status {UNKNOWN} and has no methods; "
+     "write health.status['key']"),
+    (lambda: output("health")(), "health is a value of the run and cannot be called; call it in a node"),
+    (lambda: STATUS == "x" and STATUS, UNDECIDED),
+    (lambda: STATUS == "x" or STATUS, UNDECIDED),
+    (lambda: not (STATUS == "x" or STATUS), UNDECIDED),
+    (lambda: STATUS in ["x", "y"], UNDECIDED),
+    (lambda: 1 if STATUS == "x" else 2, UNDECIDED),
+    (lambda: "x" in STATUS, f"'x' in health.status: health.status {UNKNOWN}; write contains(health.status, 'x')"),
+    (lambda: STATUS in output("known"), f"health.status in known: known {UNKNOWN}; "
+     "write contains(known, health.status) or one_of(health.status, known)"),
+    (iterate, f"health.status cannot be iterated: it {UNKNOWN}; give it to a node, and iterate there"),
+    (lambda: str(STATUS), f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
+    (lambda: f"{STATUS} is down", f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
+    (lambda: f"{STATUS:>10}", f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
+    (lambda: f"%s {'is'}" % STATUS, f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
+    (lambda: now() + cast("timedelta", 5), f"now + 5: {TIMES}"),
+    (lambda: now() - now(), f"now - now: {TIMES}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("misuse", "answer"), ANSWERS)
+def test_python_on_a_value_of_the_run_is_answered_with_what_to_write(misuse: Callable[[], object], answer: str) -> None:
+    """Whatever would need the value now says what was written, why it cannot be, and what to write instead."""
+    with pytest.raises(ExpressionError) as caught:
+        misuse()
+
+    assert answer == str(caught.value)
+
+
 MISUSES: list[tuple[Callable[[], object], str]] = [
-    (lambda: bool(STATUS == "x"), "has no truth value while the flow is written; combine conditions with & | and not_"),
-    (lambda: not STATUS, "has no truth value"),
-    (lambda: STATUS and True, "has no truth value"),
-    (lambda: "x" in STATUS, r"write contains\(health.status, item\) or one_of\(item, health.status\)"),
-    (iterate, "cannot be iterated while the flow is written; do it inside a node"),
-    (lambda: str(STATUS), r"is not text yet; write text\('... \{\} ...', health.status\)"),
-    (lambda: f"{STATUS} is down", "is not text yet"),
-    (lambda: f"{STATUS:>10}", "is not text yet"),
     (set_field, "cannot be changed: it stands for a value of a run"),
     (lambda: text("{name} is down", STATUS), "fields are positional"),
     (lambda: text("{} {0}", STATUS), "fields are positional"),

@@ -18,7 +18,7 @@ from typing import Any
 
 from resolute.plan.errors import ConfigurationError, FlowBuildError
 from resolute.plan.provider import NodeDefinition
-from resolute.writing.builder import FlowBuilder
+from resolute.writing.builder import FlowBuilder, draft_of
 from resolute.writing.flow import Flow
 
 _SKIPPED = ("_", ".", "test_")
@@ -194,10 +194,10 @@ def _flows_in(modules: Sequence[tuple[Path, ModuleType]]) -> tuple[list[FoundFlo
 
 def _unbuilt(modules: Sequence[tuple[Path, ModuleType]], known: set[str]) -> list[Mistake]:
     return [
-        Mistake(shown(file), f"flow {value.name!r} is never built: end it with .build()", flow=value.name)
+        Mistake(shown(file), f"flow {draft.name!r} is never built: end it with .build()", flow=draft.name)
         for file, module in modules
         for value in list(vars(module).values())
-        if isinstance(value, FlowBuilder) and value.triggers and value.name not in known
+        if isinstance(value, FlowBuilder) and (draft := draft_of(value)).triggers and draft.name not in known
     ]
 
 

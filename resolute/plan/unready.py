@@ -1,0 +1,130 @@
+"""What cannot be done with a value of a run while the flow is written, and what to write instead.
+
+Python would answer each of these with an error about its own types (`can only concatenate str`), or, where it asks for
+the truth, decide once and for all runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from resolute.plan.errors import ExpressionError
+from resolute.plan.texts import shortened
+
+_UNKNOWN: Final = "is not known while the flow is written"
+_COMPUTE: Final = "compute it in a node, and read the node's output"
+_SHOWN: Final = 200
+"""Characters of a value that a message shows."""
+
+
+def _shown(value: object) -> str:
+    return shortened(repr(value), _SHOWN)
+
+
+def _as_text(left: object, right: object) -> str:
+    """The text(...) that says what an addition of texts was meant to say."""
+    template, values = "", list[str]()
+    for part in (left, right):
+        if isinstance(part, str):
+            template += shortened(part, _SHOWN).replace("{", "{{").replace("}", "}}")
+        else:
+            template += "{}"
+            values.append(_shown(part))
+    return f"text({', '.join([repr(template), *values])})"
+
+
+def _added(left: object, right: object) -> NoReturn:
+    value = right if isinstance(left, str) else left
+    said = f"{_shown(left)} + {_shown(right)}: {_shown(value)} {_UNKNOWN}"
+    if isinstance(left, str) or isinstance(right, str):
+        raise ExpressionError(f"{said}; write {_as_text(left, right)}")
+    raise ExpressionError(f"{said}; {_COMPUTE}, or for text write {_as_text(left, right)}")
+
+
+def _operator(symbol: str) -> Any:
+    def refuse(self: Unready, other: object) -> NoReturn:
+        raise ExpressionError(f"{_shown(self)} {symbol} {_shown(other)}: {_shown(self)} {_UNKNOWN}; {_COMPUTE}")
+
+    return refuse
+
+
+def _reflected(symbol: str) -> Any:
+    def refuse(self: Unready, other: object) -> NoReturn:
+        raise ExpressionError(f"{_shown(other)} {symbol} {_shown(self)}: {_shown(self)} {_UNKNOWN}; {_COMPUTE}")
+
+    return refuse
+
+
+def _function(name: str, remedy: str = _COMPUTE) -> Callable[..., NoReturn]:
+    def refuse(self: Unready, *_: object) -> NoReturn:
+        raise ExpressionError(f"{name.format(_shown(self))}: {_shown(self)} {_UNKNOWN}; {remedy}")
+
+    return refuse
+
+
+class Unready:
+    """A value that is not there yet: it answers whatever would need it now with what to write instead."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> NoReturn:
+        raise ExpressionError(
+            f"{_shown(self)} {_UNKNOWN}, so Python cannot decide on it: instead of `and`, `or` and `not` write "
+            "(a) & (b), (a) | (b) and ~(a); instead of `x in [...]`, one_of(x, [...]); "
+            "instead of `if`, .when(condition)"
+        )
+
+    def __contains__(self, item: object) -> NoReturn:
+        there = f"one_of({_shown(item)}, {_shown(self)})" if isinstance(item, Unready) else ""
+        held = f"contains({_shown(self)}, {_shown(item)})"
+        remedy = f"{held} or {there}" if there else held
+        raise ExpressionError(f"{_shown(item)} in {_shown(self)}: {_shown(self)} {_UNKNOWN}; write {remedy}")
+
+    def __iter__(self) -> NoReturn:
+        raise ExpressionError(f"{_shown(self)} cannot be iterated: it {_UNKNOWN}; give it to a node, and iterate there")
+
+    def __str__(self) -> str:
+        raise ExpressionError(
+            f"{_shown(self)} is not text yet: it {_UNKNOWN}; write text('... {{}} ...', {_shown(self)})"
+        )
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __add__(self, other: Any) -> Any:
+        _added(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        _added(other, self)
+
+    __sub__, __rsub__ = _operator("-"), _reflected("-")
+    __mul__, __rmul__ = _operator("*"), _reflected("*")
+    __truediv__, __rtruediv__ = _operator("/"), _reflected("/")
+    __floordiv__, __rfloordiv__ = _operator("//"), _reflected("//")
+    __mod__, __rmod__ = _operator("%"), _reflected("%")
+    __pow__, __rpow__ = _operator("**"), _reflected("**")
+    __neg__, __pos__ = _function("-{}"), _function("+{}")
+    __abs__, __round__ = _function("abs({})"), _function("round({})")
+    __int__, __float__, __index__ = _function("int({})"), _function("float({})"), _function("int({})")
+    __len__ = _function("len({})", "ask is_empty(...), or count in a node and read its output")
+
+
+_METHODS: Final = {
+    "format": "write text('... {{}} ...', {0})",
+    "join": "join in a node, or write text('{{}}, {{}}', ...)",
+    "startswith": "write matches({0}, '^...')",
+    "endswith": "write matches({0}, '...$')",
+    "get": "write {0}['key']",
+}
+
+
+def no_method(value: object, name: str) -> ExpressionError:
+    """The error of calling a method of a value of a run: `health.output.message.upper()`."""
+    said = f"{_shown(value)}.{name}(...): {_shown(value)} {_UNKNOWN} and has no methods"
+    if name in _METHODS:
+        return ExpressionError(f"{said}; {_METHODS[name].format(_shown(value))}")
+    hint = (
+        f"call .{name}(...) in a node that takes it; to put it into a text, write text('... {{}} ...', {_shown(value)})"
+    )
+    return ExpressionError(f"{said}; {hint}")
