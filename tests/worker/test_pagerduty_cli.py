@@ -317,6 +317,26 @@ def test_every_command_is_audited(resolute: Command, sim: Simulator, tmp_path: P
     assert {("terminal", "update_incident")} == {(each.flow, each.step) for each in audited(tmp_path)}
 
 
+def test_credentials_are_tried_within_the_grants(resolute: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever grants little still learns whether the key works, and what could not be looked at."""
+    monkeypatch.setenv("PAGERDUTY_GRANTS", "incidents:read")
+
+    answer = resolute("test")
+
+    assert 0 == answer.code
+    assert "could not be looked at: GET /abilities needs the grant abilities:read" in answer.printed
+
+
+def test_times_of_nothing_are_left_empty(resolute: Command, sim: Simulator) -> None:
+    """An open incident has no MTTR: not 0:00:00 in the table, and null for programs."""
+    sim.add_incident("Slow", WORLD.service, created_at=ago(hours=1))
+
+    table, (row,) = resolute("metrics").printed, resolute("metrics", "--json").json["data"]
+
+    assert "0:00:00" not in table
+    assert (None, None) == (row["mean_seconds_to_first_ack"], row["mean_seconds_to_resolve"])
+
+
 async def test_the_command_works_as_installed(served: Simulator, tmp_path: Path) -> None:
     """As people start it: a process of its own, with nothing but its environment."""
     served.reset()

@@ -11,11 +11,17 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from resolute.plan.errors import NodeError
+from resolute.plan.errors import NodeError, NotGrantedError
 from resolute_pagerduty.account.account import Account, list_in, values_in
 from resolute_pagerduty.account.credentials import AppCredential, NoCredential
 from resolute_pagerduty.calls.events import send_alert
-from resolute_pagerduty.errors import BadRequestError, ForbiddenError, NotFoundError, PagerDutyAPIError
+from resolute_pagerduty.errors import (
+    BadRequestError,
+    ForbiddenError,
+    MissingSettingError,
+    NotFoundError,
+    PagerDutyAPIError,
+)
 from resolute_pagerduty.http.operations import LIST_ABILITIES, LIST_USERS, UPDATE_INCIDENT
 from resolute_pagerduty.models.people import User
 
@@ -104,25 +110,31 @@ async def _check_rest(account: Account, facts: dict[str, Any]) -> list[Check]:
         facts["kind"] = "app with scoped OAuth"
         facts["granted_scopes"] = tuple(sorted(credential.granted))
         facts["missing_scopes"] = tuple(sorted(set(account.config.scopes) - credential.granted))
-    checks = [await _check_abilities(account, facts), await _check_from(account, facts)]
+    sender = await _check_from(account, facts)
+    checks = [*await _check_abilities(account, facts), sender]
     if facts.get("missing_scopes"):
         missing = ", ".join(facts["missing_scopes"])
         message = f"{missing}: asked for and not granted; add to the app's permissions"
         checks.append(Check(name="scopes", ok=False, message=message))
-    if checks[1].ok:
-        checks.append(await _check_writing(account, facts))
+    if sender.ok or (sender.ok is None and account.config.from_email):
+        checks.append(await _check_writing(account, facts, known=bool(sender.ok)))
     return checks
 
 
-async def _check_abilities(account: Account, facts: dict[str, Any]) -> Check:
+async def _check_abilities(account: Account, facts: dict[str, Any]) -> list[Check]:
+    """PagerDuty has accepted the credential by now; what it may not look at is no failure."""
+    kind = facts["kind"]
     try:
         found = values_in(await account.send(LIST_ABILITIES), "abilities")
-    except ForbiddenError as error:  # valid, and yet not allowed to look: an app without abilities.read
-        return Check(name="REST API", ok=True, message=f"{facts['kind']}; abilities cannot be read ({error.status})")
+    except (ForbiddenError, NotGrantedError, MissingSettingError) as error:
+        return [
+            Check(name="REST API", ok=True, message=kind),
+            Check(name="abilities", ok=None, message=f"could not be looked at: {error}"),
+        ]
     except NodeError as error:
-        return Check(name="REST API", ok=False, message=str(error))
+        return [Check(name="REST API", ok=False, message=str(error))]
     facts["abilities"] = tuple(str(name) for name in found)
-    return Check(name="REST API", ok=True, message=f"{facts['kind']}; {len(found)} abilities")
+    return [Check(name="REST API", ok=True, message=f"{kind}; {len(found)} abilities")]
 
 
 async def _check_from(account: Account, facts: dict[str, Any]) -> Check:
@@ -145,19 +157,28 @@ async def _check_from(account: Account, facts: dict[str, Any]) -> Check:
     )
 
 
-async def _check_writing(account: Account, facts: dict[str, Any]) -> Check:
+async def _check_writing(account: Account, facts: dict[str, Any], *, known: bool) -> Check:
+    """Changes an incident that does not exist. `known` says that From is one of the account's users."""
+    name = "changes"
     body = {"incident": {"type": "incident_reference", "title": "Does not exist"}}
     try:
         await account.send(UPDATE_INCIDENT, path={"id": _NOBODY}, body=body)
     except ForbiddenError:
         facts["can_write"] = False
-        return Check(name="changes", ok=None, message="not allowed: the credential only reads")
-    except (NotFoundError, BadRequestError):
+        return Check(name=name, ok=None, message="not allowed: the credential only reads")
+    except BadRequestError as error:
+        if not known:  # what PagerDuty refuses may be the sender
+            return Check(name=name, ok=None, message=f"could not be found out: {error}")
         facts["can_write"] = True
-        return Check(name="changes", ok=True, message="allowed")
+        return Check(name=name, ok=True, message="allowed")
+    except NotFoundError:
+        facts["can_write"] = True
+        return Check(name=name, ok=True, message="allowed")
+    except NotGrantedError as error:
+        return Check(name=name, ok=None, message=f"not tried: {error}")
     except NodeError as error:
-        return Check(name="changes", ok=None, message=str(error))
-    return Check(name="changes", ok=None, message="an incident that does not exist was changed; is this PagerDuty?")
+        return Check(name=name, ok=None, message=str(error))
+    return Check(name=name, ok=None, message="an incident that does not exist was changed; is this PagerDuty?")
 
 
 async def _check_events(account: Account) -> Check:
@@ -170,5 +191,5 @@ async def _check_events(account: Account) -> Check:
     except PagerDutyAPIError as error:
         return Check(name=name, ok=False, message=str(error))
     except NodeError as error:
-        return Check(name=name, ok=None, message=str(error))
+        return Check(name=name, ok=None, message=f"not tried: {error}")
     return Check(name=name, ok=True, message="the routing key is taken")

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Final, cast
+
+from pydantic import model_validator
 
 from resolute_pagerduty.models.base import Model, Reference
+
+_MEANS: Final = {
+    "mean_seconds_to_first_ack": "total_incidents_acknowledged",
+    "mean_seconds_to_resolve": None,
+    "mean_seconds_to_engage": None,
+    "mean_seconds_to_mobilize": None,
+}
+"""Mean times, each with what it is the mean of where PagerDuty counts that."""
 
 
 class DeliveryMethod(Model):
@@ -59,8 +70,9 @@ class IncidentWorkflow(Reference):
 class Metrics(Model):
     """Figures about incidents: of all, or of one service or team. Times are means in seconds.
 
-    `mean_seconds_to_first_ack` is what people call MTTA, `mean_seconds_to_resolve` MTTR; null where nothing was
-    acknowledged or resolved. PagerDuty's figures are up to a day old.
+    `mean_seconds_to_first_ack` is what people call MTTA, `mean_seconds_to_resolve` MTTR. A mean of nothing, where no
+    incident was acknowledged or resolved, is null; PagerDuty's own answer has 0 there, which would read as the best of
+    all times. PagerDuty's figures are up to a day old.
 
     Source: https://developer.pagerduty.com/api-reference/, Analytics
     """
@@ -90,3 +102,14 @@ class Metrics(Model):
     total_snoozed_seconds: int | None = None
     total_engaged_seconds: int | None = None
     up_time_pct: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mean_of_nothing(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        found = cast("dict[str, Any]", value)
+        nothing = {
+            name for name, counted in _MEANS.items() if found.get(name) == 0 and not (counted and found.get(counted))
+        }
+        return {name: each for name, each in found.items() if name not in nothing}

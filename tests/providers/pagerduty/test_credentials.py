@@ -97,6 +97,55 @@ async def test_without_any_credential_only_events_are_tried(sim: Simulator):
     assert (None, "PAGERDUTY_API_KEY is not set: events only") == told(report)["REST API"]
 
 
+@pytest.mark.parametrize(
+    ("grants", "seen"),
+    [
+        ([], {"REST API": True, "abilities": None, "From": None, "changes": None, "Events API": None}),
+        (["notes:write"], {"REST API": True, "abilities": None, "From": None, "changes": None, "Events API": None}),
+        (["users:read", "events:write"], {"REST API": True, "abilities": None, "From": True, "changes": None,
+                                          "Events API": True}),
+        (["incidents:write"], {"REST API": True, "abilities": None, "From": None, "changes": True,
+                               "Events API": None}),
+        (["*:read"], {"REST API": True, "From": True, "changes": None, "Events API": None}),
+    ],
+)  # fmt: skip
+async def test_what_the_grants_do_not_allow_is_told_and_no_failure(
+    sim: Simulator, grants: list[str], seen: dict[str, bool | None]
+):
+    """Credentials that work are said to work; each thing that could not be looked at names the grant that it needs."""
+    async with PagerDuty(config_for(sim), grants=grants) as provider:
+        report = await check_account(provider.account())
+
+    assert (True, seen) == (report.ok, {name: ok for name, (ok, _) in told(report).items()})
+    for ok, message in told(report).values():
+        assert ok or "needs the grant" in message
+
+
+async def test_a_wrong_key_fails_also_where_little_is_granted(sim: Simulator):
+    """What the grants hide is no failure; what PagerDuty refuses is one."""
+    async with PagerDuty(config_for(sim, api_key=SecretStr("wrong")), grants=["notes:write"]) as provider:
+        report = await check_account(provider.account())
+
+    assert (False, False) == (report.ok, told(report)["REST API"][0])
+
+
+async def test_a_sender_that_cannot_be_looked_up_is_not_taken_for_a_known_one(sim: Simulator):
+    """PagerDuty refuses the change: that may be the sender's fault, so nothing is claimed about changes."""
+    async with PagerDuty(config_for(sim, from_email="nobody@harbour.example"), grants=["incidents:write"]) as provider:
+        report = await check_account(provider.account())
+
+    assert (None, None) == (report.can_write, told(report)["changes"][0])
+    assert "Requester User Not Found" in told(report)["changes"][1]
+
+
+async def test_an_app_without_the_scope_of_abilities_works(sim: Simulator):
+    """A scope that nobody asked for is no mistake; what cannot be looked at for want of it is told."""
+    report = await report_of(sim, **{**APP, "scopes": "incidents.read incidents.write"})
+
+    assert (True, True) == (report.ok, told(report)["REST API"][0])
+    assert "abilities.read" in told(report)["abilities"][1]
+
+
 async def test_an_app_is_told_which_scopes_it_was_not_granted(sim: Simulator):
     """PagerDuty grants fewer scopes without an error; the report compares."""
     report = await report_of(sim, **{**APP, "scopes": "incidents.read incidents.admin users.read"})
