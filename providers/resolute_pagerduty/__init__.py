@@ -6,16 +6,41 @@ from resolute_pagerduty.calls.rotations import (
     RotationLayer,
 )
 from resolute_pagerduty.errors import PagerDutyAPIError
-from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
+from resolute_pagerduty.models.account import (
+    ExtensionSchema,
+    IncidentWorkflow,
+    Metrics,
+    WebhookSubscription,
+)
 from resolute_pagerduty.models.base import Reference
+from resolute_pagerduty.models.business import (
+    BusinessService,
+    ServiceDependency,
+)
 from resolute_pagerduty.models.changes import ChangeEvent
 from resolute_pagerduty.models.events import EventImage, EventLink
 from resolute_pagerduty.models.incidents import Alert, Incident, LogEntry, Note, Priority
 from resolute_pagerduty.models.oncall import EscalationPolicy, OnCall, Schedule, Shift
+from resolute_pagerduty.models.orchestrations import (
+    Orchestration,
+    OrchestrationRule,
+)
 from resolute_pagerduty.models.people import Team, TeamMember, User
 from resolute_pagerduty.models.services import Integration, MaintenanceWindow, Service
+from resolute_pagerduty.models.status_pages import (
+    StatusPage,
+    StatusPagePost,
+    StatusPagePostUpdate,
+)
 from resolute_pagerduty.models.webhooks import IncidentEvent, NoteEvent, PartEvent, ServiceEvent, parse_event
 from resolute_pagerduty.nodes.alerts import all_alerts, get_alert, list_alerts, update_alert, update_alerts
+from resolute_pagerduty.nodes.business import (
+    all_business_services,
+    get_business_service,
+    get_business_service_dependencies,
+    get_technical_service_dependencies,
+    list_business_services,
+)
 from resolute_pagerduty.nodes.change_lists import (
     all_change_events,
     all_service_change_events,
@@ -25,6 +50,10 @@ from resolute_pagerduty.nodes.change_lists import (
 )
 from resolute_pagerduty.nodes.changes import send_change_event
 from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, trigger_event
+from resolute_pagerduty.nodes.extensions import (
+    get_extension_schema,
+    list_extension_schemas,
+)
 from resolute_pagerduty.nodes.incident_changes import (
     create_incident,
     merge_incidents,
@@ -45,6 +74,14 @@ from resolute_pagerduty.nodes.maintenance import (
 )
 from resolute_pagerduty.nodes.notes import add_note, delete_note, list_notes, update_note
 from resolute_pagerduty.nodes.oncall import get_on_calls
+from resolute_pagerduty.nodes.orchestrations import (
+    all_event_orchestrations,
+    get_event_orchestration,
+    get_event_orchestration_global,
+    get_event_orchestration_router,
+    get_event_orchestration_service,
+    list_event_orchestrations,
+)
 from resolute_pagerduty.nodes.people import (
     add_team_member,
     all_team_members,
@@ -112,6 +149,15 @@ from resolute_pagerduty.nodes.similar import (
     get_related_change_events,
     get_related_incidents,
 )
+from resolute_pagerduty.nodes.status_pages import (
+    get_status_page_post,
+    list_status_page_impacts,
+    list_status_page_post_updates,
+    list_status_page_posts,
+    list_status_page_severities,
+    list_status_page_statuses,
+    list_status_pages,
+)
 from resolute_pagerduty.nodes.subscriptions import (
     all_webhook_subscriptions,
     create_webhook_subscription,
@@ -134,11 +180,13 @@ from resolute_pagerduty.webhooks import event, webhook
 
 __all__ = [
     "Alert",
+    "BusinessService",
     "ChangeEvent",
     "EscalationLevel",
     "EscalationPolicy",
     "EventImage",
     "EventLink",
+    "ExtensionSchema",
     "Incident",
     "IncidentEvent",
     "IncidentWorkflow",
@@ -150,6 +198,8 @@ __all__ = [
     "Note",
     "NoteEvent",
     "OnCall",
+    "Orchestration",
+    "OrchestrationRule",
     "PagerDuty",
     "PagerDutyAPIError",
     "PagerDutyConfig",
@@ -159,8 +209,12 @@ __all__ = [
     "RotationLayer",
     "Schedule",
     "Service",
+    "ServiceDependency",
     "ServiceEvent",
     "Shift",
+    "StatusPage",
+    "StatusPagePost",
+    "StatusPagePostUpdate",
     "Team",
     "TeamMember",
     "User",
@@ -170,8 +224,10 @@ __all__ = [
     "add_team_member",
     "all_account_log_entries",
     "all_alerts",
+    "all_business_services",
     "all_change_events",
     "all_escalation_policies",
+    "all_event_orchestrations",
     "all_incidents",
     "all_log_entries",
     "all_maintenance_windows",
@@ -203,9 +259,16 @@ __all__ = [
     "enable_webhook_subscription",
     "event",
     "get_alert",
+    "get_business_service",
+    "get_business_service_dependencies",
     "get_change_event",
     "get_current_user",
     "get_escalation_policy",
+    "get_event_orchestration",
+    "get_event_orchestration_global",
+    "get_event_orchestration_router",
+    "get_event_orchestration_service",
+    "get_extension_schema",
     "get_incident",
     "get_incident_metrics",
     "get_incident_workflow",
@@ -219,16 +282,21 @@ __all__ = [
     "get_schedule",
     "get_service",
     "get_service_metrics",
+    "get_status_page_post",
     "get_team",
     "get_team_metrics",
+    "get_technical_service_dependencies",
     "get_user",
     "get_webhook_subscription",
     "has_ability",
     "list_abilities",
     "list_account_log_entries",
     "list_alerts",
+    "list_business_services",
     "list_change_events",
     "list_escalation_policies",
+    "list_event_orchestrations",
+    "list_extension_schemas",
     "list_incident_workflows",
     "list_incidents",
     "list_log_entries",
@@ -240,6 +308,12 @@ __all__ = [
     "list_schedules",
     "list_service_change_events",
     "list_services",
+    "list_status_page_impacts",
+    "list_status_page_post_updates",
+    "list_status_page_posts",
+    "list_status_page_severities",
+    "list_status_page_statuses",
+    "list_status_pages",
     "list_team_members",
     "list_teams",
     "list_users",

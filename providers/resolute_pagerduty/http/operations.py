@@ -291,6 +291,48 @@ START_WORKFLOW = _rest(
     grant="incident_workflows:write",
 )
 
+# Business services, and what depends on what
+LIST_BUSINESS_SERVICES = _rest("listBusinessServices", "GET", "/business_services", "services.read")
+GET_BUSINESS_SERVICE = _rest("getBusinessService", "GET", "/business_services/{id}", "services.read")
+GET_BUSINESS_DEPENDENCIES = _rest(
+    "getBusinessServiceServiceDependencies", "GET", "/service_dependencies/business_services/{id}", "services.read"
+)
+GET_TECHNICAL_DEPENDENCIES = _rest(
+    "getTechnicalServiceServiceDependencies", "GET", "/service_dependencies/technical_services/{id}", "services.read"
+)
+
+# Event orchestrations: where events go
+_ORCHESTRATIONS = "/event_orchestrations"
+LIST_ORCHESTRATIONS = _rest("listEventOrchestrations", "GET", _ORCHESTRATIONS, "event_orchestrations.read")
+GET_ORCHESTRATION = _rest("getOrchestration", "GET", f"{_ORCHESTRATIONS}/{{id}}", "event_orchestrations.read")
+GET_ROUTER = _rest("getOrchPathRouter", "GET", f"{_ORCHESTRATIONS}/{{id}}/router", "event_orchestrations.read")
+GET_GLOBAL_RULES = _rest("getOrchPathGlobal", "GET", f"{_ORCHESTRATIONS}/{{id}}/global", "event_orchestrations.read")
+GET_SERVICE_RULES = _rest(
+    "getOrchPathService",
+    "GET",
+    f"{_ORCHESTRATIONS}/services/{{service_id}}",
+    "services.read",
+    grant="event_orchestrations:read",
+)
+
+# Status pages: what customers are told
+_PAGES = "/status_pages"
+LIST_STATUS_PAGES = _rest("listStatusPages", "GET", _PAGES, "status_pages.read")
+LIST_STATUS_PAGE_SEVERITIES = _rest(
+    "listStatusPageSeverities", "GET", f"{_PAGES}/{{id}}/severities", "status_pages.read"
+)
+LIST_STATUS_PAGE_IMPACTS = _rest("listStatusPageImpacts", "GET", f"{_PAGES}/{{id}}/impacts", "status_pages.read")
+LIST_STATUS_PAGE_STATUSES = _rest("listStatusPageStatuses", "GET", f"{_PAGES}/{{id}}/statuses", "status_pages.read")
+LIST_STATUS_PAGE_POSTS = _rest("listStatusPagePosts", "GET", f"{_PAGES}/{{id}}/posts", "status_pages.read")
+GET_STATUS_PAGE_POST = _rest("getStatusPagePost", "GET", f"{_PAGES}/{{id}}/posts/{{post_id}}", "status_pages.read")
+LIST_STATUS_PAGE_POST_UPDATES = _rest(
+    "listStatusPagePostUpdates", "GET", f"{_PAGES}/{{id}}/posts/{{post_id}}/post_updates", "status_pages.read"
+)
+
+# Extensions: where else incidents are shown
+LIST_EXTENSION_SCHEMAS = _rest("listExtensionSchemas", "GET", "/extension_schemas", "extension_schemas.read")
+GET_EXTENSION_SCHEMA = _rest("getExtensionSchema", "GET", "/extension_schemas/{id}", "extension_schemas.read")
+
 # Events API v2: the routing key in the body is the credential.
 ENQUEUE_EVENT = Operation(id="sendEvent", method="POST", path="/v2/enqueue", grant="events:write", limit="routing_key")
 ENQUEUE_CHANGE_EVENT = Operation(

@@ -67,6 +67,15 @@ class IncidentWorkflow(Reference):
     steps: tuple[WorkflowStep, ...] = ()
 
 
+class ExtensionSchema(Reference):
+    """A kind of extension, such as a chat program, that can show a service's incidents."""
+
+    key: str = ""
+    label: str = ""
+    description: str = ""
+    send_types: tuple[str, ...] = ()
+
+
 class Metrics(Model):
     """Figures about incidents: of all, or of one service or team. Times are means in seconds.
 

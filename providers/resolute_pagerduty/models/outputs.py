@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from resolute_pagerduty.models.account import IncidentWorkflow, Metrics, WebhookSubscription
+from resolute_pagerduty.models.account import ExtensionSchema, IncidentWorkflow, Metrics, WebhookSubscription
 from resolute_pagerduty.models.base import Model
+from resolute_pagerduty.models.business import BusinessService, ServiceDependency
 from resolute_pagerduty.models.incidents import Alert, Incident, LogEntry, Note, Priority, StatusUpdate
 from resolute_pagerduty.models.oncall import EscalationPolicy, OnCall, Schedule, Shift
+from resolute_pagerduty.models.orchestrations import Orchestration, OrchestrationPath
 from resolute_pagerduty.models.people import Team, TeamMember, User
 from resolute_pagerduty.models.services import Integration, MaintenanceWindow, Service
+from resolute_pagerduty.models.status_pages import StatusPage, StatusPageOption, StatusPagePost, StatusPagePostUpdate
 
 
 class Page(Model):
@@ -437,3 +440,111 @@ class SendChangeEventOutput(Model):
 
     status: str = ""
     message: str = ""
+
+
+class ListBusinessServicesOutput(Page):
+    """A page of business services."""
+
+    business_services: tuple[BusinessService, ...] = ()
+
+
+class AllBusinessServicesOutput(Whole):
+    """Business services."""
+
+    business_services: tuple[BusinessService, ...] = ()
+
+
+class GetBusinessServiceOutput(Model):
+    """A business service."""
+
+    business_service: BusinessService
+
+
+class GetServiceDependenciesOutput(Model):
+    """What depends on what, one step around the service."""
+
+    relationships: tuple[ServiceDependency, ...] = ()
+
+
+class ListEventOrchestrationsOutput(Page):
+    """A page of event orchestrations."""
+
+    orchestrations: tuple[Orchestration, ...] = ()
+
+
+class AllEventOrchestrationsOutput(Whole):
+    """Event orchestrations."""
+
+    orchestrations: tuple[Orchestration, ...] = ()
+
+
+class GetEventOrchestrationOutput(Model):
+    """An event orchestration."""
+
+    orchestration: Orchestration
+
+
+class GetOrchestrationRulesOutput(Model):
+    """Rules of an event orchestration."""
+
+    orchestration_path: OrchestrationPath
+
+
+class ListStatusPagesOutput(Model):
+    """The status pages. `more` says whether there are more than PagerDuty gives."""
+
+    status_pages: tuple[StatusPage, ...] = ()
+    more: bool = False
+
+
+class ListStatusPageSeveritiesOutput(Model):
+    """The severities that posts of a status page can have."""
+
+    severities: tuple[StatusPageOption, ...] = ()
+    more: bool = False
+
+
+class ListStatusPageImpactsOutput(Model):
+    """The impacts that posts of a status page can have."""
+
+    impacts: tuple[StatusPageOption, ...] = ()
+    more: bool = False
+
+
+class ListStatusPageStatusesOutput(Model):
+    """The statuses that posts of a status page can have."""
+
+    statuses: tuple[StatusPageOption, ...] = ()
+    more: bool = False
+
+
+class ListStatusPagePostsOutput(Model):
+    """Posts of a status page. `more` says whether there are more than PagerDuty gives."""
+
+    posts: tuple[StatusPagePost, ...] = ()
+    more: bool = False
+
+
+class GetStatusPagePostOutput(Model):
+    """A post of a status page."""
+
+    post: StatusPagePost
+
+
+class ListStatusPagePostUpdatesOutput(Model):
+    """Updates of a post. `more` says whether there are more than PagerDuty gives."""
+
+    post_updates: tuple[StatusPagePostUpdate, ...] = ()
+    more: bool = False
+
+
+class ListExtensionSchemasOutput(Page):
+    """A page of extension schemas."""
+
+    extension_schemas: tuple[ExtensionSchema, ...] = ()
+
+
+class GetExtensionSchemaOutput(Model):
+    """An extension schema."""
+
+    extension_schema: ExtensionSchema

@@ -7,15 +7,18 @@ from typing import Any, Final, TypeGuard
 from resolute.writing.node import NodeFactory
 from resolute_pagerduty.nodes import (
     alerts,
+    business,
     change_lists,
     changes,
     events,
+    extensions,
     incident_changes,
     incidents,
     insights,
     maintenance,
     notes,
     oncall,
+    orchestrations,
     people,
     people_changes,
     plan,
@@ -25,6 +28,7 @@ from resolute_pagerduty.nodes import (
     schedules,
     services,
     similar,
+    status_pages,
     subscriptions,
     timeline,
 )
@@ -54,11 +58,15 @@ FACTORIES: Final[tuple[NodeFactory[..., Any], ...]] = tuple(
         policy_changes,
         services,
         maintenance,
+        business,
+        orchestrations,
+        status_pages,
         people,
         people_changes,
         plan,
         insights,
         subscriptions,
+        extensions,
     )
     for value in vars(module).values()
     if is_factory(value)

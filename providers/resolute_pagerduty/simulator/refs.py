@@ -11,6 +11,8 @@ PLURALS = {
     "escalation_policy": "escalation_policies",
     "incident": "incidents",
     "priority": "priorities",
+    "business_service": "business_services",
+    "extension_schema": "extension_schemas",
 }
 
 
@@ -76,6 +78,11 @@ def incident(account: Account, identity: str) -> Json:
     """Return a reference to an incident."""
     found = account.state.incidents[identity]
     return reference(account, "incident", identity, f"[#{found.number}] {found.title}")
+
+
+def short(account: Account, kind: str, path: str) -> Json:
+    """Return the shortest reference: id, type and address; its type is as it is given."""
+    return {"id": path.rpartition("/")[2], "type": kind, "self": link(account, path)}
 
 
 def integration(account: Account, service_id: str, identity: str, name: str, kind: str) -> Json:

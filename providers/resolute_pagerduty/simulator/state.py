@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from threading import Condition
 from typing import Any, Literal, TypeVar
 
+from .catalogue import BusinessService, Dependency, ExtensionSchema, Orchestration, RuleList, StatusPage
 from .clock import Clock
 from .limits import Limits
 from .resources import (
@@ -103,6 +104,12 @@ class State:
     workflows: dict[str, Workflow] = field(default_factory=dict[str, Workflow])
     workflow_instances: list[WorkflowInstance] = field(default_factory=list[WorkflowInstance])
     status_updates: list[StatusUpdate] = field(default_factory=list[StatusUpdate])
+    business_services: dict[str, BusinessService] = field(default_factory=dict[str, BusinessService])
+    dependencies: list[Dependency] = field(default_factory=list[Dependency])
+    orchestrations: dict[str, Orchestration] = field(default_factory=dict[str, Orchestration])
+    service_rules: dict[str, RuleList] = field(default_factory=dict[str, RuleList])
+    status_pages: dict[str, StatusPage] = field(default_factory=dict[str, StatusPage])
+    extension_schemas: dict[str, ExtensionSchema] = field(default_factory=dict[str, ExtensionSchema])
     log: list[LogEntry] = field(default_factory=list[LogEntry])
     entries: dict[str, LogEntry] = field(default_factory=dict[str, LogEntry])
     by_number: dict[int, Incident] = field(default_factory=dict[int, Incident])

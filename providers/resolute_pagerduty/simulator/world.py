@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from .auth import ApiKey, Credentials, OAuthClient
 from .builder import Builder
+from .catalogue import BusinessService, Dependency, ExtensionSchema, Orchestration, Rule, RuleList
+from .state import Account
+from .status_pages import status_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,12 @@ class World:
     p2: str = "PPRITWO"
     p3: str = "PPRITHR"
     workflow: str = "PWFMAJR"
+
+    business_service: str = "PBIZSHO"
+    orchestration: str = "b02e973d-9620-4e0a-9edc-00fedf7d4694"
+    status_page: str = "PSTPAGE"
+    status_page_post: str = "PPOSTUP"
+    extension_schema: str = "PJFWPEP"
 
     @property
     def oauth_scope(self) -> str:
@@ -100,6 +109,45 @@ def populate(builder: Builder, world: World = WORLD) -> None:
     builder.add_priority("P2", "A part of the product is down", identity=world.p2)
     builder.add_priority("P3", "Something is slow or looks wrong", identity=world.p3)
     builder.add_workflow("Major incident", identity=world.workflow, description="Opens a bridge and tells stakeholders")
+    stock(builder.account, world)
+
+
+def stock(account: Account, world: World) -> None:
+    """Add what the company has besides services and people: a shop, a router of events, a status page."""
+    state, now = account.state, account.now()
+    state.business_services[world.business_service] = BusinessService(
+        id=world.business_service,
+        name="Shop",
+        description="Where customers buy",
+        contact="Chen Wei",
+        team_id=world.payments_team,
+    )
+    pairs = ((world.service, world.checkout_service), (world.checkout_service, world.business_service))
+    state.dependencies = [
+        Dependency(id=account.ids.next("dependency"), supporting_id=supporting, dependent_id=dependent)
+        for supporting, dependent in pairs
+    ]
+    rule = Rule(
+        id=account.ids.next("orchestration_rule"),
+        label="The search engine",
+        conditions=("event.source matches part 'search'",),
+        actions={"route_to": world.search_service},
+    )
+    state.orchestrations[world.orchestration] = Orchestration(
+        id=world.orchestration,
+        name="All monitors",
+        description="Sends events to the services that they are about",
+        routing_key=account.ids.hex("routing_key_of_orchestration"),
+        team_id=world.platform_team,
+        made_by=world.dara,
+        made_at=now,
+        router=RuleList(sets={"start": [rule]}, catch_all={"route_to": "unrouted"}, changed_at=now),
+        everything=RuleList(sets={"start": []}, catch_all={}, changed_at=now),
+    )
+    state.status_pages[world.status_page] = status_page(account, world.status_page, "Harbour", world.status_page_post)
+    state.extension_schemas[world.extension_schema] = ExtensionSchema(
+        id=world.extension_schema, key="generic_webhook", label="Generic Webhook", description="Calls an address"
+    )
 
 
 def hand_out_keys(credentials: Credentials, world: World = WORLD) -> None:

@@ -19,11 +19,13 @@ METHODS = ("get", "post", "put", "delete", "patch")
 ROOMS = re.compile(
     r"^/(abilities|analytics|change_events|escalation_policies|incident_workflows|incidents|log_entries"
     r"|maintenance_windows|oncalls|priorities|schedules|services|teams|users|webhook_subscriptions)(/|$)"
+    r"|^/(event_orchestrations(/services)?(/\{\w+\})?(/(router|global))?|(business_services|extension_schemas)(/\{id\})?)$"
+    r"|^/(status_pages|service_dependencies|alert_grouping_settings)(/|$)"
     r"|^/v3/schedules$"
 )
 OUTSIDE = re.compile(
-    r"custom_fields|audit|/rules|enablements|/types|business_services|sessions|oauth_|license|subscriptions/uns"
-    r"|notification|/triggers|/actions|pd_advance|responders|raw/users|metrics/users|contact_methods|regenerate"
+    r"custom_fields|audit|/rules|enablements|/types|s/\{id\}/business_services|sessions|oauth_|license|subscriptions/uns"
+    r"|notification|/triggers|/actions|pd_advance|raw/responders|raw/users|metrics/users|contact_methods|regenerate"
     r"|preview|subscribers|unsubscribe|responses$"
 )
 PROSE = frozenset(

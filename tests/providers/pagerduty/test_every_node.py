@@ -247,6 +247,32 @@ GIVEN: dict[str, Given] = {
         service_ids=[WORLD.service], start_time=NOON, end_time=LATER, description="Upgrade"
     ),
     "DeleteMaintenanceWindow": fixed(id="PGONE00"),
+    "ListBusinessServices": fixed(limit=10, total=True),
+    "AllBusinessServices": fixed(),
+    "GetBusinessService": fixed(id=WORLD.business_service),
+    "GetBusinessServiceDependencies": fixed(id=WORLD.business_service),
+    "GetTechnicalServiceDependencies": fixed(id=WORLD.service),
+    "ListEventOrchestrations": fixed(sort_by="routes:desc", limit=10),
+    "AllEventOrchestrations": fixed(),
+    "GetEventOrchestration": fixed(id=WORLD.orchestration),
+    "GetEventOrchestrationRouter": fixed(id=WORLD.orchestration),
+    "GetEventOrchestrationGlobal": fixed(id=WORLD.orchestration),
+    "GetEventOrchestrationService": fixed(service_id=WORLD.service),
+    "ListStatusPages": fixed(status_page_type="public"),
+    "ListStatusPageSeverities": fixed(id=WORLD.status_page, post_type="incident"),
+    "ListStatusPageImpacts": fixed(id=WORLD.status_page, post_type="incident"),
+    "ListStatusPageStatuses": fixed(id=WORLD.status_page, post_type="maintenance"),
+    "ListStatusPagePosts": fixed(
+        id=WORLD.status_page, post_type="maintenance", reviewed_status="approved", status_ids=["PSTATUS", "PANOTHR"]
+    ),
+    "GetStatusPagePost": fixed(
+        id=WORLD.status_page, post_id=WORLD.status_page_post, include=["status_page_post_update"]
+    ),
+    "ListStatusPagePostUpdates": fixed(
+        id=WORLD.status_page, post_id=WORLD.status_page_post, reviewed_status="approved"
+    ),
+    "ListExtensionSchemas": fixed(total=True),
+    "GetExtensionSchema": fixed(id=WORLD.extension_schema),
     "ListUsers": fixed(query="ada", team_ids=[WORLD.payments_team], include=["contact_methods"]),
     "AllUsers": fixed(query="ada"),
     "GetUser": fixed(id=WORLD.ada, include=["teams"]),

@@ -1,0 +1,155 @@
+"""Event orchestrations: rules that say where events go and what becomes of them."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from resolute_pagerduty.account.account import object_in
+from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.paging import read_page, walk
+from resolute_pagerduty.http.operations import (
+    GET_GLOBAL_RULES,
+    GET_ORCHESTRATION,
+    GET_ROUTER,
+    GET_SERVICE_RULES,
+    LIST_ORCHESTRATIONS,
+    Operation,
+)
+from resolute_pagerduty.models.orchestrations import Orchestration, OrchestrationPath
+from resolute_pagerduty.models.outputs import (
+    AllEventOrchestrationsOutput,
+    GetEventOrchestrationOutput,
+    GetOrchestrationRulesOutput,
+    ListEventOrchestrationsOutput,
+)
+from resolute_pagerduty.models.parameters import Count, Id, Offset, PageSize
+from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+
+Order: TypeAlias = Literal["name:asc", "name:desc", "routes:asc", "routes:desc", "created_at:asc", "created_at:desc"]
+
+
+@pagerduty_node("ListEventOrchestrations", LIST_ORCHESTRATIONS, repeat=READS)
+async def list_event_orchestrations(
+    pagerduty: Accounts,
+    *,
+    sort_by: Order | None = None,
+    limit: PageSize = 25,
+    offset: Offset = 0,
+    account: str | None = None,
+) -> ListEventOrchestrationsOutput:
+    """Reads a page of the event orchestrations. `all_event_orchestrations` reads every page.
+
+    Args:
+        sort_by: by name, number of routes or time, up or down.
+        limit: orchestrations on the page, 1 to 100.
+        offset: how many to pass over; limit + offset is at most 10,000.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = list_event_orchestrations(sort_by="name:asc")
+    """
+    return await read_page(
+        pagerduty.account(account),
+        LIST_ORCHESTRATIONS,
+        "orchestrations",
+        ListEventOrchestrationsOutput,
+        limit=limit,
+        offset=offset,
+        query={"sort_by": sort_by},
+    )
+
+
+@pagerduty_node("AllEventOrchestrations", LIST_ORCHESTRATIONS, repeat=READS, policy=WALK_POLICY)
+async def all_event_orchestrations(
+    pagerduty: Accounts, *, limit: Count | None = None, account: str | None = None
+) -> AllEventOrchestrationsOutput:
+    """Reads every event orchestration, by name.
+
+    Args:
+        limit: reads no more than this; `more` says whether there are more.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = all_event_orchestrations()
+    """
+    walked = await walk(
+        pagerduty.account(account),
+        LIST_ORCHESTRATIONS,
+        "orchestrations",
+        Orchestration,
+        query={"sort_by": "name:asc"},
+        limit=limit,
+    )
+    return AllEventOrchestrationsOutput(orchestrations=walked.items, more=walked.more)
+
+
+@pagerduty_node("GetEventOrchestration", GET_ORCHESTRATION, repeat=READS)
+async def get_event_orchestration(
+    pagerduty: Accounts, *, id: Id, account: str | None = None
+) -> GetEventOrchestrationOutput:
+    """Reads an event orchestration, without the routing keys of its integrations, which are secrets.
+
+    Args:
+        id: its id.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_event_orchestration(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
+    """
+    answer = await pagerduty.account(account).send(GET_ORCHESTRATION, path={"id": id})
+    return GetEventOrchestrationOutput(orchestration=Orchestration.model_validate(object_in(answer, "orchestration")))
+
+
+@pagerduty_node("GetEventOrchestrationRouter", GET_ROUTER, repeat=READS)
+async def get_event_orchestration_router(
+    pagerduty: Accounts, *, id: Id, account: str | None = None
+) -> GetOrchestrationRulesOutput:
+    """Reads the rules by which an event orchestration sends events to services.
+
+    Args:
+        id: the orchestration.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_event_orchestration_router(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
+    """
+    return await _rules(pagerduty, account, GET_ROUTER, {"id": id})
+
+
+@pagerduty_node("GetEventOrchestrationGlobal", GET_GLOBAL_RULES, repeat=READS)
+async def get_event_orchestration_global(
+    pagerduty: Accounts, *, id: Id, account: str | None = None
+) -> GetOrchestrationRulesOutput:
+    """Reads the rules of an event orchestration for all its events, which come before its router.
+
+    Args:
+        id: the orchestration.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_event_orchestration_global(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
+    """
+    return await _rules(pagerduty, account, GET_GLOBAL_RULES, {"id": id})
+
+
+@pagerduty_node("GetEventOrchestrationService", GET_SERVICE_RULES, repeat=READS)
+async def get_event_orchestration_service(
+    pagerduty: Accounts, *, service_id: Id, account: str | None = None
+) -> GetOrchestrationRulesOutput:
+    """Reads the rules that a service has for the events that reach it.
+
+    Args:
+        service_id: the service.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> node = get_event_orchestration_service(service_id="PWIXJZS")
+    """
+    return await _rules(pagerduty, account, GET_SERVICE_RULES, {"service_id": service_id})
+
+
+async def _rules(
+    pagerduty: Accounts, account: str | None, operation: Operation, path: dict[str, str]
+) -> GetOrchestrationRulesOutput:
+    found = object_in(await pagerduty.account(account).send(operation, path=path), "orchestration_path")
+    return GetOrchestrationRulesOutput(orchestration_path=OrchestrationPath.model_validate(found))
