@@ -204,7 +204,7 @@ async def test_the_server_is_killed_in_the_middle_of_a_run(machine: Machine) -> 
         for kill in range(1, 4):
             (server,) = worker.children()
             os.kill(server, signal.SIGKILL)
-            await worker.lines_with("is back after", kill)
+            await worker.lines_with("is back after", count=kill)
         machine.gate.touch()
         result = await result_of(address, run)
         code = await worker.stopped()

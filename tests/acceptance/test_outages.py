@@ -97,5 +97,5 @@ async def killed_again_and_again(worker: Process) -> None:
     for kill in range(1, KILLS + 1):
         (server,) = worker.children()
         os.kill(server, signal.SIGKILL)
-        await worker.lines_with("is back after", kill)
+        await worker.lines_with("is back after", count=kill)
         await asyncio.sleep(1)  # deliveries are taken meanwhile

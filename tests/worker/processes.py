@@ -38,15 +38,15 @@ class Process:
         async with self._news:
             self._news.notify_all()
 
-    async def line(self, containing: str) -> str:
-        """The first line that holds a text, now or later."""
-        return (await self.lines_with(containing, 1))[0]
+    async def line(self, *containing: str) -> str:
+        """The first line that holds a text, or several, now or later."""
+        return (await self.lines_with(*containing, count=1))[0]
 
-    async def lines_with(self, containing: str, count: int) -> list[str]:
-        """The lines that hold a text, as soon as there are so many."""
+    async def lines_with(self, *containing: str, count: int) -> list[str]:
+        """The lines that hold a text, or several, as soon as there are so many."""
 
         def found() -> list[str]:
-            return [line for line in self.lines if containing in line]
+            return [line for line in self.lines if all(text in line for text in containing)]
 
         def over() -> bool:
             return self._reader.done() or self.process.returncode is not None
@@ -59,7 +59,7 @@ class Process:
 
     async def url(self) -> str:
         """The address of its webhooks and health endpoints, once it works."""
-        line = await self.line("task queue")
+        line = await self.line("task queue", "http://")
         return next(word.strip('"},') for word in line.split() if word.startswith("http://"))
 
     async def temporal(self) -> str:
