@@ -22,6 +22,7 @@ from benchmarks.subject import HandWritten, hand_written_worker, three_nodes
 from resolute.execution.executor import NodeExecutor
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import start_run
+from resolute.temporal.loops import NodeLoops
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 
@@ -129,11 +130,13 @@ async def _rounds(ways: list[Runner], rounds: int) -> tuple[dict[str, list[float
 async def runners(client: Client) -> AsyncGenerator[list[Runner]]:
     """By hand, activity lane, local lane, and by hand with the sandbox; each with a worker of its own."""
     flows = [three_nodes("activity"), three_nodes("local")]
-    activities = Activities(flows, NodeExecutor.for_flows(flows), KEYS)
     async with (
+        NodeLoops() as loops,
         hand_written_worker(client, "hand", sandboxed=False),
         hand_written_worker(client, "sandboxed", sandboxed=True),
-        temporal_worker(client, activities, task_queue="flows"),
+        temporal_worker(
+            client, Activities(flows, NodeExecutor.for_flows(flows), KEYS, loops=loops), task_queue="flows"
+        ),
     ):
 
         def by_hand(queue: str) -> Callable[[], Awaitable[WorkflowHandle[Any, Any]]]:

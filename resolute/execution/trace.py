@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import linecache
 import os
+import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, cast
@@ -39,6 +40,13 @@ def trace_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
     return "\n".join(lines)
 
 
+def stack_of_thread(thread: int | None, mask: Callable[[str], str] = str) -> str:
+    """Where a thread is just now: the author's frames, the innermost last; every frame, where none is the author's."""
+    frame = None if thread is None else sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]  # the documented way
+    found = [*traceback.walk_stack(frame)][::-1] if frame else []
+    return "\n".join(_lines([each for each in found if _is_the_authors(each[0])] or found, mask))
+
+
 def _related(error: BaseException) -> Iterator[tuple[str, BaseException]]:
     """The errors that an error came from: its causes, and the members of a group."""
     waiting: list[tuple[str, BaseException]] = _next(error)
@@ -66,10 +74,14 @@ def _next(error: BaseException) -> list[tuple[str, BaseException]]:
 
 
 def _frames(trace: TracebackType | None, mask: Callable[[str], str]) -> list[str]:
-    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(trace) if _is_the_authors(frame)]
+    return _lines([each for each in traceback.walk_tb(trace) if _is_the_authors(each[0])], mask)
+
+
+def _lines(frames: Sequence[tuple[FrameType, int]], mask: Callable[[str], str]) -> list[str]:
     left_out = len(frames) - _MOST_FRAMES
     lines = [f"  ({left_out} more calls)"] if left_out > 0 else []
-    for code, line in frames[-_MOST_FRAMES:]:
+    for frame, line in frames[-_MOST_FRAMES:]:
+        code = frame.f_code
         lines.append(f'  File "{_shown(code.co_filename)}", line {line}, in {code.co_name}')
         text = linecache.getline(code.co_filename, line).strip()
         if text:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
-from resolute.execution.guard import in_task
+from resolute.execution.guard import guarded, in_task
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
@@ -25,6 +25,7 @@ from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.heartbeats import Heart
 from resolute.temporal.local import in_time, is_last
+from resolute.temporal.loops import NodeLoop, NodeLoops
 from resolute.temporal.runtime import GRACE
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import RECORD_PLAN, recorded_plan
@@ -38,7 +39,8 @@ _AT_ONCE: Final = timedelta(milliseconds=1)
 class Activities:
     """The nodes and the flows of one worker, and the keys by which it knows what to believe (see `seals`).
 
-    `replace` swaps nodes and flows while the worker goes on.
+    `replace` swaps nodes and flows while the worker goes on. Nodes run on `loops`; without them, on the loop of whoever
+    polls.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class Activities:
         keys: PlanKeys = NO_KEYS,
         *,
         at_work: AtWork | None = None,
+        loops: NodeLoops | None = None,
     ) -> None:
         self.keys = keys
         self._local = LocalAttempts()
         self.at_work = at_work or AtWork()
+        self._loops = loops
         self._flows: dict[str, Flow] = {}
         self._executor = executor
         self.replace(flows, executor)
@@ -75,16 +79,17 @@ class Activities:
         if info.activity_type == RECORD_PLAN:
             return self._plan(str(arguments.get("flow")), info)
         executor = self._executor
-        heart = None if info.is_local else Heart(info)
+        loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
+        heart = None if info.is_local else Heart(info, loop.ident if loop else None)
         call = _call_context(info, heart)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
-                output = await in_time(info, executor.execute(call, arguments))
+                output = await in_time(info, lambda: _on(loop, executor.execute(call, arguments)))
                 self._local.forget(call.run_id, call.step)
                 return output
             with heart.beating():
-                return await in_task(executor.execute(call, arguments))
+                return await _on(loop, executor.execute(call, arguments))
         except Exception as error:
             facts = executor.failure_facts(error)
             if heart is None and facts.retryable and is_last(info, facts.retry_after):
@@ -123,6 +128,13 @@ class Activities:
         if flow is None or name != info.workflow_type or not info.is_local:
             raise ApplicationError(f"no flow {name!r} here", type=UnknownFlowError.__name__, non_retryable=True)
         return recorded_plan(flow.plan, info.workflow_id or "", self.keys)
+
+
+async def _on(loop: NodeLoop | None, work: Coroutine[Any, Any, Json]) -> Json:
+    if loop is None:
+        return await in_task(work)
+    with loop.watched():
+        return await guarded(lambda: loop.begin(work))
 
 
 def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from itertools import count
 from typing import Final, ParamSpec, TypeVar
@@ -49,6 +49,11 @@ class AtWork:
     def now(self) -> list[Work]:
         """Each attempt that is at work, the oldest first."""
         return list(dict.fromkeys(work for _, work in sorted(self._held.copy().items())))
+
+
+def current_work(context: Context | None = None) -> Work | None:
+    """What is at work in a context; in the current one, if none is given."""
+    return _CURRENT.get() if context is None else context.get(_CURRENT)
 
 
 class NodeThreads(ThreadPoolExecutor):

@@ -1,7 +1,7 @@
 """Signs of life: a worker that was killed is noticed in seconds, however long its nodes may take.
 
-A node whose author asks for no heartbeat of its own is kept alive by its worker, from the worker's event loop. Where a
-node blocks that loop, a thread does it instead: a healthy node never counts as lost because of its neighbour.
+A node whose author asks for no heartbeat of its own is kept alive by its worker, from the worker's event loop. Where
+something blocks that loop, a thread does it instead: a healthy node never counts as lost because of its neighbour.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError
 
+from resolute.execution.trace import stack_of_thread
 from resolute.plan.policies import SIGN_OF_LIFE
 from resolute.plan.values import Json
 from resolute.temporal.attempts import Attempts, as_detail, split
@@ -39,14 +40,17 @@ _RPC_TIMEOUT: Final = timedelta(seconds=5)
 
 
 class Heart:
-    """The heartbeats of one attempt of a node, its own and those that its worker gives for it."""
+    """The heartbeats of one attempt of a node, its own and those that its worker gives for it.
 
-    def __init__(self, info: activity.Info) -> None:
+    `node_thread` is the thread of the loop that the node runs on, where that is not the loop of the worker.
+    """
+
+    def __init__(self, info: activity.Info, node_thread: int | None = None) -> None:
         self.step = info.activity_id
         self._automatic = info.heartbeat_timeout == timedelta(seconds=SIGN_OF_LIFE)
         self.said, self._attempts = split(info.heartbeat_details)
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self.thread, self._node_thread = threading.get_ident(), node_thread
         self._context = copy_context()
         self._handle = activity.client().get_async_activity_handle(task_token=info.task_token)
         self._last = monotonic()
@@ -59,10 +63,11 @@ class Heart:
                 word: it is cancelled where it waits.
         """
         self.said = details
-        if threading.get_ident() == self._thread:
+        if threading.get_ident() == self.thread:
             self._send()
             return
-        if self._context.copy().run(activity.is_cancelled) or self._loop.is_closed():
+        in_thread = threading.get_ident() != self._node_thread
+        if in_thread and (self._context.copy().run(activity.is_cancelled) or self._loop.is_closed()):
             raise asyncio.CancelledError(f"nobody waits for step {self.step!r} any more")
         self._loop.call_soon_threadsafe(self._send, context=self._context.copy())
 
@@ -141,10 +146,10 @@ class _Watch:
             late = [heart for heart in hearts if heart.late]
             if late:
                 log.warning(
-                    "the event loop has stood still for %g s: an async node blocks it; make it a plain function, "
-                    "which runs in a thread. At work: %s",
+                    "the worker's event loop has stood still for %g s; other threads keep its nodes alive: %s",
                     _LATE,
                     ", ".join(sorted(heart.step for heart in late)),
+                    extra={"trace": stack_of_thread(late[0].thread)},
                 )
                 asyncio.run(_send_all(late))
             threading.Event().wait(_LOOK)

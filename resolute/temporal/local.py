@@ -7,19 +7,17 @@ the attempts themselves keep to it. The SDK is told a little more, so that it ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from temporalio import activity
 
-from resolute.execution.guard import in_task
 from resolute.plan.policies import Retry
 from resolute.plan.values import Json
 from resolute.temporal.runtime import GRACE
 
 
-async def in_time(info: activity.Info, work: Coroutine[Any, Any, Json]) -> Json:
+async def in_time(info: activity.Info, work: Callable[[], Awaitable[Json]]) -> Json:
     """Runs an attempt, as long as all attempts together may take.
 
     Raises:
@@ -27,16 +25,15 @@ async def in_time(info: activity.Info, work: Coroutine[Any, Any, Json]) -> Json:
     """
     within = _within(info)
     if within is None:
-        return await in_task(work)
+        return await work()
     left = _left(info, within)
     late = TimeoutError(f"not done within {within.total_seconds():g} s")
     if left <= timedelta(0):
-        work.close()
         raise late
     watch = asyncio.timeout(left.total_seconds())
     try:
         async with watch:
-            return await in_task(work)
+            return await work()
     except TimeoutError as error:
         raise late if watch.expired() else error from None
 

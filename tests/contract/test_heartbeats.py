@@ -18,6 +18,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.temporal import heartbeats, runtime
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.loops import NodeLoops
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.node import Node
 
@@ -35,16 +36,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def started(client: Client, step: Node[Any]) -> AsyncGenerator[RunHandle]:
-    """A run of one step, with a worker for it."""
+async def started(client: Client, step: Node[Any], *, apart: bool = True) -> AsyncGenerator[RunHandle]:
+    """A run of one step, with a worker for it. Nodes run on loops of their own (`apart`), or on that of the test."""
     written: Flow = flow(f"alive-{uuid.uuid4().hex[:6]}").triggered_by(manual("go")).then(step.as_("step")).build()
-    served = Activities([written], NodeExecutor.for_flows([written]))
     queue = uuid.uuid4().hex
-    async with (
-        asyncio.timeout(PATIENCE),
-        temporal_worker(client, served, task_queue=queue, graceful_shutdown=timedelta(0)),
-    ):
-        yield await start_run(client, written.plan, task_queue=queue)
+    async with asyncio.timeout(PATIENCE), NodeLoops() as loops:
+        served = Activities([written], NodeExecutor.for_flows([written]), loops=loops if apart else None)
+        async with temporal_worker(client, served, task_queue=queue, graceful_shutdown=timedelta(0)):
+            yield await start_run(client, written.plan, task_queue=queue)
 
 
 @pytest.mark.usefixtures("quick")
@@ -82,8 +81,9 @@ async def test_a_cancelled_run_reaches_its_nodes(temporal_client: Client, kind: 
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_blocked_event_loop_is_no_dead_worker(temporal_client: Client) -> None:
-    """A coroutine that blocks the loop for longer than a worker may be silent is called once all the same."""
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "together"])
+async def test_a_blocked_event_loop_is_no_dead_worker(temporal_client: Client, apart: bool) -> None:
+    """A coroutine that blocks a loop for longer than a worker may be silent is called once all the same."""
     attempts: list[int] = []
 
     @node
@@ -92,7 +92,7 @@ async def test_a_blocked_event_loop_is_no_dead_worker(temporal_client: Client) -
         time.sleep(5)  # the mistake that this is about
         return "done"
 
-    async with started(temporal_client, block()) as run:
+    async with started(temporal_client, block(), apart=apart) as run:
         assert {"step": "done"} == await run.result()
     assert [1] == attempts
 

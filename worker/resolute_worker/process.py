@@ -22,6 +22,7 @@ from resolute.plan.errors import MissingEnvironmentError, ResoluteError
 from resolute.plan.provider import Provider
 from resolute.temporal.activities import Activities
 from resolute.temporal.at_work import AtWork, NodeThreads
+from resolute.temporal.loops import NodeLoops
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
 from resolute_worker.connection import Connection, connected
@@ -63,6 +64,7 @@ class Running:
         env: Environment,
         to: Connection,
         at_work: AtWork,
+        loops: NodeLoops,
     ) -> None:
         self.providers = providers
         self._settings = settings
@@ -70,7 +72,7 @@ class Running:
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
         self._keys = to.keys
-        self.activities = Activities(load.flows, self._executor, to.keys, at_work=at_work)
+        self.activities = Activities(load.flows, self._executor, to.keys, at_work=at_work, loops=loops)
         self.deliveries = Deliveries(
             to.client,
             task_queue=settings.task_queue,
@@ -191,7 +193,7 @@ async def running(
     Args:
         load: what it runs.
         settings: how it is set up.
-        providers: entered here, once.
+        providers: entered once, each on the loop of its nodes.
         environment: where `env` and `secret` are read.
         client: a connection to use instead of the one that the settings ask for.
         pages: whether an embedded server shows Temporal's web interface.
@@ -199,9 +201,7 @@ async def running(
     Raises:
         ConfigurationError: Temporal is out of reach, a port is taken, or a flow cannot be served.
     """
-    # Plain functions run in threads, as many as nodes may run at the same time.
     at_work = AtWork()
-    asyncio.get_running_loop().set_default_executor(NodeThreads(at_work, settings.max_activities))
     async with contextlib.AsyncExitStack() as stack:
         if client:
             connection = Connection(client, await keys_for_worker(client, settings))
@@ -211,9 +211,11 @@ async def running(
         remember(connection.keys, environment)
         if not connection.keys:
             log.warning(NO_KEYS_NOTE)
-        for provider in providers:
-            await stack.enter_async_context(provider)
-        worker = Running(load, providers, settings, environment, connection, at_work)
+        # Plain functions run in threads, as many as nodes may run at the same time.
+        threads = NodeThreads(at_work, settings.max_activities)
+        stack.callback(threads.shutdown, wait=False)
+        loops = await stack.enter_async_context(NodeLoops(providers, threads, environment.mask))
+        worker = Running(load, providers, settings, environment, connection, at_work, loops)
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
         await stack.enter_async_context(worker.http)
