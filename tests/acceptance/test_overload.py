@@ -66,24 +66,32 @@ async def test_a_flood_is_refused_at_once_and_nothing_accepted_is_lost(tmp_path:
 @pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is read from /proc")
 async def test_ten_times_the_load_is_taken_as_well_as_the_load(tmp_path: Path) -> None:
-    """At ten times its peak for 30 s a worker accepts within 20 % of the peak; refusals are quick, memory is flat."""
+    """At ten times its peak for 30 s a worker accepts within 20 % of the peak; refusals are quick, memory is flat.
+
+    The peak is measured before and after the flood, because a machine is not equally quick all the time. The sender
+    takes a few hundredths of a core, so it does not compete with the worker.
+    """
     async with flooded(tmp_path) as (worker, sender, client):
         await sender.offer(seconds=5, at_once=16)  # warm
-        peak = await sender.offer(seconds=15, at_once=16)
-        await sender.offer(seconds=5, rate=10 * peak.per_second)
+        earlier = await sender.offer(seconds=15, at_once=16)
+        rate = 10 * earlier.per_second
+        await sender.offer(seconds=5, rate=rate)
         before = memory_of(worker)
-        flood = await sender.offer(seconds=30, rate=10 * peak.per_second)
+        flood = await sender.offer(seconds=30, rate=rate)
         grown = memory_of(worker) - before
+        later = await sender.offer(seconds=15, at_once=16)
         runs = await ended(client, flood)
 
+    peak = (earlier.per_second + later.per_second) / 2
     print(  # noqa: T201  # what a soak test found is to be read
-        f"peak {peak.per_second:.1f}/s; of {10 * peak.per_second:.0f}/s accepted {flood.per_second:.1f}/s, "
+        f"peak {earlier.per_second:.1f}/s before, {later.per_second:.1f}/s after; "
+        f"of {rate:.0f}/s accepted {flood.per_second:.1f}/s, {flood.per_second / peak:.0%} of the peak, "
         f"p50 {flood.wait(202, 0.5):.2f} s, p99 {flood.wait(202, 0.99):.2f} s; refused {flood.count(503)}, "
         f"p50 {flood.wait(503, 0.5) * 1000:.1f} ms, p99 {flood.wait(503, 0.99) * 1000:.1f} ms; "
         f"memory {grown / 1e6:+.1f} MB of {before / 1e6:.0f} MB"
     )
     assert {202, 503} == set(flood.waits)
     assert flood.runs == runs
-    assert flood.per_second >= 0.8 * peak.per_second
+    assert flood.per_second >= 0.8 * peak
     assert flood.wait(503, 0.99) < 0.1
     assert grown < 40 * 1024 * 1024

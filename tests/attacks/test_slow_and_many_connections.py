@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from resolute_worker.http_connections import Crowd
+from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_server import HttpServer
 
 HALF = b"POST /hook HTTP/1.1\r\nHost: here\r\nX-Half: "
@@ -112,7 +112,7 @@ import asyncio, logging, resource, sys
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from resolute_worker.http_connections import Crowd
+from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_server import HttpServer
 
 logging.basicConfig(stream=sys.stderr, format="%(message)s")

@@ -1,5 +1,7 @@
 """How many deliveries a worker lets in at a time."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from resolute_worker.intake import BusyError, Intake
@@ -36,6 +38,18 @@ async def test_slow_deliveries_make_room_for_quick_ones() -> None:
     after = let_in(intake)
 
     assert (16, 4, 16) == (before, slow, after)
+
+
+async def test_deliveries_that_are_slow_together_count_once() -> None:
+    """A moment in which everything is slow lets fewer in, but not as few as if each delivery had been a moment."""
+    now = [0.0]
+    intake = Intake(48, clock=lambda: now[0])
+    with ExitStack() as stack:
+        for _ in range(48):
+            stack.enter_context(intake.delivery("/hook"))
+        now[0] += 3
+
+    assert 36 == let_in(intake)
 
 
 async def test_bodies_share_a_bound() -> None:

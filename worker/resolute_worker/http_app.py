@@ -10,18 +10,16 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from resolute.plan.errors import ResoluteError
 from resolute_worker.deliveries import Deliveries, Outcome, Result
 from resolute_worker.health import Health
+from resolute_worker.http_refusals import LONGEST_BODY, Refusal
 from resolute_worker.intake import BusyError, Held, Intake
 
 RETRY_AFTER: Final = "5"
 BODY_SECONDS: Final = 30.0
-DRAINED: Final = 8 * 1024 * 1024
-"""Bytes that are read and thrown away after the limit, so that the sender gets to the answer instead of a reset."""
-
 _WEIGHT: Final[Sequence[Result]] = (
     "unavailable",
     "started",
@@ -42,7 +40,7 @@ def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = Non
     """The application of one worker."""
     intake = intake or Intake()
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    app = Starlette(
+    return Starlette(
         routes=[
             Route("/livez", _health(health.live)),
             Route("/readyz", _health(health.ready)),
@@ -50,26 +48,21 @@ def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = Non
             Route("/{path:path}", _webhook(deliveries, intake), methods=methods),
         ]
     )
-    return _refusing(app, deliveries, intake)
 
 
-def _refusing(app: ASGIApp, deliveries: Deliveries, intake: Intake) -> ASGIApp:
-    """The application, behind one that refuses deliveries while too many are in flight, with hardly any work.
+def refusal(deliveries: Deliveries, intake: Intake) -> Refusal:
+    """Refuses deliveries while too many are in flight, before the application is entered."""
+    said = b'{"error":"%s"}' % str(BusyError()).encode()
+    head = f"503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}\r\nContent-Type: application/json"
+    answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (head.encode(), len(said), said)
 
-    Under a flood most of a worker's time would go into refusals otherwise.
-    """
+    def refuse(path: str) -> bytes | None:
+        if not intake.is_full or deliveries.limit(path) is None:
+            return None
+        intake.note_refusal(path)
+        return answer
 
-    async def refuse_or_go_on(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if intake.is_full and scope.get("method") == "POST" and deliveries.limit(path) is not None:
-            try:
-                intake.check(path)
-            except BusyError as error:
-                await _busy(error)(scope, receive, send)
-                return
-        await app(scope, receive, send)
-
-    return refuse_or_go_on
+    return refuse
 
 
 def _busy(error: BusyError) -> Response:
@@ -95,6 +88,7 @@ def _webhook(deliveries: Deliveries, intake: Intake) -> Callable[[Request], Awai
         if request.method != "POST":
             return JSONResponse({"error": "use POST"}, status_code=405, headers={"Allow": "POST"})
         try:
+            intake.check(path)
             with intake.body(path) as held:
                 async with asyncio.timeout(BODY_SECONDS):
                     body = await _body(request, limit, held)
@@ -149,7 +143,7 @@ async def _body(request: Request, limit: int, held: Held) -> bytes:
         if too_large or size > limit:
             too_large = True
             chunks.clear()
-            if size > limit + DRAINED:
+            if size > limit + LONGEST_BODY:
                 break
         else:
             held.add(len(chunk))

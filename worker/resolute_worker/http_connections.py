@@ -1,27 +1,24 @@
-"""Connections from anywhere: how long one may keep the server waiting, and how many there may be at a time.
+"""A connection from anywhere: how long it may keep the server waiting, and what it is refused.
 
 Uvicorn bounds neither the time that the head of a request takes nor the time that an answer waits to be read, so that
-a few hundred half requests would stand for ever. Here each wait has an end, and where there are too many connections
-the one that has kept the server waiting longest makes room.
+a few hundred half requests would stand for ever. Here each wait has an end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from typing import Any, Final, cast
 
+import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from resolute_worker.seldom import Seldom
+from resolute_worker.http_crowd import Crowd
+from resolute_worker.http_refusals import post_in
 
 log = logging.getLogger(__name__)
-
-HEAD_SECONDS: Final = 10.0
-"""How long the head of a request may take, from the connection or from its first byte on a connection that is kept."""
 
 IDLE_SECONDS: Final = 5
 """How long a connection is kept without a request."""
@@ -29,70 +26,9 @@ IDLE_SECONDS: Final = 5
 UNREAD_SECONDS: Final = 10.0
 """How long an answer may wait for a client that does not read."""
 
-_MOST: Final = 1000
 _ANSWER: Final = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _TOO_SLOW: Final = _ANSWER % b"408 Request Timeout"
 _TOO_MANY: Final = _ANSWER % b"503 Service Unavailable\r\nRetry-After: 5"
-
-
-def most_connections() -> int:
-    """How many connections a server takes: half of the files that the process may open, for nodes need some too."""
-    if sys.platform == "win32":
-        return _MOST
-    import resource
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST if soft == resource.RLIM_INFINITY else max(1, min(_MOST, soft // 2))
-
-
-class Crowd:
-    """The connections of one server.
-
-    Attributes:
-        most: how many there may be.
-        head_seconds: see `HEAD_SECONDS`.
-    """
-
-    def __init__(self, most: int | None = None, head_seconds: float = HEAD_SECONDS) -> None:
-        self.most = most or most_connections()
-        self.head_seconds = head_seconds
-        self.say = Seldom(log)
-        self._all: set[HttpConnection] = set()
-        self._waiting: dict[HttpConnection, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def admit(self, connection: HttpConnection) -> bool:
-        """Counts a connection in; False where everybody who is there is being served."""
-        if len(self._all) >= self.most:
-            self.say(logging.WARNING, "HTTP: more than %d connections; the slowest are closed", self.most)
-            if not self.make_room():
-                return False
-        self._all.add(connection)
-        self._waiting[connection] = None
-        return True
-
-    def make_room(self) -> bool:
-        """Closes the connection that has been without a request longest; False where each has one."""
-        oldest = next(iter(self._waiting), None)
-        if oldest is None:
-            return False
-        self.leave(oldest)
-        oldest.transport.abort()
-        return True
-
-    def serve(self, connection: HttpConnection, *, busy: bool) -> None:
-        """Notes whether a request of a connection is at work."""
-        if busy:
-            self._waiting.pop(connection, None)
-        elif connection in self._all:
-            self._waiting.setdefault(connection)
-
-    def leave(self, connection: HttpConnection) -> None:
-        """Counts a connection out."""
-        self._all.discard(connection)
-        self._waiting.pop(connection, None)
 
 
 class HttpConnection(H11Protocol):
@@ -105,6 +41,8 @@ class HttpConnection(H11Protocol):
         self._admitted = False
         self._head: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._refused: bytes | None = None
+        self._rest = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Begins to wait for a request, or turns the client away."""
@@ -128,10 +66,32 @@ class HttpConnection(H11Protocol):
         """Takes what came, and sees that a head which has begun comes to its end."""
         if not self._admitted:
             return
+        if self._rest:
+            self._rest, data = self._rest - min(self._rest, len(data)), data[self._rest :]
+            if not data:
+                return
+        if self._turns_away(data):
+            return
         super().data_received(data)
         if not self._is_busy and self._head is None:
             self._await_head()
         self._note()
+
+    def refuse(self) -> None:
+        """Answers a request that is turned away, and waits for the next one."""
+        answer, self._refused = self._refused, None
+        if answer is None or self.transport.is_closing():
+            return
+        self.transport.write(answer)
+        self.transport.resume_reading()  # nothing, unless it had to wait
+        self.server_state.total_requests += 1
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._note()
+
+    def shutdown(self) -> None:
+        """Ends the connection once its request is answered."""
+        self.refuse()
+        super().shutdown()
 
     def on_response_complete(self) -> None:
         """Waits for the next request, if it is not here yet."""
@@ -153,6 +113,29 @@ class HttpConnection(H11Protocol):
     def timeout_keep_alive_handler(self) -> None:
         """Ends an idle connection at once: what is still to be written would keep it open."""
         self.transport.abort()
+
+    def _turns_away(self, data: bytes) -> bool:
+        """Whether data is a request that is refused; nothing more is read until it is answered."""
+        if self._is_busy or self._has_begun or self.flow.write_paused or (post := post_in(data)) is None:
+            return False
+        self._refused = self._crowd.refusal(post.path)
+        if self._refused is None:
+            return False
+        self._rest = post.rest
+        self._unset_keepalive_if_required()
+        self._forget_head()
+        if self._crowd.pace.is_open():
+            self.refuse()
+        else:
+            self.transport.pause_reading()
+            self._crowd.serve(self, busy=True)
+            self._crowd.pace.add(self)
+        return True
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether the parser holds a part of a request."""
+        return self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0] != b""
 
     @property
     def _is_busy(self) -> bool:

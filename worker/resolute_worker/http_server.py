@@ -14,7 +14,8 @@ from typing import Any, Final, Self
 import uvicorn
 
 from resolute.plan.errors import ConfigurationError
-from resolute_worker.http_connections import IDLE_SECONDS, Crowd, HttpConnection
+from resolute_worker.http_connections import IDLE_SECONDS, HttpConnection
+from resolute_worker.http_crowd import Crowd
 
 _GRACE: Final = 10
 _BACKLOG: Final = 2048

@@ -26,11 +26,18 @@ _FEWEST: Final = 4
 _SLOW: Final = 2.0
 """Seconds from which on a delivery is one of too many: its sender waits five, and half of that is left for bad luck."""
 
-_LESS: Final = 0.95
+_QUICK: Final = 1.0
+"""Seconds up to which a delivery shows that there is room for more."""
+
+_LESS: Final = 0.75
+_MORE: Final = 0.25
 
 
 class BusyError(ResoluteError):
     """As many deliveries are in flight as the worker takes: the sender has to come again."""
+
+    def __init__(self) -> None:
+        super().__init__("too much at a time; try again")
 
 
 class Intake:
@@ -49,6 +56,7 @@ class Intake:
         self.most = most
         self.in_flight = 0
         self._allowed = float(most)
+        self._lessened = clock()
         self._most_bytes = most_bytes
         self._clock = clock
         self._held = 0
@@ -82,13 +90,19 @@ class Intake:
             yield
         finally:
             self.in_flight -= 1
-            self._adapt(self._clock() - began)
+            self._adapt(began)
 
-    def _adapt(self, seconds: float) -> None:
-        if seconds > _SLOW:
+    def _adapt(self, began: float) -> None:
+        """Learns from a delivery how many of them end in time.
+
+        Fewer only once for all deliveries that were in flight together: they were slow for the same reason.
+        """
+        now = self._clock()
+        if now - began < _QUICK:
+            self._allowed = min(self.most, self._allowed + _MORE)
+        elif now - began > _SLOW and began >= self._lessened:
             self._allowed = max(min(_FEWEST, self.most), self._allowed * _LESS)
-        else:
-            self._allowed = min(self.most, self._allowed + 1 / self._allowed)
+            self._lessened = now
 
     @contextmanager
     def body(self, path: str) -> Generator[Held]:
@@ -109,9 +123,13 @@ class Intake:
             self._refuse(path)
         self._held += size
 
-    def _refuse(self, path: str) -> None:
+    def note_refusal(self, path: str) -> None:
+        """Says that a delivery is refused."""
         self._say(logging.WARNING, "webhook %s not taken: too much at a time; senders are asked to come again", path)
-        raise BusyError("too much at a time; try again")
+
+    def _refuse(self, path: str) -> None:
+        self.note_refusal(path)
+        raise BusyError
 
 
 class Held:

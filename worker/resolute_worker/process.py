@@ -29,7 +29,8 @@ from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, schedules_kept
 from resolute_worker.health import Health
-from resolute_worker.http_app import http_app
+from resolute_worker.http_app import http_app, refusal
+from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_server import HttpServer
 from resolute_worker.intake import Intake
 from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, remember
@@ -83,7 +84,8 @@ class Running:
         self.health = Health()
         self.intake = Intake(settings.max_deliveries)
         app = http_app(self.deliveries, self.health, self.intake)
-        self.http = HttpServer(app, settings.http_host, settings.http_port)
+        crowd = Crowd(refusal=refusal(self.deliveries, self.intake))
+        self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
         self.polling: asyncio.Task[None] | None = None
         self.schedules = Schedules(to.client, load, settings, to.keys)
 
