@@ -11,9 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition, Verifier
+from resolute.plan.settings import said_of_settings
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.account.audit import KEPT, LARGEST
-from resolute_pagerduty.account.config import PagerDutyConfig, Words, spoken
+from resolute_pagerduty.account.config import PagerDutyConfig, Words
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.webhooks import SCHEME, verify
 
@@ -50,7 +51,7 @@ class PagerDuty(Accounts):
         try:
             settings = _ProviderSettings()
         except ValidationError as error:
-            raise ConfigurationError(spoken(error, "PAGERDUTY_")) from None
+            raise ConfigurationError(said_of_settings(error, "PAGERDUTY_")) from None
         return cls(
             PagerDutyConfig.from_env(),
             accounts={name: PagerDutyConfig.from_env(name) for name in settings.accounts},

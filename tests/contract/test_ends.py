@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHandle
 from resolute import flow, manual
 from resolute.plan.errors import FlowError, NodeFailedError, PayloadTooLargeError, UnusableValueError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
+from resolute.plan.texts import text_of
 from resolute.plan.values import Json
 from resolute.running import interpreter as interpreting
 from resolute.running.evaluate import Scope, prepare
@@ -50,7 +51,7 @@ async def test_a_bug_of_ours(
         return prepare(value, scope)
 
     monkeypatch.setattr(interpreting, "prepare", broken)
-    said = f"{type(error).__name__}: {error}; this is a bug in Resolute: report it with its trace"
+    said = f"{type(error).__name__}: {text_of(error)}; this is a bug in Resolute: report it with its trace"
     for runtime in (memory, temporal):
         scenario = Scenario("It ends.", undone, (Expected(calls=[], steps={}),))
         (outcome,) = await runtime.run(scenario)

@@ -153,3 +153,15 @@ def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     """A path that does not exist is a mistake of the caller's, in one line."""
     with pytest.raises(ConfigurationError, match="nowhere does not exist"):
         discover([tmp_path / "nowhere"])
+
+
+def test_a_variable_that_a_file_reads_itself_is_answered_with_env(flows: Path) -> None:
+    """A flow file is read before any run, so what is missing there is read on the worker instead."""
+    content = GOOD.replace('greet("you")', 'greet(os.environ["NOWHERE_SET"])')
+    ((place, message),) = [(each.place, each.message) for each in found(flows, wrong="import os" + content).mistakes]
+
+    assert "flows/wrong.py:8" == place
+    assert message == (
+        "the environment variable 'NOWHERE_SET' is not set where the file is read, which is before any run: write "
+        "env('NOWHERE_SET'), or secret('NOWHERE_SET') for what nobody may see, and the worker reads it when a node runs"
+    )

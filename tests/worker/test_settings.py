@@ -36,3 +36,21 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, v
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("RESOLUTE_LOG_LEVEL", "RESOLUTE_LOG_LEVEL: give 'debug', 'info', 'warning' or 'error'"),
+        ("RESOLUTE_LOG_FORMAT", "RESOLUTE_LOG_FORMAT: give 'auto', 'console' or 'json'"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_words_that_are_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    """Where a variable takes one of a few words, the message is what to give."""
+    monkeypatch.setenv(name, "verbose")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert told == str(caught.value)

@@ -18,6 +18,7 @@ from typing import Any
 
 from resolute.plan.errors import ConfigurationError, FlowBuildError
 from resolute.plan.provider import NodeDefinition
+from resolute.plan.texts import missing_variable, said_by
 from resolute.writing.builder import FlowBuilder, draft_of
 from resolute.writing.flow import Flow
 
@@ -239,4 +240,9 @@ def _spoken(error: BaseException) -> str:
         return "the file ends the process when it is imported: keep that under if __name__ == '__main__'"
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg}"
-    return f"{type(error).__name__}: {error}"
+    if variable := missing_variable(error):
+        return (
+            f"{said_by(error)} where the file is read, which is before any run: write env({variable!r}), or "
+            f"secret({variable!r}) for what nobody may see, and the worker reads it when a node runs"
+        )
+    return f"{type(error).__name__}: {said_by(error)}"

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Secr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
+from resolute.plan.settings import said_of_settings
 from resolute.temporal.seals import MOST_KEYS, SHORTEST_KEY
 
 LogFormat: TypeAlias = Literal["auto", "console", "json"]
@@ -107,8 +108,4 @@ def load_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        parts = [
-            f"RESOLUTE_{str(detail['loc'][0]).upper()}: {detail['msg'].removeprefix('Value error, ')}"
-            for detail in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise ConfigurationError("; ".join(parts)) from None
+        raise ConfigurationError(said_of_settings(error, "RESOLUTE_")) from None

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -14,6 +22,7 @@ from pydantic_settings import (
 )
 
 from resolute.plan.errors import ConfigurationError
+from resolute.plan.settings import said_of_settings
 from resolute_pagerduty.account.doubt import USUAL_SETTLE
 
 _REST: Final = {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
@@ -27,6 +36,14 @@ def _split(value: object) -> object:
 
 Words: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list that stands in an environment variable as words between spaces or commas."""
+
+
+class InvalidConfigError(ConfigurationError):
+    """Settings of an account are not what they should be. `error` is what pydantic found."""
+
+    def __init__(self, error: ValidationError) -> None:
+        self.error = error
+        super().__init__(f"PagerDutyConfig: {said_of_settings(error)}")
 
 
 class PagerDutyConfig(BaseSettings):
@@ -112,6 +129,14 @@ class PagerDutyConfig(BaseSettings):
             raise ValueError("client_id needs client_secret, subdomain and scopes beside it")
         return self
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _says_what_is_wrong(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise InvalidConfigError(error) from None
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -134,8 +159,8 @@ class PagerDutyConfig(BaseSettings):
         prefix = "PAGERDUTY_" if account is None else f"PAGERDUTY_{account.upper().replace('-', '_')}_"
         try:
             return cls(**EnvSettingsSource(cls, env_prefix=prefix, env_ignore_empty=True)())
-        except ValidationError as error:
-            raise ConfigurationError(spoken(error, prefix)) from None
+        except InvalidConfigError as error:
+            raise ConfigurationError(said_of_settings(error.error, prefix)) from None
 
     @property
     def rest_base(self) -> str:
@@ -162,12 +187,3 @@ class PagerDutyConfig(BaseSettings):
         """Every secret among the settings."""
         found = (self.api_key, self.oauth_token, self.client_secret, self.routing_key, self.service_key)
         return tuple(value.get_secret_value() for value in found if value is not None)
-
-
-def spoken(error: ValidationError, prefix: str) -> str:
-    """What is wrong with which variable, without its value."""
-    parts: list[str] = []
-    for detail in error.errors(include_url=False, include_input=False, include_context=False):
-        where = f"{prefix}{str(detail['loc'][0]).upper()}" if detail["loc"] else f"{prefix}..."
-        parts.append(f"{where}: {detail['msg'].removeprefix('Value error, ')}")
-    return "; ".join(parts)

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -295,7 +295,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("PAGERDUTY_REGION", "moon", "PAGERDUTY_REGION: Input should be 'us' or 'eu'"),
+        ("PAGERDUTY_REGION", "usa", "PAGERDUTY_REGION: give 'us' or 'eu'"),
         ("PAGERDUTY_API_URL", "ftp://x", "PAGERDUTY_API_URL: give an address that begins with https"),
         ("PAGERDUTY_API_URL", "https://me:word@x", "PAGERDUTY_API_URL: leave out user and password"),
         ("PAGERDUTY_API_KEY", "two\nlines", "PAGERDUTY_API_KEY: holds characters that are in no key"),
@@ -310,6 +310,14 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, v
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=told):
         PagerDuty.from_env()
+
+
+def test_a_wrong_setting_as_given_is_named():
+    """Settings that code gives are refused in the same words, by their own names."""
+    with pytest.raises(ConfigurationError) as caught:
+        PagerDutyConfig(region=cast("Any", "usa"))
+
+    assert "PagerDutyConfig: region: give 'us' or 'eu'" == str(caught.value)
 
 
 def test_a_secret_is_never_in_a_message(monkeypatch: pytest.MonkeyPatch):
