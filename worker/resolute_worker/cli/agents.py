@@ -55,23 +55,25 @@ def mcp(
     http: Annotated[
         bool, typer.Option("--http", help=f"Serve HTTP on loopback instead of stdio; {TOKEN} asks clients for a token.")
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --http; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --http; 0 chooses a free port.")] = 8765,
     enable_write_tools: Annotated[
         bool,
         typer.Option(
             "--enable-write-tools",
-            help="Also offer what changes something, within the grants: by a worker, each call done once. And flows.",
+            help="Also offer flows and tools that make changes, within the grants; a worker performs each call once.",
         ),
     ] = False,
     task_queue: Annotated[
-        str | None, typer.Option(help="The queue of the workers; RESOLUTE_TASK_QUEUE.", show_default=False)
+        str | None, typer.Option(help="The task queue of the workers (RESOLUTE_TASK_QUEUE).", show_default=False)
     ] = None,
-    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for a run before saying that it goes on.")] = 45,
-    max_result: Annotated[int, typer.Option(min=1000, help="Characters of one result at most.")] = 30_000,
+    wait: Annotated[
+        float, typer.Option(min=1, help="Seconds to wait for a run before reporting that it is still running.")
+    ] = 45,
+    max_result: Annotated[int, typer.Option(min=1000, help="Maximum length of one result, in characters.")] = 30_000,
 ) -> None:
-    """Give agents tools (Model Context Protocol).
+    """Serve tools to AI agents (Model Context Protocol).
 
-    They read what PagerDuty knows. With --enable-write-tools they also change it, and start flows.
+    The tools read from PagerDuty. With --enable-write-tools they can also make changes and start flows.
     """
     from resolute.execution.secrets import Environment
     from resolute_worker.logs import set_up_logs

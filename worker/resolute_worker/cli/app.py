@@ -26,7 +26,7 @@ INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="resolute",
-    help="Durable automation for the people who run services.",
+    help="Durable automation for on-call teams.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -68,7 +68,7 @@ def resolute(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Durable automation for the people who run services."""
+    """Durable automation for on-call teams."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from resolute.plan.errors import ConfigurationError
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 def confirmed(question: str) -> bool:

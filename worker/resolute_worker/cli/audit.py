@@ -38,31 +38,39 @@ _COLOURS: Final = {"done": "green", "failed": "red", "unknown": "yellow", "refus
 
 def audit(
     file: Annotated[
-        Path | None, typer.Argument(help="The log; PAGERDUTY_AUDIT_LOG if not given.", show_default=False)
+        Path | None, typer.Argument(help="The log file; default: PAGERDUTY_AUDIT_LOG.", show_default=False)
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Only of this account.", show_default=False)] = None,
+    account: Annotated[str | None, typer.Option(help="Only requests to this account.", show_default=False)] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="Only these: POST, updateIncident or pagerduty.AddNote; repeatable.", show_default=False),
+        typer.Option(
+            help="Only these requests, such as POST, updateIncident or pagerduty.AddNote; can be repeated.",
+            show_default=False,
+        ),
     ] = None,
     flow: Annotated[
         str | None,
-        typer.Option(help="Only by runs of this flow; terminal and agent are people and agents.", show_default=False),
+        typer.Option(
+            help="Only requests from this flow; `terminal` is the command line, `agent` the agents.", show_default=False
+        ),
     ] = None,
     run: Annotated[
-        str | None, typer.Option(help="Only by this run, or one that begins so.", show_default=False)
+        str | None,
+        typer.Option(help="Only requests from this run, by its id or the beginning of it.", show_default=False),
     ] = None,
-    since: Annotated[str | None, typer.Option(help=f"From here on: {EXAMPLES}.", show_default=False)] = None,
-    until: Annotated[str | None, typer.Option(help="Up to here; as --since.", show_default=False)] = None,
+    since: Annotated[str | None, typer.Option(help=f"The start of the period: {EXAMPLES}.", show_default=False)] = None,
+    until: Annotated[
+        str | None, typer.Option(help="The end of the period; same formats as --since.", show_default=False)
+    ] = None,
     outcome: Annotated[
-        list[Outcome] | None, typer.Option(help="Only what came to this; repeatable.", show_default=False)
+        list[Outcome] | None, typer.Option(help="Only requests with this outcome; can be repeated.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="The maximum number of entries, the newest ones.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Show what PagerDuty was asked, and by whom.
+    """Show the requests sent to PagerDuty, and who sent them.
 
-    Each request has its flow, run and step, and what came of it. Full logs that were put aside are read too.
+    Each entry has the flow, run and step, and the outcome of the request. Rotated log files are included.
     """
     now = datetime.now(UTC)
     begin, end = moment(since, now) if since else None, moment(until, now) if until else None

@@ -38,15 +38,17 @@ class _Cleaned:
 
 
 def clean(
-    older_than: Annotated[str, typer.Option(help="The age from which a closed run goes: 7d, 12h, 30m.")] = "30d",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and delete nothing.")] = False,
+    older_than: Annotated[
+        str, typer.Option(help="Delete runs that closed longer ago than this: 7d, 12h, 30m.")
+    ] = "30d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the runs, but delete nothing.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete closed runs that are older than an age.
+    """Delete old closed runs.
 
-    Where the embedded server is stopped, its database is made smaller too. Where a server runs, closed runs of the
-    task queue are deleted from it, and their space is used again.
+    If the embedded server is stopped, its database file shrinks too. If a server is running, only closed runs of the
+    task queue are deleted, and later runs reuse the space.
     """
     age = _age(older_than)
     before, settings = datetime.now(UTC) - age, load_settings()

@@ -61,15 +61,15 @@ def deploy(
         bool, typer.Option("--prune", help="Remove schedules of the task queue that have no flow here.")
     ] = False,
     take_over: Annotated[
-        bool, typer.Option("--take-over", help="Deploy over a newer release, and over what another set deployed.")
+        bool, typer.Option("--take-over", help="Replace a newer release, and schedules that another set deployed.")
     ] = False,
     task_queue: Annotated[
-        str | None, typer.Option(help="The queue that runs are put on; RESOLUTE_TASK_QUEUE.", show_default=False)
+        str | None, typer.Option(help="The task queue for runs (RESOLUTE_TASK_QUEUE).", show_default=False)
     ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how Temporal's schedules differ from the flows, ask, and bring them up to date.
+    """Compare Temporal's schedules with the flows, and update them after asking.
 
     With --json and without --yes nothing is asked and nothing is changed.
     """

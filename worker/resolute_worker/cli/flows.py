@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def check(paths: Paths = None, as_json: AsJson = False) -> None:
-    """Check flows: list the good ones, name every mistake."""
+    """Check flows: list the valid ones and report every mistake."""
     given = paths_or_default(paths)
     found = _with_refusals(discover(given))
     rows = [_row(each.flow.plan, shown(each.file)) for each in found.flows]
@@ -96,7 +96,7 @@ def graph(
 
 
 def list_(paths: Paths = None, as_json: AsJson = False) -> None:
-    """List flows, and when the scheduled ones run next."""
+    """List flows and the next run of each scheduled flow."""
     found = loaded(paths)
     try:
         deployed = {schedule.flow: schedule for schedule in with_temporal(_schedules)}

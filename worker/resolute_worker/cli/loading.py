@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(help="Files or folders with flows; flows/ if not given.", show_default=False),
+    typer.Argument(help="Files or folders with flows; default: flows/.", show_default=False),
 ]
 
 _PATIENCE: Final = 15.0

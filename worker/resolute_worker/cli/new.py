@@ -13,14 +13,14 @@ from resolute_worker.cli.output import say
 
 def new(
     name: Annotated[
-        str | None, typer.Argument(help="The name of the folder, and of its flow.", show_default=False)
+        str | None, typer.Argument(help="The name of the folder and of its flow.", show_default=False)
     ] = None,
     ready: Annotated[
-        str | None, typer.Option("--from", help="Begin with a ready flow instead of the example.", show_default=False)
+        str | None, typer.Option("--from", help="Use a ready-made flow instead of the example.", show_default=False)
     ] = None,
-    list_ready: Annotated[bool, typer.Option("--list", help="List the ready flows.")] = False,
+    list_ready: Annotated[bool, typer.Option("--list", help="List the ready-made flows.")] = False,
 ) -> None:
-    """Begin a project: a folder with a flow, its test and its settings."""
+    """Create a project: a folder with a flow, its test and its settings."""
     from resolute_worker.project import create, ready_flows
 
     if list_ready:
@@ -29,7 +29,7 @@ def new(
         return
     chosen = name or ready
     if chosen is None:
-        raise ConfigurationError("say what the project is called: resolute new alerting")
+        raise ConfigurationError("give the project a name, for example: resolute new alerting")
     made = create(chosen, within=Path.cwd(), ready=ready)
     for file in made.files:
         typer.echo(f"{made.folder.name}/{file}")

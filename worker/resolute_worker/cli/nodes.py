@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def nodes(
     name: Annotated[
-        str | None, typer.Argument(help="A node: trigger_event, or pagerduty.TriggerEvent.", show_default=False)
+        str | None, typer.Argument(help="A node, such as trigger_event or pagerduty.TriggerEvent.", show_default=False)
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all as a document.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all nodes in Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the nodes that flows can use, or show one.
 
-    Shown are input and output, what has to be granted, which limit counts, and how it is safe to repeat.
+    Shows the node's input and output, the grant it needs, its rate limit, and why it is safe to repeat.
     """
     if markdown:
         if name or as_json:

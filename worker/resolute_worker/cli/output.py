@@ -90,8 +90,8 @@ def coloured(status: str) -> str:
 
 
 def clock(at: datetime | None) -> str:
-    """A time in the zone of whoever reads it, to the second."""
-    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+    """A time in the local time zone, to the second, with the name of the zone."""
+    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def lasted(began: datetime | None, ended: datetime | None) -> str:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 RunName = Annotated[
-    str, typer.Argument(help="A run: its id, the beginning of its id, or a flow's name for its latest run.")
+    str, typer.Argument(help="The id of a run, the beginning of an id, or the name of a flow for its latest run.")
 ]
 RunId = Annotated[
-    str | None, typer.Option(help="Temporal's run id, where several runs have the same id.", show_default=False)
+    str | None, typer.Option(help="Temporal's run id, if several runs have the same id.", show_default=False)
 ]
 
 
@@ -53,7 +53,7 @@ def run(
     input: Annotated[  # noqa: A002  # the option's name
         str | None, typer.Option(help="The run's input as JSON, @FILE, or - for stdin.", show_default=False)
     ] = None,
-    wait: Annotated[bool, typer.Option(help="Wait for the end, and end with its code.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until the run ends, and exit with 1 if it failed.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Start a run now; a scheduled flow is started through its schedule."""
@@ -121,8 +121,8 @@ def _rendered_outcome(outcome: dict[str, Any]) -> RenderableType:
 
 def runs(
     flow: Annotated[str | None, typer.Argument(help="Only runs of this flow.", show_default=False)] = None,
-    status: Annotated[Status | None, typer.Option(help="Only runs that stand so.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    status: Annotated[Status | None, typer.Option(help="Only runs with this status.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The maximum number of runs, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
@@ -157,7 +157,7 @@ def show(
     run_id: RunId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run on its own plan: each step, its attempts, and why it failed."""
+    """Show one run: each step with its attempts, and why the run failed."""
 
     async def work(client: Client) -> RunDescription:
         from resolute.temporal.finding import find_run
@@ -172,7 +172,7 @@ def show(
 
 
 def cancel(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
-    """Cancel a run: steps at work are stopped, completed steps are undone where the flow says how."""
+    """Cancel a run. Running steps are stopped; completed steps are undone where the flow says how."""
 
     async def work(client: Client) -> RunKey:
         from resolute.temporal.control import cancel_run
@@ -187,7 +187,7 @@ def cancel(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
 
 
 def retry(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
-    """Try the failed step of a run again; everything before it stays as it was."""
+    """Try the failed step of a run again. Earlier steps are not repeated."""
 
     async def work(client: Client) -> tuple[RunKey, str]:
         from resolute.temporal.control import retry_run

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from resolute.temporal.schedule_control import DeployedSchedule, ScheduledRun
 
-app = typer.Typer(help="Look at the schedules of flows, pause or delete them, start a run now.", rich_markup_mode=None)
+app = typer.Typer(help="List, pause, resume, trigger and delete the schedules of flows.", rich_markup_mode=None)
 
 FlowName = Annotated[str, typer.Argument(help="The name of a scheduled flow.")]
-Note = Annotated[str, typer.Option(help="Why, for whoever looks at it later.")]
+Note = Annotated[str, typer.Option(help="The reason, shown to others later.")]
 
 
 @app.callback(invoke_without_command=True)
 def schedules(context: typer.Context, as_json: AsJson = False) -> None:
-    """List schedules as Temporal has them."""
+    """List the schedules in Temporal."""
     if context.invoked_subcommand is not None:
         return
 
@@ -70,7 +70,7 @@ def _json(schedule: DeployedSchedule) -> dict[str, Any]:
 
 @app.command()
 def pause(flow: FlowName, note: Note = "paused with resolute schedules pause") -> None:
-    """Let a schedule start nothing until it is resumed."""
+    """Pause a schedule until it is resumed."""
 
     async def work(client: Client) -> None:
         from resolute.temporal.schedule_control import pause_schedule
@@ -84,7 +84,7 @@ def pause(flow: FlowName, note: Note = "paused with resolute schedules pause") -
 @app.command()
 @app.command(name="unpause", hidden=True)  # Temporal's word for it
 def resume(flow: FlowName, note: Note = "resumed with resolute schedules resume") -> None:
-    """Let a paused schedule go on."""
+    """Resume a paused schedule."""
 
     async def work(client: Client) -> None:
         from resolute.temporal.schedule_control import unpause_schedule
@@ -110,7 +110,7 @@ def trigger(flow: FlowName, as_json: AsJson = False) -> None:
 
 @app.command()
 def delete(flow: FlowName, yes: Yes = False) -> None:
-    """Delete a schedule, and with it what previous(...) remembers. A worker that has the flow puts it back."""
+    """Delete a schedule and what previous(...) remembers. A worker that has the flow creates it again."""
 
     async def look(client: Client) -> DeployedSchedule:
         from resolute.temporal.schedule_control import describe_schedule

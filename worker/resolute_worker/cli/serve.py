@@ -14,10 +14,11 @@ from resolute_worker.cli.output import say
 from resolute_worker.settings import load_settings
 
 TaskQueue = Annotated[
-    str | None, typer.Option(help="The queue that runs are put on; RESOLUTE_TASK_QUEUE.", show_default=False)
+    str | None, typer.Option(help="The task queue for runs (RESOLUTE_TASK_QUEUE).", show_default=False)
 ]
 HttpPort = Annotated[
-    int | None, typer.Option(help="Port of webhooks and health; 0 takes a free one; RESOLUTE_HTTP_PORT.", min=0)
+    int | None,
+    typer.Option(help="Port for webhooks and health checks; 0 chooses a free port (RESOLUTE_HTTP_PORT).", min=0),
 ]
 
 
@@ -26,7 +27,7 @@ def worker(
     task_queue: TaskQueue = None,
     http_port: HttpPort = None,
     embedded: Annotated[
-        bool | None, typer.Option(help="Start a Temporal server of its own; RESOLUTE_EMBEDDED.", show_default=False)
+        bool | None, typer.Option(help="Start an embedded Temporal server (RESOLUTE_EMBEDDED).", show_default=False)
     ] = None,
 ) -> None:
     """Run flows: poll Temporal, serve webhooks, deploy schedules."""
@@ -48,14 +49,12 @@ def worker(
 
 def dev(
     paths: Paths = None,
-    simulator: Annotated[
-        bool, typer.Option("--simulator", help="Work a simulated PagerDuty: nobody is paged.")
-    ] = False,
-    simulator_port: Annotated[int, typer.Option(help="Port of the simulator; 0 takes a free one.", min=0)] = 8090,
-    port: Annotated[int | None, typer.Option(help="Port of Temporal; 0 takes a free one.", min=0)] = None,
+    simulator: Annotated[bool, typer.Option("--simulator", help="Use a simulated PagerDuty: nobody is paged.")] = False,
+    simulator_port: Annotated[int, typer.Option(help="Port of the simulator; 0 chooses a free port.", min=0)] = 8090,
+    port: Annotated[int | None, typer.Option(help="Port of Temporal; 0 chooses a free port.", min=0)] = None,
     http_port: HttpPort = None,
 ) -> None:
-    """Run everything on this machine: Temporal, worker, webhooks; reload flows when their files change."""
+    """Run Temporal, worker and webhooks on this machine; reload flows when they change."""
     from resolute_worker.dev import DevSet
     from resolute_worker.dotenv import read_dotenv
 
@@ -67,25 +66,27 @@ def dev(
 
 
 def simulator(
-    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.", min=0)] = 8090,
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 chooses a free port.", min=0)] = 8090,
     rate_limit: Annotated[int, typer.Option(help="REST requests per minute; 0 for no limit.", min=0)] = 960,
     webhook_url: Annotated[
-        str | None, typer.Option(help="Send the account's events there, signed.", show_default=False)
+        str | None, typer.Option(help="Deliver the account's events to this URL, signed.", show_default=False)
     ] = None,
-    seed_file: Annotated[Path | None, typer.Option(help="A JSON file with more resources.", show_default=False)] = None,
+    seed_file: Annotated[
+        Path | None, typer.Option(help="A JSON file with additional resources.", show_default=False)
+    ] = None,
     certificate: Annotated[
         Path | None, typer.Option(help="Serve https with this certificate (PEM).", show_default=False)
     ] = None,
     key: Annotated[
-        Path | None, typer.Option(help="Its key, if that is not in the same file.", show_default=False)
+        Path | None, typer.Option(help="The certificate's key, if it is not in the same file.", show_default=False)
     ] = None,
 ) -> None:
-    """Run a simulated PagerDuty: REST, events, webhooks. Nobody is paged."""
+    """Run a simulated PagerDuty with REST, events and webhooks. Nobody is paged."""
     from resolute_pagerduty.simulator import Options, Simulator, run
 
     def ready(sim: Simulator) -> None:
         world = sim.world
-        say(f"A simulated PagerDuty answers at {sim.url}. Let a worker use it with:")
+        say(f"A simulated PagerDuty is running at {sim.url}. To use it from another terminal:")
         typer.echo(f"export PAGERDUTY_API_URL={sim.url} PAGERDUTY_EVENTS_URL={sim.events_url}")
         typer.echo(f"export PAGERDUTY_API_KEY={world.account_key} PAGERDUTY_FROM_EMAIL={world.from_email}")
         typer.echo(f"export PAGERDUTY_ROUTING_KEY={world.routing_key} PAGERDUTY_WEBHOOK_SECRET={world.webhook_secret}")
@@ -123,7 +124,7 @@ def _check_certificate(certificate: Path | None, key: Path | None) -> None:
 
 
 def demo() -> None:
-    """See an incident from its first alert to its end: real Temporal, simulated PagerDuty."""
+    """Run one incident from alert to resolution: real Temporal, simulated PagerDuty."""
     from resolute_worker.demo import run
 
     raise typer.Exit(run())

@@ -13,7 +13,7 @@ app: Final = typer.Typer(help="Work with PagerDuty.", no_args_is_help=True, rich
 
 @app.callback()
 def pagerduty() -> None:
-    """Work with PagerDuty. Settings come from the environment: PAGERDUTY_API_KEY and its like."""
+    """Work with PagerDuty. Settings come from the environment: PAGERDUTY_API_KEY and so on."""
 
 
 app.command(name="test")(credentials.credentials)

@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 Incidents = Annotated[
     list[str] | None,
-    typer.Argument(metavar="INCIDENT...", help="By number, with or without #, or by id.", show_default=False),
+    typer.Argument(metavar="INCIDENT...", help="Incident numbers, with or without #, or ids.", show_default=False),
 ]
 DedupKey = Annotated[
     str | None,
-    typer.Option(help="Instead of incidents: the alert that was triggered with this key.", show_default=False),
+    typer.Option(help="Instead of incidents: the dedup key of the alert.", show_default=False),
 ]
 RoutingKey = Annotated[
     str | None,
     typer.Option(
         "--routing-key-env",
         metavar="VARIABLE",
-        help="The environment variable with the service's routing key; PAGERDUTY_ROUTING_KEY if not given.",
+        help="The environment variable that holds the service's routing key; default PAGERDUTY_ROUTING_KEY.",
         show_default=False,
     ),
 ]
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """The severity of the problem."""
 
     critical = "critical"
     error = "error"
@@ -53,19 +53,21 @@ class Severity(StrEnum):
 
 
 def trigger(
-    summary: Annotated[str, typer.Argument(help="What is wrong, in a line.")],
+    summary: Annotated[str, typer.Argument(help="What is wrong, in one line.")],
     source: Annotated[
-        str | None, typer.Option(help="What it is about; this machine if not given.", show_default=False)
+        str | None, typer.Option(help="The affected system; default: the name of this machine.", show_default=False)
     ] = None,
-    severity: Annotated[Severity, typer.Option(help="How bad it is.")] = Severity.critical,
+    severity: Annotated[Severity, typer.Option(help="The severity of the problem.")] = Severity.critical,
     dedup_key: Annotated[
         str | None,
-        typer.Option(help="What all events of this alert have in common; a new one if not given.", show_default=False),
+        typer.Option(help="The key that all events of this alert share; a new key if not given.", show_default=False),
     ] = None,
-    component: Annotated[str | None, typer.Option(help="The part that is at fault.", show_default=False)] = None,
-    group: Annotated[str | None, typer.Option(help="What the part belongs to.", show_default=False)] = None,
+    component: Annotated[str | None, typer.Option(help="The component that is failing.", show_default=False)] = None,
+    group: Annotated[
+        str | None, typer.Option(help="The group that the component belongs to.", show_default=False)
+    ] = None,
     kind: Annotated[str | None, typer.Option("--class", help="The kind of problem.", show_default=False)] = None,
-    details: Annotated[str | None, typer.Option(help="More, as a JSON object.", show_default=False)] = None,
+    details: Annotated[str | None, typer.Option(help="Further details, as a JSON object.", show_default=False)] = None,
     routing_key: RoutingKey = None,
     account: AccountName = None,
     as_json: AsJson = False,
@@ -128,13 +130,15 @@ def ack(
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Acknowledge incidents: nobody further is notified. What is resolved stays resolved."""
+    """Acknowledge incidents, so that nobody else is notified. Resolved incidents stay resolved."""
     _change("acknowledged", incident, dedup_key, routing_key, None, account, as_json)
 
 
 def resolve(
     incident: Incidents = None,
-    note: Annotated[str | None, typer.Option(help="How it was solved.", show_default=False)] = None,
+    note: Annotated[
+        str | None, typer.Option(help="A note on how the incident was resolved.", show_default=False)
+    ] = None,
     dedup_key: DedupKey = None,
     routing_key: RoutingKey = None,
     account: AccountName = None,
@@ -214,10 +218,13 @@ def _send_event(status: str, dedup_key: str, routing_key: str | None, account: s
 
 def note(
     incident: IncidentName,
-    content: Annotated[str, typer.Argument(help="The text; - reads it from stdin.")],
+    content: Annotated[str, typer.Argument(help="The text of the note; - reads it from stdin.")],
     key: Annotated[
         str | None,
-        typer.Option(help="What makes it the same note when the command is given again.", show_default=False),
+        typer.Option(
+            help="A key that identifies the note, so that repeating the command does not add it twice.",
+            show_default=False,
+        ),
     ] = None,
     account: AccountName = None,
     as_json: AsJson = False,

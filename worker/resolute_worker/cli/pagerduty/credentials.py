@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def credentials(account: AccountName = None, as_json: AsJson = False) -> None:
-    """Say whether the credentials work, and what they can do. Pages nobody and changes nothing."""
+    """Check whether the credentials work and what they allow. Pages nobody and changes nothing."""
     reports = asyncio.run(_reports(account))
 
     def render() -> RenderableType:

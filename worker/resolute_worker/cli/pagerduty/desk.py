@@ -35,7 +35,7 @@ FLOW: Final = "terminal"
 
 AccountName = Annotated[
     str | None,
-    typer.Option("--account", help="One of several accounts, as PAGERDUTY_ACCOUNTS names it.", show_default=False),
+    typer.Option("--account", help="The account to use, one of those in PAGERDUTY_ACCOUNTS.", show_default=False),
 ]
 
 

@@ -61,20 +61,24 @@ def incidents(
     status: Annotated[
         list[Status] | None,
         typer.Option(
-            help="Only those that stand so; may be repeated. Open ones, or with --since all.", show_default=False
+            help="Only incidents with this status; can be repeated. Default: open ones, or all with --since.",
+            show_default=False,
         ),
     ] = None,
     service: Services = None,
     team: Teams = None,
     user: Users = None,
-    urgency: Annotated[Urgency | None, typer.Option(help="Only these.", show_default=False)] = None,
-    since: Annotated[str | None, since_option("Opened at or after")] = None,
-    until: Annotated[str | None, typer.Option(help="Opened before; as --since.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    urgency: Annotated[Urgency | None, typer.Option(help="Only incidents of this urgency.", show_default=False)] = None,
+    since: Annotated[str | None, since_option("Only incidents opened at or after")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Only incidents opened before this time; same formats as --since.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The maximum number of incidents, newest first.")] = 50,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List incidents: the open ones, or those of a time."""
+    """List incidents: the open ones, or those of a period."""
     now = datetime.now(UTC)
     begin, end = time_of(since, now), time_of(until, now)
     if end and not begin:
@@ -206,13 +210,13 @@ def _rendered(whole: _Whole) -> RenderableType:
 
 def timeline(
     name: IncidentName,
-    overview: Annotated[bool, typer.Option("--overview", help="Only what matters most.")] = False,
+    overview: Annotated[bool, typer.Option("--overview", help="Only the most important entries.")] = False,
     since: Annotated[str | None, since_option("From here on")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the newest entries.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The maximum number of entries, newest first.")] = 200,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what happened to an incident, the first entry first."""
+    """Show the history of an incident, oldest entry first."""
     id, begin = incident_id(name), time_of(since, datetime.now(UTC))  # noqa: A001  # PagerDuty's word
 
     async def work(desk: Desk) -> tuple[list[LogEntry], bool]:

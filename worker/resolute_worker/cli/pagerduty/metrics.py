@@ -40,19 +40,22 @@ class Unit(StrEnum):
 
 
 def metrics(
-    by: Annotated[Subject, typer.Option(help="A line for all incidents together, for each service or each team.")] = (
+    by: Annotated[Subject, typer.Option(help="One row for all incidents, or one for each service or team.")] = (
         Subject.service
     ),
-    since: Annotated[str, since_option("Of incidents opened at or after")] = "30d",
-    until: Annotated[str | None, typer.Option(help="Opened before; as --since.", show_default=False)] = None,
+    since: Annotated[str, since_option("Only incidents opened at or after")] = "30d",
+    until: Annotated[
+        str | None,
+        typer.Option(help="Only incidents opened before this time; same formats as --since.", show_default=False),
+    ] = None,
     service: Services = None,
     team: Teams = None,
-    urgency: Annotated[Urgency | None, typer.Option(help="Only these.", show_default=False)] = None,
-    per: Annotated[Unit | None, typer.Option(help="A line for each day, week or month.", show_default=False)] = None,
+    urgency: Annotated[Urgency | None, typer.Option(help="Only incidents of this urgency.", show_default=False)] = None,
+    per: Annotated[Unit | None, typer.Option(help="One row for each day, week or month.", show_default=False)] = None,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many incidents there were, and how long they took. PagerDuty's figures are up to a day old."""
+    """Show the number of incidents and how long they took. PagerDuty's figures are up to a day old."""
     now = datetime.now(UTC)
     begin, end = moment(since, now), time_of(until, now)
 

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from resolute_pagerduty.models.incidents import Incident
 
 Services = Annotated[
-    list[str] | None, typer.Option("--service", help="Of this service; may be repeated.", show_default=False)
+    list[str] | None, typer.Option("--service", help="Only for this service; can be repeated.", show_default=False)
 ]
-Teams = Annotated[list[str] | None, typer.Option("--team", help="Of this team; may be repeated.", show_default=False)]
+Teams = Annotated[
+    list[str] | None, typer.Option("--team", help="Only for this team; can be repeated.", show_default=False)
+]
 Users = Annotated[
     list[str] | None,
-    typer.Option("--user", help="Of this user, by name or e-mail address; may be repeated.", show_default=False),
+    typer.Option("--user", help="Only for this user, by name or e-mail address; can be repeated.", show_default=False),
 ]
 IncidentName = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its number, with or without #, or its id.")]
 

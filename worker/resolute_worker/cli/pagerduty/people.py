@@ -28,21 +28,24 @@ def oncall(
     team: Teams = None,
     service: Services = None,
     schedule: Annotated[
-        list[str] | None, typer.Option(help="By this schedule; may be repeated.", show_default=False)
+        list[str] | None, typer.Option(help="Only on this schedule; can be repeated.", show_default=False)
     ] = None,
     policy: Annotated[
-        list[str] | None, typer.Option(help="For this escalation policy; may be repeated.", show_default=False)
+        list[str] | None, typer.Option(help="Only for this escalation policy; can be repeated.", show_default=False)
     ] = None,
     user: Users = None,
     level: Annotated[int | None, typer.Option(min=1, help="Only this escalation level.", show_default=False)] = None,
-    since: Annotated[str | None, since_option("From here on instead of now")] = None,
+    since: Annotated[str | None, since_option("The start of the period instead of now")] = None,
     until: Annotated[
-        str | None, typer.Option(help="Up to here, such as +8h or tomorrow; as --since.", show_default=False)
+        str | None,
+        typer.Option(
+            help="The end of the period, such as +8h or tomorrow; same formats as --since.", show_default=False
+        ),
     ] = None,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who is on call: now, or in a time."""
+    """Show who is on call, now or during a period."""
     now = datetime.now(UTC)
     begin, end = time_of(since, now), time_of(until, now)
     if begin and end and begin >= end:
@@ -121,13 +124,14 @@ def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
 
 def schedules(
     query: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only those whose name holds this.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Only schedules whose name contains this.", show_default=False),
     ] = None,
     team: Teams = None,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List schedules, and who is on call by them now."""
+    """List schedules and who is on call now."""
 
     async def work(desk: Desk) -> tuple[tuple[Schedule, ...], list[OnCall]]:
         import resolute_pagerduty as pagerduty

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 def services(
     query: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only those whose name holds this.", show_default=False)
+        str | None, typer.Argument(metavar="[NAME]", help="Only services whose name contains this.", show_default=False)
     ] = None,
     team: Teams = None,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List services, and how they are."""
+    """List services and their status."""
 
     async def work(desk: Desk) -> tuple[Service, ...]:
         import resolute_pagerduty as pagerduty

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from resolute_pagerduty.models.account import WebhookSubscription
 
 app: Final = typer.Typer(
-    help="Let PagerDuty deliver its events to a worker.", no_args_is_help=True, rich_markup_mode=None
+    help="Manage the webhook subscriptions that deliver PagerDuty's events to a worker.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id, as `list` shows it.")]
@@ -34,12 +36,12 @@ _USUAL: Final = ("incident.triggered", "incident.acknowledged", "incident.resolv
 
 @app.callback()
 def webhooks() -> None:
-    """Let PagerDuty deliver its events to a worker."""
+    """Manage the webhook subscriptions that deliver PagerDuty's events to a worker."""
 
 
 @app.command("list")
 def list_(account: AccountName = None, as_json: AsJson = False) -> None:
-    """List subscriptions, and whether each delivers."""
+    """List subscriptions and whether each of them is active."""
     found = at_desk(_all, account=account)
     disabled = [each for each in found if _is_disabled(each)]
 
@@ -91,15 +93,17 @@ def _json(subscription: WebhookSubscription) -> dict[str, Any]:
 
 @app.command()
 def create(
-    url: Annotated[str, typer.Argument(help="Where to deliver: the worker's address with the path of its webhook.")],
+    url: Annotated[
+        str, typer.Argument(help="The URL to deliver to: the worker's address with the path of its webhook.")
+    ],
     event: Annotated[
         list[str] | None,
         typer.Option(help=f"An event type; may be repeated. {', '.join(_USUAL)} if not given.", show_default=False),
     ] = None,
-    all_events: Annotated[bool, typer.Option("--all-events", help="Every event type that is known.")] = False,
+    all_events: Annotated[bool, typer.Option("--all-events", help="Subscribe to all known event types.")] = False,
     service: Annotated[str | None, typer.Option(help="Only events of this service.", show_default=False)] = None,
     team: Annotated[str | None, typer.Option(help="Only events of this team.", show_default=False)] = None,
-    description: Annotated[str, typer.Option(help="What it is for.", show_default=False)] = "",
+    description: Annotated[str, typer.Option(help="The purpose of the subscription.", show_default=False)] = "",
     secret_file: Annotated[
         Path | None,
         typer.Option(help="Write the secret to this file instead of showing it.", show_default=False, dir_okay=False),
@@ -107,7 +111,7 @@ def create(
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Subscribe to events. The secret that signs them is shown once, now: PagerDuty never shows it again."""
+    """Subscribe to events. The signing secret is shown only now: PagerDuty never shows it again."""
     if service and team:
         raise ConfigurationError("--service and --team exclude each other: make two subscriptions")
     events = _events(event, all_events)
@@ -170,7 +174,7 @@ def _events(given: Sequence[str] | None, every: bool) -> list[str]:
 
 @app.command()
 def ping(id: SubscriptionId, account: AccountName = None) -> None:  # noqa: A002  # PagerDuty's word
-    """Let PagerDuty deliver a ping, which starts nothing: a worker answers it with 2xx."""
+    """Have PagerDuty deliver a ping. It starts no run; a worker answers it with 2xx."""
 
     async def work(desk: Desk) -> None:
         import resolute_pagerduty as pagerduty
@@ -183,7 +187,7 @@ def ping(id: SubscriptionId, account: AccountName = None) -> None:  # noqa: A002
 
 @app.command()
 def enable(id: SubscriptionId, account: AccountName = None, as_json: AsJson = False) -> None:  # noqa: A002
-    """Let a subscription deliver again that PagerDuty has disabled."""
+    """Re-enable a subscription that PagerDuty has disabled."""
 
     async def work(desk: Desk) -> WebhookSubscription:
         import resolute_pagerduty as pagerduty
@@ -197,10 +201,10 @@ def enable(id: SubscriptionId, account: AccountName = None, as_json: AsJson = Fa
 @app.command()
 def delete(
     id: SubscriptionId,  # noqa: A002  # PagerDuty's word
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     account: AccountName = None,
 ) -> None:
-    """End a subscription; its secret is worth nothing then."""
+    """Delete a subscription. Its secret becomes useless."""
     if not yes:
         if not sys.stdin.isatty():
             raise ConfigurationError("say --yes where nobody can be asked")
@@ -219,12 +223,16 @@ def delete(
 def repair(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID...]", help="Only these; every disabled one if not given.", show_default=False),
+        typer.Argument(
+            metavar="[ID...]",
+            help="The subscriptions to re-enable; all disabled ones if not given.",
+            show_default=False,
+        ),
     ] = None,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let everything deliver again that PagerDuty has disabled, and ping each address."""
+    """Re-enable the subscriptions that PagerDuty has disabled, and ping each of their URLs."""
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
         found = await _all(desk)
