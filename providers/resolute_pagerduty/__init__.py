@@ -5,6 +5,9 @@ from resolute_pagerduty.calls.rotations import (
     LayerRestriction,
     RotationLayer,
 )
+from resolute_pagerduty.calls.routers import (
+    RouterRule,
+)
 from resolute_pagerduty.errors import PagerDutyAPIError
 from resolute_pagerduty.models.account import (
     ExtensionSchema,
@@ -76,11 +79,13 @@ from resolute_pagerduty.nodes.notes import add_note, delete_note, list_notes, up
 from resolute_pagerduty.nodes.oncall import get_on_calls
 from resolute_pagerduty.nodes.orchestrations import (
     all_event_orchestrations,
+    append_event_orchestration_router_rule,
     get_event_orchestration,
     get_event_orchestration_global,
     get_event_orchestration_router,
     get_event_orchestration_service,
     list_event_orchestrations,
+    update_event_orchestration_router,
 )
 from resolute_pagerduty.nodes.people import (
     add_team_member,
@@ -150,6 +155,8 @@ from resolute_pagerduty.nodes.similar import (
     get_related_incidents,
 )
 from resolute_pagerduty.nodes.status_pages import (
+    StatusPageImpact,
+    create_status_page_post_update,
     get_status_page_post,
     list_status_page_impacts,
     list_status_page_post_updates,
@@ -207,12 +214,14 @@ __all__ = [
     "Priority",
     "Reference",
     "RotationLayer",
+    "RouterRule",
     "Schedule",
     "Service",
     "ServiceDependency",
     "ServiceEvent",
     "Shift",
     "StatusPage",
+    "StatusPageImpact",
     "StatusPagePost",
     "StatusPagePostUpdate",
     "Team",
@@ -238,6 +247,7 @@ __all__ = [
     "all_teams",
     "all_users",
     "all_webhook_subscriptions",
+    "append_event_orchestration_router_rule",
     "create_escalation_policy",
     "create_incident",
     "create_integration",
@@ -245,6 +255,7 @@ __all__ = [
     "create_override",
     "create_schedule",
     "create_service",
+    "create_status_page_post_update",
     "create_team",
     "create_user",
     "create_webhook_subscription",
@@ -332,6 +343,7 @@ __all__ = [
     "update_alert",
     "update_alerts",
     "update_escalation_policy",
+    "update_event_orchestration_router",
     "update_incident",
     "update_incidents",
     "update_maintenance_window",

@@ -114,7 +114,7 @@ async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: b
         raise
 
 
-_ADVICE: Final = "Look at the incident, or say repeat=True where twice is better than not at all"
+_ADVICE: Final = "Look whether it is there, or say repeat=True where twice is better than not at all"
 
 
 def _certainly_not_done(error: PagerDutyAPIError) -> bool:

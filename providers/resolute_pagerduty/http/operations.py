@@ -306,6 +306,7 @@ _ORCHESTRATIONS = "/event_orchestrations"
 LIST_ORCHESTRATIONS = _rest("listEventOrchestrations", "GET", _ORCHESTRATIONS, "event_orchestrations.read")
 GET_ORCHESTRATION = _rest("getOrchestration", "GET", f"{_ORCHESTRATIONS}/{{id}}", "event_orchestrations.read")
 GET_ROUTER = _rest("getOrchPathRouter", "GET", f"{_ORCHESTRATIONS}/{{id}}/router", "event_orchestrations.read")
+UPDATE_ROUTER = _rest("updateOrchPathRouter", "PUT", f"{_ORCHESTRATIONS}/{{id}}/router", "event_orchestrations.write")
 GET_GLOBAL_RULES = _rest("getOrchPathGlobal", "GET", f"{_ORCHESTRATIONS}/{{id}}/global", "event_orchestrations.read")
 GET_SERVICE_RULES = _rest(
     "getOrchPathService",
@@ -325,6 +326,9 @@ LIST_STATUS_PAGE_IMPACTS = _rest("listStatusPageImpacts", "GET", f"{_PAGES}/{{id
 LIST_STATUS_PAGE_STATUSES = _rest("listStatusPageStatuses", "GET", f"{_PAGES}/{{id}}/statuses", "status_pages.read")
 LIST_STATUS_PAGE_POSTS = _rest("listStatusPagePosts", "GET", f"{_PAGES}/{{id}}/posts", "status_pages.read")
 GET_STATUS_PAGE_POST = _rest("getStatusPagePost", "GET", f"{_PAGES}/{{id}}/posts/{{post_id}}", "status_pages.read")
+CREATE_STATUS_PAGE_POST_UPDATE = _rest(
+    "createStatusPagePostUpdate", "POST", f"{_PAGES}/{{id}}/posts/{{post_id}}/post_updates", "status_pages.write"
+)
 LIST_STATUS_PAGE_POST_UPDATES = _rest(
     "listStatusPagePostUpdates", "GET", f"{_PAGES}/{{id}}/posts/{{post_id}}/post_updates", "status_pages.read"
 )

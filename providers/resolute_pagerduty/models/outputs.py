@@ -490,6 +490,13 @@ class GetOrchestrationRulesOutput(Model):
     orchestration_path: OrchestrationPath
 
 
+class AppendRouterRuleOutput(Model):
+    """The rules as they are now. `added` is false where an equal rule was there already."""
+
+    orchestration_path: OrchestrationPath
+    added: bool = True
+
+
 class ListStatusPagesOutput(Model):
     """The status pages. `more` says whether there are more than PagerDuty gives."""
 
@@ -536,6 +543,12 @@ class ListStatusPagePostUpdatesOutput(Model):
 
     post_updates: tuple[StatusPagePostUpdate, ...] = ()
     more: bool = False
+
+
+class CreateStatusPagePostUpdateOutput(Model):
+    """What customers are told from now on."""
+
+    post_update: StatusPagePostUpdate
 
 
 class ListExtensionSchemasOutput(Page):

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.paging import read_page, walk
+from resolute_pagerduty.calls.routers import UNROUTED, RouterRule, append_rule, replace_rules
 from resolute_pagerduty.http.operations import (
     GET_GLOBAL_RULES,
     GET_ORCHESTRATION,
     GET_ROUTER,
     GET_SERVICE_RULES,
     LIST_ORCHESTRATIONS,
+    UPDATE_ROUTER,
     Operation,
 )
 from resolute_pagerduty.models.orchestrations import Orchestration, OrchestrationPath
 from resolute_pagerduty.models.outputs import (
     AllEventOrchestrationsOutput,
+    AppendRouterRuleOutput,
     GetEventOrchestrationOutput,
     GetOrchestrationRulesOutput,
     ListEventOrchestrationsOutput,
 )
 from resolute_pagerduty.models.parameters import Count, Id, Offset, PageSize
-from resolute_pagerduty.nodes.declare import READS, WALK_POLICY, pagerduty_node
+from resolute_pagerduty.nodes.declare import NOTHING, READS, WALK_POLICY, pagerduty_node
 
 Order: TypeAlias = Literal["name:asc", "name:desc", "routes:asc", "routes:desc", "created_at:asc", "created_at:desc"]
 
@@ -114,6 +118,59 @@ async def get_event_orchestration_router(
         >>> node = get_event_orchestration_router(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
     """
     return await _rules(pagerduty, account, GET_ROUTER, {"id": id})
+
+
+@pagerduty_node(
+    "UpdateEventOrchestrationRouter",
+    UPDATE_ROUTER,
+    repeat="the same rules twice are the same rules",
+    remains=NOTHING,
+)
+async def update_event_orchestration_router(
+    pagerduty: Accounts, *, id: Id, rules: Sequence[RouterRule], catch_all: Id = UNROUTED, account: str | None = None
+) -> GetOrchestrationRulesOutput:
+    """Replaces all rules by which an event orchestration sends events to services.
+
+    Args:
+        id: the orchestration.
+        rules: which events go to which service; the first rule that matches counts.
+        catch_all: the service that gets all other events; `unrouted` for none.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> from resolute_pagerduty import RouterRule
+        >>> search = RouterRule(label="Search", conditions=["event.source matches 'search'"], route_to="PWIXJZS")
+        >>> node = update_event_orchestration_router(id="b02e973d-9620-4e0a-9edc-00fedf7d4694", rules=[search])
+    """
+    bodies = [rule.body() for rule in rules]
+    changed = await replace_rules(pagerduty.account(account), id, bodies, {"route_to": catch_all})
+    return GetOrchestrationRulesOutput(orchestration_path=changed)
+
+
+@pagerduty_node(
+    "AppendEventOrchestrationRouterRule",
+    UPDATE_ROUTER,
+    GET_ROUTER,
+    repeat="a rule that is there already is not added again",
+    remains="PagerDuty takes only all rules together: a rule that somebody else adds at the same time may be lost",
+)
+async def append_event_orchestration_router_rule(
+    pagerduty: Accounts, *, id: Id, rule: RouterRule, account: str | None = None
+) -> AppendRouterRuleOutput:
+    """Adds a rule after those by which an event orchestration sends events to services.
+
+    Args:
+        id: the orchestration.
+        rule: which events go to which service.
+        account: one of the provider's accounts by name.
+
+    Example:
+        >>> from resolute_pagerduty import RouterRule
+        >>> search = RouterRule(label="Search", conditions=["event.source matches 'search'"], route_to="PWIXJZS")
+        >>> node = append_event_orchestration_router_rule(id="b02e973d-9620-4e0a-9edc-00fedf7d4694", rule=search)
+    """
+    path, added = await append_rule(pagerduty.account(account), id, rule)
+    return AppendRouterRuleOutput(orchestration_path=path, added=added)
 
 
 @pagerduty_node("GetEventOrchestrationGlobal", GET_GLOBAL_RULES, repeat=READS)

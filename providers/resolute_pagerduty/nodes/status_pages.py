@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
+from pydantic import Field
+
+from resolute import Record
 from resolute_pagerduty.account.account import list_in, object_in
 from resolute_pagerduty.account.accounts import Accounts
+from resolute_pagerduty.calls.repeats import at_most_once
+from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import (
+    CREATE_STATUS_PAGE_POST_UPDATE,
     GET_STATUS_PAGE_POST,
     LIST_STATUS_PAGE_IMPACTS,
     LIST_STATUS_PAGE_POST_UPDATES,
@@ -19,6 +25,7 @@ from resolute_pagerduty.http.operations import (
 )
 from resolute_pagerduty.models.base import Model
 from resolute_pagerduty.models.outputs import (
+    CreateStatusPagePostUpdateOutput,
     GetStatusPagePostOutput,
     ListStatusPageImpactsOutput,
     ListStatusPagePostsOutput,
@@ -27,12 +34,33 @@ from resolute_pagerduty.models.outputs import (
     ListStatusPagesOutput,
     ListStatusPageStatusesOutput,
 )
-from resolute_pagerduty.models.parameters import Id, Ids
-from resolute_pagerduty.models.status_pages import StatusPagePost
+from resolute_pagerduty.models.parameters import Id, Ids, Text
+from resolute_pagerduty.models.status_pages import StatusPagePost, StatusPagePostUpdate
 from resolute_pagerduty.nodes.declare import READS, pagerduty_node
 
 PostType: TypeAlias = Literal["incident", "maintenance"]
 Reviewed: TypeAlias = Literal["approved", "not_reviewed"]
+
+
+class StatusPageImpact(Record):
+    """How a service of a status page is affected.
+
+    Example:
+        >>> impact = StatusPageImpact(service_id="PYHMEI3", impact_id="PY5OM08")
+    """
+
+    service_id: Id
+    """A service of the status page, as its posts show it."""
+    impact_id: Id
+    """One of `list_status_page_impacts`."""
+
+    def body(self) -> JsonBody:
+        """The impact as PagerDuty takes it."""
+        return {
+            "service": {"id": self.service_id, "type": "status_page_service"},
+            "impact": {"id": self.impact_id, "type": "status_page_impact"},
+        }
+
 
 M = TypeVar("M", bound=Model)
 
@@ -189,6 +217,72 @@ async def list_status_page_post_updates(
     path, query = {"id": id, "post_id": post_id}, {"reviewed_status": reviewed_status}
     operation, output = LIST_STATUS_PAGE_POST_UPDATES, ListStatusPagePostUpdatesOutput
     return await _list(pagerduty, account, operation, path, query, "post_updates", output)
+
+
+@pagerduty_node(
+    "CreateStatusPagePostUpdate",
+    CREATE_STATUS_PAGE_POST_UPDATE,
+    repeat="customers are told at most once: an answer that is lost ends the step",
+    remains="nobody knows whether customers were told where the answer is lost; the step says so and fails",
+)
+async def create_status_page_post_update(
+    pagerduty: Accounts,
+    *,
+    id: Id,
+    post_id: Id,
+    message: Text,
+    status_id: Id,
+    severity_id: Id,
+    impacted_services: Sequence[StatusPageImpact] = (),
+    notify_subscribers: bool = False,
+    update_frequency_ms: Annotated[int, Field(ge=1)] | None = None,
+    repeat: bool = False,
+    account: str | None = None,
+) -> CreateStatusPagePostUpdateOutput:
+    """Tells customers how an incident or a maintenance stands.
+
+    Where the answer is lost, the step fails instead of telling them a second time, unless `repeat` says that twice is
+    better than not at all.
+
+    Args:
+        id: the status page.
+        post_id: the post.
+        message: the text; PagerDuty reads HTML in it.
+        status_id: one of `list_status_page_statuses`.
+        severity_id: one of `list_status_page_severities`.
+        impacted_services: services of the page, and how they are affected.
+        notify_subscribers: whether the page's subscribers get a message.
+        update_frequency_ms: in how many milliseconds the next update is to be expected.
+        repeat: whether it is sent again where it may have been sent.
+        account: one of the provider's accounts by name.
+
+    Raises:
+        UncertainOutcomeError: it may have been sent.
+
+    Example:
+        >>> node = create_status_page_post_update(
+        ...     id="PR5LMML", post_id="PIJ90N7", message="Fixed soon", status_id="P0400H4", severity_id="PY5OM08"
+        ... )
+    """
+    opened = pagerduty.account(account)
+    body = {
+        "type": "status_page_post_update",
+        "post": {"id": post_id, "type": "status_page_post"},
+        "message": message,
+        "status": {"id": status_id, "type": "status_page_status"},
+        "severity": {"id": severity_id, "type": "status_page_severity"},
+        "impacted_services": [each.body() for each in impacted_services],
+        "update_frequency_ms": update_frequency_ms,
+        "notify_subscribers": notify_subscribers,
+    }
+
+    async def send() -> JsonBody:
+        path = {"id": id, "post_id": post_id}
+        answer = await opened.send(CREATE_STATUS_PAGE_POST_UPDATE, path=path, body={"post_update": body})
+        return object_in(answer, "post_update")
+
+    found = await at_most_once(send, "the update of the status page", repeat=repeat)
+    return CreateStatusPagePostUpdateOutput(post_update=StatusPagePostUpdate.model_validate(found))
 
 
 async def _list(

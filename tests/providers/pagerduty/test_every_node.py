@@ -16,6 +16,7 @@ from resolute.writing.node import NodeFactory
 from resolute_pagerduty.http.operations import OPERATIONS, Operation
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.simulator import Simulator
+from resolute_pagerduty.simulator.catalogue import PostUpdate
 from resolute_pagerduty.simulator.resources import MaintenanceWindow
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.openapi.validator import find_operation
@@ -59,6 +60,10 @@ def in_an_hour(sim: Simulator, hours: int = 1) -> datetime:
     return sim.clock.now() + timedelta(hours=hours)
 
 
+def latest(sim: Simulator) -> PostUpdate:
+    return sim.account.state.status_pages[WORLD.status_page].posts[WORLD.status_page_post].updates[0]
+
+
 def window(sim: Simulator) -> str:
     found = MaintenanceWindow(
         id="PWINDOW",
@@ -76,6 +81,8 @@ def fixed(**given: Any) -> Given:
 
 
 WEEKLY = {"name": "Weekly", "user_ids": [WORLD.bo, WORLD.ada], "turn_length_seconds": 604_800}
+
+PAY = {"label": "Money", "conditions": ["event.source matches part 'pay'"], "route_to": WORLD.service}
 
 GIVEN: dict[str, Given] = {
     "TriggerEvent": fixed(summary="Slow", source="api", severity="error", custom_details={"load": 9}),
@@ -271,6 +278,18 @@ GIVEN: dict[str, Given] = {
     "ListStatusPagePostUpdates": fixed(
         id=WORLD.status_page, post_id=WORLD.status_page_post, reviewed_status="approved"
     ),
+    "UpdateEventOrchestrationRouter": fixed(id=WORLD.orchestration, rules=[PAY], catch_all=WORLD.search_service),
+    "AppendEventOrchestrationRouterRule": fixed(id=WORLD.orchestration, rule=PAY),
+    "CreateStatusPagePostUpdate": lambda sim, _: {
+        "id": WORLD.status_page,
+        "post_id": WORLD.status_page_post,
+        "message": "Still at it",
+        "status_id": latest(sim).status_id,
+        "severity_id": latest(sim).severity_id,
+        "impacted_services": [{"service_id": service, "impact_id": impact} for service, impact in latest(sim).impacts],
+        "notify_subscribers": True,
+        "update_frequency_ms": 3_600_000,
+    },
     "ListExtensionSchemas": fixed(total=True),
     "GetExtensionSchema": fixed(id=WORLD.extension_schema),
     "ListUsers": fixed(query="ada", team_ids=[WORLD.payments_team], include=["contact_methods"]),

@@ -49,6 +49,16 @@ def responder_requests(sim: Simulator) -> int:
     return sum(len(found.responder_requests) for found in sim.incidents())
 
 
+def routes(sim: Simulator) -> list[str]:
+    """The labels of a router's rules."""
+    return [rule.label for rule in sim.account.state.orchestrations[WORLD.orchestration].router.sets["start"]]
+
+
+def new_post_updates(sim: Simulator) -> int:
+    """How many updates a status page's post has got."""
+    return len(sim.account.state.status_pages[WORLD.status_page].posts[WORLD.status_page_post].updates) - 1
+
+
 EFFECTS: dict[str, Effects] = {
     "TriggerEvent": in_state("incidents"),
     "SendChangeEvent": in_state("changes"),
@@ -61,6 +71,7 @@ EFFECTS: dict[str, Effects] = {
     "CreateOverride": overrides,
     "CreateEscalationPolicy": in_state("policies"),
     "CreateSchedule": in_state("schedules"),
+    "AppendEventOrchestrationRouterRule": lambda sim: len(routes(sim)),
     "UpdateSchedule": lambda sim: len(sim.account.state.schedules[WORLD.payments_schedule].layers),
     "CreateService": in_state("services"),
     "CreateIntegration": integrations,
@@ -86,6 +97,7 @@ SETTLED: dict[str, Callable[[Simulator], bool]] = {
         ]
         == [(5, [WORLD.bo])]
     ),
+    "UpdateEventOrchestrationRouter": lambda sim: routes(sim) == ["Money"],
     "DeleteEscalationPolicy": only("policies", {"Payments", "Platform"}),
     "DeleteSchedule": only("schedules", {"Payments Primary", "Platform Primary"}),
     "DeleteOverride": lambda sim: (
@@ -132,7 +144,11 @@ CONVERGING = {
 }
 """Writes that say how something is to be, or take something away; tested one by one."""
 
-AT_MOST_ONCE = {"SendStatusUpdate": in_state("status_updates"), "StartIncidentWorkflow": in_state("workflow_instances")}
+AT_MOST_ONCE: dict[str, Effects] = {
+    "SendStatusUpdate": in_state("status_updates"),
+    "StartIncidentWorkflow": in_state("workflow_instances"),
+    "CreateStatusPagePostUpdate": new_post_updates,
+}
 """Writes of which PagerDuty shows no trace."""
 
 BY_NAME = {name_of(factory): factory for factory in FACTORIES}
