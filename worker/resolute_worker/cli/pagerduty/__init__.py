@@ -6,7 +6,18 @@ from typing import Final
 
 import typer
 
-from resolute_worker.cli.pagerduty import changes, credentials, incidents, metrics, people, services, webhooks
+from resolute_worker.cli.pagerduty import (
+    change_events,
+    changes,
+    creation,
+    credentials,
+    incidents,
+    maintenance,
+    metrics,
+    people,
+    services,
+    webhooks,
+)
 
 app: Final = typer.Typer(help="Work with PagerDuty.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -25,13 +36,17 @@ for command in (
     services.services,
     people.schedules,
     changes.trigger,
+    creation.create,
     changes.ack,
     changes.resolve,
     changes.note,
+    change_events.changes,
+    change_events.change,
     metrics.metrics,
 ):
     app.command(name=command.__name__)(command)
 
+app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(webhooks.app, name="webhooks")
 
 __all__ = ["app"]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
 from resolute.plan.errors import ConfigurationError, NodeError
-from resolute.plan.expressions import secret
 from resolute_worker.cli.output import AsJson, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
 from resolute_worker.cli.pagerduty.names import incident_id
-from resolute_worker.cli.pagerduty.options import IncidentName, status_cell
+from resolute_worker.cli.pagerduty.options import IncidentName, RoutingKey, details_of, key_of, status_cell
 
 if TYPE_CHECKING:
     from resolute_pagerduty.models.incidents import Incident
@@ -31,15 +29,6 @@ Incidents = Annotated[
 DedupKey = Annotated[
     str | None,
     typer.Option(help="Instead of incidents: the dedup key of the alert.", show_default=False),
-]
-RoutingKey = Annotated[
-    str | None,
-    typer.Option(
-        "--routing-key-env",
-        metavar="VARIABLE",
-        help="The environment variable that holds the service's routing key; default PAGERDUTY_ROUTING_KEY.",
-        show_default=False,
-    ),
 ]
 
 
@@ -73,7 +62,7 @@ def trigger(
     as_json: AsJson = False,
 ) -> None:
     """Trigger an alert. Whoever is on call for the service is notified."""
-    more = _details(details)
+    more = details_of(details)
     key = dedup_key or f"resolute-{secrets.token_hex(16)}"
 
     async def work(desk: Desk) -> Any:
@@ -89,7 +78,7 @@ def trigger(
                 group=group,
                 class_=kind,
                 custom_details=more,
-                routing_key=_key(routing_key),
+                routing_key=key_of(routing_key),
                 client="resolute",
             )
         )
@@ -99,28 +88,6 @@ def trigger(
     except NodeError as error:
         raise NodeError(f"{error}; to try again without a second alert: --dedup-key {key}") from None
     show(as_json, sent, lambda: f"triggered: [bold]{escape(sent.dedup_key)}[/]")
-
-
-def _details(text: str | None) -> Mapping[str, Any] | None:
-    """The details as JSON.
-
-    Raises:
-        ConfigurationError: they are no JSON object.
-    """
-    if text is None:
-        return None
-    try:
-        found: object = json.loads(text)
-    except ValueError as error:
-        raise ConfigurationError(f'--details is not JSON ({error}): give it like \'{{"disk": "97 %"}}\'') from None
-    if not isinstance(found, dict):
-        raise ConfigurationError('--details is no JSON object: give it like \'{"disk": "97 %"}\'')
-    return cast("Mapping[str, Any]", found)
-
-
-def _key(variable: str | None) -> Any:
-    """The routing key as a reference: it is read where it is needed, and gets into no message."""
-    return secret(variable) if variable else None
 
 
 def ack(
@@ -210,7 +177,7 @@ def _send_event(status: str, dedup_key: str, routing_key: str | None, account: s
         import resolute_pagerduty as pagerduty
 
         send = pagerduty.acknowledge_event if status == "acknowledged" else pagerduty.resolve_event
-        return await desk.run(send(dedup_key=dedup_key, routing_key=_key(routing_key)))
+        return await desk.run(send(dedup_key=dedup_key, routing_key=key_of(routing_key)))
 
     sent = at_desk(work, account=account)
     show(as_json, sent, lambda: f"sent: {escape(dedup_key)} is to be {status}, where an alert with it is open")

@@ -174,8 +174,18 @@ async def _user(desk: Desk, id: str) -> Named:  # noqa: A002  # PagerDuty's word
     return Named(found.id, found.name, found.email)
 
 
+async def _priorities(desk: Desk, text: str | None, limit: int | None) -> Sequence[Named]:
+    """All priorities: PagerDuty has no search for them, and an account has a handful."""
+    import resolute_pagerduty as pagerduty
+
+    found = (await desk.run(pagerduty.list_priorities(limit=limit or 100))).priorities
+    wanted = (text or "").casefold()
+    return [Named(each.id, each.name) for each in found if wanted in each.name.casefold()]
+
+
 SERVICE: Final = Kind("service", _services, _service)
 TEAM: Final = Kind("team", _teams, None)
 SCHEDULE: Final = Kind("schedule", _schedules, _schedule)
 ESCALATION_POLICY: Final = Kind("escalation policy", _policies, _policy)
 USER: Final = Kind("user", _users, _user)
+PRIORITY: Final = Kind("priority", _priorities, None)

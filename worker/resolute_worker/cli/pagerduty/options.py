@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.expressions import secret
 from resolute_worker.cli.pagerduty.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
@@ -29,6 +32,16 @@ Users = Annotated[
     typer.Option("--user", help="Only for this user, by name or e-mail address; can be repeated.", show_default=False),
 ]
 IncidentName = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its number, with or without #, or its id.")]
+
+RoutingKey = Annotated[
+    str | None,
+    typer.Option(
+        "--routing-key-env",
+        metavar="VARIABLE",
+        help="The environment variable that holds the service's routing key; default PAGERDUTY_ROUTING_KEY.",
+        show_default=False,
+    ),
+]
 
 
 def since_option(text: str) -> typer.models.OptionInfo:
@@ -85,3 +98,25 @@ def facts_table(facts: Mapping[str, str]) -> RenderableType:
     for name, value in facts.items():
         made.add_row(f"[dim]{name}[/]", value)
     return made
+
+
+def details_of(text: str | None) -> Mapping[str, Any] | None:
+    """The details as JSON.
+
+    Raises:
+        ConfigurationError: they are no JSON object.
+    """
+    if text is None:
+        return None
+    try:
+        found: object = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f'--details is not JSON ({error}): give it like \'{{"disk": "97 %"}}\'') from None
+    if not isinstance(found, dict):
+        raise ConfigurationError('--details is no JSON object: give it like \'{"disk": "97 %"}\'')
+    return cast("Mapping[str, Any]", found)
+
+
+def key_of(variable: str | None) -> Any:
+    """The routing key as a reference: it is read where it is needed, and gets into no message."""
+    return secret(variable) if variable else None
