@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from datetime import timedelta
-from typing import cast
+from typing import Final, cast
 
 from temporalio.client import Client
 from temporalio.worker import (
     Interceptor,
+    PollerBehaviorAutoscaling,
     UnsandboxedWorkflowRunner,
     Worker,
     WorkflowInboundInterceptor,
@@ -20,6 +21,13 @@ from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.runtime import queue_of
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.workflow import KEYS, FlowWorkflow
+
+POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
+"""How many calls wait for tasks of a kind at a time, as the server asks for them.
+
+A server under load takes up to a second to hand out a task. Five calls are five tasks a second then: far less than it
+starts runs, which would pile up until no more are started.
+"""
 
 
 class _WithKeys(Interceptor):
@@ -63,6 +71,8 @@ def temporal_worker(
         max_concurrent_activities=max_concurrent_activities,
         max_heartbeat_throttle_interval=THROTTLE,
         max_cached_workflows=max_cached_workflows,
+        workflow_task_poller_behavior=POLLERS,
+        activity_task_poller_behavior=POLLERS,
     )
 
 
@@ -88,4 +98,5 @@ def queue_worker(
         max_concurrent_activities=max_concurrent_activities,
         max_heartbeat_throttle_interval=THROTTLE,
         max_task_queue_activities_per_second=per_second,
+        activity_task_poller_behavior=POLLERS,
     )

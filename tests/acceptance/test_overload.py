@@ -44,6 +44,11 @@ async def ended(client: Client, offered: Offered) -> list[str]:
     return [(await client.get_workflow_handle(run).result())["noted"] and run for run in offered.runs]
 
 
+def completed(worker: Process) -> int:
+    """How many runs have completed so far, as the worker's log says."""
+    return sum('"message": "run completed"' in line for line in worker.lines)
+
+
 def memory_of(worker: Process) -> int:
     """Bytes of memory that the worker's process holds."""
     lines = Path(f"/proc/{worker.process.pid}/status").read_text().splitlines()
@@ -52,14 +57,14 @@ def memory_of(worker: Process) -> int:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is read from /proc")
 async def test_a_flood_is_refused_at_once_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    """Of far more deliveries than can be taken some are accepted and run, and the others get 503 in milliseconds."""
+    """Of far more deliveries than can be taken some are accepted and run, and the others get 503 long before those."""
     async with flooded(tmp_path) as (worker, sender, client):
         offered = await sender.offer(seconds=5, rate=300)
         runs = await ended(client, offered)
 
     assert {202, 503} == set(offered.waits)
     assert offered.runs == runs
-    assert offered.wait(503, 0.5) < 0.1
+    assert offered.wait(503, 0.5) < 0.2 * offered.wait(202, 0.5)
     assert len([line for line in worker.lines if "too much at a time" in line]) <= 6
 
 
@@ -67,6 +72,8 @@ async def test_a_flood_is_refused_at_once_and_nothing_accepted_is_lost(tmp_path:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is read from /proc")
 async def test_ten_times_the_load_is_taken_as_well_as_the_load(tmp_path: Path) -> None:
     """At ten times its peak for 30 s a worker accepts within 20 % of the peak; refusals are quick, memory is flat.
+
+    Runs go on meanwhile: they do not all wait for the end of the flood.
 
     The peak is measured before and after the flood, because a machine is not equally quick all the time. The sender
     takes a few hundredths of a core, so it does not compete with the worker.
@@ -76,9 +83,9 @@ async def test_ten_times_the_load_is_taken_as_well_as_the_load(tmp_path: Path) -
         earlier = await sender.offer(seconds=15, at_once=16)
         rate = 10 * earlier.per_second
         await sender.offer(seconds=5, rate=rate)
-        before = memory_of(worker)
+        before, completed_before = memory_of(worker), completed(worker)
         flood = await sender.offer(seconds=30, rate=rate)
-        grown = memory_of(worker) - before
+        grown, done = memory_of(worker) - before, completed(worker) - completed_before
         later = await sender.offer(seconds=15, at_once=16)
         runs = await ended(client, flood)
 
@@ -88,10 +95,11 @@ async def test_ten_times_the_load_is_taken_as_well_as_the_load(tmp_path: Path) -
         f"of {rate:.0f}/s accepted {flood.per_second:.1f}/s, {flood.per_second / peak:.0%} of the peak, "
         f"p50 {flood.wait(202, 0.5):.2f} s, p99 {flood.wait(202, 0.99):.2f} s; refused {flood.count(503)}, "
         f"p50 {flood.wait(503, 0.5) * 1000:.1f} ms, p99 {flood.wait(503, 0.99) * 1000:.1f} ms; "
-        f"memory {grown / 1e6:+.1f} MB of {before / 1e6:.0f} MB"
+        f"{done / flood.seconds:.1f} runs/s completed; memory {grown / 1e6:+.1f} MB of {before / 1e6:.0f} MB"
     )
     assert {202, 503} == set(flood.waits)
     assert flood.runs == runs
     assert flood.per_second >= 0.8 * peak
     assert flood.wait(503, 0.99) < 0.1
+    assert done >= 0.2 * flood.count(202)
     assert grown < 40 * 1024 * 1024

@@ -26,7 +26,7 @@ _FEWEST: Final = 4
 _SLOW: Final = 2.0
 """Seconds from which on a delivery is one of too many: its sender waits five, and half of that is left for bad luck."""
 
-_QUICK: Final = 1.0
+_QUICK: Final = 1.5
 """Seconds up to which a delivery shows that there is room for more."""
 
 _LESS: Final = 0.75
