@@ -208,9 +208,15 @@ async def test_only_what_is_granted_is_offered(sim: Simulator, temporal: Tempora
         ]
         reading = sorted(set(agent.tools) - set(writing))
 
-    assert ["pagerduty_add_note"] == writing
+    assert ["pagerduty_add_note", "pagerduty_delete_note", "pagerduty_update_note"] == sorted(writing)
     assert [
+        "pagerduty_get_alert",
         "pagerduty_get_incident",
+        "pagerduty_get_log_entry",
+        "pagerduty_get_outlier_incident",
+        "pagerduty_get_past_incidents",
+        "pagerduty_get_related_incidents",
+        "pagerduty_list_account_log_entries",
         "pagerduty_list_alerts",
         "pagerduty_list_incidents",
         "pagerduty_list_log_entries",

@@ -28,7 +28,14 @@ from tests.providers.pagerduty.harness import Bench, config_for
 from tests.providers.pagerduty.test_every_node import GIVEN, name_of
 from tests.providers.pagerduty.test_repeats import BY_NAME, EFFECTS
 
-DOUBLED = ["AddNote", "RequestResponders", "CreateOverride", "CreateMaintenanceWindow", "SendChangeEvent"]
+DOUBLED = [
+    "AddNote",
+    "RequestResponders",
+    "CreateOverride",
+    "CreateSchedule",
+    "CreateMaintenanceWindow",
+    "SendChangeEvent",
+]
 """Writes of which PagerDuty makes a second one whenever it is asked again."""
 
 TAKEN_BACK = ["AddNote", "CreateOverride", "CreateMaintenanceWindow"]
