@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from temporalio import activity
 from temporalio.common import RawValue
@@ -16,8 +16,11 @@ from temporalio.exceptions import ApplicationError
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import guarded, in_task
+from resolute.execution.inputs import read_any_input, triggers_with_input
 from resolute.plan.context import CallContext
-from resolute.plan.errors import UnknownFlowError
+from resolute.plan.errors import InvalidInputError, PayloadTooLargeError, ResoluteError, UnknownFlowError
+from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
+from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts, LocalAttempts, as_detail, failed_attempt, split
@@ -77,7 +80,7 @@ class Activities:
     async def _run(self, info: activity.Info, args: Sequence[RawValue]) -> Json:
         arguments, seal = _given(args)
         if info.activity_type == RECORD_PLAN:
-            return self._plan(str(arguments.get("flow")), info)
+            return self._plan(arguments, info)
         executor = self._executor
         loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
         heart = None if info.is_local else Heart(info, loop.ident if loop else None)
@@ -122,12 +125,36 @@ class Activities:
             heart.remember(attempts)
         return attempts
 
-    def _plan(self, name: str, info: activity.Info) -> Json:
-        flow = self._flows.get(name)
+    def _plan(self, arguments: JsonObject, info: activity.Info) -> Json:
+        name = str(arguments.get("flow"))
         # Only a run of that very flow records it, and only on its own worker: others would ask for the seal alone.
-        if flow is None or name != info.workflow_type or not info.is_local:
-            raise ApplicationError(f"no flow {name!r} here", type=UnknownFlowError.__name__, non_retryable=True)
-        return recorded_plan(flow.plan, info.workflow_id or "", self.keys)
+        flow = self._flows.get(name) if name == info.workflow_type and info.is_local else None
+        try:
+            if flow is None:
+                known = did_you_mean(name, list(self._flows))
+                raise UnknownFlowError(
+                    f"no flow {name!r} on this worker ({known}): start one that has it, or correct the name"
+                )
+            read = _read(flow, arguments["input"]) if "input" in arguments else None
+            record = recorded_plan(flow.plan, info.workflow_id or "", self.keys, read=read)
+            if (size := recorded_size(record)) > PAYLOAD_LIMIT:
+                raise PayloadTooLargeError(what=f"plan and input of flow {name!r}", size=size, limit=PAYLOAD_LIMIT)
+        except ResoluteError as error:
+            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
+        return record
+
+
+def _read(flow: Flow, given: Json) -> Mapping[Literal["input"], Json] | None:
+    """The input as the flow reads it; None where that is as it was given.
+
+    Raises:
+        InvalidInputError: the flow does not take it.
+    """
+    inputs = triggers_with_input(flow)
+    if given is not None and len(inputs) < len(flow.plan.triggers) and (flow.plan.remembers or not inputs):
+        raise InvalidInputError(f"flow {flow.name!r} is started by its schedule and takes no input: leave it out")
+    read = read_any_input(flow, given)
+    return None if read == given else {"input": read}
 
 
 async def _on(loop: NodeLoop | None, work: Coroutine[Any, Any, Json]) -> Json:

@@ -142,17 +142,51 @@ async def start_run(
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
         PayloadTooLargeError: plan and input are larger than Temporal takes.
     """
+    return await _start(
+        client,
+        plan.name,
+        start_argument(plan, input_data, keys=keys),
+        task_queue=task_queue,
+        input_data=input_data,
+        workflow_id=workflow_id,
+        eager=eager,
+        patience=patience,
+        started_by=started_by,
+    )
+
+
+async def start_deployed(client: Client, flow: str, *, task_queue: str, input_data: Json = None) -> RunHandle:
+    """Starts a run of a flow by its name: with the plan that its worker has, which also reads the input.
+
+    Raises:
+        UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
+        PayloadTooLargeError: the input is larger than Temporal takes.
+    """
+    return await _start(client, flow, input_data, task_queue=task_queue, input_data=input_data)
+
+
+async def _start(
+    client: Client,
+    flow: str,
+    argument: Json,
+    *,
+    task_queue: str,
+    input_data: Json,
+    workflow_id: str | None = None,
+    eager: bool = False,
+    patience: timedelta | None = None,
+    started_by: str = "",
+) -> RunHandle:
     if problem := problem_of(input_data):
-        raise UnusableValueError(f"the input of flow {plan.name!r} cannot be recorded: {problem}")
-    argument = start_argument(plan, input_data, keys=keys)
+        raise UnusableValueError(f"the input of flow {flow!r} cannot be recorded: {problem}")
     size = recorded_size(argument)
     if size > PAYLOAD_LIMIT:
-        raise PayloadTooLargeError(what=f"plan and input of flow {plan.name!r}", size=size, limit=PAYLOAD_LIMIT)
+        raise PayloadTooLargeError(what=f"plan and input of flow {flow!r}", size=size, limit=PAYLOAD_LIMIT)
     try:
         handle = await client.start_workflow(
-            plan.name,
+            flow,
             argument,
-            id=workflow_id or f"{plan.name}/{uuid.uuid4().hex[:16]}",
+            id=workflow_id or f"{flow}/{uuid.uuid4().hex[:16]}",
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             request_eager_start=eager,
@@ -161,8 +195,8 @@ async def start_run(
         )
     except WorkflowAlreadyStartedError as error:
         known = client.get_workflow_handle(error.workflow_id, run_id=error.run_id)
-        return RunHandle(known, plan.name, is_new=False)
-    return RunHandle(handle, plan.name)
+        return RunHandle(known, flow, is_new=False)
+    return RunHandle(handle, flow)
 
 
 def flow_failure(error: WorkflowFailureError) -> FlowError:

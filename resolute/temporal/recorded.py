@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -162,7 +162,10 @@ class _Reader:
         value = values[0] if values else None
         if step == RECORD_PLAN:
             # A worker that does not have the flow has recorded a failure, and no plan.
-            recorded.plan = None if marker.HasField("failure") else read_plan(open_record(value)[0])
+            if not marker.HasField("failure"):
+                record = open_record(value)
+                recorded.plan = read_plan(record.plan)
+                recorded.start = replace(recorded.start, input=record.input_of(recorded.start.input))
             return
         answer = Answer(began_at=_time(event), ended_at=_time(event), output=value, ended_by=event.event_id)
         if marker.HasField("failure"):

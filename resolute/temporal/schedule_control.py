@@ -128,6 +128,16 @@ async def describe_schedule(client: Client, flow: str) -> DeployedSchedule:
     )
 
 
+async def has_schedule(client: Client, flow: str) -> bool:
+    """Whether a flow is deployed with a schedule in this namespace."""
+    try:
+        async with _schedule(client, flow) as handle:
+            await handle.describe()
+    except UnknownFlowError:
+        return False
+    return True
+
+
 async def trigger_schedule(client: Client, flow: str, *, patience: timedelta = _PATIENCE) -> ScheduledRun:
     """Start a run now through the flow's schedule, so that it knows the run before it. Works while it is paused.
 

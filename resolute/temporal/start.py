@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from pydantic import ValidationError
 
@@ -38,11 +38,15 @@ class Start:
 
 @dataclass(frozen=True)
 class Envelope:
-    """A run's argument, before anything in it is believed or read. `plan` is None where the start carries none."""
+    """A run's argument, before anything in it is believed or read. `plan` is None where the start carries none.
+
+    `unread` is the input of a start that is nothing but its input: whoever gave it did not hold it against the flow.
+    """
 
     plan: Json
     seal: Json
     input: Json
+    unread: bool = False
 
     def is_sealed(self, keys: PlanKeys, flow: str) -> bool:
         """Whether the plan was sealed for this flow and this input."""
@@ -63,7 +67,7 @@ def open_envelope(argument: Json) -> Envelope:
         carried = argument[_KEY]
         if isinstance(carried, Mapping) and (not carried or "plan" in carried):
             return Envelope(carried.get("plan"), carried.get("seal"), argument["input"])
-    return Envelope(None, None, argument)
+    return Envelope(None, None, argument, unread=True)
 
 
 def read_start(argument: Json) -> Start:
@@ -76,18 +80,36 @@ def read_start(argument: Json) -> Start:
     return Start(None if envelope.plan is None else read_plan(envelope.plan), envelope.input)
 
 
-def recorded_plan(plan: Plan, workflow_id: str, keys: PlanKeys) -> Json:
-    """What a run records of the plan that its worker knows."""
+@dataclass(frozen=True)
+class Record:
+    """What a run recorded at its first step: the plan, its seal, and the input where it was read differently."""
+
+    plan: Json
+    seal: Json = None
+    read: Mapping[str, Json] | None = None
+
+    def input_of(self, given: Json) -> Json:
+        """The input of the run."""
+        return given if self.read is None else self.read["input"]
+
+
+def recorded_plan(
+    plan: Plan, workflow_id: str, keys: PlanKeys, *, read: Mapping[Literal["input"], Json] | None = None
+) -> Json:
+    """What a run records of its worker's plan; `read` holds its input if that differs from what was given."""
     known = cast("Json", plan.model_dump(mode="json"))
     seal = keys.seal("record", plan.name, workflow_id, known)
+    if read:
+        return {"plan": known, "seal": seal, "input": read["input"]}
     return known if seal is None else {"plan": known, "seal": seal}
 
 
-def open_record(recorded: Json) -> tuple[Json, Json]:
-    """The plan in what a run recorded, and its seal."""
-    if isinstance(recorded, Mapping) and set(recorded) == {"plan", "seal"}:
-        return recorded["plan"], recorded["seal"]
-    return recorded, None
+def open_record(recorded: Json) -> Record:
+    """What is in the record of a run."""
+    if isinstance(recorded, Mapping) and set(recorded) in ({"plan", "seal"}, {"plan", "seal", "input"}):
+        read = {"input": recorded["input"]} if "input" in recorded else None
+        return Record(recorded["plan"], recorded["seal"], read)
+    return Record(recorded)
 
 
 def read_plan(value: Json) -> Plan:

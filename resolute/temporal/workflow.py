@@ -29,7 +29,7 @@ from resolute.temporal.handed import READS_FAILURES, handed_memory
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
-from resolute.temporal.start import RECORD_PLAN, STARTED_BY, Envelope, open_envelope, open_record, read_plan
+from resolute.temporal.start import RECORD_PLAN, STARTED_BY, Envelope, Record, open_envelope, open_record, read_plan
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,13 @@ class FlowWorkflow:
         try:
             memory = handed_memory()
             envelope, keys = open_envelope(_decoded(args)), _keys()
-            carried, believed = await (_recorded(keys) if envelope.plan is None else _carried(envelope, keys))
+            given = envelope.input
+            if envelope.plan is None:
+                record = await _recorded(envelope)
+                carried, given = record.plan, record.input_of(given)
+                believed = keys.verifies(record.seal, "record", *_names(), carried)
+            else:
+                carried, believed = await _carried(envelope, keys)
             plan = read_plan(carried)
             if plan.interpreter < READS_FAILURES:
                 memory = handed_memory(failed=False)
@@ -70,7 +76,7 @@ class FlowWorkflow:
                 bounded=plan.interpreter >= TAKES_TURNS,
                 recorded=recorded_size(carried) if envelope.plan is None else 0,
             )
-            self._interpreter = Interpreter(plan, runtime, input_data=envelope.input, memory=memory)
+            self._interpreter = Interpreter(plan, runtime, input_data=given, memory=memory)
             run = _run(self._interpreter, runtime)
             result = await (sheltered(run, self._interpreter.cancel) if shelters else run)
         except ApplicationError as error:
@@ -190,13 +196,17 @@ async def _carried(envelope: Envelope, keys: PlanKeys) -> tuple[Json, bool]:
     raise UnsealedPlanError(f"the plan that came with this run of flow {flow!r} is not believed: {why}")
 
 
-async def _recorded(keys: PlanKeys) -> tuple[Json, bool]:
-    """The plan that the worker has for the flow, as the run records it at its first step, and whether it is sealed."""
-    info = workflow.info()
+async def _recorded(envelope: Envelope) -> Record:
+    """What the run records at its first step: the plan that the worker has for the flow, and the input as it reads it.
+
+    Raises:
+        ApplicationError: the worker has no such flow, or the flow does not take the input.
+    """
+    flow, _ = _names()
     try:
         recorded = await workflow.execute_local_activity(
             RECORD_PLAN,
-            {"flow": info.workflow_type},
+            {"flow": flow, **({"input": envelope.input} if envelope.unread else {})},
             activity_id=RECORD_PLAN,
             start_to_close_timeout=timedelta(seconds=10),
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3),
@@ -205,13 +215,20 @@ async def _recorded(keys: PlanKeys) -> tuple[Json, bool]:
     except FailureError as error:
         if is_cancelled_exception(error):
             raise
+        cause = error.cause
+        if isinstance(cause, ApplicationError) and cause.non_retryable:
+            raise ApplicationError(cause.message, type=cause.type, non_retryable=True) from None
         raise ApplicationError(
-            f"no flow {info.workflow_type!r} on this worker: start one that has it, or correct the workflow type",
+            f"no worker gave the plan of flow {flow!r}: {cause or error}",
             type=UnknownFlowError.__name__,
             non_retryable=True,
         ) from None
-    plan, seal = open_record(cast("Json", recorded))
-    return plan, keys.verifies(seal, "record", info.workflow_type, info.workflow_id, plan)
+    return open_record(cast("Json", recorded))
+
+
+def _names() -> tuple[str, str]:
+    info = workflow.info()
+    return info.workflow_type, info.workflow_id
 
 
 def _call_seals(keys: PlanKeys) -> Callable[[CallRequest], str | None]:

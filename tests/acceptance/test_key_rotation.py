@@ -59,7 +59,7 @@ async def test_a_rotation_breaks_no_run_in_flight(tmp_path: Path, temporal_clien
     async with started("worker", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS=OLD) as worker:
         await worker.url()
         _, printed, _ = await resolute(
-            "run", f"journey-{name}", "--no-wait", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS=OLD
+            "run", f"journey-{name}", "--local", "--no-wait", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS=OLD
         )
         run = json.loads(printed)["run"]
         await worker.line("the gate is shut")
@@ -71,9 +71,11 @@ async def test_a_rotation_breaks_no_run_in_flight(tmp_path: Path, temporal_clien
         gate.touch()
         async with asyncio.timeout(60):
             result = await RunHandle(temporal_client.get_workflow_handle(run), "journey").result()
-        new = await resolute("run", f"journey-{name}", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS=NEW)
+        new = await resolute(
+            "run", f"journey-{name}", "--local", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS=NEW
+        )
         forged = await resolute(
-            "run", f"journey-{name}", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS="x" * 32
+            "run", f"journey-{name}", "--local", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS="x" * 32
         )
         daily = await describe_schedule(temporal_client, f"daily-{name}")
         await worker.stopped()

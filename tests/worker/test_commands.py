@@ -96,7 +96,7 @@ async def test_check_holds_flows_against_the_grants_here(folder: Path) -> None:
     [
         (("run", "greeting", "--input", "{name"), "the input is not JSON"),
         (("run", "greeting", "--input", "@missing.json"), "the input cannot be read"),
-        (("run", "greting"), "there is no flow 'greting' (did you mean 'greeting'?)"),
+        (("run", "greting", "--local"), "there is no flow 'greting' (did you mean 'greeting'?)"),
         (("graph", "nothing"), "there is no flow 'nothing'"),
         (("check", "nowhere"), "nowhere does not exist"),
         (("runs", "--status", "asleep"), "asleep"),
@@ -245,15 +245,19 @@ async def test_runs_are_started_followed_and_shown(folder: Path, server: Embedde
     place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
     async with started("worker", folder=folder, **place) as worker:
         await worker.url()
-        good, failed, wrong, scheduled = await asyncio.gather(
+        good, failed, wrong, scheduled, unknown, beside = await asyncio.gather(
             resolute("run", "greeting", "--input", '{"name": "Ada"}', "--json", folder=folder, **place),
             resolute("run", "failing", "--json", folder=folder, **place),
             resolute("run", "greeting", "--input", '{"age": "old"}', folder=folder, **place),
             resolute("run", "ticking", "--json", folder=folder, **place),
+            resolute("run", "greting", folder=folder, **place),
+            resolute("run", "ticking", "--input", "{}", folder=folder, **place),
         )
         code = await worker.stopped()
 
-    assert [0, 1, 2, 0, 0] == [good[0], failed[0], wrong[0], scheduled[0], code]
+    assert [0, 1, 2, 0, 2, 2, 0] == [good[0], failed[0], wrong[0], scheduled[0], unknown[0], beside[0], code]
+    assert "no flow 'greting' on this worker (did you mean 'greeting'?)" in unknown[2]
+    assert "is started by its schedule and takes no input: leave it out" in beside[2]
     assert {"words": "hello Ada, 30"} == json.loads(good[1])["result"]
     assert {
         "step": "door",

@@ -118,24 +118,29 @@ async def test_whose_key_it_is(tmp_path: Path, server: EmbeddedServer) -> None:
     assert keys == beside
 
 
-async def test_a_command_runs_the_flow_of_its_file(tmp_path: Path) -> None:
-    """`resolute run` has the plan of the file run where it has the key; without it, the deployed one, and says so."""
+async def test_a_command_runs_what_is_deployed(tmp_path: Path) -> None:
+    """`resolute run` starts the deployed plan, without any file; `--local` that of the file, with their difference."""
     (tmp_path / "flows").mkdir()
     file = tmp_path / "flows" / "greeting.py"
     file.write_text(FLOW)
     free = {"RESOLUTE_HTTP_PORT": "0", "RESOLUTE_EMBEDDED_PORT": "0"}
     async with started("worker", "--embedded", folder=tmp_path, **free) as worker:
         await worker.url()
-        address = await worker.temporal()
+        place = {"TEMPORAL_ADDRESS": await worker.temporal()}
         file.write_text(FLOW.replace("BEFORE", "AFTER"))
-        place = {"TEMPORAL_ADDRESS": address}
-        with_key = await resolute("run", "greeting", "--json", folder=tmp_path, **place)
-        without = await resolute(
-            "run", "greeting", "--json", folder=tmp_path, **place, RESOLUTE_STATE_DIR=str(tmp_path / "elsewhere")
-        )
+        deployed = await resolute("run", "greeting", "--json", folder=tmp_path, **place)
+        local = await resolute("run", "greeting", "--local", "--json", folder=tmp_path, **place)
+        file.unlink()
+        again = await resolute("run", "greeting", "--json", folder=tmp_path, **place)
+        file.write_text(FLOW)
+        elsewhere = str(tmp_path / "elsewhere")
+        keyless = await resolute("run", "greeting", "--local", folder=tmp_path, **place, RESOLUTE_STATE_DIR=elsewhere)
         await worker.stopped()
 
-    assert {"said": "AFTER"} == json.loads(with_key[1])["result"]
-    assert "deployed" not in with_key[2]
-    assert {"said": "BEFORE"} == json.loads(without[1])["result"]
-    assert "the worker runs the flow as it is deployed there, not as it stands in the file" in without[2]
+    assert [0, 0, 0, 2] == [deployed[0], local[0], again[0], keyless[0]]
+    said = [json.loads(printed)["result"]["said"] for _, printed, _ in (deployed, local, again)]
+    assert ["BEFORE", "AFTER", "BEFORE"] == said
+    changes = [line.strip() for line in local[2].splitlines() if line.strip().startswith(("-", "+"))]
+    assert ["BEFORE", "AFTER"] == [word for line in changes for word in ("BEFORE", "AFTER") if word in line]
+    assert f"as in its latest run, {json.loads(deployed[1])['run']}" in local[2]
+    assert "run the deployed plan: resolute run greeting" in keyless[2]

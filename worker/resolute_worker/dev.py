@@ -139,7 +139,7 @@ class DevSet:
         self._tell_addresses(worker, sim)
         plans = [each.flow.plan for each in found.flows]
         by_hand = [plan.name for plan in plans if any(isinstance(trigger, Manual) for trigger in plan.triggers)]
-        self._say(f"Ready. Start a run: resolute run {[*by_hand, plans[0].name][0]} {' '.join(map(str, self._paths))}")
+        self._say(f"Ready. Start a run: resolute run {[*by_hand, plans[0].name][0]}")
         self._say("Edit a flow and it is reloaded; Ctrl-C ends it all, and runs in flight go on at the next start.")
 
     def _tell_addresses(self, worker: Running, sim: Simulator | None) -> None:

@@ -1,37 +1,102 @@
-"""Starts a run of a flow for somebody who asks for it."""
+"""Starts a run of a flow for somebody who asks for it: of its deployed plan, or of one that stands in a file."""
 
 from __future__ import annotations
 
-from temporalio.client import Client
+import asyncio
+import time
+from typing import Final, cast
 
-from resolute.execution.inputs import read_input, triggers_with_input
-from resolute.plan.errors import InvalidInputError
+from temporalio.client import Client, ScheduleActionStartWorkflow, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from resolute.execution.inputs import read_any_input
+from resolute.plan.errors import InvalidInputError, UnknownFlowError
+from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.schedule_control import trigger_schedule
+from resolute.temporal.client import RunHandle, start_deployed, start_run
+from resolute.temporal.finding import UnknownRunError, find_run
+from resolute.temporal.runs import describe_run
+from resolute.temporal.schedule_control import has_schedule, trigger_schedule
+from resolute.temporal.schedule_spec import schedule_id
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.start import open_envelope, read_plan
 from resolute.writing.flow import Flow
 
+_REFUSALS: Final = {error.__name__: error for error in (InvalidInputError, UnknownFlowError)}
+_PATIENCE: Final = 3.0
+_GLANCE: Final = 0.1
 
-async def start_on_request(
-    client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None
-) -> RunHandle:
-    """Starts a run now, with an input that was checked.
 
-    A flow with a schedule is started through it, so that it knows its previous run; with an input, a flow that has both
-    is started as its manual trigger says.
+async def start_on_request(client: Client, flow: str, *, task_queue: str, input_data: Json = None) -> RunHandle:
+    """Starts a run of a flow as it is deployed: by name, or through its schedule, so that it knows its previous run.
+
+    With an input, a flow is started beside its schedule. The worker holds the input against the flow.
 
     Raises:
         InvalidInputError: the input is not what the flow wants.
-        UnknownFlowError: the flow's schedule is not deployed.
+        UnknownFlowError: the worker has no flow of that name.
         FlowBusyError: a run is at work, and the schedule lets none start beside it.
     """
-    plan, inputs = flow.plan, triggers_with_input(flow)
-    if len(inputs) < len(plan.triggers) and (input_data is None or not inputs or plan.remembers):
-        if input_data is not None:
-            raise InvalidInputError(f"flow {plan.name!r} is started by its schedule and takes no input: leave it out")
-        scheduled = await trigger_schedule(client, plan.name)
+    if input_data is None and await has_schedule(client, flow):
+        scheduled = await trigger_schedule(client, flow)
         handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
-        return RunHandle(handle, plan.name)
-    value = read_input(flow, inputs[0], input_data) if inputs else input_data
-    return await start_run(client, plan, task_queue=task_queue, input_data=value, keys=keys, started_by="request")
+        return RunHandle(handle, flow)
+    run = await start_deployed(client, flow, task_queue=task_queue, input_data=input_data)
+    await _begun(client, run)
+    return run
+
+
+async def start_from_file(
+    client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None
+) -> RunHandle:
+    """Starts a run of the plan of a file, sealed; beside the flow's schedule, where it has one.
+
+    Raises:
+        InvalidInputError: the input is not what the flow wants.
+    """
+    value = read_any_input(flow, input_data)
+    return await start_run(client, flow.plan, task_queue=task_queue, input_data=value, keys=keys)
+
+
+async def known_plan(client: Client, flow: str) -> tuple[Plan, str] | None:
+    """The plan that is deployed under a name, and where it was found: in its schedule, or else in its latest run."""
+    if await has_schedule(client, flow):
+        action = (await client.get_schedule_handle(schedule_id(flow)).describe()).schedule.action
+        if isinstance(action, ScheduleActionStartWorkflow) and action.args:
+            (argument,) = await client.data_converter.decode(list(action.args))
+            carried = open_envelope(cast("Json", argument)).plan
+            if carried is not None:
+                return read_plan(carried), "its schedule"
+    try:
+        key = await find_run(client, flow)
+    except UnknownRunError:
+        return None
+    found = await describe_run(client, key.workflow_id, key.run_id)
+    return None if found.plan is None else (found.plan, f"its latest run, {key.workflow_id}")
+
+
+async def _begun(client: Client, run: RunHandle) -> None:
+    """Waits a moment for the worker to take the run up.
+
+    Raises:
+        InvalidInputError: the worker refused the input.
+        UnknownFlowError: the worker has no such flow.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        found = await describe_run(client, run.workflow_id, run.run_id)
+        if found.plan is not None:
+            return
+        if found.summary.status == "failed":
+            await _refused(run)
+            return
+        await asyncio.sleep(_GLANCE)  # Temporal announces nothing before the end of a run
+
+
+async def _refused(run: RunHandle) -> None:
+    try:
+        await run.handle.result()
+    except WorkflowFailureError as error:
+        cause = error.cause
+        if isinstance(cause, ApplicationError) and cause.type in _REFUSALS:
+            raise _REFUSALS[cause.type](cause.message) from None

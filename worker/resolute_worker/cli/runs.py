@@ -48,31 +48,37 @@ class Status(StrEnum):
 
 
 def run(
-    flow: Annotated[str, typer.Argument(help="The name of a flow, or a file with one flow.")],
+    flow: Annotated[str, typer.Argument(help="The name of a flow; with --local, or as a file, one of your files.")],
     paths: Paths = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Run the plan of your files (PATHS, or flows/), not the deployed one.")
+    ] = False,
     input: Annotated[  # noqa: A002  # the option's name
         str | None, typer.Option(help="The run's input as JSON, @FILE, or - for stdin.", show_default=False)
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the run ends, and exit with 1 if it failed.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run now; a scheduled flow is started through its schedule."""
-    found = flow_named(flow, paths)
+    """Start a run now, of the flow as it is deployed; a scheduled flow is started through its schedule.
+
+    With --local or a path, the run gets the plan of your files instead, and the difference is shown before it starts.
+    """
+    found = flow_named(flow, paths) if local or paths or flow.endswith(".py") else None
     value = _input(input)
     settings = load_settings()
     queue = settings.task_queue
     begun: list[str] = []
 
     async def work(client: Client) -> dict[str, Any]:
+        from resolute_worker.cli.local import start_local
         from resolute_worker.cli.progress import Progress, follow
-        from resolute_worker.keys import keys_for_client
         from resolute_worker.starting import start_on_request
 
-        keys = await keys_for_client(client, settings)
-        if not keys:
-            say("no RESOLUTE_PLAN_KEYS: the worker runs the flow as it is deployed there, not as it stands in the file")
-        run = await start_on_request(client, found, task_queue=queue, input_data=value, keys=keys)
-        started = {"flow": found.name, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
+        if found is None:
+            run = await start_on_request(client, flow, task_queue=queue, input_data=value)
+        else:
+            run = await start_local(client, found, settings, input_data=value)
+        started = {"flow": run.flow, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
         begun.append(run.workflow_id)
         say(f"started {run.workflow_id}")
         if not wait:

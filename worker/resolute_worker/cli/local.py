@@ -1,0 +1,66 @@
+"""Starts a run of the plan of a file, and says first how that differs from what is deployed."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Final
+
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json
+from resolute.writing.diagram import outline
+from resolute.writing.flow import Flow
+from resolute_worker.cli.output import say
+from resolute_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from resolute.temporal.client import RunHandle
+
+_MOST: Final = 30
+"""Lines of a difference that are shown."""
+
+
+async def start_local(client: Client, flow: Flow, settings: Settings, *, input_data: Json) -> RunHandle:
+    """Starts a run of the plan of a file.
+
+    Raises:
+        ConfigurationError: no key is known here, so no worker would believe the plan.
+        InvalidInputError: the input is not what the flow wants.
+    """
+    from resolute_worker.keys import keys_for_client
+    from resolute_worker.starting import known_plan, start_from_file
+
+    keys = await keys_for_client(client, settings)
+    if not keys:
+        raise ConfigurationError(
+            "a plan of your own needs the key of the workers: set RESOLUTE_PLAN_KEYS (for an embedded server, "
+            f"RESOLUTE_STATE_DIR), or run the deployed plan: resolute run {flow.name}"
+        )
+    known = await known_plan(client, flow.name)
+    if known is None:
+        say(f"nothing is known of a deployed plan of {flow.name}; this run has the plan of the file")
+    else:
+        for line in difference(known[0], flow.plan, known[1]):
+            say(line)
+    return await start_from_file(client, flow, task_queue=settings.task_queue, keys=keys, input_data=input_data)
+
+
+def difference(deployed: Plan, local: Plan, origin: str) -> list[str]:
+    """How the plan of a file differs from that which is deployed, in lines; the outline first, else the details."""
+    if deployed == local:
+        return [f"the plan of the file is the deployed one (as in {origin})"]
+    lines = _changes(outline(deployed), outline(local)) or _changes(_details(deployed), _details(local))
+    more = [f"  ... and {len(lines) - _MOST} more lines"] if len(lines) > _MOST else []
+    return [f"the plan of the file (+) is not the deployed one (-, as in {origin}):", *lines[:_MOST], *more]
+
+
+def _changes(old: str, new: str) -> list[str]:
+    found = difflib.unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm="")
+    return [f"  {line}" for line in found if not line.startswith(("---", "+++", "@@"))]
+
+
+def _details(plan: Plan) -> str:
+    return json.dumps(plan.model_dump(mode="json"), indent=1, ensure_ascii=False, sort_keys=True)
