@@ -30,6 +30,7 @@ from resolute.plan.expressions import (
     secret,
     text,
 )
+from resolute.plan.failing import Failure
 from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy, Retry
@@ -44,6 +45,7 @@ __all__ = [
     "CallContext",
     "ConfigurationError",
     "ExpressionError",
+    "Failure",
     "Flow",
     "FlowBuildError",
     "FlowBuilder",

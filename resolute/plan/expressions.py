@@ -17,8 +17,10 @@ from typing import Any, Final, NoReturn, TypeVar, cast, overload
 from pydantic import BaseModel, ValidatorFunctionWrapHandler, field_validator
 
 from resolute.plan.errors import ExpressionError
+from resolute.plan.failing import Failure
 from resolute.plan.language import describe, escape
 from resolute.plan.patterns import check_pattern
+from resolute.plan.shapes import Shape, shape_of_type
 from resolute.plan.templates import template_problem
 from resolute.plan.texts import shortened
 from resolute.plan.unready import Unready, no_method
@@ -95,6 +97,16 @@ class Reference(Expression):
 
     def __getitem__(self, key: str | int) -> Reference:
         return Reference(self._operator, *self._operands, key)
+
+    def __dir__(self) -> list[str]:
+        """The fields of the value, where its type is known: what completion in a shell offers."""
+        path = list(self._operands)
+        source = path.pop(0) if path and self._operator != "$failure" else None
+        known = Failure if self._operator == "$failure" else getattr(source, "model", Any)
+        shape: Shape | None = shape_of_type(known, "serialization")
+        for key in path:
+            shape = shape.at(cast("str | int", key)) if shape else None
+        return shape.fields if shape else []
 
     def __call__(self, *arguments: object, **named: object) -> NoReturn:
         """Refuses `health.output.message.upper()`: the last name is a method of what stands before it."""
@@ -272,9 +284,9 @@ def previous(reference: Any, *, default: Any = None) -> Any:
     return before if default is None else Expression("$default", before, default)
 
 
-def failure() -> Any:
+def failure() -> Failure:
     """What went wrong, for steps given to `on_failure`: `.step`, `.node`, `.error_type`, `.message`."""
-    return Reference("$failure")
+    return cast("Failure", Reference("$failure"))
 
 
 @overload

@@ -64,6 +64,11 @@ class NodeDefinition:
         return self.types["return"]
 
     @property
+    def says_result(self) -> bool:
+        """Whether the function says what it returns; without that, nothing can be checked of its output."""
+        return inspect.signature(self.function).return_annotation is not inspect.Signature.empty
+
+    @property
     def summary(self) -> str:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]

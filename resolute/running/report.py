@@ -7,19 +7,10 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from resolute.plan.failing import Failure
+
 RunStatus: TypeAlias = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
 StepStatus: TypeAlias = Literal["pending", "running", "completed", "failed", "skipped", "cancelled"]
-
-
-class Failure(BaseModel):
-    """Why a step, and with it a run, failed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    step: str
-    node: str
-    error_type: str
-    message: str
 
 
 class Attempt(BaseModel):

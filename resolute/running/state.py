@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from resolute.plan.errors import NodeFailedError
+from resolute.plan.failing import Failure
 from resolute.plan.plan import Call, Plan, Step, walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope
-from resolute.running.report import Failure, RunReport, StepReport
+from resolute.running.report import RunReport, StepReport
 
 
 class RunState:

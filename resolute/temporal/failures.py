@@ -23,11 +23,11 @@ from temporalio.exceptions import (
 )
 
 from resolute.plan.errors import FlowError, InternalError, NodeFailedError
+from resolute.plan.failing import Failure
 from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE
 from resolute.plan.texts import shortened, text_of
 from resolute.plan.values import JsonObject
 from resolute.running.recall import Memory
-from resolute.running.report import Failure
 from resolute.running.runtime import CallRequest
 from resolute.running.state import failure_of
 

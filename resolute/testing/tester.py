@@ -10,13 +10,14 @@ from typing import Any
 from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
 from resolute.plan.errors import FlowError
+from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan, calls_in
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import jsonable
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
-from resolute.running.report import Failure, RunReport, RunStatus, StepReport
+from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
 from resolute.writing.flow import Flow
 

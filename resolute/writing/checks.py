@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
+from resolute.plan.failing import Failure
 from resolute.plan.language import CONDITIONS, OPERATORS, describe, dotted, expressions_in, operands, operator_of
 from resolute.plan.shapes import (
     ANY,
@@ -18,20 +19,16 @@ from resolute.plan.shapes import (
     did_you_mean,
     kind_of,
     or_null,
+    shape_of_type,
     spoken,
 )
 from resolute.plan.values import Json
+from resolute.writing.presence import NOTHING, Present, null_part
 
 Report = Callable[[str, str], None]
 """Takes a message and a hint."""
 
-_FAILURE: Final = Shape(
-    {
-        "title": "Failure",
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in ("step", "node", "error_type", "message")},
-    }
-)
+_FAILURE: Final = shape_of_type(Failure, "serialization")
 _DECIDED: Final = (
     "`is`, `in`, `not`, isinstance(...) and bool(...) ask the reference and not its value: "
     "write x.output != None, is_empty(x.output), contains(...), not_(...), or a function of the state"
@@ -44,7 +41,8 @@ class Scope:
     """What a step may read at its place.
 
     `known` are the steps that have certainly run; `elsewhere` says of every other step of the flow why it may not
-    be read here.
+    be read here. `untyped` names the nodes of steps that do not say what they return. `present` are the references that
+    a condition around this place has found to be there, and `is_decided` says that a function has found what it wanted.
     """
 
     known: Mapping[str, Shape]
@@ -53,6 +51,9 @@ class Scope:
     input: Shape = ANY
     has_previous: bool = False
     in_failure: bool = False
+    untyped: Mapping[str, str] = field(default_factory=dict[str, str])
+    present: Present = NOTHING
+    is_decided: bool = False
 
 
 def shape_in(value: Json, scope: Scope, report: Report) -> Shape:
@@ -92,6 +93,9 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
             check_fit(item, target.at(index) or ANY, scope, report)
         return
     source = shape_in(value, scope, report)
+    if target.kinds and "null" not in target.kinds:
+        _check_present(value, scope, report)
+        _check_typed(value, scope, report)
     remembers = isinstance(value, Mapping) and operator_of(value) == "$previous"
     if remembers and "null" in source.kinds and target.kinds and "null" not in target.kinds:
         report(
@@ -102,6 +106,32 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
         report(
             f"{describe(value)} is {spoken(source.kinds)}, the node wants {spoken(target.kinds)}",
             _cast_hint(value, target),
+        )
+
+
+def _check_present(value: Json, scope: Scope, report: Report) -> None:
+    """Reports a field of what may be null, where no condition around has asked."""
+    operator = operator_of(value) if isinstance(value, Mapping) else None
+    if operator not in {"$output", "$input"} or scope.is_decided:
+        return
+    inner = operands(cast("Mapping[str, Json]", value))
+    shape = scope.input if operator == "$input" else scope.known.get(str(inner[0]), ANY)
+    if part := null_part(value, shape, scope.present):
+        report(
+            f"reads {describe(value)}: {part} may be null",
+            f"ask first, with .when({part} != None), or give the node all of {part}",
+        )
+
+
+def _check_typed(value: Json, scope: Scope, report: Report) -> None:
+    """Reports a read of an output of which nothing is known, because its node does not say what it returns."""
+    if not isinstance(value, Mapping) or operator_of(value) != "$output":
+        return
+    inner = operands(value)
+    if (node := scope.untyped.get(str(inner[0]))) and str(inner[0]) in scope.known:
+        report(
+            f"reads {dotted(inner)}: node {node!r} does not say what it returns",
+            "annotate its function, as in -> Health with a model of the fields, or -> Any to leave it unchecked",
         )
 
 
@@ -155,6 +185,7 @@ def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report:
         case "$text":
             for item in inner[1:]:
                 shape_in(item, scope, report)
+                _check_present(item, scope, report)
             return TEXT
         case _ if operator in CONDITIONS:
             _check_operands(operator, inner, scope, report)
@@ -167,6 +198,8 @@ def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report:
 def _shape_of_output(inner: list[Json], scope: Scope, report: Report) -> Shape:
     step = str(inner[0])
     if step in scope.known:
+        if inner[1:]:
+            _check_typed({"$output": inner}, scope, report)
         return _walk(scope.known[step], step, inner[1:], report)
     if step in scope.elsewhere:
         report(f"reads {dotted(inner)}: {scope.elsewhere[step]}", "read it where its step has certainly run")

@@ -39,6 +39,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
     base = Scope(
         known={},
         everywhere=naming.shapes,
+        untyped=naming.untyped,
         elsewhere={name: f"step {name!r} comes later" for name in naming.shapes},
         input=input_shape(draft),
         has_previous=hands_on_memory(draft),

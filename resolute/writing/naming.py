@@ -21,12 +21,14 @@ class Naming:
     """The names of a flow's steps.
 
     All are given before a value is looked at, so that a reference to a step further down is known as exactly that.
-    `named` are those that authors gave, `shapes` what each step gives, by name.
+    `named` are those that authors gave, `shapes` what each step gives, by name, and `untyped` the nodes of the steps
+    that do not say what they give.
     """
 
     def __init__(self, draft: FlowDraft, mistakes: Mistakes) -> None:
         self.named: list[str] = []
         self.shapes: dict[str, Shape] = {}
+        self.untyped: dict[str, str] = {}
         self._draft = draft
         self._mistakes = mistakes
         self._ids: dict[int, str] = {}  # by the identity of the draft, which stands once in the tree
@@ -107,3 +109,5 @@ class Naming:
         self._taken.add(name)
         self._by_node.setdefault(id(node.identity), []).append(name)
         self.shapes[name] = shape_of_type(node.definition.result_type, "serialization")
+        if not node.definition.says_result:
+            self.untyped[name] = node.definition.name

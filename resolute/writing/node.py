@@ -26,6 +26,8 @@ class StepSource:
     identity: object
     name: str | None
     default_name: str
+    model: Any = Any
+    """What the node returns, for completion."""
 
     @property
     def step_name(self) -> str:
@@ -49,7 +51,8 @@ class Node(Generic[R_co]):
     @property
     def output(self) -> R_co:
         """A reference to what the node returns, typed as that: `health.output.message`."""
-        return cast("R_co", Reference("$output", StepSource(self.identity, self.name, self.default_name)))
+        returned = self.definition.result_type
+        return cast("R_co", Reference("$output", StepSource(self.identity, self.name, self.default_name, returned)))
 
     @property
     def default_name(self) -> str:

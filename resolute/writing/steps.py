@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from resolute.plan.plan import Call, Parallel, Step, When, calls_in
 from resolute.plan.shapes import Shape
+from resolute.plan.values import Json
 from resolute.writing.checks import Scope
 from resolute.writing.conditions import Conditions
 from resolute.writing.declarations import Declarations
@@ -15,6 +16,7 @@ from resolute.writing.draft import Draft, DraftCall, DraftParallel, DraftWhen, F
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
 from resolute.writing.node import Node, NodeFactory, spoken
+from resolute.writing.presence import present_where
 from resolute.writing.values import Values
 
 
@@ -101,8 +103,8 @@ class Steps:
     def _when(self, draft: DraftWhen, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         step_id = self._naming.ids[id(draft)]
         before, condition = self._conditions.compiled(draft.condition, step_id, scope, place)
-        then, _ = self.block(draft.then, scope, f"{place}.")
-        otherwise, _ = self.block(draft.otherwise, scope, f"{place}.otherwise.")
+        then, _ = self.block(draft.then, _where(before, condition, scope, holds=True), f"{place}.")
+        otherwise, _ = self.block(draft.otherwise, _where(before, condition, scope, holds=False), f"{place}.otherwise.")
         if not draft.then and not draft.otherwise:
             self._mistakes.report(place, "the block is empty", "add .then(node) between .when(...) and .end_when()")
         maybe = {
@@ -133,6 +135,16 @@ class Steps:
             elsewhere |= {name: why for name, why in after.elsewhere.items() if name in siblings[index]}
         step = Parallel(id=self._naming.ids[id(draft)], branches=tuple(branches))
         return [step], _knowing(replace(scope, elsewhere=elsewhere), known)
+
+
+def _where(decision: Sequence[Call], condition: Json, scope: Scope, *, holds: bool) -> Scope:
+    """The scope of a block: what its condition says of values that may be null. What a function found is its own."""
+    if not decision:
+        return replace(scope, present=scope.present | present_where(condition, holds=holds))
+    if "condition" not in decision[0].arguments:
+        return replace(scope, is_decided=True)
+    decided = cast("Json", decision[0].arguments["condition"])
+    return replace(scope, present=scope.present | present_where(decided, holds=holds))
 
 
 def _knowing(scope: Scope, known: Mapping[str, Shape]) -> Scope:

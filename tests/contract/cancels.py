@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import cast
 
 from resolute import every, failure, flow, manual, output, previous
-from resolute.running.report import Failure
+from resolute.plan.failing import Failure
 from tests.contract.nodes import count, double, echo, finish, hum, linger, quick, refuse
 from tests.contract.scenario import CANCELLED, Expected, Scenario
 

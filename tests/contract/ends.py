@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from resolute import FlowBuilder, failure, flow, input_data, manual, node, output, text
-from resolute.running.report import Failure
+from resolute.plan.failing import Failure
 from tests.contract.nodes import crash, double, echo, greet, hang, inflate, note
 from tests.contract.scenario import Expected, Scenario
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from resolute import branch, env, failure, flow, input_data, manual, output, secret, text
-from resolute.running.report import Failure
+from resolute.plan.failing import Failure
 from tests.contract.nodes import (
     crash,
     double,

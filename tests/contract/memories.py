@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from resolute import State, every, flow, output, previous, text
-from resolute.running.report import Failure
+from resolute.plan.failing import Failure
 from tests.contract.nodes import count, echo, note, read, refuse
 from tests.contract.scenario import Expected, Scenario
 

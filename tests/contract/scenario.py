@@ -9,8 +9,9 @@ from typing import Literal
 from temporalio.api.history.v1 import HistoryEvent
 
 from resolute import Flow, FlowError
+from resolute.plan.failing import Failure
 from resolute.plan.values import Json
-from resolute.running.report import Failure, RunReport, RunStatus, StepStatus
+from resolute.running.report import RunReport, RunStatus, StepStatus
 
 CANCELLED = Failure(step="", node="", error_type="RunCancelledError", message="the run was cancelled")
 

@@ -9,12 +9,12 @@ from temporalio.client import WorkflowHandle
 
 from resolute import flow, manual
 from resolute.plan.errors import FlowError, NodeFailedError, PayloadTooLargeError, UnusableValueError
+from resolute.plan.failing import Failure
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
 from resolute.plan.values import Json
 from resolute.running import interpreter as interpreting
 from resolute.running.evaluate import Scope, prepare
-from resolute.running.report import Failure
 from resolute.temporal import runtime as on_temporal
 from resolute.temporal.client import RunHandle, start_run
 from tests.contract.ends import HEAVY, MEGABYTE

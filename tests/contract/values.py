@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from resolute import contains, flow, input_data, is_empty, manual, matches, now, output, secret, text
-from resolute.running.report import Failure
+from resolute.plan.failing import Failure
 from tests.contract.nodes import echo, greet, hours, log_in, rate, read, span
 from tests.contract.scenario import Expected, Scenario
 

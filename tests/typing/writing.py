@@ -7,6 +7,7 @@ from typing import assert_type
 from pydantic import BaseModel
 
 from resolute import (
+    Failure,
     Flow,
     FlowBuilder,
     Node,
@@ -16,6 +17,7 @@ from resolute import (
     contains,
     current_call,
     env,
+    failure,
     flow,
     input_data,
     is_empty,
@@ -44,6 +46,10 @@ class Order(BaseModel):
 
 @node
 async def read(host: str, *, since: datetime | None = None) -> Reading: ...
+
+
+@node
+async def look(host: str) -> Reading | None: ...
 
 
 @node(lane="local", timeout=timedelta(seconds=1))
@@ -84,6 +90,18 @@ assert_type(secret("TOKEN"), str)
 assert_type(text("{} is {}", reading.output.host, reading.output.load), str)
 assert_type(now() - timedelta(hours=24), datetime)
 read(env("HOST"), since=now() - timedelta(hours=1))
+
+# What may be null is typed so, and a field behind it is a mistake to the checker as it is to build().
+looked = look("db-1")
+assert_type(looked, Node[Reading | None])
+assert_type(looked.output, Reading | None)
+double(looked.output.load)  # pyright: ignore[reportOptionalMemberAccess, reportArgumentType]  # there may be none
+
+# A failure has four texts, and no other field.
+assert_type(failure(), Failure)
+assert_type(failure().error_type, str)
+tell(failure().step, [failure().node, failure().message])
+tell(failure().reason, [])  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # no such field
 
 # Conditions are conditions.
 assert_type(reading.output.load > 0.5, bool)

@@ -21,9 +21,13 @@ from resolute import (
     failure,
     flow,
     input_data,
+    is_empty,
     manual,
+    matches,
     node,
+    not_,
     now,
+    one_of,
     output,
     previous,
     schedule,
@@ -68,6 +72,21 @@ class Limit:
 @node
 async def check(url: str = "") -> Health:
     raise OSError(url)
+
+
+@node
+async def find(name: str = "") -> Health | None:
+    return None
+
+
+@node
+async def untyped():  # pyright: ignore[reportUnknownParameterType]  # what is tried here
+    return {"load": 1}
+
+
+@node
+async def unchecked() -> Any:
+    return {"load": 1}
 
 
 @node
@@ -131,6 +150,8 @@ async def another_check() -> int:
 
 
 health = check().as_("health")
+maybe = find().as_("maybe")
+sure = cast("Health", maybe.output)  # what an author says to a type checker, and not to build()
 PLACE_1 = "then[1] 'tell'"
 DECIDED = (
     "`is`, `in`, `not`, isinstance(...) and bool(...) ask the reference and not its value: "
@@ -237,7 +258,7 @@ MISTAKES: dict[str, Mistake] = {
          "move the step to .on_failure(...)"),
     ),
     "no field of a failure": (
-        begun().then(health).on_failure(tell(failure().reason)),
+        begun().then(health).on_failure(tell(cast("Any", failure()).reason)),
         ("on_failure.then[0] 'tell'", "input 'message': reads failure.reason: Failure has no field 'reason'",
          "known: error_type, message, node, step"),
     ),
@@ -504,6 +525,31 @@ MISTAKES: dict[str, Mistake] = {
         begun().then(anonymous := check()).then(anonymous).then(tell(anonymous.output.message)),
         ("step 'check'", "a reference can mean any of check, check_2", "name each use with .as_(...)"),
     ),
+    "field of an optional output": (
+        begun().then(maybe).then(tell(sure.message)),
+        (PLACE_1, "input 'message': reads maybe.message: maybe may be null",
+         "ask first, with .when(maybe != None), or give the node all of maybe"),
+    ),
+    "field of an optional field in a text": (
+        begun().then(health).then(tell(text("{}", output("health.part.name")))),
+        (PLACE_1, "input 'message': reads health.part.name: health.part may be null",
+         "ask first, with .when(health.part != None), or give the node all of health.part"),
+    ),
+    "field of an optional output where it is null": (
+        begun().then(maybe).when(is_empty(maybe.output)).then(tell(sure.message)).end_when(),
+        ("when[1].then[0] 'tell'", "input 'message': reads maybe.message: maybe may be null",
+         "ask first, with .when(maybe != None), or give the node all of maybe"),
+    ),
+    "field of an untyped output": (
+        begun().then(untyped().as_("load")).then(tell(text("{}", output("load.load")))),
+        (PLACE_1, "input 'message': reads load.load: node 'untyped' does not say what it returns",
+         "annotate its function, as in -> Health with a model of the fields, or -> Any to leave it unchecked"),
+    ),
+    "untyped output for a typed input": (
+        begun().then(untyped().as_("load")).then(count(output("load"))),
+        ("then[1] 'count'", "input 'number': reads load: node 'untyped' does not say what it returns",
+         "annotate its function, as in -> Health with a model of the fields, or -> Any to leave it unchecked"),
+    ),
     "two nodes for one then": (
         begun().then(health).when(health.output.count == 1).then(tell("a"), cast("Never", tell("b"))).end_when(),
         ("when[1].then[0]", "then(...) takes one node and was given 2",
@@ -737,3 +783,51 @@ def test_a_parameter_may_have_any_name_of_python() -> None:
         return self + function
 
     assert begun().then(odd(self=1, name="a", function=2)).build()
+
+
+BOTH = [output("maybe.status") == "critical", output("maybe.count") > 3]
+PRESENT: dict[str, Any] = {
+    "is not null": maybe.output != None,  # noqa: E711  # a condition, as authors write it
+    "is not empty": not_(is_empty(maybe.output)),
+    "equals": sure.status == "critical",
+    "is more than": sure.count > 3,
+    "is one of": one_of(sure.status, ["critical"]),
+    "matches": matches(sure.message, "^x"),
+    "holds": contains(sure.message, "x"),
+    "all of it": BOTH[0] & (output("health.count") == 1),
+    "either way": BOTH[0] | BOTH[1],
+    "not null in the environment": (maybe.output != None) & (env("MODE") == "loud"),  # noqa: E711  # see above
+    "as a function found": lambda state: state["maybe"] is not None,
+}
+
+
+@pytest.mark.parametrize("name", PRESENT)
+def test_what_a_condition_has_asked_for_is_there(name: str) -> None:
+    """A field of what may be null is read in the block of a condition that rules null out."""
+    builder = begun().then(health).then(maybe).when(cast("Any", PRESENT[name]))
+
+    assert builder.then(tell(sure.message)).end_when().build()
+
+
+ABSENT = {
+    "null": maybe.output == None,  # noqa: E711  # a condition, as authors write it
+    "something else": output("health.count") == 1,
+    "one of two": BOTH[0] | (output("health.count") == 1),
+    "not equal": sure.status != "critical",
+}
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_a_condition_that_says_nothing_of_it_does_not_do(name: str) -> None:
+    """Where null is still possible, a field behind it is still a mistake."""
+    builder = begun().then(health).then(maybe).when(cast("Any", ABSENT[name]))
+    ((place, message, _),) = problems(builder.then(tell(sure.message)).end_when())
+
+    assert ("when[2].then[0] 'tell'", "input 'message': reads maybe.message: maybe may be null") == (place, message)
+
+
+def test_what_says_that_it_is_unchecked_is_not_checked() -> None:
+    """`-> Any` is an author's word: fields of such an output are read as they come; so are optional ones by Any."""
+    load = unchecked().as_("load")
+
+    assert begun().then(load).then(tell(load.output.name)).then(maybe).then(anything(sure.message)).build()

@@ -206,3 +206,23 @@ def test_references_are_found_at_any_depth() -> None:
 def test_copying_tools_find_no_fields() -> None:
     """A reference answers no dunder attribute, so that libraries do not take it for something that it is not."""
     assert not hasattr(STATUS, "__fspath__")
+
+
+def test_completion_offers_the_fields_that_are_known() -> None:
+    """In a shell, a reference offers what its node returns, at any depth; and nothing where that is not known."""
+    found = check_link().output
+
+    assert ["count", "href"] == dir(found)
+    assert ["count", "href"] == dir(cast("Any", links().output)[0])
+    assert ["error_type", "message", "node", "step"] == dir(failure())
+    assert [] == dir(STATUS)
+
+
+@node
+async def check_link() -> Link:
+    raise OSError
+
+
+@node
+async def links() -> list[Link]:
+    raise OSError

@@ -17,7 +17,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.memory.runtime import START, MemoryRun, VirtualClock, run_in_memory
 from resolute.plan.errors import NodeFailedError
-from resolute.running.report import Failure
+from resolute.plan.failing import Failure
 from resolute.writing.node import Node
 
 ONE = Retry(attempts=1)
