@@ -14,19 +14,41 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 CORE: Final = "temporalio.core"
 
 
-class _WithoutRetries(logging.Filter):
-    """Leaves out that a call is made again: each poller says so over and over, and `Health` says it once."""
+_PERIOD: Final = 60.0
+_KINDS: Final = 64
+_BEGINNING: Final = 80
+"""Characters by which two lines are told apart: what follows are figures and addresses."""
+
+
+class WithoutRepeats(logging.Filter):
+    """Lets each kind of line through once a minute, and no retry: each poller says so over and over.
+
+    That Temporal is away, and that it is back, `Health` says once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, int, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is written."""
-        return record.levelno >= logging.ERROR or "temporalio_client::retry" not in record.getMessage()
+        message = record.getMessage()
+        if "temporalio_client::retry" in message:
+            return False
+        kind = (record.name, record.levelno, message[:_BEGINNING])
+        if record.created - self._last.get(kind, -_PERIOD) < _PERIOD:
+            return False
+        if len(self._last) >= _KINDS:
+            self._last.clear()
+        self._last[kind] = record.created
+        return True
 
 
 def forward_core_logs() -> None:
     """Takes over the core's log lines, for every connection that is made from now on."""
     logger = logging.getLogger(CORE)
     if not logger.isEnabledFor(logging.DEBUG):
-        logger.addFilter(_WithoutRetries())
+        logger.addFilter(WithoutRepeats())
     logging_config = LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=LogForwardingConfig(logger=logger)
     )
