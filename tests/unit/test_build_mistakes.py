@@ -179,6 +179,10 @@ def is_bad(state: State) -> bool:
     return bool(state["health"])
 
 
+def is_there(state: State) -> bool:
+    return state["maybe"] is not None
+
+
 def here() -> str:
     """The file and the line that asks."""
     return f"{Path(__file__).name}:{sys._getframe(1).f_lineno}"  # pyright: ignore[reportPrivateUsage]  # Python's way
@@ -797,14 +801,14 @@ PRESENT: dict[str, Any] = {
     "all of it": BOTH[0] & (output("health.count") == 1),
     "either way": BOTH[0] | BOTH[1],
     "not null in the environment": (maybe.output != None) & (env("MODE") == "loud"),  # noqa: E711  # see above
-    "as a function found": lambda state: state["maybe"] is not None,
+    "as a function found": is_there,
 }
 
 
 @pytest.mark.parametrize("name", PRESENT)
 def test_what_a_condition_has_asked_for_is_there(name: str) -> None:
     """A field of what may be null is read in the block of a condition that rules null out."""
-    builder = begun().then(health).then(maybe).when(cast("Any", PRESENT[name]))
+    builder = begun().then(health).then(maybe).when(PRESENT[name])
 
     assert builder.then(tell(sure.message)).end_when().build()
 
