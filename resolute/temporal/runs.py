@@ -15,7 +15,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.plan import Plan
-from resolute.running.report import RunReport, RunStatus, StepReport
+from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
@@ -63,13 +63,15 @@ class RunSummary:
 class RunDescription:
     """One run whole. `plan` and `report` are None where the run has not begun to run its plan.
 
-    `unpolled` are the task queues that it waits for, and that no worker polls.
+    `unpolled` are the task queues that it waits for, and that no worker polls. `failure` says why the run itself ended,
+    also where it ended before it had a plan.
     """
 
     summary: RunSummary
     plan: Plan | None
     report: RunReport | None
     unpolled: tuple[str, ...] = ()
+    failure: Failure | None = None
 
 
 async def list_runs(
@@ -132,7 +134,9 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
         report = await _with_pending(client, report, description)
     plan = recorded.start.plan or recorded.plan
     unpolled = await _unpolled(client, description, recorded)
-    return RunDescription(summary=summary, plan=plan, report=report, unpolled=unpolled)
+    return RunDescription(
+        summary=summary, plan=plan, report=report, unpolled=unpolled, failure=run_failure_of(recorded.failure)
+    )
 
 
 async def _unpolled(client: Client, description: WorkflowExecutionDescription, recorded: Recorded) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from resolute.plan.plan import Plan, When, walk
 from resolute.plan.values import Json
 from resolute.running.report import RunReport, StepReport
 from resolute.writing.diagram import outline
+from resolute_worker.cli.advice import advice
 from resolute_worker.cli.output import clock, coloured, lasted
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def rendered_run(found: RunDescription) -> RenderableType:
         for queue in found.unpolled
     ]
     if found.report is None or found.plan is None:
-        return Group(head, *(waiting or ["it has not begun to run its plan"]))
+        if found.failure is None:
+            return Group(head, *(waiting or ["it has not begun to run its plan"]))
+        why = failure_text(found.failure.model_dump())
+        return Group(head, f"[red]{escape(why)}[/]", escape(advice(found.failure.error_type, "", summary.workflow_id)))
     report = found.report
     parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, _standing(found.plan, report)))]
     for step in report.steps:
@@ -47,7 +51,9 @@ def rendered_run(found: RunDescription) -> RenderableType:
     told = [failure_text(failure.model_dump()) for failure in failures if failure.step not in shown]
     parts += [f"[red]{escape(text)}[/]" for text in told]
     parts += [f"[yellow]{escape(warning)}[/]" for warning in report.warnings]
-    parts += [f"[yellow]{escape(warning)}[/]" for warning in report.warnings]
+    if report.failure is not None and summary.status == "failed":
+        trace = next((step.trace for step in report.steps if step.id == report.failure.step), "")
+        parts += ["", escape(advice(report.failure.error_type, trace, summary.workflow_id))]
     if report.result is not None:
         parts += ["", "Result", escape(json.dumps(report.result, indent=2, ensure_ascii=False))]
     return Group(*parts)

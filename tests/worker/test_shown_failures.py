@@ -1,0 +1,130 @@
+"""What `resolute show` says of each kind of failure: the value, the file and line, and what to do."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from resolute.plan.errors import MissingEnvironmentError
+from resolute_pagerduty import errors as pagerduty_errors
+from resolute_worker.cli.advice import advice
+from resolute_worker.embedded import EmbeddedServer
+from tests.worker.processes import resolute, started
+
+FLOWS = """
+import time
+from datetime import timedelta
+from resolute import Retry, flow, manual, node
+
+def helper(size: int) -> float:
+    return 1 / size
+
+@node(retry=Retry(attempts=1))
+async def raises(size: int) -> float:
+    return {"known": 1.0}[f"nope-{size}"]
+
+@node(retry=Retry(attempts=1))
+async def deep(size: int) -> float:
+    return helper(size)
+
+@node(retry=Retry(attempts=1))
+def thread(size: int) -> float:
+    return helper(size)
+
+@node(retry=Retry(attempts=1), timeout=timedelta(seconds=1))
+def slow(size: int) -> float:
+    time.sleep(3)
+    return 1.0
+
+@node(retry=Retry(attempts=1))
+async def wrong(size: int) -> int:
+    return "many"
+
+def decide(state) -> bool:
+    return helper(0) > 1
+
+start = manual("start")
+raising = flow("raising").triggered_by(start).then(raises(0).as_("step")).build()
+deeper = flow("deeper").triggered_by(start).then(deep(0).as_("step")).build()
+threaded = flow("threaded").triggered_by(start).then(thread(0).as_("step")).build()
+slower = flow("slower").triggered_by(start).then(slow(0).as_("step")).build()
+mistaken = flow("mistaken").triggered_by(start).then(wrong(0).as_("step")).build()
+deciding = flow("deciding").triggered_by(start).when(decide).then(raises(0)).end_when().build()
+"""
+
+FILE = "flows/failing.py"
+
+
+@pytest.fixture(scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
+    """The variables and, under FOLDER, the place of a worker at work on the flows above."""
+    folder = tmp_path_factory.mktemp("failing")
+    (folder / "flows").mkdir()
+    (folder / FILE).write_text(FLOWS)
+    place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
+    async with started("worker", folder=folder, **place) as worker:
+        await worker.url()
+        yield {**place, "FOLDER": str(folder)}
+
+
+def line_of(code: str) -> int:
+    """The line of the flows' file that holds a code."""
+    return next(number for number, line in enumerate(FLOWS.splitlines(), 1) if code in line)
+
+
+@pytest.mark.parametrize(
+    ("flow", "error", "code", "what"),
+    [
+        ("raising", "nope-0", 'return {"known"', "mend"),
+        ("deeper", "ZeroDivisionError: division by zero", "return 1 / size", "mend"),
+        ("threaded", "ZeroDivisionError: division by zero", "return 1 / size", "mend"),
+        ("deciding", "ZeroDivisionError: division by zero", "return 1 / size", "mend"),
+        ("slower", "TimeoutError: ", "", "give the step more time with .timeout(...)"),
+        ("mistaken", "InvalidResultError: node 'wrong' returned", "", "make the node return what its annotation says"),
+    ],
+)
+async def test_a_failed_run_says_what_where_and_what_to_do(
+    place: dict[str, str], flow: str, error: str, code: str, what: str
+) -> None:
+    """One command shows the error, the line of the author's that it came from, and what to do next."""
+    folder = Path(place["FOLDER"])
+    _, printed, _ = await resolute("run", flow, "--json", folder=folder, **place)
+    run = json.loads(printed)["run"]
+    _, text, _ = await resolute("show", run, folder=folder, **place)
+    lines = " ".join(text.split())
+
+    assert error in lines
+    assert f"what to do: {what}" in lines
+    assert f"then: resolute retry {run}" in lines
+    if code:
+        assert f'File "{FILE}", line {line_of(code)}' in lines
+        assert f"mend {FILE}:{line_of(code)}" in lines
+
+
+async def test_a_run_of_an_unknown_flow_says_what_is_known(place: dict[str, str]) -> None:
+    """A run that ended before it had a plan shows why."""
+    folder = Path(place["FOLDER"])
+    code, _, said = await resolute("run", "rasing", folder=folder, **place)
+    _, text, _ = await resolute("show", "rasing", folder=folder, **place)
+
+    assert 2 == code
+    for shown in (said, text):
+        assert "no flow 'rasing' on this worker (did you mean 'raising'?)" in " ".join(shown.split())
+    assert "what to do: start a worker that has the flow" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (pagerduty_errors.BadRequestError, "correct the arguments of the step, which PagerDuty refuses"),
+        (pagerduty_errors.RateLimitedError, "lower PAGERDUTY_REQUESTS_PER_MINUTE"),
+        (pagerduty_errors.ServiceUnavailableError, "see status.pagerduty.com"),
+        (pagerduty_errors.UnauthorizedError, "check the key and its permissions with resolute pagerduty test"),
+        (MissingEnvironmentError, "set the variable for the worker"),
+    ],
+)
+def test_what_to_do_about_errors_of_services_and_settings(error: type[Exception], what: str) -> None:
+    """An error that is not the author's code says what to do about it, not which line to mend."""
+    assert advice(error.__name__, "", "run").startswith(f"what to do: {what}")
