@@ -1,40 +1,40 @@
 """Every error of Resolute, in one tree.
 
 ResoluteError
-├── FlowBuildError              the flow as written cannot run; lists every mistake
-├── ExpressionError             a deferred value was used as if it were there already
+├── FlowBuildError              the flow cannot run as written; lists every mistake
+├── ExpressionError             a reference was used as if it already had a value
 │   └── DecisionError               a function given to when(...) cannot be a decision (in resolute.writing.decision)
-├── NotJsonError                a value that JSON cannot hold as it is
-├── ConfigurationError          the process is not set up for what it was asked
+├── NotJsonError                a value that JSON cannot represent
+├── ConfigurationError          the process is not configured for the request
 │   ├── TemporalUnreachableError    no Temporal server answers
 │   ├── UnknownFlowError            no flow of that name
-│   └── InvalidInputError           the input of a run is not what its flow wants
-├── FlowError                   a run cannot go on; ends the run
-│   ├── NodeFailedError             a node failed for good
-│   ├── RunCancelledError           somebody cancelled the run, or its successor did
+│   └── InvalidInputError           the input of a run does not fit its flow
+├── FlowError                   a run cannot continue; ends the run
+│   ├── NodeFailedError             a node failed permanently
+│   ├── RunCancelledError           the run was cancelled, by a person or by its successor
 │   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
-│   ├── UnsealedPlanError           the run came with a plan that this worker does not believe
-│   ├── UnknownStepError            a plan holds a kind of step that this worker does not know
+│   ├── UnsealedPlanError           the run came with a plan that this worker does not trust
+│   ├── UnknownStepError            the plan contains a kind of step that this worker does not know
 │   ├── EvaluationError             an expression has no value
-│   │   └── TextError                   a text(...) cannot hold the values it was given
-│   ├── UnusableValueError          a value cannot be recorded: nested too deep, no JSON
-│   ├── PayloadTooLargeError        a value is larger than Temporal takes
-│   └── InternalError               Resolute itself failed: a bug
-└── NodeError                   raised inside a node: the world said no; tried again
-    ├── EscapeError                 a node raised what would have ended more than itself (in resolute.execution.guard)
+│   │   └── TextError                   a text(...) cannot contain the given values
+│   ├── UnusableValueError          a value cannot be recorded: nested too deeply, or not JSON
+│   ├── PayloadTooLargeError        a value is larger than Temporal accepts
+│   └── InternalError               a bug in Resolute
+└── NodeError                   raised inside a node: the attempt failed; retried
+    ├── EscapeError                 a node raised what would have stopped the worker (in resolute.execution.guard)
     ├── UnknownNodeError            this worker does not have the node; another one may
-    └── TerminalError               ... and will always say no; never tried again
+    └── TerminalError               every further attempt would fail too; never retried
         ├── InvalidArgumentsError       the resolved arguments do not fit the node's parameters
-        ├── InvalidResultError          the node returned what its model refuses
+        ├── InvalidResultError          the result does not fit the node's return type
         ├── SecretInResultError         the node returned a secret, which would be recorded
-        ├── ResultTooLargeError         the node returned more than Temporal takes
+        ├── ResultTooLargeError         the result is larger than Temporal accepts
         ├── MissingEnvironmentError     an environment variable or secret is not set on the worker
-        ├── NotGrantedError             the provider was not granted what the node does
-        ├── UnsealedCallError           no plan that this worker believes asked for the call
-        └── LastAttemptError            a function failed as often as its kind of node may; holds its error
+        ├── NotGrantedError             the provider's grants do not allow what the node does
+        ├── UnsealedCallError           the call does not come from a plan that this worker trusts
+        └── LastAttemptError            a function failed on its last allowed attempt; holds its error
 
-Whether a failure is tried again is said by the type alone: `NodeError.retryable`. `retry_after`, in seconds,
-overrides the policy's pause before the next attempt.
+The type alone decides whether a failure is retried: `NodeError.retryable`. `retry_after` overrides the policy's pause
+before the next attempt.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Problem:
 
 
 class FlowBuildError(ResoluteError):
-    """The flow as written cannot run.
+    """The flow cannot run as written.
 
     `problems` holds every mistake, in the order of the flow.
     """
@@ -84,11 +84,11 @@ class FlowBuildError(ResoluteError):
 
 
 class ExpressionError(ResoluteError, TypeError):
-    """A deferred value was used as if it were there already."""
+    """A reference was used as if it already had a value."""
 
 
 class NotJsonError(ResoluteError, ValueError):
-    """A value that JSON cannot hold as it is. `place` is the way to it: `items[0].load`, empty for the value itself."""
+    """A value that JSON cannot represent. `place` is the path to it: `items[0].load`, empty for the value itself."""
 
     def __init__(self, place: str, reason: str, hint: str = "") -> None:
         self.place = place
@@ -98,7 +98,7 @@ class NotJsonError(ResoluteError, ValueError):
 
 
 class ConfigurationError(ResoluteError):
-    """The process is not set up for what it was asked to do."""
+    """The process is not configured for what it was asked to do."""
 
 
 class TemporalUnreachableError(ConfigurationError):
@@ -110,15 +110,15 @@ class UnknownFlowError(ConfigurationError):
 
 
 class InvalidInputError(ConfigurationError):
-    """The input given to a run is not what its flow wants."""
+    """The input given to a run does not fit its flow."""
 
 
 class FlowError(ResoluteError):
-    """A run cannot go on."""
+    """A run cannot continue."""
 
 
 class NodeFailedError(FlowError):
-    """A node failed for good: its attempts are used up, or its error is one that is never tried again.
+    """A node failed permanently: its attempts are used up, or its error is one that is never retried.
 
     `error_type` is the class name of the error that the node raised, `reason` its text. `trace` are the
     lines of the author's code that it came from, or of Resolute's where that failed itself.
@@ -157,11 +157,11 @@ class UnsupportedPlanError(FlowError):
 
 
 class UnsealedPlanError(FlowError):
-    """The run came with a plan that this worker does not believe: its seal is missing or wrong."""
+    """The run came with a plan that this worker does not trust: its seal is missing or wrong."""
 
 
 class UnknownStepError(FlowError):
-    """The plan holds a kind of step that this worker does not know."""
+    """The plan contains a kind of step that this worker does not know."""
 
 
 class EvaluationError(FlowError):
@@ -169,15 +169,15 @@ class EvaluationError(FlowError):
 
 
 class TextError(EvaluationError):
-    """A text(...) cannot hold the values it was given."""
+    """A text(...) cannot contain the given values."""
 
 
 class UnusableValueError(FlowError):
-    """A value cannot be recorded: JSON cannot hold it as it is, or it is nested too deep."""
+    """A value cannot be recorded: JSON cannot represent it, or it is nested too deeply."""
 
 
 class PayloadTooLargeError(FlowError):
-    """A value is larger than Temporal takes."""
+    """A value is larger than Temporal accepts."""
 
     def __init__(self, *, what: str, size: int, limit: int) -> None:
         self.size = size
@@ -189,7 +189,7 @@ class PayloadTooLargeError(FlowError):
 
 
 class InternalError(FlowError):
-    """Resolute itself failed: a bug. `trace` says where, from the outside in."""
+    """A bug in Resolute. `trace` says where, outermost call first."""
 
     def __init__(self, message: str, *, trace: str) -> None:
         self.trace = trace
@@ -197,9 +197,9 @@ class InternalError(FlowError):
 
 
 class NodeError(ResoluteError):
-    """A node failed and may be tried again.
+    """A node failed and may be retried.
 
-    Raise it (or a subclass) inside a node. `retry_after` asks for that pause before the next attempt.
+    Raise it (or a subclass) inside a node. `retry_after` sets the pause before the next attempt.
     """
 
     retryable: bool = True
@@ -214,7 +214,7 @@ class UnknownNodeError(NodeError):
 
 
 class TerminalError(NodeError):
-    """A node failed and must not be tried again: the same call would fail the same way."""
+    """A node failed and must not be retried: the same call would fail the same way."""
 
     retryable = False
 
@@ -224,7 +224,7 @@ class InvalidArgumentsError(TerminalError):
 
 
 class InvalidResultError(TerminalError):
-    """The node returned what its model refuses."""
+    """The node's result does not fit its return type."""
 
 
 class SecretInResultError(TerminalError):
@@ -232,7 +232,7 @@ class SecretInResultError(TerminalError):
 
 
 class ResultTooLargeError(TerminalError):
-    """The node returned more than Temporal takes."""
+    """The node's result is larger than Temporal accepts."""
 
 
 class MissingEnvironmentError(TerminalError):
@@ -240,15 +240,15 @@ class MissingEnvironmentError(TerminalError):
 
 
 class NotGrantedError(TerminalError):
-    """The provider was not granted what the node does."""
+    """The provider's grants do not allow what the node does."""
 
 
 class UnsealedCallError(TerminalError):
-    """No plan that this worker believes asked for the call."""
+    """The call does not come from a plan that this worker trusts."""
 
 
 class LastAttemptError(TerminalError):
-    """A function failed as often as its kind of node may. Recorded is `error`, which is what it raised."""
+    """A function failed on its last allowed attempt. `error` is what it raised, and what is recorded."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
