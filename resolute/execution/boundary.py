@@ -49,7 +49,7 @@ def arguments_for(definition: NodeDefinition, arguments: Mapping[str, Json]) -> 
     ]
     mistakes += [f"{name}: is missing" for name in missing]
     if mistakes:
-        raise InvalidArgumentsError(f"node {definition.name!r} does not take its input: {'; '.join(mistakes)}")
+        raise InvalidArgumentsError(f"node {definition.name!r} does not accept its input: {'; '.join(mistakes)}")
     return values
 
 
@@ -63,7 +63,7 @@ def output_of(definition: NodeDefinition, result: object, environment: Environme
     """
     output = _dumped(definition, result)
     if problem := problem_of(output):
-        raise InvalidResultError(f"node {definition.name!r} returned what cannot be recorded: {problem}")
+        raise InvalidResultError(f"node {definition.name!r} returned a value that cannot be recorded: {problem}")
     if place := environment.secret_in(output):
         raise SecretInResultError(
             f"node {definition.name!r} returned a secret at {place}, which would stay in the history of the run: "
@@ -72,7 +72,7 @@ def output_of(definition: NodeDefinition, result: object, environment: Environme
     size = recorded_size(output)
     if size > PAYLOAD_LIMIT:
         raise ResultTooLargeError(
-            f"node {definition.name!r} returned {size:,} bytes, Temporal takes {PAYLOAD_LIMIT:,}: "
+            f"node {definition.name!r} returned {size:,} bytes, Temporal accepts {PAYLOAD_LIMIT:,}: "
             "return a reference to the data (an id, a URL) instead"
         )
     return output
@@ -86,7 +86,9 @@ def _dumped(definition: NodeDefinition, result: object) -> Json:
         return cast("Json", adapter.dump_python(checked, mode="json", by_alias=False, warnings="error"))
     except ValidationError as error:
         fields = "; ".join(_spoken("", error))
-        raise InvalidResultError(f"node {definition.name!r} returned what its type refuses: {fields}") from None
+        raise InvalidResultError(
+            f"node {definition.name!r} returned a value that does not fit its return type: {fields}"
+        ) from None
     except PydanticSerializationError as error:
         raise InvalidResultError(f"node {definition.name!r} returned a value that has no JSON form: {error}") from None
 

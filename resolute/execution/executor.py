@@ -86,7 +86,7 @@ class NodeExecutor:
             if not definition.same_as(known):
                 raise ConfigurationError(
                     f"two different nodes are called {definition.name!r} "
-                    f"({known.origin} and {definition.origin}): give one another name with @node(name=...)"
+                    f"({known.origin} and {definition.origin}): rename one of them with @node(name=...)"
                 )
 
     async def execute(self, call: CallContext, arguments: JsonObject) -> Json:
@@ -160,7 +160,7 @@ class NodeExecutor:
         provider = self.providers.get(definition.provider)
         if provider is None:
             raise UnknownNodeError(
-                f"node {definition.name!r} needs provider {definition.provider!r}, which this worker was not given"
+                f"node {definition.name!r} needs provider {definition.provider!r}, which this worker does not have"
             )
         reason = provider.refusal(definition)
         if reason is not None:

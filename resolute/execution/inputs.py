@@ -89,7 +89,7 @@ def spoken_mistakes(error: ValidationError) -> str:
 def _spoken(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"]) or "input"
     # The one message of pydantic's that repeats what it was given.
-    what = "is none of the kinds that are known" if detail["type"] == "union_tag_invalid" else detail["msg"]
+    what = "is not one of the known kinds" if detail["type"] == "union_tag_invalid" else detail["msg"]
     return f"{where}: {what}"[:_LONGEST]
 
 

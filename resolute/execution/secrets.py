@@ -59,7 +59,7 @@ class Environment:
     def _required(self, name: str, what: str) -> str:
         value = self._variables.get(name)
         if not value:
-            raise MissingEnvironmentError(f"{what} {name} is not set on the worker: set it and start the worker again")
+            raise MissingEnvironmentError(f"{what} {name} is not set on the worker: set it and restart the worker")
         return value
 
     def _typed(self, name: str, kind: str, default: Json) -> Json:

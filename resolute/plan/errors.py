@@ -183,7 +183,7 @@ class PayloadTooLargeError(FlowError):
         self.size = size
         self.limit = limit
         super().__init__(
-            f"{what} is {size:,} bytes, Temporal takes {limit:,}: "
+            f"{what} is {size:,} bytes, Temporal accepts {limit:,}: "
             "pass a reference to the data (an id, a URL) instead of the data"
         )
 

@@ -39,7 +39,7 @@ def plan_problems(plan: Plan) -> list[Problem]:
         return [too_deep(depth)]
     every = list(walk(steps))
     problems = [
-        Problem(_place(step.id), "two steps have this name", "give one another name")
+        Problem(_place(step.id), "two steps have this name", "rename one of them")
         for step, number in zip(every, _counted(every), strict=True)
         if number == 2
     ]

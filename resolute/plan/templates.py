@@ -64,7 +64,7 @@ def filled(template: str, values: Sequence[object]) -> str:
         text.encode()
     except (ValueError, TypeError, ArithmeticError) as error:
         raise TextError(
-            f"text({shortened(template, 200)!r}) cannot hold the values it was given: {text_of(error)}"
+            f"text({shortened(template, 200)!r}) cannot be filled with the given values: {text_of(error)}"
         ) from None
     return text
 

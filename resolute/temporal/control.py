@@ -52,7 +52,7 @@ async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
     described = await describe_run(client, key.workflow_id, key.run_id)
     report, plan = described.report, described.plan
     if described.summary.status != "failed" or report is None or plan is None:
-        raise NotRetriedError(f"run {key.workflow_id} is {described.summary.status}: only a failed run is tried again")
+        raise NotRetriedError(f"run {key.workflow_id} is {described.summary.status}: only a failed run can be retried")
     if report.failure is None or not report.failure.step:
         raise NotRetriedError(f"run {key.workflow_id} did not fail at a step: start it anew")
     undo = {step.id for call in calls_in(plan.steps) for step in call.undo}

@@ -193,7 +193,7 @@ async def _carried(envelope: Envelope, keys: PlanKeys) -> tuple[Json, bool]:
         why = "it is sealed with a key that this worker does not have: compare RESOLUTE_PLAN_KEYS of both sides"
     else:
         why = "its seal does not fit this flow, this plan and this input: one of them was changed, or it is forged"
-    raise UnsealedPlanError(f"the plan that came with this run of flow {flow!r} is not believed: {why}")
+    raise UnsealedPlanError(f"the plan that came with this run of flow {flow!r} is not trusted: {why}")
 
 
 async def _recorded(envelope: Envelope) -> Record:

@@ -117,7 +117,9 @@ class FakeExecutor(NodeExecutor):
         """See `NodeExecutor.execute`; remembers what is the test's own mistake."""
         try:
             if call.attempt > _ENOUGH:
-                raise FakeError(f"step {call.step!r} was tried {_ENOUGH:,} times and never gives up: let it succeed")
+                raise FakeError(
+                    f"step {call.step!r} was tried {_ENOUGH:,} times and its policy never gives up: make it succeed"
+                )
             return await super().execute(call, arguments)
         except FakeError as mistake:
             self.mistakes.append(mistake)

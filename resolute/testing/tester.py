@@ -237,6 +237,6 @@ class FlowTester:
         for name in previous:
             if name not in known:
                 raise UnknownFakeError(
-                    f"the flow hands no output of {name!r} to its next run ({did_you_mean(name, known)})"
+                    f"the flow passes no output of {name!r} to its next run ({did_you_mean(name, known)})"
                 )
         return Memory({name: jsonable(value) for name, value in previous.items()})

@@ -41,7 +41,7 @@ class FlowBuilder:
                 given.append(trigger)
             else:
                 hint = "give schedule(...), every(...), webhook(...) or manual(...)"
-                builder = builder._mistaken("trigger", f"a {type(trigger).__name__} is no trigger", hint)
+                builder = builder._mistaken("trigger", f"a {type(trigger).__name__} is not a trigger", hint)
         return builder._with(triggers=(*self._draft.triggers, *given))
 
     def then(self, node: Node[Any], *others: Never) -> FlowBuilder:
@@ -80,17 +80,19 @@ class FlowBuilder:
     def otherwise(self) -> FlowBuilder:
         """Goes on with the block that runs where the condition of the innermost `when` does not hold."""
         if not self._open:
-            return self._mistaken("otherwise()", "stands outside of a when block", "begin with .when(condition)")
+            return self._mistaken("otherwise()", "is outside a when block", "begin with .when(condition)")
         innermost = self._open[-1]
         if innermost.then is not None:
-            return self._mistaken("otherwise()", "stands twice in one when block", "nest another .when(...) in it")
+            return self._mistaken("otherwise()", "appears twice in one when block", "nest another .when(...) in it")
         opened = (*self._open[:-1], replace(innermost, then=self._draft.steps))
         return FlowBuilder(replace(self._draft, steps=()), opened)
 
     def end_when(self) -> FlowBuilder:
         """Closes the innermost `when`; what follows runs in either case."""
         if not self._open:
-            return self._mistaken("end_when()", "closes no when block", "remove it, or begin with .when(condition)")
+            return self._mistaken(
+                "end_when()", "does not close a when block", "remove it, or begin with .when(condition)"
+            )
         return FlowBuilder(replace(self._draft, steps=self._open[-1].closed(self._draft.steps)), self._open[:-1])
 
     def on_failure(self, *nodes: Node[Any]) -> FlowBuilder:

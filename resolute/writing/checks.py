@@ -77,7 +77,7 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
     """Reports where a value cannot fit the type that is wanted, at any depth."""
     if isinstance(value, Mapping) and operator_of(value) is None:
         if target.kinds and "object" not in target.kinds:
-            report(f"is an object, the node wants {spoken(target.kinds)}", "")
+            report(f"is an object, the node expects {spoken(target.kinds)}", "")
             return
         for key, item in value.items():
             inner = target.at(key)
@@ -87,7 +87,7 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
         return
     if isinstance(value, (list, tuple)):
         if target.kinds and "list" not in target.kinds:
-            report(f"is a list, the node wants {spoken(target.kinds)}", "")
+            report(f"is a list, the node expects {spoken(target.kinds)}", "")
             return
         for index, item in enumerate(value):
             check_fit(item, target.at(index) or ANY, scope, report)
@@ -99,12 +99,12 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
     remembers = isinstance(value, Mapping) and operator_of(value) == "$previous"
     if remembers and "null" in source.kinds and target.kinds and "null" not in target.kinds:
         report(
-            f"{describe(value)} is null until its step has completed once, the node wants {spoken(target.kinds)}",
+            f"{describe(value)} is null until its step has completed once, the node expects {spoken(target.kinds)}",
             "give previous(..., default=...), or let the node take None",
         )
     if not compatible(source.kinds, target.kinds):
         report(
-            f"{describe(value)} is {spoken(source.kinds)}, the node wants {spoken(target.kinds)}",
+            f"{describe(value)} is {spoken(source.kinds)}, the node expects {spoken(target.kinds)}",
             _cast_hint(value, target),
         )
 
@@ -212,7 +212,7 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
     step = str(inner[0])
     if not scope.has_previous:
         report(
-            f"reads previous({dotted(inner)}), and only a schedule hands values from run to run",
+            f"reads previous({dotted(inner)}), and only a schedule passes values from run to run",
             "give the flow a schedule(...) or every(...) whose runs do not overlap",
         )
     if step not in scope.everywhere:

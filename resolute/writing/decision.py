@@ -84,7 +84,7 @@ def _refuse(function: Callable[..., object]) -> None:
         )
     if not isinstance(function, types.FunctionType):
         raise DecisionError(
-            f"a {type(function).__name__} is no plain function",
+            f"a {type(function).__name__} is not a plain function",
             "give a function or a lambda, or use a @node and its output",
         )
     if not _takes_one(function):

@@ -28,14 +28,14 @@ class Declarations:
         known = self.definitions.setdefault(definition.name, definition)
         if not known.same_as(definition):
             message = f"two different nodes are called {definition.name!r}"
-            self._mistakes.report(place, message, "give one another with @node(name=...)")
+            self._mistakes.report(place, message, "rename one of them with @node(name=...)")
 
     def add_decision(self, function: Callable[..., object], place: str) -> None:
         """Refuses a second function of the same name: a run in flight finds a function by its name."""
         name = named_function(function)
         if name and self._deciding.setdefault(name, function) is not function:
             message = f"two different functions are called {name!r}"
-            self._mistakes.report(place, message, "give one another name: runs in flight find a decision by it")
+            self._mistakes.report(place, message, "rename one of them: runs in flight find a decision by it")
 
     def _check(self, definition: NodeDefinition, place: str) -> None:
         if problem := problem_of_node(definition):

@@ -27,7 +27,9 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
     """Reports what is wrong with the flow's name and with what starts it."""
     if not _NAME.fullmatch(draft.name):
         mistakes.report(
-            "name", f"{draft.name!r} is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"
+            "name",
+            f"{draft.name!r} is not a valid flow name",
+            "letters, digits, '-', '_' and '.', beginning with a letter",
         )
     elif problem := problem_of_flow_name(draft.name):
         mistakes.report("name", *problem)

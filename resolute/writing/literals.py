@@ -37,7 +37,7 @@ def _look(value: object, path: Path, around: tuple[int, ...]) -> None:
         check_leaf(path, value.value if isinstance(value, Enum) else value)
         return
     if id(value) in around:
-        raise NotJsonError(place_of(path), "the value holds itself", "give a copy without the ring")
+        raise NotJsonError(place_of(path), "the value contains itself", "remove the circular reference")
     if len(path) >= DEEPEST:
         raise NotJsonError(
             place_of(path), f"lists and objects are nested more than {DEEPEST} deep", "give the parts as a flat list"
@@ -61,7 +61,7 @@ def _items_of(value: Mapping[object, object], path: Path) -> list[tuple[str | in
     for key, item in value.items():
         text = _key(key, path)
         if text in written:
-            raise NotJsonError(place_of(path), f"two keys are both written {text!r} in JSON", "give one another name")
+            raise NotJsonError(place_of(path), f"two keys are both written {text!r} in JSON", "rename one of them")
         written[text] = item
     return cast("list[tuple[str | int, object]]", list(written.items()))
 
@@ -72,14 +72,14 @@ def _key(key: object, path: Path) -> str:
             place_of(path), f"{key!r} cannot be a key", "put it into a list of pairs, or build it in a node"
         )
     if key is None or isinstance(key, (bool, float, tuple)):
-        raise NotJsonError(place_of(path), f"{key!r} is no key of a JSON object", "write the key as text")
+        raise NotJsonError(place_of(path), f"{key!r} cannot be a key of a JSON object", "write the key as text")
     try:
         text = key if isinstance(key, str) else jsonable(key)
     except ValueError:
         text = None
     if isinstance(text, bool) or not isinstance(text, (str, int)):
         raise NotJsonError(
-            place_of(path), f"a {type(key).__name__} is no key of a JSON object", "write the key as text"
+            place_of(path), f"a {type(key).__name__} cannot be a key of a JSON object", "write the key as text"
         )
     check_leaf((*path, str(text)), text)
     return str(text)

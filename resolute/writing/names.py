@@ -36,7 +36,10 @@ def problem_of_node(definition: NodeDefinition) -> Complaint | None:
     if (definition.name.startswith(PREFIX) and definition.attempts) or definition is EVALUATE:
         return None  # a decision, which has its name from us
     if not _NODE_NAME.fullmatch(name):
-        return f"{name[:LONGEST]!r} is no node name", "give one with @node(name=...): letters, digits, '_', '-' and '.'"
+        return (
+            f"{name[:LONGEST]!r} is not a valid node name",
+            "give one with @node(name=...): letters, digits, '_', '-' and '.'",
+        )
     return _problem(name, "node", "give another one with @node(name=...)")
 
 

@@ -55,13 +55,13 @@ class Naming:
     def check(self, name: str) -> None:
         """Reports a name that no step can have."""
         if name in self._taken:
-            self._mistakes.report(f"step {name!r}", "two steps have this name", "give one another name with .as_(...)")
+            self._mistakes.report(f"step {name!r}", "two steps have this name", "rename one of them with .as_(...)")
         if len(name) > LONGEST:
             place = f"step {name[:20]!r}..."
             self._mistakes.report(place, f"the name has {len(name)} characters", f"{LONGEST} at most")
         elif not _STEP_NAME.fullmatch(name):
             hint = "letters, digits, '_' and '-', beginning with a letter"
-            self._mistakes.report(f"step {name!r}", f"{name!r} is no step name", hint)
+            self._mistakes.report(f"step {name!r}", f"{name!r} is not a valid step name", hint)
 
     def name_of(self, source: object) -> str:
         """The name of the step that a reference points at."""

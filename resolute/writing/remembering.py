@@ -63,7 +63,7 @@ def problems_of_memory(
             found.append(
                 Problem(
                     f"step {step!r}",
-                    f"previous({dotted([step, *path])}) reads it, and the author gave it no name",
+                    f"previous({dotted([step, *path])}) reads it, but the step has no name",
                     f"name it with .as_({step!r}): a name that is made up changes when the flow is edited",
                 )
             )

@@ -108,7 +108,7 @@ class Steps:
         if not draft.then and not draft.otherwise:
             self._mistakes.report(place, "the block is empty", "add .then(node) between .when(...) and .end_when()")
         maybe = {
-            call.id: f"step {call.id!r} may not have run, it stands inside {place}"
+            call.id: f"step {call.id!r} may not have run, it is inside {place}"
             for call in calls_in((*then, *otherwise))
         }
         step = When(id=step_id, condition=cast("Any", condition), then=then, otherwise=otherwise)

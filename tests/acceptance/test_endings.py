@@ -123,9 +123,9 @@ async def test_a_node_that_does_not_end_keeps_no_worker(folder: Path, flow: str)
 
     assert 1 == code
     assert GRACE <= took < GRACE + SLOW
-    named = [line for line in worker.lines if "left behind" in line]
+    named = [line for line in worker.lines if "abandoned" in line]
     assert [f"step stuck of run {run} (flow {flow}, attempt 1)"] == [
-        json.loads(line)["message"].partition("timeout is over: ")[2] for line in named
+        json.loads(line)["message"].partition("timeout expires: ")[2] for line in named
     ]
     assert "Traceback" not in worker.output
     await gone(server)
@@ -144,7 +144,7 @@ async def test_a_second_signal_ends_it_at_once(folder: Path, number: signal.Sign
     async with at_work(folder, "thread", RESOLUTE_SHUTDOWN_SECONDS="600") as (worker, _):
         (server,) = worker.children()
         worker.process.send_signal(number)
-        await worker.line("worker stops")
+        await worker.line("worker is stopping")
 
         assert code == await worker.stopped(number)
         await gone(server)
@@ -155,7 +155,7 @@ async def test_a_hangup_drains(folder: Path) -> None:
     async with at_work(folder, "patient", RESOLUTE_SHUTDOWN_SECONDS="60") as (worker, run):
         url = await worker.url()
         worker.process.send_signal(signal.SIGHUP)
-        await worker.line("worker stops")
+        await worker.line("worker is stopping")
         ready = await ready_at(url)
         (folder / "gate").touch()
         code = await worker.ended()

@@ -51,14 +51,14 @@ async def test_an_outage_is_told_of_in_one_line_and_its_end_in_another(tmp_path:
         async with worker_of as worker:
             await worker.url()
             await first.__aexit__(None, None, None)
-            await worker.line("no run is taken: Temporal does not answer")
+            await worker.line("runs are not picked up: Temporal does not answer")
             async with EmbeddedServer(tmp_path / "state", port=first.port):
-                await worker.line("runs are taken again")
+                await worker.line("runs are picked up again")
                 code = await worker.stopped()
 
     said = [json.loads(line)["message"] for line in worker.lines]
     assert 0 == code
-    assert ["no run is taken: Temporal does not answer", "runs are taken again"] == [
+    assert ["runs are not picked up: Temporal does not answer", "runs are picked up again"] == [
         line for line in said if "taken" in line
     ]
 

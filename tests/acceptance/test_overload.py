@@ -65,7 +65,7 @@ async def test_a_flood_is_refused_at_once_and_nothing_accepted_is_lost(tmp_path:
     assert {202, 503} == set(offered.waits)
     assert offered.runs == runs
     assert offered.wait(503, 0.5) < 0.2 * offered.wait(202, 0.5)
-    assert len([line for line in worker.lines if "too much at a time" in line]) <= 6
+    assert len([line for line in worker.lines if "too many deliveries at once" in line]) <= 6
 
 
 @pytest.mark.soak

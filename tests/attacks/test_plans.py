@@ -58,7 +58,7 @@ async def test_an_unsealed_plan_is_refused(temporal_client: Client, argument: An
     async with victim(temporal_client) as prey:
         end = await prey.start(argument)
 
-    assert end.startswith("UnsealedPlanError: the plan that came with this run of flow 'telling' is not believed")
+    assert end.startswith("UnsealedPlanError: the plan that came with this run of flow 'telling' is not trusted")
     assert said in end
     assert [] == prey.told
 

@@ -194,7 +194,7 @@ SCENARIOS = (
         _builder("spelled").then(spell(LETTERS).as_("step").retry(1)),
         "step",
         "ResultTooLargeError",
-        "node 'spell' returned 3,000,002 bytes, Temporal takes 2,093,056: "
+        "node 'spell' returned 3,000,002 bytes, Temporal accepts 2,093,056: "
         "return a reference to the data (an id, a URL) instead",
     ),
     Scenario(
@@ -212,7 +212,7 @@ SCENARIOS = (
                     step="step",
                     node="echo",
                     error_type="PayloadTooLargeError",
-                    message="the input of step 'step' (echo) is 2,250,020 bytes, Temporal takes 2,093,056: "
+                    message="the input of step 'step' (echo) is 2,250,020 bytes, Temporal accepts 2,093,056: "
                     "pass a reference to the data (an id, a URL) instead of the data",
                 ),
             ),
@@ -232,7 +232,7 @@ SCENARIOS = (
                     step="",
                     node="",
                     error_type="PayloadTooLargeError",
-                    message="the result of flow 'spelled-at-last' is 2,250,010 bytes, Temporal takes 2,093,056: "
+                    message="the result of flow 'spelled-at-last' is 2,250,010 bytes, Temporal accepts 2,093,056: "
                     "pass a reference to the data (an id, a URL) instead of the data",
                 ),
             ),
@@ -243,7 +243,7 @@ SCENARIOS = (
         _builder("digs").then(dig(250).as_("step").retry(1)),
         "step",
         "InvalidResultError",
-        "node 'dig' returned what cannot be recorded: "
+        "node 'dig' returned a value that cannot be recorded: "
         f"{'[0]' * 12}...: lists and objects are nested more than 100 deep",
     ),
     _fails(
@@ -251,7 +251,7 @@ SCENARIOS = (
         _builder("counts-far").then(count_far().as_("step").retry(1).lane("local")),
         "step",
         "InvalidResultError",
-        "node 'count_far' returned what cannot be recorded: the number has more than 4,000 digits",
+        "node 'count_far' returned a value that cannot be recorded: the number has more than 4,000 digits",
     ),
     _fails(
         "Arguments that are nested too deep fail their step.",
@@ -268,7 +268,7 @@ SCENARIOS = (
         _builder("text-of-a-large-number").then(greet(text("{:.1f}", input_data("n"))).as_("step")),
         "step",
         "TextError",
-        "text('{:.1f}') cannot hold the values it was given: int too large to convert to float",
+        "text('{:.1f}') cannot be filled with the given values: int too large to convert to float",
         called=False,
         input={"n": 10**400},
     ),
@@ -277,7 +277,7 @@ SCENARIOS = (
         _builder("text-of-no-letter").then(greet(text("{:c}", input_data("n"))).as_("step")),
         "step",
         "TextError",
-        "text('{:c}') cannot hold the values it was given: %c arg not in range(0x110000)",
+        "text('{:c}') cannot be filled with the given values: %c arg not in range(0x110000)",
         called=False,
         input={"n": 0x110000},
     ),
@@ -286,7 +286,7 @@ SCENARIOS = (
         _builder("text-of-half-a-letter").then(greet(text("{:c}", input_data("n"))).as_("step")),
         "step",
         "TextError",
-        "text('{:c}') cannot hold the values it was given: "
+        "text('{:c}') cannot be filled with the given values: "
         "'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed",
         called=False,
         input={"n": 0xD800},

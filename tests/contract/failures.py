@@ -266,8 +266,7 @@ SCENARIOS = (
                         step="told",
                         node="greet",
                         error_type="MissingEnvironmentError",
-                        message="environment variable UNSET is not set on the worker: "
-                        "set it and start the worker again",
+                        message="environment variable UNSET is not set on the worker: set it and restart the worker",
                     ),
                 ),
             ),
@@ -310,7 +309,7 @@ SCENARIOS = (
                     step="when_decision",
                     node="resolute.Evaluate",
                     error_type="MissingEnvironmentError",
-                    message="environment variable UNSET is not set on the worker: set it and start the worker again",
+                    message="environment variable UNSET is not set on the worker: set it and restart the worker",
                 ),
             ),
         ),
@@ -326,7 +325,7 @@ SCENARIOS = (
                     step="log_in_badly",
                     node="log_in_badly",
                     error_type="MissingEnvironmentError",
-                    message="secret UNSET_TOKEN is not set on the worker: set it and start the worker again",
+                    message="secret UNSET_TOKEN is not set on the worker: set it and restart the worker",
                 ),
             ),
         ),
@@ -355,7 +354,7 @@ SCENARIOS = (
                     step="double",
                     node="double",
                     error_type="InvalidArgumentsError",
-                    message="node 'double' does not take its input: number: Input should be a valid integer, "
+                    message="node 'double' does not accept its input: number: Input should be a valid integer, "
                     "unable to parse string as an integer",
                 ),
             ),
@@ -373,7 +372,8 @@ SCENARIOS = (
                     step="misread",
                     node="misread",
                     error_type="InvalidResultError",
-                    message="node 'misread' returned what its type refuses: load: Input should be a valid number, "
+                    message="node 'misread' returned a value that does not fit its return type: "
+                    "load: Input should be a valid number, "
                     "unable to parse string as a number",
                 ),
             ),
@@ -402,7 +402,7 @@ SCENARIOS = (
                     step="echo",
                     node="echo",
                     error_type="PayloadTooLargeError",
-                    message="the input of step 'echo' (echo) is 3,000,020 bytes, Temporal takes 2,093,056: "
+                    message="the input of step 'echo' (echo) is 3,000,020 bytes, Temporal accepts 2,093,056: "
                     "pass a reference to the data (an id, a URL) instead of the data",
                 ),
             ),
@@ -419,7 +419,7 @@ SCENARIOS = (
                     step="inflate",
                     node="inflate",
                     error_type="ResultTooLargeError",
-                    message="node 'inflate' returned 3,000,002 bytes, Temporal takes 2,093,056: "
+                    message="node 'inflate' returned 3,000,002 bytes, Temporal accepts 2,093,056: "
                     "return a reference to the data (an id, a URL) instead",
                 ),
             ),
@@ -441,7 +441,7 @@ SCENARIOS = (
                     step="",
                     node="",
                     error_type="PayloadTooLargeError",
-                    message="the result of flow 'outcome-too-large' is 3,000,010 bytes, Temporal takes 2,093,056: "
+                    message="the result of flow 'outcome-too-large' is 3,000,010 bytes, Temporal accepts 2,093,056: "
                     "pass a reference to the data (an id, a URL) instead of the data",
                 ),
             ),
@@ -463,7 +463,7 @@ SCENARIOS = (
                     step="greet",
                     node="greet",
                     error_type="TextError",
-                    message="text('{:d}') cannot hold the values it was given: "
+                    message="text('{:d}') cannot be filled with the given values: "
                     "Unknown format code 'd' for object of type 'str'",
                 ),
             ),
@@ -494,7 +494,7 @@ SCENARIOS = (
                     step="when",
                     node="",
                     error_type="TextError",
-                    message="text('{:d}') cannot hold the values it was given: "
+                    message="text('{:d}') cannot be filled with the given values: "
                     "Unknown format code 'd' for object of type 'str'",
                 ),
             ),

@@ -48,7 +48,7 @@ async def test_half_an_hour_of_a_log(tmp_path: Path) -> None:
             await first.__aexit__(None, None, None)
             await asyncio.sleep(without * 60)
             async with EmbeddedServer(tmp_path / "state", port=first.port):
-                await worker.line("runs are taken again")
+                await worker.line("runs are picked up again")
                 await asyncio.sleep(after * 60)
                 code = await worker.stopped()
     lines = [json.loads(line) for line in worker.lines]
@@ -58,6 +58,6 @@ async def test_half_an_hour_of_a_log(tmp_path: Path) -> None:
     assert 0 == code
     assert not [line for line in worker.lines if TOKEN in line]
     assert max(minutes.values()) <= 60
-    assert 1 == said.count("runs are taken again")
-    assert len([message for message in said if message.startswith("no run is taken")]) == 1
+    assert 1 == said.count("runs are picked up again")
+    assert len([message for message in said if message.startswith("runs are not picked up")]) == 1
     assert {"looking with ***", "run failed: step 'look' (look) failed: TerminalError: refused ***"} <= set(said)

@@ -237,7 +237,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "step that may not have run": (
         begun().when(input_data("x") == 1).then(health).end_when().then(tell(health.output.message)),
-        (PLACE_1, "input 'message': reads health.message: step 'health' may not have run, it stands inside when[0]",
+        (PLACE_1, "input 'message': reads health.message: step 'health' may not have run, it is inside when[0]",
          "read it where its step has certainly run"),
     ),
     "step of the other block": (
@@ -268,28 +268,28 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "type of a reference": (
         begun().then(health).then(count(cast("int", health.output.message))),
-        ("then[1] 'count'", "input 'number': health.message is text, the node wants an int", ""),
+        ("then[1] 'count'", "input 'number': health.message is text, the node expects an int", ""),
     ),
     "type of a clock": (
         begun().then(count(cast("int", now()))),
-        ("then[0] 'count'", "input 'number': now is text, the node wants an int", ""),
+        ("then[0] 'count'", "input 'number': now is text, the node expects an int", ""),
     ),
     "type of an untyped environment": (
         begun().then(count(cast("int", env("COUNT")))),
-        ("then[0] 'count'", "input 'number': env('COUNT') is text, the node wants an int",
+        ("then[0] 'count'", "input 'number': env('COUNT') is text, the node expects an int",
          "env('COUNT', int) reads it as one"),
     ),
     "type of a typed environment": (
         begun().then(tell(cast("str", env("COUNT", int)))),
-        ("then[0] 'tell'", "input 'message': env('COUNT') is an int, the node wants text", ""),
+        ("then[0] 'tell'", "input 'message': env('COUNT') is an int, the node expects text", ""),
     ),
     "type in depth": (
         begun().then(health).then(store_all(cast("Any", [{"name": health.output.count}]))),
-        ("then[1] 'store_all'", "input 'parts': health.count is an int, the node wants text", ""),
+        ("then[1] 'store_all'", "input 'parts': health.count is an int, the node expects text", ""),
     ),
     "type of a position": (
         begun().then(health).then(store_all([], cast("Any", (health.output.message, health.output.message)))),
-        ("then[1] 'store_all'", "input 'pair': health.message is text, the node wants an int", ""),
+        ("then[1] 'store_all'", "input 'pair': health.message is text, the node expects an int", ""),
     ),
     "unknown field of an argument": (
         begun().then(health).then(store(cast("Any", {"nam": health.output.message}))),
@@ -297,11 +297,11 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "object for a list": (
         begun().then(health).then(store_all(cast("Any", {"name": health.output.message}))),
-        ("then[1] 'store_all'", "input 'parts': is an object, the node wants a list", ""),
+        ("then[1] 'store_all'", "input 'parts': is an object, the node expects a list", ""),
     ),
     "list for an object": (
         begun().then(health).then(store(cast("Any", [health.output.message]))),
-        ("then[1] 'store'", "input 'part': is a list, the node wants an object", ""),
+        ("then[1] 'store'", "input 'part': is a list, the node expects an object", ""),
     ),
     "type of a literal": (
         begun().then(store(cast("Any", {"name": "a", "size": "big"}))),
@@ -345,11 +345,11 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "key that is a number": (
         given({0.5: "half"}),
-        ("then[0] 'anything'", "input 'value': 0.5 is no key of a JSON object", "write the key as text"),
+        ("then[0] 'anything'", "input 'value': 0.5 cannot be a key of a JSON object", "write the key as text"),
     ),
     "two keys of one text": (
         given([{1: "one", "1": "uno"}]),
-        ("then[0] 'anything'", "input 'value': [0]: two keys are both written '1' in JSON", "give one another name"),
+        ("then[0] 'anything'", "input 'value': [0]: two keys are both written '1' in JSON", "rename one of them"),
     ),
     "half of a character": (
         given({"name": "\ud83d"}),
@@ -358,7 +358,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "list that holds itself": (
         given(ring()),
-        ("then[0] 'anything'", "input 'value': [1].again: the value holds itself", "give a copy without the ring"),
+        ("then[0] 'anything'", "input 'value': [1].again: the value contains itself", "remove the circular reference"),
     ),
     "value that is too deep": (
         given(nested(5000)),
@@ -388,7 +388,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "result that holds itself": (
         begun().then(health).returns(ring()),
-        ("returns", "[1].again: the value holds itself", "give a copy without the ring"),
+        ("returns", "[1].again: the value contains itself", "remove the circular reference"),
     ),
     "secret in a condition": (
         begun().when(secret("KEY") == "x").then(health).end_when(),
@@ -441,20 +441,20 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "node as a condition": (
         begun().when(cast("Any", check)).then(health).end_when(),
-        ("when[0]", "the function cannot be a decision: a NodeFactory is no plain function",
+        ("when[0]", "the function cannot be a decision: a NodeFactory is not a plain function",
          "give a function or a lambda, or use a @node and its output"),
     ),
     "previous without a schedule": (
         begun().then(health).then(anything(previous(health.output.message))),
         ("then[1] 'anything'",
-         "input 'value': reads previous(health.message), and only a schedule hands values from run to run",
+         "input 'value': reads previous(health.message), and only a schedule passes values from run to run",
          "give the flow a schedule(...) or every(...) whose runs do not overlap"),
     ),
     "previous where runs overlap": (
         flow("watch").triggered_by(schedule("@hourly", overlap="allow_all"))
         .then(anything(previous(health.output.message))).then(health),
         ("then[0] 'anything'",
-         "input 'value': reads previous(health.message), and only a schedule hands values from run to run",
+         "input 'value': reads previous(health.message), and only a schedule passes values from run to run",
          "give the flow a schedule(...) or every(...) whose runs do not overlap"),
     ),
     "previous of nobody": (
@@ -467,7 +467,7 @@ MISTAKES: dict[str, Mistake] = {
         flow("watch").triggered_by(every(timedelta(hours=1))).then(health)
         .then(count(cast("int", previous(health.output.count)))),
         ("then[1] 'count'",
-         "input 'number': previous(health.count) is null until its step has completed once, the node wants an int",
+         "input 'number': previous(health.count) is null until its step has completed once, the node expects an int",
          "give previous(..., default=...), or let the node take None"),
     ),
     "default of another type": (
@@ -493,7 +493,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "node without a name": (
         begun().then(node(lambda: 1)().as_("one")),
-        ("then[0] 'one'", "'<lambda>' is no node name",
+        ("then[0] 'one'", "'<lambda>' is not a valid node name",
          "give one with @node(name=...): letters, digits, '_', '-' and '.'"),
     ),
     "flow name of ours": (
@@ -511,19 +511,23 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "two steps of one name": (
         begun().then(tell("a").as_("x")).then(tell("b").as_("x")),
-        ("step 'x'", "two steps have this name", "give one another name with .as_(...)"),
+        ("step 'x'", "two steps have this name", "rename one of them with .as_(...)"),
     ),
     "name of an undo step": (
         begun().then(tell("a").as_("x").on_failure(tell("b").as_("x"))),
-        ("step 'x'", "two steps have this name", "give one another name with .as_(...)"),
+        ("step 'x'", "two steps have this name", "rename one of them with .as_(...)"),
     ),
     "step name": (
         begun().then(tell("a").as_("to tell")),
-        ("step 'to tell'", "'to tell' is no step name", "letters, digits, '_' and '-', beginning with a letter"),
+        (
+            "step 'to tell'",
+            "'to tell' is not a valid step name",
+            "letters, digits, '_' and '-', beginning with a letter",
+        ),
     ),
     "flow name": (
         begun(name="my flow").then(health),
-        ("name", "'my flow' is no flow name", "letters, digits, '-', '_' and '.', beginning with a letter"),
+        ("name", "'my flow' is not a valid flow name", "letters, digits, '-', '_' and '.', beginning with a letter"),
     ),
     "ambiguous reference": (
         begun().then(anonymous := check()).then(anonymous).then(tell(anonymous.output.message)),
@@ -561,15 +565,15 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "stray otherwise": (
         begun().then(health).otherwise(),
-        ("otherwise()", "stands outside of a when block", "begin with .when(condition)"),
+        ("otherwise()", "is outside a when block", "begin with .when(condition)"),
     ),
     "second otherwise": (
         begun().when(input_data("x") == 1).then(health).otherwise().then(tell("a")).otherwise().end_when(),
-        ("otherwise()", "stands twice in one when block", "nest another .when(...) in it"),
+        ("otherwise()", "appears twice in one when block", "nest another .when(...) in it"),
     ),
     "stray end_when": (
         begun().then(health).end_when(),
-        ("end_when()", "closes no when block", "remove it, or begin with .when(condition)"),
+        ("end_when()", "does not close a when block", "remove it, or begin with .when(condition)"),
     ),
     "empty when": (
         begun().then(health).when(health.output.count == 1).end_when(),
@@ -597,7 +601,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "no trigger at all": (
         begun().triggered_by(cast("Any", schedule)).then(health),
-        ("trigger", "a function is no trigger", "give schedule(...), every(...), webhook(...) or manual(...)"),
+        ("trigger", "a function is not a trigger", "give schedule(...), every(...), webhook(...) or manual(...)"),
     ),
     "bad interval": (
         flow("watch").triggered_by(every(timedelta(seconds=0.5))).then(health),
@@ -649,7 +653,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "two nodes of one name": (
         begun().then(check()).then(another_check()),
-        ("then[1] 'check_2'", "two different nodes are called 'check'", "give one another with @node(name=...)"),
+        ("then[1] 'check_2'", "two different nodes are called 'check'", "rename one of them with @node(name=...)"),
     ),
     "field of the input": (
         flow("watch").triggered_by(manual("m", input=Order)).then(tell(input_data("servce"))),
@@ -745,7 +749,7 @@ def test_every_mistake_is_in_one_error() -> None:
 
     assert str(caught.value) == (
         "2 problems in flow 'smart-alerting'\n"
-        "  then[0] 'first'         input 'number': env('NUMBER') is text, the node wants an int"
+        "  then[0] 'first'         input 'number': env('NUMBER') is text, the node expects an int"
         " (env('NUMBER', int) reads it as one)\n"
         "  when[2].then[0] 'tell'  input 'message': reads health.mesage: Health has no field 'mesage'"
         " (did you mean 'message'?)"

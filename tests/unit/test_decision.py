@@ -146,9 +146,9 @@ def test_a_run_in_flight_finds_its_decision(
     [
         (Rules(3).is_bad, "Rules.is_bad is bound to an object", "give a function at the top of the module"),
         (Rules.is_good, "Rules.is_good is bound to an object", "give a function at the top of the module"),
-        (Rules(3), "a Rules is no plain function", "give a function or a lambda"),
-        (functools.partial(above, 1), "a partial is no plain function", "give a function or a lambda"),
-        (print, "a builtin_function_or_method is no plain function", "give a function or a lambda"),
+        (Rules(3), "a Rules is not a plain function", "give a function or a lambda"),
+        (functools.partial(above, 1), "a partial is not a plain function", "give a function or a lambda"),
+        (print, "a builtin_function_or_method is not a plain function", "give a function or a lambda"),
         (lambda: True, "cannot be called with the state alone", "def decide(state: State) -> bool"),
     ],
 )

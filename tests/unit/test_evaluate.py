@@ -200,7 +200,7 @@ def test_text_is_filled_with_what_people_read() -> None:
 
 def test_a_text_that_cannot_hold_its_values_fails_the_run() -> None:
     """The error shows the template."""
-    with pytest.raises(TextError, match=r"text\('\{:d\}'\) cannot hold the values"):
+    with pytest.raises(TextError, match=r"text\('\{:d\}'\) cannot be filled with"):
         evaluate({"$text": ["{:d}", "x"]}, Scope())
 
 

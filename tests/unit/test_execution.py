@@ -91,7 +91,7 @@ async def test_a_bad_argument_is_named_without_its_value() -> None:
         await run(take, {"part": {"part_name": "a", "size": "hunter2"}, "key": 7})
 
     assert str(caught.value) == (
-        "node 'take' does not take its input: "
+        "node 'take' does not accept its input: "
         "part.size: Input should be a valid integer, unable to parse string as an integer; "
         "key: Input should be a valid string"
     )
@@ -99,13 +99,16 @@ async def test_a_bad_argument_is_named_without_its_value() -> None:
 
 async def test_a_missing_argument_is_named() -> None:
     """What has a default may be left out, the rest may not."""
-    with pytest.raises(InvalidArgumentsError, match=r"node 'take' does not take its input: part: is missing$"):
+    with pytest.raises(InvalidArgumentsError, match=r"node 'take' does not accept its input: part: is missing$"):
         await run(take)
 
 
 async def test_a_bad_result_is_refused_without_its_value() -> None:
     """A node keeps its word, or the step fails for good."""
-    with pytest.raises(InvalidResultError, match="node 'number' returned what its type refuses: value: Input should"):
+    with pytest.raises(
+        InvalidResultError,
+        match="node 'number' returned a value that does not fit its return type: value: Input should",
+    ):
         await run(number)
     with pytest.raises(InvalidResultError, match="node 'locked' returned a value that has no JSON form"):
         await run(locked)

@@ -228,7 +228,7 @@ class TestMistakes:
         tester = flow_tester(begun().then(shout("a").retry(0)).build())
         tester.fails("shout", NodeError("busy"))
 
-        with pytest.raises(FakeError, match="step 'shout' was tried 1,000 times and never gives up"):
+        with pytest.raises(FakeError, match="step 'shout' was tried 1,000 times and its policy never gives up"):
             await tester.run()
 
     async def test_arguments_are_checked_as_in_production(self, flow_tester: Tester) -> None:
@@ -368,10 +368,10 @@ class TestPrevious:
     async def test_only_what_is_handed_on_can_be_given(self, flow_tester: Tester) -> None:
         """A step that the next run could never read of is the test's mistake."""
         with pytest.raises(
-            UnknownFakeError, match=r"hands no output of 'helth' to its next run \(did you mean 'health"
+            UnknownFakeError, match=r"passes no output of 'helth' to its next run \(did you mean 'health"
         ):
             await flow_tester(self.counting()).run(previous={"helth": {}})
-        with pytest.raises(UnknownFakeError, match="hands no output of 'health'"):
+        with pytest.raises(UnknownFakeError, match="passes no output of 'health'"):
             await flow_tester(monitor()).run(previous={"health": {}})
 
 

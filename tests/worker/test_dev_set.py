@@ -40,7 +40,7 @@ async def test_an_edit_is_taken_while_it_runs(flows: Path) -> None:
         await dev.line("reloaded: greeting")
         after = await resolute("run", "greeting", "--json", folder=flows.parent, **place)
         file.write_text(FLOW.replace('greet("Ada")', "greet()"))
-        await dev.line("not reloaded: what worked before goes on")
+        await dev.line("not reloaded: the previous version keeps running")
         code = await dev.stopped()
 
     assert 0 == code

@@ -41,7 +41,7 @@ async def test_a_server_that_dies_is_started_again_in_its_place(
     assert address == server.address
     assert [
         "the embedded Temporal server ended with exit code -9: it is started again",
-        "runs go on where they stood",
+        "runs continue where they were",
     ] == [record.getMessage().rpartition(" s: ")[2] for record in caplog.records]
 
 

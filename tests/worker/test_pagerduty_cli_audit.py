@@ -95,7 +95,7 @@ def test_nothing_is_said_as_well(resolute: Command, log: Path, tmp_path: Path) -
     nothing = resolute("audit", str(log), "--flow", "none")
     no_log = resolute("audit", "--json")
 
-    assert (0, f"nothing that fits is in {log}\n") == (nothing.code, nothing.printed)
+    assert (0, f"no matching entry in {log}\n") == (nothing.code, nothing.printed)
     assert (0, []) == (no_log.code, no_log.json)
     assert not (tmp_path / "audit.jsonl").exists()
 
@@ -135,5 +135,5 @@ def test_a_torn_line_is_left_out_and_said(resolute: Command, log: Path) -> None:
     answer = resolute("audit", str(log), "--json")
 
     assert (0, 5) == (answer.code, len(answer.json))
-    assert f"{log}:2 is no audit entry, and is left out" in answer.said
+    assert f"{log}:2 is not an audit entry and is skipped" in answer.said
     assert "... and 5 more lines" in answer.said

@@ -107,7 +107,7 @@ async def test_a_run_is_cancelled(flows: Path, place: dict[str, str]) -> None:
     assert (0, "cancelled") == (cancelled[0], status)
     assert (2, 2) == (again[0], retried[0])
     assert "has ended already" in again[2]
-    assert "only a failed run is tried again" in retried[2]
+    assert "only a failed run can be retried" in retried[2]
 
 
 async def test_a_run_is_found_by_what_a_person_knows(flows: Path, place: dict[str, str]) -> None:

@@ -190,7 +190,7 @@ async def test_an_sdk_that_does_not_end_keeps_no_worker(client: Client, monkeypa
     monkeypatch.setattr(process, "_pollers", pollers)
     load = Load(flows=[speech(say("Hello"))], released=datetime(2026, 1, 1, tzinfo=UTC))
     settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=0.1)
-    with pytest.raises(WorkLeftError, match=r"left behind.*a task of the Temporal SDK"):
+    with pytest.raises(WorkLeftError, match=r"abandoned.*a task of the Temporal SDK"):
         async with asyncio.timeout(10), process.running(load, settings=settings, client=client):
             await asyncio.sleep(0)
     stubborn.released.set()

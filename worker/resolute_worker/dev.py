@@ -95,7 +95,7 @@ class DevSet:
         if not found.flows:
             names = ", ".join(map(str, self._paths))
             raise ConfigurationError(
-                f"no flow that works in {names}: a flow is what .build() gives, at the top of a file"
+                f"no valid flow in {names}: a flow is the result of .build(), at the top level of a file"
             )
         return found
 
@@ -115,7 +115,7 @@ class DevSet:
         found = discover(self._paths)
         if found.mistakes:
             self._tell_mistakes(found)
-            self._say("not reloaded: what worked before goes on")
+            self._say("not reloaded: the previous version keeps running")
             return
         flows = [each.flow for each in found.flows]
         check_providers(flows, self._providers)
@@ -140,7 +140,7 @@ class DevSet:
         plans = [each.flow.plan for each in found.flows]
         by_hand = [plan.name for plan in plans if any(isinstance(trigger, Manual) for trigger in plan.triggers)]
         self._say(f"Ready. Start a run: resolute run {[*by_hand, plans[0].name][0]}")
-        self._say("Edit a flow and it is reloaded; Ctrl-C ends it all, and runs in flight go on at the next start.")
+        self._say("Edited flows are reloaded. Ctrl-C stops everything; runs in flight continue at the next start.")
 
     def _tell_addresses(self, worker: Running, sim: Simulator | None) -> None:
         """What other terminals have to know, where it is not what they take for granted."""

@@ -188,7 +188,7 @@ def _flows_in(modules: Sequence[tuple[Path, ModuleType]]) -> tuple[list[FoundFlo
             if first.flow is not value:
                 where = "twice in this file" if first.file == file else f"also in {shown(first.file)}"
                 mistakes.append(
-                    Mistake(shown(file), f"flow {value.name!r} is {where}: give one another name", flow=value.name)
+                    Mistake(shown(file), f"flow {value.name!r} is {where}: rename one of them", flow=value.name)
                 )
     return list(found.values()), mistakes
 
@@ -209,7 +209,7 @@ def _clashing_nodes(flows: Sequence[FoundFlow]) -> list[Mistake]:
         for name, definition in found.flow.nodes.items():
             first, file = known.setdefault(name, (definition, found.file))
             if not definition.same_as(first):
-                message = f"node {name!r} is another one in {shown(file)}: give one another name with @node(name=...)"
+                message = f"node {name!r} is another one in {shown(file)}: rename one of them with @node(name=...)"
                 mistakes.append(Mistake(shown(found.file), message, flow=found.flow.name))
     return mistakes
 

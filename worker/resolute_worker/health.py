@@ -69,9 +69,9 @@ class Health:
             before, reason = reason, await self.ready()
             if reason != before and self.phase == "running":
                 if reason:
-                    log.warning("no run is taken: %s", reason)
+                    log.warning("runs are not picked up: %s", reason)
                 else:
-                    log.info("runs are taken again")
+                    log.info("runs are picked up again")
 
     async def _ask(self, client: Client) -> str | None:
         missing = f"Temporal has no namespace {client.namespace!r}"
@@ -89,7 +89,7 @@ class Health:
                 if self.write is not None:
                     await self.write()
         except (RPCError, TimeoutError):
-            return "the embedded Temporal server takes no writes: see whether its disk is full or read-only"
+            return "the embedded Temporal server accepts no writes: see whether its disk is full or read-only"
         return None
 
 

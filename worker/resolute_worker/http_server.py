@@ -144,6 +144,6 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigurationError(
             f"port {port} of {host} cannot be used ({error.strerror}): "
-            "stop what uses it, or set RESOLUTE_HTTP_PORT (0 takes a free one)"
+            "stop what uses it, or set RESOLUTE_HTTP_PORT (0 chooses a free port)"
         ) from None
     return listener

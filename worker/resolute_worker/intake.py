@@ -37,7 +37,7 @@ class BusyError(ResoluteError):
     """As many deliveries are in flight as the worker takes: the sender has to come again."""
 
     def __init__(self) -> None:
-        super().__init__("too much at a time; try again")
+        super().__init__("too many requests; try again later")
 
 
 class Intake:
@@ -125,7 +125,9 @@ class Intake:
 
     def note_refusal(self, path: str) -> None:
         """Says that a delivery is refused."""
-        self._say(logging.WARNING, "webhook %s not taken: too much at a time; senders are asked to come again", path)
+        self._say(
+            logging.WARNING, "webhook %s not accepted: too many deliveries at once; senders are asked to retry", path
+        )
 
     def _refuse(self, path: str) -> None:
         self.note_refusal(path)

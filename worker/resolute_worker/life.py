@@ -34,7 +34,7 @@ class WorkLeftError(ResoluteError):
 def left_behind(work: Sequence[object]) -> str:
     """What is said of work that a process leaves behind; names ten at most."""
     named = "; ".join(map(str, work[:10])) + (f"; and {len(work) - 10} more" if len(work) > 10 else "")
-    return f"did not end in time and is left behind, to be tried again when its timeout is over: {named}"
+    return f"did not end in time and is abandoned; it is retried when its timeout expires: {named}"
 
 
 def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: float) -> None:

@@ -142,7 +142,7 @@ class Worker:
         from resolute_worker.process import running
 
         if missing := missing_variables(self.flows):
-            raise ConfigurationError(f"{'; '.join(map(str, missing))}: set it and start the worker again")
+            raise ConfigurationError(f"{'; '.join(map(str, missing))}: set it and restart the worker")
         stop = stop or asyncio.Event()
         load = Load(
             flows=self.flows,
@@ -166,7 +166,7 @@ class Worker:
             if ready:
                 ready(worker)
             await worker.until(stop)
-            log.info("worker stops: it takes nothing new and lets nodes at work end")
+            log.info("worker is stopping: it takes no new work and lets running nodes finish")
 
     def _nodes_beside(self) -> list[NodeDefinition]:
         named = {node.name for node in self.nodes}

@@ -138,7 +138,7 @@ class AuditFile:
         except OSError as error:
             raise AuditError(
                 f"the audit log {self._file.path} cannot be written ({error.strerror}); {entry.method} "
-                f"{entry.resource} was not sent: mend that, or set PAGERDUTY_AUDIT_LOG to another file"
+                f"{entry.resource} was not sent: fix that, or set PAGERDUTY_AUDIT_LOG to another file"
             ) from None
 
     async def end(self, entry: AuditEntry) -> None:

@@ -106,7 +106,7 @@ def paused(error: E, pause: float) -> E:
         advice = f"looked for, and sent again where it is not there, in {pause:.0f} s"
     else:
         advice = (
-            f"not tried again: that has to wait for {pause:.0f} s, and the step's time (within) ends before; "
+            f"not retried: a retry has to wait for {pause:.0f} s, and the step's time (within) ends before; "
             "look whether it is there"
         )
     error.args = (f"{error}; {advice}",)

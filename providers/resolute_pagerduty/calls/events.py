@@ -40,7 +40,7 @@ def summary_of(text: str, *, truncate: bool) -> str:
         return text[: LONGEST_SUMMARY - 1] + "…"
     raise InvalidRequestError(
         "summary",
-        f"has {len(text):,} characters, PagerDuty takes {LONGEST_SUMMARY:,}: shorten it, or say truncate=True",
+        f"has {len(text):,} characters, PagerDuty accepts {LONGEST_SUMMARY:,}: shorten it, or say truncate=True",
     )
 
 
@@ -53,7 +53,7 @@ def listed(field: str, items: Sequence[Any] | None) -> list[Any] | None:
     if not items:
         return None
     if len(items) > MOST_LINKS:
-        raise InvalidRequestError(field, f"has {len(items)} items, PagerDuty takes {MOST_LINKS}")
+        raise InvalidRequestError(field, f"has {len(items)} items, PagerDuty accepts {MOST_LINKS}")
     return [item.model_dump(exclude_none=True) for item in items]
 
 
@@ -110,5 +110,6 @@ def check_size(event: JsonBody) -> None:
     fields = {**event, **event.get("payload", {})}
     heaviest = max((name for name in fields if name != "payload"), key=lambda name: size_of(fields[name]))
     raise InvalidRequestError(
-        heaviest, f"makes the event {size:,} bytes, PagerDuty takes {LARGEST_EVENT:,}: give a link to the data instead"
+        heaviest,
+        f"makes the event {size:,} bytes, PagerDuty accepts {LARGEST_EVENT:,}: give a link to the data instead",
     )

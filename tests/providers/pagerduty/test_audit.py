@@ -41,7 +41,7 @@ async def test_nothing_is_sent_that_cannot_be_written_down(sim: Simulator, tmp_p
         bench = Bench(sim, provider)
         with pytest.raises(errors.AuditError, match=r"cannot be written \(No space left on device\)") as caught:
             await bench.run(pagerduty.send_change_event, summary="Deployed")
-        with pytest.raises(errors.AuditError, match="was not sent: mend that, or set PAGERDUTY_AUDIT_LOG"):
+        with pytest.raises(errors.AuditError, match="was not sent: fix that, or set PAGERDUTY_AUDIT_LOG"):
             await bench.run(pagerduty.list_incidents, step="other")
         unsent = list(sim.requests)
         log.unlink()

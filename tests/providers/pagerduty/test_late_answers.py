@@ -179,7 +179,7 @@ async def test_where_there_is_no_time_to_wait_it_is_said(bench: Bench) -> None:
     bench.sim.faults.add(action="hang", method="POST")
     bench.time = 60
 
-    with pytest.raises(errors.UnreachableError, match=r"not tried again: .*\(within\) ends before; look whether"):
+    with pytest.raises(errors.UnreachableError, match=r"not retried: .*\(within\) ends before; look whether"):
         await bench.run(pagerduty.add_note, within=0.5, incident_id=incident.id, content="x")
 
 

@@ -116,7 +116,7 @@ class Durable:
         return result_of(value, size=self.size, advice=lambda _: hints)
 
     def _failed(self, handle: RunHandle, reason: str) -> Result:
-        advice = f"run {handle.workflow_id} failed for good; to try it anew, give a new idempotency_key"
+        advice = f"run {handle.workflow_id} failed permanently; to try again, give a new idempotency_key"
         return Result(reason, (advice,), is_error=True)
 
     async def _pending(self, handle: RunHandle) -> Result:

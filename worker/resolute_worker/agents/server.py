@@ -118,7 +118,7 @@ def _guarded(app: ASGIApp, token: str) -> ASGIApp:
         if scope["type"] != "http" or hmac.compare_digest(given, wanted):
             await app(scope, receive, send)
             return
-        answer = PlainTextResponse("a bearer token is wanted\n", 401, {"www-authenticate": "Bearer"})
+        answer = PlainTextResponse("a bearer token is required\n", 401, {"www-authenticate": "Bearer"})
         await answer(scope, receive, send)
 
     return guard

@@ -170,7 +170,7 @@ async def _keys(client: Client, settings: Settings) -> PlanKeys:
     keys = await keys_for_client(client, settings)
     if not keys:
         raise ConfigurationError(
-            "what agents write is done by a worker, which believes only sealed plans: set RESOLUTE_PLAN_KEYS to its "
+            "what agents write is done by a worker, which trusts only sealed plans: set RESOLUTE_PLAN_KEYS to its "
             "keys (with an embedded server, RESOLUTE_STATE_DIR to its state folder), or leave --enable-write-tools out"
         )
     return keys

@@ -92,13 +92,13 @@ def audit(
     bad: list[str] = []
     found, left_out = _last(_entries(path, bad, must_exist=file is not None), fits, limit)
     for place in bad[:_BAD]:
-        typer.echo(f"{place} is no audit entry, and is left out", err=True)
+        typer.echo(f"{place} is not an audit entry and is skipped", err=True)
     if len(bad) > _BAD:
         typer.echo(f"... and {len(bad) - _BAD:,} more lines", err=True)
 
     def render() -> RenderableType:
         headers = ("Time", "Outcome", "Account", "Request", "Flow", "Run", "Step", "Try", "Answer", "Request id")
-        body = table(headers, [_row(each) for each in found], empty=f"nothing that fits is in {path}")
+        body = table(headers, [_row(each) for each in found], empty=f"no matching entry in {path}")
         return Group(f"[dim]{left_out:,} earlier ones are left out: --limit[/]", body) if left_out else body
 
     show(as_json, [each.model_dump(mode="json") for each in found], render)

@@ -51,7 +51,7 @@ def loaded(paths: Sequence[Path] | None) -> Discovery:
         raise typer.Exit(1)
     if not found.flows:
         names = ", ".join(map(str, given))
-        raise ConfigurationError(f"no flow in {names}: a flow is what .build() gives, at the top of a file")
+        raise ConfigurationError(f"no flow in {names}: a flow is the result of .build(), at the top level of a file")
     return found
 
 

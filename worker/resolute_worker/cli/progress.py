@@ -60,7 +60,7 @@ async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str
         if not warned and not result.done() and time.monotonic() - began > _LONELY:
             warned = True
             if not await is_polled(client, progress.task_queue):
-                say(f"no worker polls task queue {progress.task_queue!r}: the run goes on once you start one")
+                say(f"no worker polls task queue {progress.task_queue!r}: the run continues once you start one")
     try:
         return {"status": "completed", "result": result.result()}
     except FlowError:

@@ -89,7 +89,7 @@ def run(
         outcome = with_temporal(work)
     except KeyboardInterrupt:
         for workflow_id in begun:
-            say(f"the run goes on without you: resolute show {workflow_id}")
+            say(f"the run continues in the background: resolute show {workflow_id}")
         raise
     display(as_json, outcome, lambda: _rendered_outcome(outcome))
     if outcome["status"] not in ("running", "completed"):

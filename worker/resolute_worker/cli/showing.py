@@ -33,7 +33,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
         + (f"  started by {escape(summary.started_by)}" if summary.started_by else "")
     )
     waiting = [
-        f"[yellow]no worker polls task queue {escape(queue)}: the run goes on once you start one (resolute worker)[/]"
+        f"[yellow]no worker polls task queue {escape(queue)}: the run continues once you start one (resolute worker)[/]"
         for queue in found.unpolled
     ]
     if found.report is None or found.plan is None:

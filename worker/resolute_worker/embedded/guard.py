@@ -84,11 +84,11 @@ def refusal(headers: Mapping[str, str], method: str, own: frozenset[str]) -> str
     if host.lower() not in own:
         return f"this is not {host!r}: open it as http://{min(own)}"
     if origin is not None and origin.lower() not in {f"http://{name}" for name in own}:
-        return f"pages of {origin!r} get nothing here"
+        return f"pages of {origin!r} are refused"
     # Browsers say what a request is for. A link from elsewhere may open a page here, and cannot read it.
     opens_a_page = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not opens_a_page:
-        return "pages from elsewhere get nothing here"
+        return "pages from other sites are refused"
     return None
 
 

@@ -187,14 +187,14 @@ class EmbeddedServer:
                 await child.kill()  # it may hang instead of having ended
             else:
                 log.info(
-                    "the embedded Temporal server is back after %.1f s: runs go on where they stood",
+                    "the embedded Temporal server is back after %.1f s: runs continue where they were",
                     time.monotonic() - ended,
                 )
 
     def _given_up(self, code: int, words: str) -> ResoluteError:
         return trouble_in(self._folder.path, words) or EmbeddedServerError(
             f"the embedded Temporal server ended {len(PAUSES) + 1} times in a row, the last time with exit code {code} "
-            f"({words}): see {self.log_file} and start the worker again, runs go on where they stood"
+            f"({words}): see {self.log_file} and start the worker again, runs continue where they were"
         )
 
 
@@ -214,7 +214,7 @@ def _port(wanted: int) -> int:
         return wanted
     raise ConfigurationError(
         f"port {wanted} is taken, so the embedded Temporal server cannot use it: stop what uses it, or set "
-        "RESOLUTE_EMBEDDED_PORT (0 takes a free one); a Temporal that runs there is used without embedded"
+        "RESOLUTE_EMBEDDED_PORT (0 chooses a free port); a Temporal that runs there is used without embedded"
     )
 
 

@@ -125,7 +125,7 @@ def _change(
     as_json: bool,
 ) -> None:
     if bool(incidents) == bool(dedup_key):
-        raise ConfigurationError("say which: one or more incidents, or --dedup-key")
+        raise ConfigurationError("name one or more incidents, or give --dedup-key")
     if dedup_key:
         if resolution:
             raise ConfigurationError("--note goes with an incident: an event says only that the alert is over")

@@ -82,9 +82,9 @@ def incidents(
     now = datetime.now(UTC)
     begin, end = time_of(since, now), time_of(until, now)
     if end and not begin:
-        raise ConfigurationError("--until goes with --since: say from when on")
+        raise ConfigurationError("--until requires --since")
     if begin and begin >= (end or now):
-        raise ConfigurationError("--since is not before " + ("--until" if end else "now") + ": turn them round")
+        raise ConfigurationError("--since is not before " + ("--until" if end else "now") + ": swap them")
     statuses = [each.value for each in status or ()] or ([] if begin else list(OPEN))
 
     async def work(desk: Desk) -> _Found:

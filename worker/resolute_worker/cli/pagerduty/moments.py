@@ -56,7 +56,7 @@ def moment(text: str, now: datetime) -> datetime:
         length = _LENGTH.fullmatch(word)
         return _shifted(now, length) if length else _iso(text)
     except (ValueError, OverflowError):
-        raise ConfigurationError(f"{text!r} is no time: say it like {EXAMPLES}") from None
+        raise ConfigurationError(f"{text!r} is not a time: write it like {EXAMPLES}") from None
 
 
 def _shifted(now: datetime, length: re.Match[str]) -> datetime:

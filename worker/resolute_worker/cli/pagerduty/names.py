@@ -103,7 +103,7 @@ def incident_id(text: str) -> str | int:
     address = _ADDRESS.fullmatch(wanted)
     wanted = address[1] if address else wanted
     if not re.fullmatch(r"[A-Za-z0-9]+", wanted):
-        raise ConfigurationError(f"{text!r} is no incident: give its number or its id")
+        raise ConfigurationError(f"{text!r} is not an incident: give its number or its id")
     return wanted
 
 

@@ -113,7 +113,7 @@ def details_of(text: str | None) -> Mapping[str, Any] | None:
     except ValueError as error:
         raise ConfigurationError(f'--details is not JSON ({error}): give it like \'{{"disk": "97 %"}}\'') from None
     if not isinstance(found, dict):
-        raise ConfigurationError('--details is no JSON object: give it like \'{"disk": "97 %"}\'')
+        raise ConfigurationError('--details is not a JSON object: give it like \'{"disk": "97 %"}\'')
     return cast("Mapping[str, Any]", found)
 
 

@@ -49,7 +49,7 @@ def oncall(
     now = datetime.now(UTC)
     begin, end = time_of(since, now), time_of(until, now)
     if begin and end and begin >= end:
-        raise ConfigurationError("--since is not before --until: turn them round")
+        raise ConfigurationError("--since is not before --until: swap them")
 
     async def work(desk: Desk) -> list[OnCall]:
         policies = await _policies(desk, team, service, policy)

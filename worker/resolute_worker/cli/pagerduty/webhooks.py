@@ -207,7 +207,7 @@ def delete(
     """Delete a subscription. Its secret becomes useless."""
     if not yes:
         if not sys.stdin.isatty():
-            raise ConfigurationError("say --yes where nobody can be asked")
+            raise ConfigurationError("there is no terminal to ask on: give --yes")
         typer.confirm(f"End subscription {id}?", abort=True, err=True)
 
     async def work(desk: Desk) -> None:
