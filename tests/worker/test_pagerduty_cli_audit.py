@@ -104,7 +104,7 @@ def test_nothing_is_said_as_well(resolute: Command, log: Path, tmp_path: Path) -
     ("arguments", "code", "message"),
     [
         (["no-such-file"], 2, "no-such-file cannot be read"),
-        (["--since", "soon"], 2, "'soon' is no time"),
+        (["--since", "soon"], 2, "'soon' is not a time"),
         (["--outcome", "good"], 2, "good"),
     ],
 )
