@@ -367,7 +367,7 @@ async def test_a_large_body_does_not_hold_the_loop(client: Client) -> None:
 
     assert 400 == answer.status_code
     assert "it has 200,000 mistakes" in answer.text
-    assert max(waits) < 1
+    assert max(waits) < sum(waits) / 2  # had the body held the loop, one wait would be nearly all of the time
 
 
 async def test_every_refusal_is_a_line_of_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
