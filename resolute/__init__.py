@@ -1,6 +1,6 @@
-"""Resolute: durable automation for the people who run services.
+"""Resolute: durable automation for on-call teams.
 
-A flow is written once, becomes data once (`build()`), and is only read after that.
+A flow is written in Python, `build()` turns it into data (a plan) once, and the plan is only read after that.
 """
 
 from resolute.plan.context import CallContext, State, current_call

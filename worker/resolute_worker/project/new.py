@@ -74,7 +74,9 @@ def _template(name: str, module: str) -> dict[str, str]:
         "health.json": _filled("health.json.txt", name, module),
         ".env": "# Read by `resolute dev` only.\nHEALTH_FILE=health.json\n",
         **_frame(
-            name, module, "| `health.json` | the health that the flow looks at: set `status` to `critical` and see |"
+            name,
+            module,
+            "| `health.json` | the health that the flow reads: set `status` to `critical` to open an incident |",
         ),
     }
 
