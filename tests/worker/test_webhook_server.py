@@ -358,16 +358,15 @@ async def test_a_large_body_does_not_hold_the_loop(client: Client) -> None:
     body = json.dumps({"numbers": ["x"] * 200_000}).encode()
     async with serving(client, numbers.then(announce("api", 1)).build()) as worker:
         sending = asyncio.create_task(post(worker, "/numbers", body, {}))
-        waits: list[float] = []
+        turns = 0
         while not sending.done():
-            began = time.monotonic()
             await asyncio.sleep(0.01)
-            waits.append(time.monotonic() - began)
+            turns += 1
         answer = await sending
 
     assert 400 == answer.status_code
     assert "it has 200,000 mistakes" in answer.text
-    assert max(waits) < sum(waits) / 2  # had the body held the loop, one wait would be nearly all of the time
+    assert turns > 5  # had the body held the loop, there would be one or two
 
 
 async def test_every_refusal_is_a_line_of_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
