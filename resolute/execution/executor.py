@@ -17,7 +17,7 @@ from resolute.execution.decisions import decision_for
 from resolute.execution.guard import EscapeError, guarded, in_thread
 from resolute.execution.masking import MASK
 from resolute.execution.secrets import Environment
-from resolute.execution.trace import trace_of
+from resolute.execution.trace import declared_at, trace_of
 from resolute.plan.context import CallContext, enter_call
 from resolute.plan.errors import (
     ConfigurationError,
@@ -167,13 +167,19 @@ class NodeExecutor:
             raise NotGrantedError(reason)
         return partial(definition.function, provider)
 
-    def failure_facts(self, error: BaseException) -> FailureFacts:
-        """An error as the engines record it: named by its class, without secrets."""
+    def failure_facts(self, error: BaseException, node: str = "") -> FailureFacts:
+        """An error as the engines record it: named by its class, without secrets.
+
+        An error that comes from no line of the author's, such as a result of the wrong type, is placed where the node
+        is declared.
+        """
         if isinstance(error, LastAttemptError):
-            return replace(self.failure_facts(error.error), retryable=False)
+            return replace(self.failure_facts(error.error, node), retryable=False)
         error = error.error if isinstance(error, EscapeError) else error
         message = shortened(self.environment.mask(said_by(error)))  # masked whole: half a secret would not be found
-        trace = shortened(self.environment.mask(trace_of(error, self.environment.mask)))
+        definition = self.definitions.get(node)
+        place = declared_at(definition.function) if definition and definition.provider is None else ""
+        trace = shortened(self.environment.mask(trace_of(error, self.environment.mask) or place))
         error_type = shortened(self.environment.mask(type(error).__name__), NAME_LIMIT)
         if isinstance(error, NodeError):
             return FailureFacts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import sys
@@ -15,6 +16,8 @@ from typing import Final, cast
 _MOST_FRAMES: Final = 12
 _MOST_ERRORS: Final = 5
 _LONGEST_LINE: Final = 200
+_DECORATORS: Final = 20
+"""Lines of decorators, at most, above the line that a function is declared in."""
 _LIBRARIES: Final = tuple(
     str(Path(sysconfig.get_path(name)).resolve()) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
@@ -38,6 +41,18 @@ def trace_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
         inner = _frames(other.__traceback__, mask)
         lines += [f"{label} {type(other).__name__}: {_cut(mask(str(other)))}", *inner]
     return "\n".join(lines)
+
+
+def declared_at(function: Callable[..., object]) -> str:
+    """Where a function of the author's is declared, as a frame; an empty text for any other function."""
+    function = inspect.unwrap(function)
+    code, package = getattr(function, "__code__", None), function.__module__.partition(".")[0]
+    if code is None or package == "resolute" or package.startswith("resolute_"):
+        return ""
+    lines = range(code.co_firstlineno, code.co_firstlineno + _DECORATORS)
+    texts = {line: linecache.getline(code.co_filename, line).strip() for line in lines}
+    line = next((line for line, text in texts.items() if text.startswith(("def ", "async def "))), lines[0])
+    return f'  File "{_shown(code.co_filename)}", line {line}, in {code.co_name}\n    {_cut(texts[line])}'
 
 
 def stack_of_thread(thread: int | None, mask: Callable[[str], str] = str) -> str:

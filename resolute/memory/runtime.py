@@ -218,7 +218,7 @@ class MemoryRuntime:
                 return _Answer(await in_task(self._executor.execute(context, request.arguments)))
         except Exception as error:
             if not (isinstance(error, TimeoutError) and watch.expired()):
-                return self._executor.failure_facts(error)
+                return self._executor.failure_facts(error, request.node)
         finally:
             ended.append(attempt)
         if heartbeat.silent:

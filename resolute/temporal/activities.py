@@ -94,7 +94,7 @@ class Activities:
             with heart.beating():
                 return await _on(loop, executor.execute(call, arguments))
         except Exception as error:
-            facts = executor.failure_facts(error)
+            facts = executor.failure_facts(error, call.node)
             if heart is None and facts.retryable and is_last(info, facts.retry_after):
                 facts = replace(facts, retryable=False)
             attempts = self._attempts(info, facts, heart)

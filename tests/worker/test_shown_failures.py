@@ -1,21 +1,26 @@
 """What `resolute show` says of each kind of failure: the value, the file and line, and what to do."""
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from resolute.plan.errors import MissingEnvironmentError
 from resolute_pagerduty import errors as pagerduty_errors
+from resolute_pagerduty.simulator import Simulator
 from resolute_worker.cli.advice import advice
 from resolute_worker.embedded import EmbeddedServer
 from tests.worker.processes import resolute, started
 
 FLOWS = """
+import asyncio
 import time
 from datetime import timedelta
+import resolute_pagerduty as pagerduty
 from resolute import Retry, flow, manual, node
 
 def helper(size: int) -> float:
@@ -45,7 +50,19 @@ async def wrong(size: int) -> int:
 def decide(state) -> bool:
     return helper(0) > 1
 
+@node(retry=Retry(attempts=1), timeout=timedelta(minutes=5))
+async def linger(size: int) -> None:
+    print("lingering")
+    await asyncio.Event().wait()
+
+once = {"attempts": 1}
+found = pagerduty.get_incident(id="PT4KHLK").retry(**once).as_("step")
+services = pagerduty.list_services(query="shop").retry(**once).as_("step")
+
 start = manual("start")
+finding = flow("finding").triggered_by(start).then(found).build()
+listing = flow("listing").triggered_by(start).then(services).build()
+lingering = flow("lingering").triggered_by(start).then(linger(4711).as_("step")).build()
 raising = flow("raising").triggered_by(start).then(raises(0).as_("step")).build()
 deeper = flow("deeper").triggered_by(start).then(deep(0).as_("step")).build()
 threaded = flow("threaded").triggered_by(start).then(thread(0).as_("step")).build()
@@ -58,13 +75,28 @@ FILE = "flows/failing.py"
 
 
 @pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
+async def sim() -> AsyncIterator[Simulator]:
+    """The PagerDuty that the worker talks to."""
+    async with Simulator.serve() as sim:
+        yield sim
+
+
+@pytest.fixture(scope="module")
+async def place(
+    tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer, sim: Simulator
+) -> AsyncIterator[dict[str, str]]:
     """The variables and, under FOLDER, the place of a worker at work on the flows above."""
     folder = tmp_path_factory.mktemp("failing")
     (folder / "flows").mkdir()
     (folder / FILE).write_text(FLOWS)
     place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
-    async with started("worker", folder=folder, **place) as worker:
+    account = {
+        "PAGERDUTY_API_URL": sim.url,
+        "PAGERDUTY_EVENTS_URL": sim.events_url,
+        "PAGERDUTY_API_KEY": sim.world.account_key,
+        "PAGERDUTY_FROM_EMAIL": sim.world.from_email,
+    }
+    async with started("worker", folder=folder, **account, **place) as worker:
         await worker.url()
         yield {**place, "FOLDER": str(folder)}
 
@@ -82,7 +114,12 @@ def line_of(code: str) -> int:
         ("threaded", "ZeroDivisionError: division by zero", "return 1 / size", "mend"),
         ("deciding", "ZeroDivisionError: division by zero", "return 1 / size", "mend"),
         ("slower", "TimeoutError: ", "", "give the step more time with .timeout(...)"),
-        ("mistaken", "InvalidResultError: node 'wrong' returned", "", "make the node return what its annotation says"),
+        (
+            "mistaken",
+            "InvalidResultError: node 'wrong' returned",
+            "async def wrong",
+            "make the node return what its annotation says",
+        ),
     ],
 )
 async def test_a_failed_run_says_what_where_and_what_to_do(
@@ -100,7 +137,83 @@ async def test_a_failed_run_says_what_where_and_what_to_do(
     assert f"then: resolute retry {run}" in lines
     if code:
         assert f'File "{FILE}", line {line_of(code)}' in lines
+    if what == "mend":
         assert f"mend {FILE}:{line_of(code)}" in lines
+
+
+@pytest.mark.parametrize(
+    ("flow", "fault", "error", "value", "what"),
+    [
+        ("listing", {"status": 400}, "BadRequestError", "query = 'shop'", "correct the arguments of the step"),
+        (
+            "listing",
+            {"action": "rate_limit"},
+            "RateLimitedError",
+            "query = 'shop'",
+            "lower PAGERDUTY_REQUESTS_PER_MINUTE",
+        ),
+        ("finding", {"status": 503}, "ServiceUnavailableError", "id = 'PT4KHLK'", "see status.pagerduty.com"),
+        ("finding", {"status": 401}, "UnauthorizedError", "id = 'PT4KHLK'", "check the key and its permissions"),
+    ],
+    ids=["400", "429", "503", "401"],
+)
+async def test_what_pagerduty_refused_says_the_value_and_what_to_do(
+    place: dict[str, str], sim: Simulator, flow: str, fault: dict[str, Any], error: str, value: str, what: str
+) -> None:
+    """A step that PagerDuty refused shows what it was given, PagerDuty's answer, and what to do next."""
+    fields: dict[str, Any] = {"action": "status", "path": "/**", "times": 1, **fault}
+    sim.faults.add(**fields)
+    folder = Path(place["FOLDER"])
+    _, printed, _ = await resolute("run", flow, "--json", folder=folder, **place)
+    run = json.loads(printed)["run"]
+    _, text, _ = await resolute("show", run, folder=folder, **place)
+    lines = " ".join(text.split())
+
+    for part in (f"{error}: ", value, f"what to do: {what}", f"then: resolute retry {run}"):
+        assert part in lines
+
+
+async def test_a_killed_worker_is_no_slow_step(place: dict[str, str]) -> None:
+    """A step whose worker was killed says so, shows what it was given, and does not ask for more time."""
+    folder, alone = Path(place["FOLDER"]), {**place, "RESOLUTE_TASK_QUEUE": uuid4().hex}
+    async with started("worker", folder=folder, **alone) as first:
+        await first.url()
+        begun = await resolute("run", "lingering", "--no-wait", "--json", folder=folder, **alone)
+        await first.line("lingering")
+        await first.stopped(signal.SIGKILL)
+    run, text = json.loads(begun[1])["run"], ""
+    async with started("worker", folder=folder, **alone) as second:
+        await second.line("run failed")
+        _, text, _ = await resolute("show", run, folder=folder, **alone)
+        await second.stopped()
+    lines = " ".join(text.split())
+
+    for part in ("the worker that ran it was lost", "size = 4711", "find out why the worker ended", f"retry {run}"):
+        assert part in lines
+
+
+async def test_a_missing_secret_is_named(tmp_path: Path) -> None:
+    """A step that reads a secret which is not set names it, and says where to set it."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "telling.py").write_text(
+        "from resolute import flow, manual, node, secret\n"
+        "@node\nasync def tell(token: str) -> None: ...\n"
+        "telling = flow('telling').triggered_by(manual('start')).then(tell(secret('SHOP_TOKEN')).as_('step')).build()\n"
+    )
+    async with started("dev", "--port", "0", "--http-port", "0", folder=tmp_path) as dev:
+        place = {"TEMPORAL_ADDRESS": (await dev.line("export TEMPORAL_ADDRESS=")).rpartition("=")[2]}
+        await dev.line("Ready")
+        await resolute("run", "telling", folder=tmp_path, **place)
+        _, text, _ = await resolute("show", "telling", folder=tmp_path, **place)
+        await dev.stopped()
+    lines = " ".join(text.split())
+
+    for part in (
+        "MissingEnvironmentError: secret SHOP_TOKEN is not set",
+        "what to do: set the variable for the worker",
+    ):
+        assert part in lines
+    assert 'File "flows/telling.py", line 3, in tell' in lines
 
 
 async def test_a_run_of_an_unknown_flow_says_what_is_known(place: dict[str, str]) -> None:

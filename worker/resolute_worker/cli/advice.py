@@ -39,9 +39,14 @@ _AFTERWARDS: Final = {"InvalidInputError", "UnknownFlowError", "UnsealedPlanErro
 _FRAME: Final = re.compile(r'File "([^"]+)", line (\d+)')
 
 
-def advice(error_type: str, trace: str, run: str) -> str:
-    """What to do next about a failure; `trace` are the author's lines that it came from."""
+_LOST: Final = "the worker that ran it was lost"
+
+
+def advice(error_type: str, trace: str, run: str, message: str = "") -> str:
+    """What to do next about a failure; `trace` are the author's lines that it came from, `message` what it says."""
     said = _BY_TYPE.get(error_type)
+    if message.startswith(_LOST):
+        said = "find out why the worker ended (its log, the memory of its machine), start one"
     if said is None:
         frames = _FRAME.findall(trace)
         said = f"mend {':'.join(frames[-1])}, and start the worker with it" if frames else "mend its cause"

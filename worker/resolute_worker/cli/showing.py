@@ -53,7 +53,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     parts += [f"[yellow]{escape(warning)}[/]" for warning in report.warnings]
     if report.failure is not None and summary.status == "failed":
         trace = next((step.trace for step in report.steps if step.id == report.failure.step), "")
-        parts += ["", escape(advice(report.failure.error_type, trace, summary.workflow_id))]
+        parts += ["", escape(advice(report.failure.error_type, trace, summary.workflow_id, report.failure.message))]
     if report.result is not None:
         parts += ["", "Result", escape(json.dumps(report.result, indent=2, ensure_ascii=False))]
     return Group(*parts)
