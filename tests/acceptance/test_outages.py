@@ -59,7 +59,7 @@ async def test_an_outage_is_told_of_in_one_line_and_its_end_in_another(tmp_path:
     said = [json.loads(line)["message"] for line in worker.lines]
     assert 0 == code
     assert ["runs are not picked up: Temporal does not answer", "runs are picked up again"] == [
-        line for line in said if "taken" in line
+        line for line in said if "picked up" in line
     ]
 
 
