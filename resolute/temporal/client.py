@@ -142,12 +142,12 @@ async def start_run(
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
         PayloadTooLargeError: plan and input are larger than Temporal takes.
     """
+    _check_recordable(plan.name, input_data)  # before it is sealed: a seal is of what can be written down
     return await _start(
         client,
         plan.name,
         start_argument(plan, input_data, keys=keys),
         task_queue=task_queue,
-        input_data=input_data,
         workflow_id=workflow_id,
         eager=eager,
         patience=patience,
@@ -162,7 +162,13 @@ async def start_deployed(client: Client, flow: str, *, task_queue: str, input_da
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
         PayloadTooLargeError: the input is larger than Temporal takes.
     """
-    return await _start(client, flow, input_data, task_queue=task_queue, input_data=input_data)
+    _check_recordable(flow, input_data)
+    return await _start(client, flow, input_data, task_queue=task_queue, started_by="request")
+
+
+def _check_recordable(flow: str, input_data: Json) -> None:
+    if problem := problem_of(input_data):
+        raise UnusableValueError(f"the input of flow {flow!r} cannot be recorded: {problem}")
 
 
 async def _start(
@@ -171,14 +177,11 @@ async def _start(
     argument: Json,
     *,
     task_queue: str,
-    input_data: Json,
     workflow_id: str | None = None,
     eager: bool = False,
     patience: timedelta | None = None,
     started_by: str = "",
 ) -> RunHandle:
-    if problem := problem_of(input_data):
-        raise UnusableValueError(f"the input of flow {flow!r} cannot be recorded: {problem}")
     size = recorded_size(argument)
     if size > PAYLOAD_LIMIT:
         raise PayloadTooLargeError(what=f"plan and input of flow {flow!r}", size=size, limit=PAYLOAD_LIMIT)
