@@ -75,8 +75,11 @@ def test_a_subscription_is_for_what_was_asked(webhooks: Command, sim: Simulator)
     assert "pager" in lines[1]
 
 
-def test_a_lost_answer_leaves_one_subscription(webhooks: Command, sim: Simulator) -> None:
+def test_a_lost_answer_leaves_one_subscription(
+    webhooks: Command, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The secret of a lost answer is lost: what it was for is removed, and the one that stays has the secret shown."""
+    monkeypatch.setenv("PAGERDUTY_SETTLE_SECONDS", "1")
     sim.faults.add(action="reset", method="POST", path="/webhook_subscriptions", after=True)
 
     made = webhooks("create", HOOK, "--json")
