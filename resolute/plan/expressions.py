@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 NameOf = Callable[[object], str]
 
+NAMED: Final = frozenset({"$output", "$previous", "$item"})
+"""Operators whose first operand is what they read from: a name, or an object that `NameOf` gives the name of."""
+
 
 class Expression(Unready):
     """A value that is known in the run, not while the flow is written."""
@@ -111,7 +114,7 @@ class Reference(Expression):
     def __call__(self, *arguments: object, **named: object) -> NoReturn:
         """Refuses `health.output.message.upper()`: the last name is a method of what stands before it."""
         *path, name = self._operands
-        if not isinstance(name, str) or (not path and self._operator in {"$output", "$previous"}):
+        if not isinstance(name, str) or (not path and self._operator in NAMED):
             raise ExpressionError(f"{self!r} is a value of the run and cannot be called; call it in a node")
         raise no_method(Reference(self._operator, *path), name)
 
@@ -168,14 +171,14 @@ def _own_name(source: object) -> str:
 
 
 def encode(value: object, name_of: NameOf = _own_name) -> Json:
-    """The JSON form of anything an author writes; `name_of` says how the step of an `$output` is called.
+    """The JSON form of anything an author writes; `name_of` says what a step, or whatever has items, is called.
 
     Raises:
         ValueError: a value has no JSON form.
     """
     if isinstance(value, Expression):
         operator, operands = operator_and_operands(value)
-        if operator in {"$output", "$previous"}:
+        if operator in NAMED:
             return {operator: [name_of(operands[0]), *cast("list[Json]", list(operands[1:]))]}
         if operator == "$input" and operands and isinstance(operands[0], InputModel):
             name_of(operands[0])

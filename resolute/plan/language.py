@@ -4,6 +4,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
 
     {"$output": ["health", "message"]}      a field of an earlier step's output
     {"$input": ["channel"]}                 a field of the run's input
+    {"$item": ["certs", "host"]}            a field of the current item of what is called "certs"
     {"$previous": ["health", "status"]}     the same field in the last completed run
     {"$failure": ["message"]}               what went wrong, in an on_failure step
     {"$state": []}                          everything a decision may look at
@@ -54,6 +55,7 @@ def _comparison(symbol: str, second: Kind = "value") -> Operator:
 TABLE: Final[Mapping[str, Operator]] = {
     "$output": Operator(role="source", operands=("name", "key"), most=None),
     "$previous": Operator(role="source", operands=("name", "key"), most=None),
+    "$item": Operator(role="source", operands=("name", "key"), most=None),
     "$input": Operator(role="source", operands=("key",), least=0, most=None),
     "$failure": Operator(role="source", operands=("key",), least=0, most=None),
     "$state": Operator(role="source", least=0, most=0),
@@ -171,7 +173,7 @@ def dotted(path: list[Json]) -> str:
 
 def _describe_expression(operator: str, inner: list[Json]) -> str:
     match operator:
-        case "$output":
+        case "$output" | "$item":
             return dotted(inner)
         case "$input" | "$failure" | "$state":
             return dotted([operator[1:], *inner])

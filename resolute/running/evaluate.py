@@ -23,11 +23,16 @@ from resolute.plan.values import Json, JsonObject
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where values come from. `read` takes the operand of `$env` or `$secret`; without it these stay as holes."""
+    """Where values come from.
+
+    `items` are the current items, by the name of what they are items of. `read` takes the operand of `$env` or
+    `$secret`; without it these stay as holes.
+    """
 
     outputs: JsonObject = field(default_factory=dict[str, Json])
     input: Json = None
     previous: JsonObject | None = None
+    items: JsonObject = field(default_factory=dict[str, Json])
     failure: JsonObject | None = None
     now: Callable[[], datetime] | None = None
     read: Callable[[str, Json], Json] | None = None
@@ -92,6 +97,8 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
     match operator:
         case "$output":
             return _walk(scope.outputs.get(str(inner[0])), inner[1:])
+        case "$item":
+            return _walk(_item(str(inner[0]), scope), inner[1:])
         case "$previous":
             return _walk((scope.previous or {}).get(str(inner[0])), inner[1:])
         case "$input":
@@ -152,6 +159,12 @@ def _walk(value: Json, path: list[Json]) -> Json:
         else:
             return None
     return value
+
+
+def _item(name: str, scope: Scope) -> Json:
+    if name not in scope.items:
+        raise EvaluationError(f"the plan reads the current item of {name!r} where there is none")
+    return scope.items[name]
 
 
 def _now(shift: float, scope: Scope) -> str:

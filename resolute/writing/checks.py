@@ -41,14 +41,16 @@ class Scope:
     """What a step may read at its place.
 
     `known` are the steps that have certainly run; `elsewhere` says of every other step of the flow why it may not
-    be read here. `untyped` names the nodes of steps that do not say what they return. `present` are the references that
-    a condition around this place has found to be there, and `is_decided` says that a function has found what it wanted.
+    be read here. `items` says what an item is, by the name of what it is an item of. `untyped` names the nodes of steps
+    that do not say what they return. `present` are the references that a condition around this place has found to be
+    there, and `is_decided` says that a function has found what it wanted.
     """
 
     known: Mapping[str, Shape]
     everywhere: Mapping[str, Shape]
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
     input: Shape = ANY
+    items: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
     has_previous: bool = False
     in_failure: bool = False
     untyped: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -112,10 +114,13 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
 def _check_present(value: Json, scope: Scope, report: Report) -> None:
     """Reports a field of what may be null, where no condition around has asked."""
     operator = operator_of(value) if isinstance(value, Mapping) else None
-    if operator not in {"$output", "$input"} or scope.is_decided:
+    if operator not in {"$output", "$input", "$item"} or scope.is_decided:
         return
     inner = operands(cast("Mapping[str, Json]", value))
-    shape = scope.input if operator == "$input" else scope.known.get(str(inner[0]), ANY)
+    if operator == "$input":
+        shape = scope.input
+    else:
+        shape = (scope.items if operator == "$item" else scope.known).get(str(inner[0]), ANY)
     if part := null_part(value, shape, scope.present):
         report(
             f"reads {describe(value)}: {part} may be null",
@@ -163,6 +168,8 @@ def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report:
     match operator:
         case "$output":
             return _shape_of_output(inner, scope, report)
+        case "$item":
+            return _shape_of_item(inner, scope, report)
         case "$previous":
             return _shape_of_previous(inner, scope, report)
         case "$input":
@@ -206,6 +213,17 @@ def _shape_of_output(inner: list[Json], scope: Scope, report: Report) -> Shape:
     else:
         report(f"reads {dotted(inner)}: no step is called {step!r}", did_you_mean(step, list(scope.everywhere)))
     return ANY
+
+
+def _shape_of_item(inner: list[Json], scope: Scope, report: Report) -> Shape:
+    name = str(inner[0])
+    if name not in scope.items:
+        report(
+            f"reads {dotted(inner)}, an item that is not known here",
+            "an item is read in the function that it is given to, and nowhere else",
+        )
+        return ANY
+    return _walk(scope.items[name], name, inner[1:], report)
 
 
 def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape:

@@ -14,7 +14,7 @@ from resolute.plan.errors import NotJsonError
 from resolute.plan.expressions import Expression, InputModel, fields_of, operator_and_operands
 from resolute.plan.values import DEEPEST, check_leaf, jsonable, place_of
 
-_PATHS: Final = frozenset({"$output", "$previous", "$input", "$failure"})
+_PATHS: Final = frozenset({"$output", "$previous", "$item", "$input", "$failure"})
 
 Path = tuple[str | int, ...]
 
@@ -90,7 +90,7 @@ def _look_at_expression(value: Expression, path: Path, around: tuple[int, ...]) 
         raise NotJsonError(place_of(path), f"expressions are nested more than {DEEPEST} deep", "decide in a node")
     operator, operands = operator_and_operands(value)
     if operator in _PATHS:
-        # The first of an output's is its step.
+        # The first of an output's is its step, of an item's what it is an item of.
         for key in operands if operator in {"$input", "$failure"} else operands[1:]:
             if not isinstance(key, InputModel):
                 _check_index(key, path)

@@ -16,7 +16,7 @@ Path: TypeAlias = tuple[str | int, ...]
 Present: TypeAlias = frozenset[Path]
 
 NOTHING: Final[Present] = frozenset()
-_PATHS: Final = frozenset({"$output", "$input"})
+_PATHS: Final = frozenset({"$output", "$input", "$item"})
 
 
 def present_where(condition: Json, *, holds: bool = True) -> Present:
@@ -53,19 +53,19 @@ def present_where(condition: Json, *, holds: bool = True) -> Present:
 def null_part(reference: Json, shape: Shape, present: Present) -> str:
     """The part of a path that may be null and that something behind it is read of; empty where there is none.
 
-    `shape` is that of the step's output, or of the input.
+    `shape` is that of the step's output, of the item, or of the input.
     """
     operator = operator_of(reference) if isinstance(reference, Mapping) else None
     if operator not in _PATHS:
         return ""
     path = cast("list[str | int]", operands(cast("Mapping[str, Json]", reference)))
-    start = 1 if operator == "$output" else 0
+    start = 0 if operator == "$input" else 1
     for position in range(start, len(path)):
         if shape.is_any:
             return ""
         if "null" in shape.kinds and (operator, *path[:position]) not in present:
             shown = cast("list[Json]", path[:position])
-            return dotted(shown if operator == "$output" else ["input", *shown])
+            return dotted(["input", *shown] if operator == "$input" else shown)
         inner = shape.at(path[position])
         if inner is None:
             return ""
