@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, cast
 
+from resolute.writing.places import is_ours
+
 _MOST_FRAMES: Final = 12
 _MOST_ERRORS: Final = 5
 _LONGEST_LINE: Final = 200
@@ -46,8 +48,8 @@ def trace_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
 def declared_at(function: Callable[..., object]) -> str:
     """Where a function of the author's is declared, as a frame; an empty text for any other function."""
     function = inspect.unwrap(function)
-    code, package = getattr(function, "__code__", None), function.__module__.partition(".")[0]
-    if code is None or package == "resolute" or package.startswith("resolute_"):
+    code = getattr(function, "__code__", None)
+    if code is None or is_ours(function.__module__):
         return ""
     lines = range(code.co_firstlineno, code.co_firstlineno + _DECORATORS)
     texts = {line: linecache.getline(code.co_filename, line).strip() for line in lines}
@@ -105,8 +107,7 @@ def _lines(frames: Sequence[tuple[FrameType, int]], mask: Callable[[str], str]) 
 
 
 def _is_the_authors(frame: FrameType) -> bool:
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    if package == "resolute" or package.startswith("resolute_"):
+    if is_ours(frame.f_globals.get("__name__")):
         return False
     file = frame.f_code.co_filename
     return file.startswith("<") or not str(Path(file).resolve()).startswith(_LIBRARIES)

@@ -82,7 +82,8 @@ class Plan(_Frozen):
     """A whole flow, ready to run.
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
-    where the flow reads values of earlier runs, and `memory` says which.
+    where the flow reads values of earlier runs, and `memory` says which. `places` are the files and lines where steps
+    were written, by step: for people alone, so moving a line makes no other flow.
     """
 
     format: Literal[1] = FORMAT
@@ -97,11 +98,12 @@ class Plan(_Frozen):
     has_returns: bool = False
     remembers: bool = False
     memory: tuple[Remembered, ...] = ()
+    places: dict[str, str] = {}
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits: the same for equal plans in every process."""
-        return digest(self.model_dump(mode="json"))
+        """16 hexadecimal digits: the same for equal plans in every process, wherever their steps were written."""
+        return digest(self.model_dump(mode="json", exclude={"places"}))
 
     def __copy__(self) -> Plan:
         copy = super().__copy__()

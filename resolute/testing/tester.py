@@ -9,7 +9,7 @@ from typing import Any
 
 from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
-from resolute.plan.errors import FlowError
+from resolute.plan.errors import FlowError, NodeFailedError
 from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan, calls_in
 from resolute.plan.provider import Provider
@@ -226,6 +226,8 @@ class FlowTester:
         if executor.mistakes:
             raise executor.mistakes[0]
         self._memory = run.memory
+        if isinstance(run.error, NodeFailedError) and (place := self.flow.plan.places.get(run.error.step)):
+            run.error.add_note(f"step {run.error.step!r} was written at {place}")
         return TestedRun(self.flow.plan, run)
 
     def _begun(self, interpreter: Interpreter) -> None:

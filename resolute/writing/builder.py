@@ -5,10 +5,8 @@ A builder is frozen; each call returns a new one, so a beginning can be shared b
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import Any, Never, TypeAlias, cast
 
 from resolute.plan.context import State
@@ -21,6 +19,7 @@ from resolute.writing.draft import Draft, DraftCall, DraftParallel, FlowDraft, f
 from resolute.writing.flow import Flow
 from resolute.writing.node import Node
 from resolute.writing.opening import OpenWhen, mistakes_of_branch, place_inside, problems_of_open
+from resolute.writing.places import place_of_caller
 
 Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
 Branch: TypeAlias = "Node[Any] | FlowBuilder | Sequence[Node[Any]]"
@@ -71,10 +70,7 @@ class FlowBuilder:
         A condition is an expression over references, or a function of the `State`, plain or async, which becomes a
         decision node: it runs on the worker and its answer is recorded.
         """
-        line = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # Python's way to ask who calls
-        opened = OpenWhen(
-            condition, self._draft.steps, where=f"{PurePath(line.f_code.co_filename).name}:{line.f_lineno}"
-        )
+        opened = OpenWhen(condition, self._draft.steps, written_at=place_of_caller())
         return FlowBuilder(replace(self._draft, steps=()), (*self._open, opened))
 
     def otherwise(self) -> FlowBuilder:

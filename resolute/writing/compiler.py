@@ -68,6 +68,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         has_returns=bool(draft.result),
         remembers=base.has_previous and bool(reads),
         memory=remembered((*good, *failed), reads, declarations.definitions) if base.has_previous else (),
+        places={step_id: place for step_id, place in steps.places.items() if place},
     )
     if problems := [*plan_problems(plan), *size_problems(plan)]:
         raise FlowBuildError(draft.name, problems)

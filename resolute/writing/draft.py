@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from resolute.plan.errors import Problem
@@ -25,6 +25,7 @@ class DraftWhen:
     condition: object
     then: tuple[Draft, ...]
     otherwise: tuple[Draft, ...]
+    written_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def fresh(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
             case DraftCall():
                 copies.append(DraftCall(draft.node))
             case DraftWhen():
-                copies.append(DraftWhen(draft.condition, fresh(draft.then), fresh(draft.otherwise)))
+                copies.append(replace(draft, then=fresh(draft.then), otherwise=fresh(draft.otherwise)))
             case DraftParallel():
                 copies.append(DraftParallel(tuple(fresh(branch) for branch in draft.branches)))
     return tuple(copies)

@@ -13,6 +13,7 @@ from resolute.plan.errors import Problem
 from resolute.plan.expressions import Reference
 from resolute.plan.policies import Lane, Policy, Retry
 from resolute.plan.provider import NodeDefinition
+from resolute.writing.places import place_of_caller
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +38,10 @@ class StepSource:
 
 @dataclass(frozen=True, eq=False)
 class Node(Generic[R_co]):
-    """A node with its arguments, ready to be a step. Every change is a copy, so flows share nothing."""
+    """A node with its arguments, ready to be a step. Every change is a copy, so flows share nothing.
+
+    `written_at` is the file and line of the author's that gave the arguments.
+    """
 
     definition: NodeDefinition
     arguments: Mapping[str, object]
@@ -47,6 +51,7 @@ class Node(Generic[R_co]):
     undo: tuple[Node[Any], ...] = ()
     mistakes: tuple[Problem, ...] = ()
     identity: object = field(default_factory=object, repr=False)
+    written_at: str = field(default="", repr=False)
 
     @property
     def output(self) -> R_co:
@@ -127,7 +132,8 @@ class NodeFactory(Generic[P, R_co]):
                     arguments |= cast("dict[str, object]", arguments.pop(parameter.name, {}))
         except TypeError as error:
             mistakes = (Problem("", str(error), f"{definition.name} takes {signature}"),)
-        return Node(definition, arguments, definition.policy, definition.lane, mistakes=mistakes)
+        place = place_of_caller()
+        return Node(definition, arguments, definition.policy, definition.lane, mistakes=mistakes, written_at=place)
 
     def __repr__(self) -> str:
         return f"<node {self.definition.name}>"

@@ -15,19 +15,19 @@ from resolute.writing.draft import Draft, DraftWhen, FlowDraft
 class OpenWhen:
     """A `when` that `end_when` has not closed yet.
 
-    `outer` are the steps before it, `then` those of its first block once `otherwise` was said, and `where` is the file
-    and the line that opened it.
+    `outer` are the steps before it, `then` those of its first block once `otherwise` was said, and `written_at` is the
+    file and the line that opened it.
     """
 
     condition: object
     outer: tuple[Draft, ...]
     then: tuple[Draft, ...] | None = None
-    where: str = ""
+    written_at: str = ""
 
     def closed(self, steps: tuple[Draft, ...]) -> tuple[Draft, ...]:
         """The steps before the block and the block itself, which ends with `steps`."""
         then, otherwise = (steps, ()) if self.then is None else (self.then, steps)
-        return (*self.outer, DraftWhen(self.condition, then, otherwise))
+        return (*self.outer, DraftWhen(self.condition, then, otherwise, self.written_at))
 
 
 def place_inside(blocks: Sequence[OpenWhen]) -> str:
@@ -40,7 +40,7 @@ def problems_of_open(blocks: Sequence[OpenWhen], prefix: str) -> list[Problem]:
     return [
         Problem(
             f"{prefix}{place_inside(blocks[:index])}when[{len(block.outer)}]",
-            f".when({_spoken(block.condition)}) in {block.where} is not closed",
+            f".when({_spoken(block.condition)}) in {block.written_at} is not closed",
             "write .end_when() where its block ends",
         )
         for index, block in enumerate(blocks)

@@ -21,11 +21,12 @@ from resolute.writing.values import Values
 
 
 class Steps:
-    """Compiles the steps of one flow."""
+    """Compiles the steps of one flow. `places` says where each was written, by its name."""
 
     def __init__(
         self, draft: FlowDraft, naming: Naming, declarations: Declarations, values: Values, mistakes: Mistakes
     ) -> None:
+        self.places: dict[str, str] = {}
         self._providers = draft.providers
         self._naming = naming
         self._declarations = declarations
@@ -81,6 +82,7 @@ class Steps:
 
     def _node(self, node: Node[Any], step_id: str, scope: Scope, place: str) -> Call:
         definition = node.definition
+        self.places[step_id] = node.written_at
         self._declarations.add(definition, place)
         for provider in self._providers:
             refusal = provider.refusal(definition) if provider.name == definition.provider else None
@@ -103,6 +105,7 @@ class Steps:
     def _when(self, draft: DraftWhen, scope: Scope, place: str) -> tuple[list[Step], Scope]:
         step_id = self._naming.ids[id(draft)]
         before, condition = self._conditions.compiled(draft.condition, step_id, scope, place)
+        self.places |= dict.fromkeys((*(call.id for call in before), step_id), draft.written_at)
         then, _ = self.block(draft.then, _where(before, condition, scope, holds=True), f"{place}.")
         otherwise, _ = self.block(draft.otherwise, _where(before, condition, scope, holds=False), f"{place}.otherwise.")
         if not draft.then and not draft.otherwise:

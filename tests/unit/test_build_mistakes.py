@@ -185,7 +185,7 @@ def is_there(state: State) -> bool:
 
 def here() -> str:
     """The file and the line that asks."""
-    return f"{Path(__file__).name}:{sys._getframe(1).f_lineno}"  # pyright: ignore[reportPrivateUsage]  # Python's way
+    return f"{Path(__file__).parent.name}/{Path(__file__).name}:{sys._getframe(1).f_lineno}"  # pyright: ignore[reportPrivateUsage]  # Python's way
 
 
 def given(value: object) -> FlowBuilder:

@@ -125,7 +125,7 @@ def line_of(code: str) -> int:
 async def test_a_failed_run_says_what_where_and_what_to_do(
     place: dict[str, str], flow: str, error: str, code: str, what: str
 ) -> None:
-    """One command shows the error, the line of the author's that it came from, and what to do next."""
+    """One command shows the error, the line it came from, the line that wrote the step, and what to do next."""
     folder = Path(place["FOLDER"])
     _, printed, _ = await resolute("run", flow, "--json", folder=folder, **place)
     run = json.loads(printed)["run"]
@@ -139,6 +139,7 @@ async def test_a_failed_run_says_what_where_and_what_to_do(
         assert f'File "{FILE}", line {line_of(code)}' in lines
     if what == "mend":
         assert f"mend {FILE}:{line_of(code)}" in lines
+    assert f"written at {FILE}:{line_of(f'flow({json.dumps(flow)})')}" in lines
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ async def test_a_failed_run_says_what_where_and_what_to_do(
 async def test_what_pagerduty_refused_says_the_value_and_what_to_do(
     place: dict[str, str], sim: Simulator, flow: str, fault: dict[str, Any], error: str, value: str, what: str
 ) -> None:
-    """A step that PagerDuty refused shows what it was given, PagerDuty's answer, and what to do next."""
+    """A step that PagerDuty refused shows what it was given and where, PagerDuty's answer, and what to do next."""
     fields: dict[str, Any] = {"action": "status", "path": "/**", "times": 1, **fault}
     sim.faults.add(**fields)
     folder = Path(place["FOLDER"])
@@ -169,7 +170,8 @@ async def test_what_pagerduty_refused_says_the_value_and_what_to_do(
     _, text, _ = await resolute("show", run, folder=folder, **place)
     lines = " ".join(text.split())
 
-    for part in (f"{error}: ", value, f"what to do: {what}", f"then: resolute retry {run}"):
+    written = f"written at {FILE}:{line_of('get_incident' if flow == 'finding' else 'list_services')}"
+    for part in (f"{error}: ", value, written, f"what to do: {what}", f"then: resolute retry {run}"):
         assert part in lines
 
 
@@ -188,8 +190,10 @@ async def test_a_killed_worker_is_no_slow_step(place: dict[str, str]) -> None:
         await second.stopped()
     lines = " ".join(text.split())
 
-    for part in ("the worker that ran it was lost", "size = 4711", "find out why the worker ended", f"retry {run}"):
+    written = f"written at {FILE}:{line_of('linger(4711)')}"
+    for part in ("the worker that ran it was lost", "size = 4711", written, "find out why the worker ended"):
         assert part in lines
+    assert f"retry {run}" in lines
 
 
 async def test_a_missing_secret_is_named(tmp_path: Path) -> None:
@@ -211,6 +215,7 @@ async def test_a_missing_secret_is_named(tmp_path: Path) -> None:
     for part in (
         "MissingEnvironmentError: secret SHOP_TOKEN is not set",
         "what to do: set the variable for the worker",
+        "written at flows/telling.py:4",
     ):
         assert part in lines
     assert 'File "flows/telling.py", line 3, in tell' in lines

@@ -50,7 +50,7 @@ async def start_local(client: Client, flow: Flow, settings: Settings, *, input_d
 
 def difference(deployed: Plan, local: Plan, origin: str) -> list[str]:
     """How the plan of a file differs from that which is deployed, in lines; the outline first, else the details."""
-    if deployed == local:
+    if deployed.fingerprint == local.fingerprint:
         return [f"the plan of the file is the deployed one (as in {origin})"]
     lines = _changes(outline(deployed), outline(local)) or _changes(_details(deployed), _details(local))
     more = [f"  ... and {len(lines) - _MOST} more lines"] if len(lines) > _MOST else []
@@ -63,4 +63,4 @@ def _changes(old: str, new: str) -> list[str]:
 
 
 def _details(plan: Plan) -> str:
-    return json.dumps(plan.model_dump(mode="json"), indent=1, ensure_ascii=False, sort_keys=True)
+    return json.dumps(plan.model_dump(mode="json", exclude={"places"}), indent=1, ensure_ascii=False, sort_keys=True)

@@ -45,7 +45,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, _standing(found.plan, report)))]
     for step in report.steps:
         if step.status not in ("pending", "skipped"):
-            parts += ["", *_step(step)]
+            parts += ["", *_step(step, found.plan.places.get(step.id, ""))]
     shown = {step.id for step in report.steps if step.failure is not None}
     failures = [*([report.failure] if report.failure else []), *report.compensation_failures]
     told = [failure_text(failure.model_dump()) for failure in failures if failure.step not in shown]
@@ -75,7 +75,7 @@ def _standing(plan: Plan, report: RunReport) -> dict[str, str]:
     return found
 
 
-def _step(step: StepReport) -> Iterator[str]:
+def _step(step: StepReport, place: str) -> Iterator[str]:
     took = lasted(step.started_at, step.ended_at if step.status != "running" else None)
     node = (step.node or "") if step.kind == "call" else step.kind
     tried = f"attempt {step.attempt}" if step.attempt else ""
@@ -97,6 +97,8 @@ def _step(step: StepReport) -> Iterator[str]:
         yield f"  attempt {attempt.number} failed at {clock(attempt.at)}: {escape(text)}"
     if step.failure:
         yield f"  [red]{escape(f'{step.failure.error_type}: {step.failure.message}')}[/]"
+        if place:
+            yield f"  written at {escape(place)}"
     if step.trace:
         yield escape(step.trace)
 
