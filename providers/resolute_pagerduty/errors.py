@@ -1,19 +1,19 @@
 """Everything that can go wrong between a node and PagerDuty.
 
 resolute.NodeError
-├── AuditError                      the audit log cannot be written, so nothing was sent; tried again
-├── PagerDutyAPIError               PagerDuty said no, or did not answer; tried again unless it is a RefusedError
+├── AuditError                      the audit log cannot be written, so nothing was sent; retried
+├── PagerDutyAPIError               PagerDuty refused, or did not answer; retried unless it is a RefusedError
 │   ├── UnreachableError                no connection, or no answer in time
-│   ├── UnsettledError                  PagerDuty may still be at work on a request of an earlier attempt
-│   ├── UnreadableAnswerError           an answer that is not what the documents promise
+│   ├── UnsettledError                  PagerDuty may still be processing a request of an earlier attempt
+│   ├── UnreadableAnswerError           an answer that is not what the documentation promises
 │   ├── RequestTimeoutError             408
 │   ├── RateLimitedError                429; `retry_after` is what PagerDuty said
-│   ├── TokenExpiredError               401 for an OAuth token that is renewed for the next attempt
+│   ├── TokenExpiredError               401 for an OAuth token; it is renewed for the next attempt
 │   ├── ServerError                     500 and every other 5xx
 │   │   ├── BadGatewayError                 502
 │   │   ├── ServiceUnavailableError         503
 │   │   └── GatewayTimeoutError             504
-│   └── RefusedError                    every other 4xx: the same request is refused again (a TerminalError)
+│   └── RefusedError                    every other 4xx: the same request would be refused again (a TerminalError)
 │       ├── BadRequestError                 400
 │       ├── UnauthorizedError               401
 │       ├── MissingAbilityError             402
@@ -24,8 +24,8 @@ resolute.NodeError
 │       ├── TooLargeError                   413
 │       └── UnprocessableError              422
 └── TerminalError
-    ├── InvalidRequestError             PagerDuty's documents refuse the value; found before anything was sent
-    ├── ReopenRefusedError              the change would re-open a resolved incident, which nobody asked for
+    ├── InvalidRequestError             PagerDuty's documentation rules out the value; found before anything was sent
+    ├── ReopenRefusedError              the change would reopen a resolved incident, which nobody asked for
     ├── BulkPartError                   a part of a bulk change was refused after others were applied
     ├── UncertainOutcomeError           it may have been done, and doing it twice would do harm
     └── MissingSettingError             a credential or address that the request needs is not set
@@ -47,13 +47,13 @@ class AuditError(NodeError):
 
 
 class PagerDutyAPIError(NodeError):
-    """PagerDuty said no, or did not answer.
+    """PagerDuty refused, or did not answer.
 
     Attributes:
-        status: the HTTP status; None where there was no answer.
-        code: PagerDuty's own error code, such as 2001; None where the answer has none.
+        status: the HTTP status; None if there was no answer.
+        code: PagerDuty's own error code, such as 2001; None if the answer has none.
         errors: the details, one text each.
-        request_id: names the request to PagerDuty's support.
+        request_id: identifies the request for PagerDuty's support.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class PagerDutyAPIError(NodeError):
 class UnreachableError(PagerDutyAPIError):
     """There was no connection to PagerDuty, or no answer in time.
 
-    `sent` says whether the request may have been carried out all the same.
+    `sent` says whether the request may still have been carried out.
     """
 
     def __init__(self, message: str = "", *, sent: bool = True, retry_after: timedelta | None = None) -> None:
@@ -85,11 +85,11 @@ class UnreachableError(PagerDutyAPIError):
 
 
 class UnsettledError(PagerDutyAPIError):
-    """PagerDuty may still be at work on a request that an earlier attempt of the step sent; nothing was sent."""
+    """PagerDuty may still be processing a request that an earlier attempt of the step sent; nothing was sent."""
 
 
 class UnreadableAnswerError(PagerDutyAPIError):
-    """PagerDuty answered with something that is not what its documents promise."""
+    """PagerDuty's answer is not what its documentation promises."""
 
 
 class RequestTimeoutError(PagerDutyAPIError):
@@ -101,7 +101,7 @@ class RateLimitedError(PagerDutyAPIError):
 
 
 class TokenExpiredError(PagerDutyAPIError):
-    """401 for an OAuth token that is renewed for the next attempt."""
+    """401 for an OAuth token; it is renewed for the next attempt."""
 
 
 class ServerError(PagerDutyAPIError):
@@ -121,7 +121,7 @@ class GatewayTimeoutError(ServerError):
 
 
 class RefusedError(PagerDutyAPIError, TerminalError):
-    """PagerDuty refuses this request, and will refuse it again."""
+    """PagerDuty refuses this request, and would refuse it again."""
 
 
 class BadRequestError(RefusedError):
@@ -149,19 +149,19 @@ class MethodNotAllowedError(RefusedError):
 
 
 class ConflictError(RefusedError):
-    """409: the request contradicts what is there."""
+    """409: the request conflicts with the current state."""
 
 
 class TooLargeError(RefusedError):
-    """413: more than PagerDuty takes in one request."""
+    """413: more than PagerDuty accepts in one request."""
 
 
 class UnprocessableError(RefusedError):
-    """422: PagerDuty understands the request, and cannot follow it."""
+    """422: PagerDuty understands the request but cannot process it."""
 
 
 class InvalidRequestError(TerminalError):
-    """PagerDuty's documents refuse the value; nothing was sent.
+    """PagerDuty's documentation rules out the value; nothing was sent.
 
     `field` names the argument.
     """
@@ -172,7 +172,7 @@ class InvalidRequestError(TerminalError):
 
 
 class ReopenRefusedError(TerminalError):
-    """The change would re-open a resolved incident, which nobody asked for."""
+    """The change would reopen a resolved incident, which nobody asked for."""
 
 
 class BulkPartError(TerminalError):

@@ -1,4 +1,4 @@
-"""The PagerDuty provider: what a worker is given to work with PagerDuty."""
+"""The PagerDuty provider: what a worker needs to use PagerDuty."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resolute_pagerduty.webhooks import SCHEME, verify
 
 
 class PagerDuty(Accounts):
-    """PagerDuty, for workers: its nodes, and the accounts that they work with.
+    """PagerDuty, for workers: its nodes and the accounts that they use.
 
     Example:
         >>> from pydantic import SecretStr
@@ -34,19 +34,19 @@ class PagerDuty(Accounts):
         """The provider as the environment describes it.
 
         `PAGERDUTY_API_KEY`, `PAGERDUTY_FROM_EMAIL`, `PAGERDUTY_REGION`, `PAGERDUTY_ROUTING_KEY` and the other settings
-        of `PagerDutyConfig` describe the account that nodes mean when they name none. `PAGERDUTY_ACCOUNTS=eu,staging`
+        of `PagerDutyConfig` describe the account that nodes use when they name none. `PAGERDUTY_ACCOUNTS=eu,staging`
         adds accounts by name, described by `PAGERDUTY_EU_API_KEY` and so on. `PAGERDUTY_GRANTS` and
-        `PAGERDUTY_READ_ONLY` limit what nodes may do, as the arguments do; where
-        `PAGERDUTY_GRANTS` is set and empty, they may do nothing. `PAGERDUTY_AUDIT_LOG` is the file that every
-        request is written to, `.resolute/audit.jsonl` where it is not set. It is put aside at `PAGERDUTY_AUDIT_LARGEST`
-        bytes, and `PAGERDUTY_AUDIT_KEPT` of these are kept.
+        `PAGERDUTY_READ_ONLY` limit what nodes may do, as the arguments do; if
+        `PAGERDUTY_GRANTS` is set but empty, they may do nothing. `PAGERDUTY_AUDIT_LOG` is the file that every
+        request is written to, by default `.resolute/audit.jsonl`. It is rotated at `PAGERDUTY_AUDIT_LARGEST` bytes,
+        and `PAGERDUTY_AUDIT_KEPT` old files are kept.
 
         Args:
             grants: what nodes may do; instead of `PAGERDUTY_GRANTS`.
             read_only: grants every read and no write, as `PAGERDUTY_READ_ONLY=true` does.
 
         Raises:
-            ConfigurationError: a variable is not what it should be; the message names it, never its value.
+            ConfigurationError: a variable is invalid; the message names it, never its value.
         """
         try:
             settings = _ProviderSettings()
@@ -74,14 +74,14 @@ class PagerDuty(Accounts):
 
 
 class _ProviderSettings(BaseSettings):
-    """What the environment says of the provider as a whole."""
+    """What the environment says about the provider as a whole."""
 
     model_config = SettingsConfigDict(env_prefix="PAGERDUTY_", frozen=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
     def _empty_is_unset(cls, values: Any) -> Any:
-        # But for the grants: whoever leaves nothing in the list means nothing, and surely not everything.
+        # Except the grants: an empty list means nothing, and certainly not everything.
         return {name: value for name, value in dict(values).items() if value != "" or name == "grants"}
 
     accounts: Words = ()

@@ -1,4 +1,4 @@
-"""Webhooks V3: proves that a delivery comes from PagerDuty, and says which deliveries start a flow.
+"""Webhooks V3: checks that a delivery comes from PagerDuty, and whether it starts a flow.
 
 Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
 """
@@ -24,7 +24,7 @@ from resolute_pagerduty.models.webhooks import EventType, delivery_of
 SCHEME: Final = "pagerduty"
 SIGNATURE_HEADER: Final = "x-pagerduty-signature"
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
-"""The event types of the official list. PagerDuty may add others; they can be asked for by name."""
+"""The event types of the official list. PagerDuty may add others; they can be used by name."""
 
 PING: Final = "pagey.ping"
 
@@ -32,7 +32,7 @@ E = TypeVar("E", bound=BaseModel)
 
 
 class PagerDutySignature(Verification, frozen=True):
-    """A delivery signed by PagerDuty with one of the secrets, of one of the event types; of any where none is named."""
+    """A delivery signed by PagerDuty with one of the secrets, of one of the event types; of any if none is named."""
 
     signs_body: ClassVar[bool] = True
 
@@ -44,20 +44,20 @@ class PagerDutySignature(Verification, frozen=True):
 def webhook(
     path: str, *, secret: str | Sequence[str] | None = None, events: Sequence[EventType] = (), max_bytes: int = 262_144
 ) -> TriggerSpec:
-    """Runs the flow for events of PagerDuty, each once, however often it is delivered.
+    """Runs the flow for events from PagerDuty, once for each event, however often it is delivered.
 
-    What the flow reads is `event(...)`. Pings, and events that were not asked for, are answered with 2xx and start
-    nothing: a receiver that refuses three deliveries is disabled by PagerDuty for a day.
+    The flow reads the event with `event(...)`. Pings and other events are answered with 2xx and start nothing: after
+    three refused deliveries, PagerDuty disables a receiver for a day.
 
     Args:
         path: such as "/pagerduty/webhook"; the subscription's address ends with it.
-        secret: what the subscription's creation answered, as `secret("NAME")`; several while one replaces another;
-            without it, `PAGERDUTY_WEBHOOK_SECRET`.
-        events: the event types that start a run; every one where none is named.
-        max_bytes: larger bodies are refused. PagerDuty drops what is larger than 256 KB.
+        secret: the secret from the creation of the subscription, as `secret("NAME")`; several while one replaces
+            another; by default `PAGERDUTY_WEBHOOK_SECRET`.
+        events: the event types that start a run; by default every one.
+        max_bytes: larger bodies are refused. PagerDuty itself sends nothing larger than 256 KB.
 
     Raises:
-        TypeError: a secret is given as a value and not by its name.
+        TypeError: a secret is given by value instead of by name.
 
     Example:
         >>> webhook("/pagerduty/webhook", events=["incident.triggered"]).trigger.text
@@ -80,7 +80,7 @@ def webhook(
 
 
 def event(of: type[E]) -> E:
-    """What a flow with a `webhook(...)` trigger was started by, typed as its kind of event.
+    """The event that started a flow with a `webhook(...)` trigger, typed as its kind of event.
 
     Example:
         >>> from resolute_pagerduty import IncidentEvent
@@ -98,40 +98,40 @@ def sign(body: bytes, secret: str) -> str:
 def is_signed(body: bytes, header: str, secrets: Sequence[str]) -> bool:
     """Whether one of the header's signatures was made with one of the secrets.
 
-    While a secret is being replaced, PagerDuty sends a signature for each. Versions other than `v1` are not known.
+    While a secret is being replaced, PagerDuty sends a signature for each. Versions other than `v1` are unknown.
     """
     wanted = [sign(body, secret) for secret in secrets]
     given = [part.strip() for part in header.split(",")]
-    # Every pair is compared, and each in constant time: how long it takes says nothing about a secret.
+    # Every pair is compared, each in constant time: the duration reveals nothing about a secret.
     results = [hmac.compare_digest(one.encode(), other.encode()) for one in given for other in wanted]
     return any(results)
 
 
 def verify(settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Verdict:
-    """Judges a delivery; the code behind `PagerDutySignature`.
+    """Checks a delivery; the code behind `PagerDutySignature`.
 
     Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/04-Signatures.md
     """
     header = headers.get(SIGNATURE_HEADER)
     if not header:
-        return refused(f"no {SIGNATURE_HEADER}: not sent by PagerDuty, or changed on its way", status=400)
+        return refused(f"no {SIGNATURE_HEADER}: not sent by PagerDuty, or changed on the way", status=400)
     if not is_signed(body, header, secrets):
-        return refused(f"{SIGNATURE_HEADER} fits none of {len(secrets)} secret(s): is it that of the subscription?")
+        return refused(f"{SIGNATURE_HEADER} fits none of {len(secrets)} secret(s): is it the subscription's secret?")
     kind = _event_type(body)
     if kind is None:
-        return refused("signed, and yet no event of Webhooks V3: is it a V3 subscription?", status=400)
+        return refused("signed, but not an event of Webhooks V3: is it a V3 subscription?", status=400)
     if kind == PING:
         return ignored("a ping")
     wanted = settings.get("events") or ()
     if wanted and kind not in wanted:
-        return ignored(f"{kind} was not asked for")
+        return ignored(f"{kind} is not among the trigger's events")
     return accepted(body)
 
 
 def _event_type(body: bytes) -> str | None:
     try:
         found: object = from_json(body)
-    except ValueError:  # no JSON, or nested deeper than anybody reads
+    except ValueError:  # not JSON, or nested too deeply
         return None
     event = cast("dict[str, Any]", found).get("event") if isinstance(found, dict) else None
     kind = cast("dict[str, Any]", event).get("event_type") if isinstance(event, dict) else None

@@ -59,7 +59,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def test_the_page_is_current() -> None:
-    """Whoever changes a node writes the page again, with `resolute nodes --markdown`."""
+    """A change to a node needs the page generated again, with `resolute nodes --markdown`."""
     assert document() == PAGE.read_text()
 
 
@@ -89,7 +89,7 @@ def test_every_node_says_everything(node: NodeReference) -> None:
     assert node.docstring.summary
     assert node.docstring.example
     assert [] == [field.name for field in node.input if not field.meaning]
-    only_of_writes = set[str]() if ":write" in node.facts["Grant"] else {"What remains"}
+    only_of_writes = set[str]() if ":write" in node.facts["Grant"] else {"Remaining risk"}
     assert set(FACTS.values()) - only_of_writes == set(node.facts)
     assert [] == [name for name, fact in node.facts.items() if not fact]
 

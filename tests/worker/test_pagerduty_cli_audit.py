@@ -124,7 +124,7 @@ def test_a_file_that_is_no_log_is_said(resolute: Command, tmp_path: Path) -> Non
     answer = resolute("audit", str(file))
 
     assert 1 == answer.code
-    assert "other.txt:1 is no audit entry" in answer.said
+    assert "other.txt:1 is not an audit entry" in answer.said
 
 
 def test_a_torn_line_is_left_out_and_said(resolute: Command, log: Path) -> None:

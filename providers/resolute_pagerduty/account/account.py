@@ -1,4 +1,4 @@
-"""One PagerDuty account: what is sent goes through here, with its credential, its grants and its audit log."""
+"""One PagerDuty account: every request goes through here, with its credential, grants and audit log."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from resolute_pagerduty.http.operations import GET_ME, Operation
 from resolute_pagerduty.http.query import path_of, query_of
 
 ACCEPT: Final = "application/vnd.pagerduty+json;version=2"
-"""Pins the shape of what is answered. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/03-Versioning.md"""
+"""Pins the shape of answers. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/03-Versioning.md"""
 
 
 class Account:
     """A PagerDuty account as nodes use it.
 
-    Every request is checked against the grants, sent once, written to the audit log, and raised as the error that it
-    was answered with. Nothing here waits or repeats: that is for the policy of the node.
+    Every request is checked against the grants, sent once and written to the audit log; an error answer is raised.
+    Nothing here waits or repeats: that is up to the node's policy.
 
     Attributes:
         name: the account's name among those of the provider.
         config: its settings.
-        prefix: what the names of its settings begin with.
-        credential: who asks.
+        prefix: what the names of its settings start with.
+        credential: who makes the requests.
     """
 
     def __init__(
@@ -62,19 +62,19 @@ class Account:
         body: Any = None,
         settles: bool | None = None,
     ) -> Any:
-        """Sends one request of the REST API and gives the JSON that it was answered with; None for an empty answer.
+        """Sends one REST API request and returns the JSON of its answer; None for an empty answer.
 
         Args:
-            operation: what to ask for.
+            operation: what to request.
             path: the parts of the operation's path.
-            query: parameters by name; a list stands for `name[]`, None for a parameter that is left out.
+            query: parameters by name; a list stands for `name[]`; None leaves a parameter out.
             body: the JSON to send.
-            settles: instead of what the operation says, where that depends on what is sent.
+            settles: overrides the operation's own, where that depends on what is sent.
 
         Raises:
             NotGrantedError: the provider was not granted the operation; nothing was sent.
             MissingSettingError: a credential or an address is not set; nothing was sent.
-            PagerDutyAPIError: PagerDuty said no, or did not answer.
+            PagerDutyAPIError: PagerDuty refused, or did not answer.
         """
         where = path_of(operation, path or {})
         await self._check_grant(operation, where)
@@ -101,16 +101,16 @@ class Account:
         return self._judged(operation, request, answer, header)
 
     async def enqueue(self, operation: Operation, event: JsonBody, resource: str) -> JsonBody:
-        """Sends one event. Its routing key is its credential; nothing else of the account goes with it.
+        """Sends one event. Its routing key is its credential; nothing else of the account is sent.
 
         Args:
             operation: which kind of event.
             event: the whole event, with its routing key.
-            resource: what the audit log calls it.
+            resource: its name in the audit log.
 
         Raises:
             NotGrantedError: the provider was not granted the operation; nothing was sent.
-            PagerDutyAPIError: PagerDuty said no, or did not answer.
+            PagerDutyAPIError: PagerDuty refused, or did not answer.
         """
         await self._check_grant(operation, resource)
         request = Request(
@@ -122,16 +122,16 @@ class Account:
         )
         answer = await self._sender.send(operation, request, resource, settles=operation.settles)
         if not answer.ok:
-            # How long to wait is not said for events: the node's own policy begins with a second and doubles it.
+            # The Events API does not say how long to wait: the node's own policy starts at one second and doubles it.
             raise answer.error(request.what, prefix=self.prefix, usual_wait=None)
         found = answer.json(request.what)
         return cast("JsonBody", found) if isinstance(found, dict) else {}
 
     async def user_of_credential(self) -> JsonBody | None:
-        """The user that the credential belongs to; None for a key of the account and for an app.
+        """The user that the credential belongs to; None for an account's key and for an app.
 
         Raises:
-            PagerDutyAPIError: PagerDuty knows neither, or did not answer.
+            PagerDutyAPIError: PagerDuty does not accept the credential, or did not answer.
         """
         header = await self.credential.header()
         request = Request(
@@ -156,7 +156,7 @@ class Account:
         )
 
     def _check_limit(self, operation: Operation) -> None:
-        """A request that PagerDuty has already said it will refuse is not sent, so that it does not count again."""
+        """Holds back a request that PagerDuty has said it will refuse, so that it does not count again."""
         for key in _limits_of(operation):
             left = self._full_until.get(key, 0.0) - time.monotonic()
             if left > 0:
@@ -168,12 +168,12 @@ class Account:
 
     async def _from_address(self, operation: Operation, where: str) -> str:
         if self._from is None:
-            # A key or token of a user speaks for that user, and PagerDuty says who that is.
+            # A user's key or token acts as that user, and PagerDuty says who that is.
             user = await self.user_of_credential()
             email = user.get("email") if user else None
             if not isinstance(email, str):
                 raise MissingSettingError(
-                    f"{operation.method} {where} is done in the name of a user, and a key of the account has none: "
+                    f"{operation.method} {where} is done as a user, and an account's API key has none: "
                     f"set {self.prefix}FROM_EMAIL to the login address of one of the account's users"
                 )
             self._from = email
@@ -202,7 +202,7 @@ class Account:
                 )
             case 403:
                 scope = f"; with scoped OAuth it needs the scope {operation.scope}" if operation.scope else ""
-                return f"the credential may not do this: a read-only key only reads{scope}"
+                return f"the credential is not allowed to do this: a read-only key can only read{scope}"
             case _:
                 return ""
 
@@ -212,38 +212,38 @@ class Account:
 
 
 def _limits_of(operation: Operation) -> tuple[str, ...]:
-    """The limits that an operation counts against; the first is the one that headers of its answers speak of."""
+    """The limits that an operation counts against; headers of its answers describe the first."""
     return (operation.id, "credential") if operation.limit == "own" else ("credential",)
 
 
 def object_in(answer: Any, name: str) -> JsonBody:
-    """The object that an answer wraps under a name.
+    """The object that an answer contains under a name.
 
     Raises:
-        UnreadableAnswerError: it is not there.
+        UnreadableAnswerError: it is missing.
     """
     found = cast("JsonBody", answer).get(name) if isinstance(answer, dict) else None
     if not isinstance(found, dict):
-        raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be in trouble, or it is no PagerDuty")
+        raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be down, or this is not PagerDuty")
     return cast("JsonBody", found)
 
 
 def values_in(answer: Any, name: str) -> list[Any]:
-    """The list that an answer holds under a name.
+    """The list that an answer contains under a name.
 
     Raises:
-        UnreadableAnswerError: it is not there.
+        UnreadableAnswerError: it is missing.
     """
     found = cast("JsonBody", answer).get(name) if isinstance(answer, dict) else None
     if not isinstance(found, list):
-        raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be in trouble, or it is no PagerDuty")
+        raise UnreadableAnswerError(f"the answer holds no {name!r}; PagerDuty may be down, or this is not PagerDuty")
     return cast("list[Any]", found)
 
 
 def list_in(answer: Any, name: str) -> list[JsonBody]:
-    """The list of objects that an answer holds under a name.
+    """The list of objects that an answer contains under a name.
 
     Raises:
-        UnreadableAnswerError: it is not there.
+        UnreadableAnswerError: it is missing.
     """
     return [cast("JsonBody", item) for item in values_in(answer, name) if isinstance(item, dict)]

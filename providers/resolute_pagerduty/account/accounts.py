@@ -1,4 +1,4 @@
-"""What nodes are handed: the accounts that a worker works with, each under its name."""
+"""What nodes receive: the accounts that a worker uses, each under its name."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from resolute_pagerduty.account.grants import Grants
 from resolute_pagerduty.errors import MissingSettingError
 
 DEFAULT = "default"
-"""The name of the account that nodes mean when they name none."""
+"""The name of the account that nodes use when they name none."""
 
 
 QUEUE: Final = "pagerduty"
 """The queue of the nodes that use the REST API, whose rate limit they share."""
 
 _USED: Final = 0.95
-"""The part of a rate limit that nodes use: Temporal lets a second's worth of them through at once."""
+"""The share of a rate limit that nodes use: Temporal lets a second's worth of them through at once."""
 
 
 class Accounts(Provider):
@@ -46,16 +46,16 @@ class Accounts(Provider):
         """Takes the settings; nothing is opened yet.
 
         Args:
-            config: the account that nodes mean when they name none.
-            accounts: further accounts by name, for nodes that are given `account="eu"`.
-            grants: what nodes may do, such as `["incidents:read", "notes:write"]`; without it, what the credential may.
+            config: the account that nodes use when they name none.
+            accounts: further accounts by name, for nodes with `account="eu"`.
+            grants: what nodes may do, such as `["incidents:read", "notes:write"]`; by default, all the credential may.
             read_only: grants every read and no write.
             audit_log: the file that every request is written to.
-            audit_largest: bytes after which that file is put aside; 0 for never.
-            audit_kept: how many files that were put aside are kept.
+            audit_largest: the size in bytes at which that file is rotated; 0 for never.
+            audit_kept: how many rotated files to keep.
 
         Raises:
-            ConfigurationError: a grant is not known.
+            ConfigurationError: a grant is unknown.
         """
         self.configs: Mapping[str, PagerDutyConfig] = {DEFAULT: config, **(accounts or {})}
         self.grants = Grants.of(grants, read_only=read_only)
@@ -65,14 +65,14 @@ class Accounts(Provider):
         self._open: dict[str, Account] = {}
 
     def account(self, name: str | None = None) -> Account:
-        """The account of that name, or the one for nodes that name none.
+        """The account of that name, or the one that nodes use when they name none.
 
         Raises:
             MissingSettingError: the provider has no account of that name.
-            ResoluteError: the provider was not entered (`async with provider:`).
+            ResoluteError: the provider is not open (`async with provider:`).
         """
         if not self._open:
-            raise ResoluteError("this PagerDuty provider is not open: a worker enters it, or `async with provider:`")
+            raise ResoluteError("this PagerDuty provider is not open: a worker opens it, or `async with provider:`")
         found = self._open.get(name or DEFAULT)
         if found is None:
             raise MissingSettingError(
@@ -82,14 +82,14 @@ class Accounts(Provider):
         return found
 
     def refusal(self, node: NodeDefinition) -> str | None:
-        """Why the grants forbid a node, or None where they do not."""
+        """Why the grants forbid a node, or None if they do not."""
         missing = self.grants.missing(node.facts["grant"].split(", "))
         if not missing:
             return None
         return f"{node.name} needs the grant {', '.join(missing)}; this PagerDuty provider has {self.grants}"
 
     async def refused(self, node: NodeDefinition) -> None:
-        """Writes into the audit log that a run asked for a node, and was refused."""
+        """Writes to the audit log that a run asked for a node and was refused."""
         entry = entry_of_now(
             account=DEFAULT,
             operation=node.name,
@@ -101,18 +101,18 @@ class Accounts(Provider):
         await self._audit.refused(entry)
 
     def queues(self) -> Mapping[str, float]:
-        """The queue of the REST API, with the requests that the slowest of the accounts takes."""
+        """The queue of the REST API, with the request rate that the slowest account allows."""
         slowest = min(config.requests_per_minute for config in self.configs.values())
         return {QUEUE: slowest / 60 * _USED}
 
     def secrets(self) -> Sequence[str]:
-        """Keys and secrets of all accounts, and the tokens that they have fetched, none of which may be shown."""
+        """Keys and secrets of all accounts, and the tokens they have fetched: none of them may be shown."""
         settings = [value for config in self.configs.values() for value in config.secret_values]
         return [*settings, *(token for account in self._open.values() for token in account.credential.fetched)]
 
     async def __aenter__(self) -> Self:
         """Opens the audit log and the connections."""
-        from resolute_pagerduty.http.client import Client  # httpx is loaded by workers, not by those who write flows
+        from resolute_pagerduty.http.client import Client  # only workers load httpx, not authors of flows
 
         if self.audit_log:
             largest, kept = self._audit_bounds

@@ -1,7 +1,7 @@
-"""The audit log: what PagerDuty was asked, by which step of which run, and what came of it.
+"""The audit log: what was requested from PagerDuty, by which step of which run, and the outcome.
 
-A request has two lines of JSON, one before it is sent and one with its answer; `read_audit` makes them one entry. So no
-request goes out that is not in the log, and one that was on its way when its worker was killed is there as `unknown`.
+A request has two lines of JSON, one before it is sent and one with its answer; `read_audit` combines them into one
+entry. So every request that goes out is in the log, and one in flight when its worker was killed is `unknown`.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from resolute_pagerduty.errors import AuditError
 log = logging.getLogger(__name__)
 
 LARGEST: Final = 100_000_000
-"""Bytes of a log, after which it is put aside and another one begun."""
+"""The size of a log in bytes at which it is rotated."""
 
 KEPT: Final = 10
-"""How many logs that were put aside are kept."""
+"""How many rotated logs are kept."""
 
 _OPEN: Final = 10_000
-"""Requests that a reader takes for on their way at the same time."""
+"""How many requests a reader considers to be in flight at the same time."""
 
 Outcome = Literal["done", "failed", "unknown", "refused"]
 
 
 class AuditEntry(BaseModel):
-    """What was asked of PagerDuty, by which step of which run, and what came of it. Holds no secret.
+    """What was requested from PagerDuty, by which step of which run, and the outcome. Contains no secret.
 
     Attributes:
-        id: what the two lines of one request have in common.
+        id: shared by the two lines of one request.
         time: when it was sent.
-        outcome: `done`; `failed` as PagerDuty said, or because there was no connection; `unknown` where no answer came,
-            so that it may have been done; `refused` by the grants, before anything was sent.
+        outcome: `done`; `failed` if PagerDuty refused or there was no connection; `unknown` if no answer came, so it
+            may have been done; `refused` by the grants, before anything was sent.
         resource: the path of the request, or the deduplication key of an event.
-        error: the class of the error, where there was one.
+        error: the class of the error, if there was one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,19 +71,19 @@ class AuditSink(Protocol):
     """Where audit entries go."""
 
     async def begin(self, entry: AuditEntry) -> None:
-        """Keeps what is about to be sent.
+        """Records what is about to be sent.
 
         Raises:
-            AuditError: it cannot be kept, so it is not to be sent.
+            AuditError: it cannot be recorded, so it must not be sent.
         """
         ...
 
     async def end(self, entry: AuditEntry) -> None:
-        """Keeps what came of it."""
+        """Records the outcome."""
         ...
 
     async def refused(self, entry: AuditEntry) -> None:
-        """Keeps what was not sent."""
+        """Records what was not sent."""
         ...
 
     def close(self) -> None:
@@ -111,17 +111,17 @@ class AuditFile:
     """A file of audit entries, for its owner alone. Several processes may write to one file.
 
     Args:
-        path: the file. What was put aside because it was full is beside it, as `.1` (the newest), `.2` and so on.
-        largest: bytes after which it is put aside; 0 for never.
-        kept: how many that were put aside are kept.
+        path: the file. Rotated files are next to it, as `.1` (the newest), `.2` and so on.
+        largest: the size in bytes at which it is rotated; 0 for never.
+        kept: how many rotated files to keep.
 
     Raises:
-        ConfigurationError: the file cannot be written; an audit that silently holds nothing would be worse than none.
+        ConfigurationError: the file cannot be written; a silently empty audit log would be worse than none.
     """
 
     def __init__(self, path: Path, *, largest: int = LARGEST, kept: int = KEPT) -> None:
         self._file = LineFile(path, largest=largest, kept=kept)
-        # A thread of its own: whatever nodes do with theirs, requests need not wait for it.
+        # A thread of its own: requests need not wait for whatever nodes do with theirs.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="resolute-audit")
         try:
             self._file.prepare()
@@ -142,11 +142,11 @@ class AuditFile:
             ) from None
 
     async def end(self, entry: AuditEntry) -> None:
-        """See `AuditSink`. Where it cannot be kept, the log says `unknown`; the request is not repeated."""
+        """See `AuditSink`. If it cannot be recorded, the log says `unknown`; the request is not repeated."""
         await self._keep(entry)
 
     async def refused(self, entry: AuditEntry) -> None:
-        """See `AuditSink`. It is refused also where that cannot be kept."""
+        """See `AuditSink`. It is refused even if that cannot be recorded."""
         await self._keep(entry)
 
     async def _keep(self, entry: AuditEntry) -> None:
@@ -163,21 +163,21 @@ class AuditFile:
         await asyncio.get_running_loop().run_in_executor(self._writer, self._file.append, line)
 
     def close(self) -> None:
-        """Lets go of the thread that writes."""
+        """Stops the thread that writes."""
         self._writer.shutdown(wait=False)
 
 
 def read_audit(path: Path, *, bad: Callable[[str], None] | None = None) -> Iterator[AuditEntry]:
-    """The entries of an audit log and of those that were put aside, oldest first.
+    """The entries of an audit log and its rotated files, oldest first.
 
     Args:
         path: the log.
-        bad: told the place of each line that is left out because it is no entry: one that a crash cut off, or of
-            another hand.
+        bad: called with the place of each line that is left out because it is not an entry: one that a crash cut
+            off, or that something else wrote.
 
     Raises:
         OSError: it cannot be read.
-        ResoluteError: it holds lines, and none of them is an audit entry.
+        ResoluteError: it has lines, but none of them is an audit entry.
     """
     first_bad = ""
     good = False
@@ -197,14 +197,14 @@ def read_audit(path: Path, *, bad: Callable[[str], None] | None = None) -> Itera
         while waiting and (next(iter(waiting.values()))[1] or len(waiting) > _OPEN):
             yield waiting.pop(next(iter(waiting)))[0]
     if first_bad and not good:
-        raise ResoluteError(f"{first_bad} is no audit entry: is it an audit log of PagerDuty?")
+        raise ResoluteError(f"{first_bad} is not an audit entry: is this an audit log of PagerDuty?")
     yield from (entry for entry, _ in waiting.values())
 
 
 def entry_of_now(
     *, account: str, operation: str, method: str, resource: str, outcome: Outcome, error: str | None = None
 ) -> AuditEntry:
-    """An entry for the call that runs now; outside of a run, such as at a terminal, flow, run and step are left out."""
+    """An entry for the current call; outside a run, such as in a terminal, flow, run and step are left out."""
     try:
         call = current_call()
     except ResoluteError:

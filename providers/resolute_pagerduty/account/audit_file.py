@@ -1,4 +1,4 @@
-"""A file of lines that several processes append to: no line is torn or lost, and the file does not grow for ever."""
+"""A file of lines that several processes append to: no line is torn or lost, and the file does not grow forever."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LONGEST_LINE: Final = 1_000_000
 
 
 class LineFile:
-    """Lines in a file that its owner alone reads, each appended as a whole.
+    """Lines in a file that only its owner can read, each appended as a whole.
 
-    Whoever appends, or puts a full file aside, holds the lock of a file `.lock` beside it. Programs such as logrotate
-    need not: they may rename the file at any time. A path that is no plain file, such as `/dev/stdout`, is written to
-    and never put aside.
+    A process that appends to the file or rotates it holds the lock of a file `.lock` next to it. Programs such as
+    logrotate need not: they may rename the file at any time. A path that is not a regular file, such as `/dev/stdout`,
+    is written to and never rotated.
     """
 
     def __init__(self, path: Path, *, largest: int = 0, kept: int = 0) -> None:
@@ -34,10 +34,10 @@ class LineFile:
         self._kept = kept
 
     def prepare(self) -> None:
-        """Creates the file and its folder, and takes from others the right to read it.
+        """Creates the file and its folder, and removes other users' permission to read it.
 
         Raises:
-            OSError: it cannot be written, or its rights cannot be changed.
+            OSError: it cannot be written, or its permissions cannot be changed.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(), self._opened():
@@ -47,7 +47,7 @@ class LineFile:
         """Appends a line.
 
         Raises:
-            OSError: it cannot be written; nothing of it is in the file.
+            OSError: it cannot be written; no part of it is in the file.
         """
         with self._locked():
             self._make_room(len(line) + 1)
@@ -55,7 +55,7 @@ class LineFile:
                 _append(file, line)
 
     def lines(self) -> Iterator[tuple[str, bytes]]:
-        """Every line with its place, the oldest file first. One that is still being written is left out.
+        """Every line with its place, oldest file first. One that is still being written is left out.
 
         Raises:
             OSError: a file cannot be read.
@@ -68,19 +68,19 @@ class LineFile:
                     if line.endswith(b"\n"):
                         yield f"{file.name}:{number}", line
                     elif len(line) == _LONGEST_LINE:
-                        yield f"{file.name}:{number}", b""  # whatever it is, it is no line of ours
+                        yield f"{file.name}:{number}", b""  # not one of our lines
                         while (line := file.readline(_LONGEST_LINE)) and not line.endswith(b"\n"):
                             pass
 
     def _all_of_now(self, stack: contextlib.ExitStack) -> list[BinaryIO]:
-        """The files, the oldest first, opened while nobody puts one aside."""
+        """The files, oldest first, opened while nobody rotates one."""
         with self._locked() if self._lock.exists() else contextlib.nullcontext():
             aside = self._aside()
             paths = [*reversed(aside), *([self.path] if self.path.exists() or not aside else [])]
             return [stack.enter_context(path.open("rb")) for path in paths]
 
     def _aside(self) -> list[Path]:
-        """The files that were put aside, the newest first."""
+        """The rotated files, newest first."""
         found: list[Path] = []
         while (path := self._numbered(len(found) + 1)).exists():
             found.append(path)
@@ -101,13 +101,13 @@ class LineFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
             file = os.open(self._lock, flags, _OWNER)
-        except PermissionError:  # a folder in which no worker may create a file: all lock the log
+        except PermissionError:  # the worker may not create a file in this folder: everybody locks the log itself
             file = os.open(self.path, flags, _OWNER)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(file)  # and with it the lock
+            os.close(file)  # which also releases the lock
 
     @contextlib.contextmanager
     def _opened(self) -> Generator[int]:
@@ -121,7 +121,7 @@ class LineFile:
             os.close(file)
 
     def _make_room(self, needed: int) -> None:
-        """Puts a full file aside, and removes the oldest where there are enough. For whoever holds the lock."""
+        """Rotates a full file, and removes the oldest if there are too many. The caller holds the lock."""
         try:
             status = self.path.lstat()
         except FileNotFoundError:
@@ -131,9 +131,9 @@ class LineFile:
             return
         try:
             self._put_aside()
-        except PermissionError as error:  # to go on is better than to send nothing any more
+        except PermissionError as error:  # a growing file is better than a worker that sends nothing
             self._largest = 0
-            log.warning("%s is full and cannot be put aside (%s): it goes on growing", self.path, error.strerror)
+            log.warning("%s is full and cannot be rotated (%s): it keeps growing", self.path, error.strerror)
 
     def _put_aside(self) -> None:
         for number in range(len(self._aside()), 0, -1):
@@ -141,7 +141,7 @@ class LineFile:
                 self._numbered(number).unlink()
             else:
                 self._numbered(number).rename(self._numbered(number + 1))
-        with contextlib.suppress(FileNotFoundError):  # another program was quicker
+        with contextlib.suppress(FileNotFoundError):  # another program was faster
             if self._kept:
                 self.path.rename(self._numbered(1))
             else:
@@ -151,7 +151,7 @@ class LineFile:
 def _append(file: int, line: bytes) -> None:
     status = os.fstat(file)
     plain = stat.S_ISREG(status.st_mode)
-    # The half of a line that a crash left is made a line, so that only that one is lost.
+    # Ends a half-written line that a crash left, so that only that one is lost.
     torn = plain and status.st_size > 0 and os.pread(file, 1, status.st_size - 1) != b"\n"
     rest = memoryview((b"\n" if torn else b"") + line + b"\n")
     try:
@@ -159,6 +159,6 @@ def _append(file: int, line: bytes) -> None:
             rest = rest[os.write(file, rest) :]
     except OSError:
         if plain:
-            with contextlib.suppress(OSError):  # then the half of a line stays, and the next one closes it
+            with contextlib.suppress(OSError):  # then the half-written line stays, and the next write ends it
                 os.ftruncate(file, status.st_size)
         raise

@@ -1,4 +1,4 @@
-"""Where PagerDuty is, and who asks: the settings of one account."""
+"""The settings of one account: its credentials, and where PagerDuty is."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def _split(value: object) -> object:
 
 
 Words: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""A list that stands in an environment variable as words between spaces or commas."""
+"""A list that an environment variable holds as words separated by spaces or commas."""
 
 
 class InvalidConfigError(ConfigurationError):
-    """Settings of an account are not what they should be. `error` is what pydantic found."""
+    """Settings of an account are invalid. `error` is what pydantic found."""
 
     def __init__(self, error: ValidationError) -> None:
         self.error = error
@@ -49,8 +49,8 @@ class InvalidConfigError(ConfigurationError):
 class PagerDutyConfig(BaseSettings):
     """The settings of one PagerDuty account, given as arguments; `from_env()` reads `PAGERDUTY_...` instead.
 
-    The REST API takes one credential: an API key of the account or of a user, an OAuth token, or an app's client id and
-    secret with the account's subdomain, for which tokens are fetched and renewed. The Events API takes a routing key.
+    The REST API needs one credential: an API key of the account or of a user, an OAuth token, or an app's client id and
+    secret with the account's subdomain, for which tokens are fetched and renewed. The Events API needs a routing key.
 
     Attributes:
         api_key: a REST API key, of the account or of a user.
@@ -58,18 +58,18 @@ class PagerDutyConfig(BaseSettings):
         client_id: the id of an app with scoped OAuth, instead of a key.
         client_secret: its secret.
         subdomain: the account that the app is used for, as in `https://<subdomain>.pagerduty.com`.
-        scopes: what the app asks for, such as `incidents.read incidents.write`.
-        routing_key: the integration key that events are sent with where the node names none.
-        service_key: an older name of `routing_key`; used where that is not set.
-        from_email: the login address of the user in whose name an account's key changes things.
+        scopes: what the app requests, such as `incidents.read incidents.write`.
+        routing_key: the integration key for events whose node names none.
+        service_key: an older name for `routing_key`; used if that is not set.
+        from_email: the login address of the user as whom an account's key makes changes.
         region: the service region of the account.
-        requests_per_minute: how many requests nodes may start, on all workers together; PagerDuty takes 960 of one
+        requests_per_minute: how many requests nodes may start, on all workers together; PagerDuty accepts 960 per
             credential, from all its users.
-        settle_seconds: how long PagerDuty may still be at work on a request whose answer was lost, counted from when it
-            was sent. What leaves something behind each time, such as a note, is looked for and sent again only then.
-        api_url: another address for the REST API, such as that of the simulator.
-        events_url: another address for the Events API.
-        identity_url: another address for OAuth tokens.
+        settle_seconds: how long PagerDuty may still be processing a request whose answer was lost, counted from when
+            it was sent. Writes that add something each time, such as a note, are looked for and repeated only then.
+        api_url: another URL for the REST API, such as the simulator's.
+        events_url: another URL for the Events API.
+        identity_url: another URL for OAuth tokens.
 
     Example:
         >>> PagerDutyConfig(api_key=SecretStr("a key of the account"), region="eu").rest_base
@@ -106,7 +106,7 @@ class PagerDutyConfig(BaseSettings):
     def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value().strip() if value else ""
         if not (text.isascii() and text.replace(" ", "").isprintable()):
-            raise ValueError("holds characters that are in no key: was a line too many copied?")
+            raise ValueError("contains characters that no key has: was an extra line copied?")
         return SecretStr(text) if text else None
 
     @field_validator("api_url", "events_url", "identity_url")
@@ -115,9 +115,9 @@ class PagerDutyConfig(BaseSettings):
         if value is None:
             return None
         if not value.startswith(("https://", "http://")):
-            raise ValueError("give an address that begins with https:// (or http:// for a simulator)")
+            raise ValueError("give a URL that starts with https:// (or http:// for a simulator)")
         if "@" in value:
-            raise ValueError("leave out user and password, they would be shown in messages")
+            raise ValueError("leave out the user and password, they would be shown in messages")
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -146,7 +146,7 @@ class PagerDutyConfig(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Nothing of the environment gets into settings that are given as arguments."""
+        """Settings given as arguments never read the environment."""
         return (init_settings,)
 
     @classmethod
@@ -154,7 +154,7 @@ class PagerDutyConfig(BaseSettings):
         """The settings of an account from the environment: `PAGERDUTY_API_KEY`, or `PAGERDUTY_<ACCOUNT>_API_KEY`.
 
         Raises:
-            ConfigurationError: a value is not what it should be; the message names the variable, never the value.
+            ConfigurationError: a value is invalid; the message names the variable, never the value.
         """
         prefix = "PAGERDUTY_" if account is None else f"PAGERDUTY_{account.upper().replace('-', '_')}_"
         try:
@@ -164,17 +164,17 @@ class PagerDutyConfig(BaseSettings):
 
     @property
     def rest_base(self) -> str:
-        """The address of the REST API."""
+        """The URL of the REST API."""
         return self.api_url or _REST[self.region]
 
     @property
     def events_base(self) -> str:
-        """The address of the Events API."""
+        """The URL of the Events API."""
         return self.events_url or _EVENTS[self.region]
 
     @property
     def identity_base(self) -> str:
-        """The address that OAuth tokens come from; one for all regions."""
+        """The URL that OAuth tokens come from; the same for all regions."""
         return self.identity_url or _IDENTITY
 
     @property
@@ -184,6 +184,6 @@ class PagerDutyConfig(BaseSettings):
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """Every secret among the settings."""
+        """Every secret in the settings."""
         found = (self.api_key, self.oauth_token, self.client_secret, self.routing_key, self.service_key)
         return tuple(value.get_secret_value() for value in found if value is not None)

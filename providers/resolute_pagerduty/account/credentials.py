@@ -1,4 +1,4 @@
-"""How a request proves who asks: an API key, an OAuth token, or tokens that an app fetches and renews."""
+"""How a request authenticates: an API key, an OAuth token, or tokens that an app fetches and renews."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from resolute_pagerduty.errors import MissingSettingError, UnreadableAnswerError
 from resolute_pagerduty.http.exchange import Answer
 
 PostForm: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
-"""Posts a form to a path of the place that tokens come from."""
+"""Posts a form to a path of the server that issues tokens."""
 
 _EARLY: Final = 300
-"""Seconds before its end in which a token is renewed."""
+"""How many seconds before its expiry a token is renewed."""
 
 _KEPT: Final = 4
-"""Fetched tokens that are remembered: the one in use, and those that calls at work may still hold."""
+"""How many fetched tokens are remembered: the one in use, and those that calls in progress may still hold."""
 
 _TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  # an address
 
 
 class Credential(Protocol):
-    """What goes into the header Authorization."""
+    """The value of the Authorization header."""
 
     async def header(self) -> str:
         """The header's value."""
         ...
 
     def judged(self, header: str, *, valid: bool) -> bool:
-        """Told whether PagerDuty took a value; answers whether the next one may do better."""
+        """Learns whether PagerDuty accepted a value; says whether another one may do better."""
         ...
 
     def lacks(self, scope: str | None) -> bool:
-        """Whether a scope was asked for and not granted."""
+        """Whether a scope was requested but not granted."""
         ...
 
     @property
     def fetched(self) -> Sequence[str]:
-        """The tokens that were fetched last, which must not be shown; the newest last."""
+        """The most recently fetched tokens, which must not be shown; newest last."""
         ...
 
 
 class FixedCredential:
-    """A key or a token that is what it is."""
+    """A key or a token that is never renewed."""
 
     def __init__(self, value: SecretStr, form: str) -> None:
         self._value = value
@@ -60,11 +60,11 @@ class FixedCredential:
         return self._form.format(self._value.get_secret_value())
 
     def judged(self, header: str, *, valid: bool) -> bool:
-        """Somebody has to set another one."""
+        """No: somebody has to set another one."""
         return False
 
     def lacks(self, scope: str | None) -> bool:
-        """What was granted is not known here."""
+        """No: what was granted is not known here."""
         return False
 
     @property
@@ -74,7 +74,7 @@ class FixedCredential:
 
 
 class NoCredential:
-    """None is set: the REST API cannot be used, events can."""
+    """No credential is set: the REST API cannot be used, events can."""
 
     async def header(self) -> str:
         """There is none.
@@ -88,11 +88,11 @@ class NoCredential:
         )
 
     def judged(self, header: str, *, valid: bool) -> bool:
-        """There is no other."""
+        """No: there is no other."""
         return False
 
     def lacks(self, scope: str | None) -> bool:
-        """Nothing was asked for."""
+        """No: nothing was requested."""
         return False
 
     @property
@@ -113,9 +113,9 @@ class _Token:
 
 
 class AppCredential:
-    """Tokens of an app with scoped OAuth, fetched with its client id and secret and renewed before they end.
+    """Tokens of an app with scoped OAuth, fetched with its client id and secret and renewed before they expire.
 
-    PagerDuty grants fewer scopes than were asked for without calling that an error, so the answer is compared.
+    PagerDuty may grant fewer scopes than requested without an error, so the answer is compared.
 
     Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/app-integration-development/06-OAuth-Functionality.md
     """
@@ -130,23 +130,23 @@ class AppCredential:
 
     @property
     def fetched(self) -> Sequence[str]:
-        """The tokens that were fetched last, the newest last."""
+        """The most recently fetched tokens, newest last."""
         return tuple(self._fetched)
 
     @property
     def granted(self) -> frozenset[str]:
-        """The scopes of the token of now; none before the first."""
+        """The scopes of the current token; none before the first."""
         return frozenset() if self._token is None else self._token.scopes
 
     async def header(self) -> str:
-        """The header's value, with a token that is good for some more minutes."""
+        """The header's value, with a token that stays valid for some minutes."""
         async with self._lock:
             if self._token is None or monotonic() >= self._token.renew_at:
                 self._token = await self._fetch()
             return self._token.header
 
     def judged(self, header: str, *, valid: bool) -> bool:
-        """Whether another token may do better: yes, unless the one before was refused as well."""
+        """Whether another token may do better: yes, unless the previous one was also refused."""
         if valid:
             self._refusals = 0
         elif self._token is not None and self._token.header == header:
@@ -155,7 +155,7 @@ class AppCredential:
         return self._refusals < 2
 
     def lacks(self, scope: str | None) -> bool:
-        """Whether a scope was asked for and not granted."""
+        """Whether a scope was requested but not granted."""
         return self._token is not None and scope in self._config.scopes and scope not in self._token.scopes
 
     async def _fetch(self) -> _Token:
@@ -177,7 +177,7 @@ class AppCredential:
         fields = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
         value = fields.get("access_token")
         if not isinstance(value, str) or not value:
-            raise UnreadableAnswerError(f"{what}: the answer holds no access_token", status=answer.status)
+            raise UnreadableAnswerError(f"{what}: the answer contains no access_token", status=answer.status)
         self._fetched.append(value)
         lifetime = fields.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, (int, float)) else 3600.0
@@ -189,7 +189,7 @@ class AppCredential:
 
 
 def credential_of(config: PagerDutyConfig, post: PostForm) -> Credential:
-    """The credential that the settings name."""
+    """The credential that the settings describe."""
     if config.api_key is not None:
         return FixedCredential(config.api_key, "Token token={}")
     if config.oauth_token is not None:

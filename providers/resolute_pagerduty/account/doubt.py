@@ -1,8 +1,8 @@
-"""What an attempt leaves to the next one, and above all: whether PagerDuty may still be at work on its request.
+"""What an attempt passes on to the next one, above all whether PagerDuty may still be processing its request.
 
-A request whose answer is lost may be carried out later, after the next attempt has looked for its work and found
-nothing. So the next one waits until the lost request has either been carried out or never will be. That an attempt is
-about to send stands in its heartbeat: it is known also where the worker is killed before any answer.
+A request whose answer is lost may be carried out later, after the next attempt has looked for its result and found
+nothing. So the next attempt waits until the lost request has either been carried out or never will be. An attempt
+records in its heartbeat that it is about to send, so this is known even if the worker is killed before any answer.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from resolute_pagerduty.errors import PagerDutyAPIError, UnsettledError
 E = TypeVar("E", bound=PagerDutyAPIError)
 
 USUAL_SETTLE: Final = 90.0
-"""Seconds after which PagerDuty is at work on a request no longer, counted from when it was sent.
+"""Seconds after which PagerDuty is no longer processing a request, counted from when it was sent.
 
-PagerDuty publishes no such bound. It gives a request up itself ("the request took too long to process"), gateways of
-its kind do so after 60 seconds, and its own Terraform provider waits a minute for an answer. Half as much again is for
-what is done after the gateway has hung up. Where that is not enough, a second note, override or maintenance window is
-taken back by an attempt that comes later; a second change event, snooze or escalation stays.
+PagerDuty publishes no such limit. It gives up on slow requests itself ("the request took too long to process"), such
+gateways usually do so after 60 seconds, and its own Terraform provider waits a minute for an answer. Another half is
+added for work after the gateway has hung up. If that is not enough, a later attempt removes a second note, override or
+maintenance window; a second change event, snooze or escalation stays.
 """
 
 REQUEST: Final = "request"
@@ -35,13 +35,13 @@ LOST: Final = "lost"
 ANSWERED: Final = "answered"
 
 _DOUBTFUL: Final = frozenset({408, 502, 504})
-"""Statuses of whoever stands before PagerDuty, which hang up while it goes on. After 500 and 503 it does not."""
+"""Statuses of gateways that hang up while PagerDuty may continue. After 500 and 503 it does not."""
 
 _left: ContextVar[tuple[CallContext, dict[str, Json]]] = ContextVar("resolute_pagerduty_left")
 
 
 def left() -> dict[str, Json]:
-    """What earlier attempts of this step have left, and this one so far. Empty where no step is at work."""
+    """What earlier attempts of this step have recorded, and this one so far. Empty if no step is running."""
     try:
         call = current_call()
     except ResoluteError:
@@ -55,7 +55,7 @@ def left() -> dict[str, Json]:
 
 
 def leave(**facts: Json) -> None:
-    """Leaves facts to the next attempt, beside those that are left already. At a terminal there is no next one."""
+    """Records facts for the next attempt, in addition to earlier ones. In a terminal there is no next attempt."""
     try:
         call = current_call()
     except ResoluteError:
@@ -71,30 +71,30 @@ def may_have_sent() -> bool:
 
 
 def is_doubtful(status: int) -> bool:
-    """Whether PagerDuty may go on with a request that was answered like this."""
+    """Whether PagerDuty may still be processing a request that was answered like this."""
     return status in _DOUBTFUL or status > 504
 
 
 def check_settled(what: str, settle: float) -> None:
-    """Lets a request out only where no earlier one can still be at work.
+    """Lets a request out only if no earlier one can still be in progress.
 
-    The attempt that lost its answer asked for the pause itself, unless it was killed. Then the pause is asked for here.
+    The attempt that lost its answer requested the pause itself, unless it was killed. Then it is requested here.
 
     Raises:
-        UnsettledError: one may be.
+        UnsettledError: an earlier request may be.
     """
     if left().get(REQUEST) != SENDING:
         return
     leave(**{REQUEST: LOST})
     error = UnsettledError(
-        f"{what}: an earlier attempt ended while it was sending, and PagerDuty may still be at work on that; "
+        f"{what}: an earlier attempt ended while it was sending, and PagerDuty may still be processing that; "
         "nothing was sent"
     )
     raise paused(error, settle)
 
 
 def paused(error: E, pause: float) -> E:
-    """The error, with a pause before the next attempt that outlasts what PagerDuty may still be doing."""
+    """The error, with a pause before the next attempt that is longer than PagerDuty may still need."""
     asked = error.retry_after or timedelta(0)
     pause = max(pause, asked.total_seconds())
     error.retry_after = timedelta(seconds=pause)

@@ -1,4 +1,4 @@
-"""Who may do what: grants such as `incidents:read`, given to a provider and checked before every request."""
+"""What a provider may do: grants such as `incidents:read`, given to a provider and checked before every request."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ RESOURCES: Final = tuple(sorted({operation.grant.partition(":")[0] for operation
 
 @dataclass(frozen=True)
 class Grants:
-    """What a provider may do. `allowed` of None is everything that its credential may.
+    """What a provider may do. With `allowed` None, everything that its credential may do.
 
-    To write a resource is also to read it; `*:read` is to read everything.
+    Writing a resource includes reading it; `*:read` is reading everything.
 
     Example:
         >>> reader = Grants.of(["incidents:read", "notes:write"])
@@ -35,7 +35,7 @@ class Grants:
         """The grants as an operator wrote them.
 
         Raises:
-            ConfigurationError: a grant is not known, or contradicts `read_only`.
+            ConfigurationError: a grant is unknown, or contradicts `read_only`.
         """
         if grants is None:
             return cls(frozenset({READ_EVERYTHING}) if read_only else None)
@@ -52,14 +52,14 @@ class Grants:
         return cls(frozenset(grants))
 
     def allow(self, grant: str) -> bool:
-        """Whether something that needs a grant may be done."""
+        """Whether an operation that needs a grant is allowed."""
         resource, _, verb = grant.partition(":")
         if self.allowed is None or grant in self.allowed:
             return True
         return verb == "read" and (READ_EVERYTHING in self.allowed or f"{resource}:write" in self.allowed)
 
     def missing(self, grants: Iterable[str]) -> list[str]:
-        """Those of the grants that are not given."""
+        """The grants that are missing."""
         return [grant for grant in grants if not self.allow(grant)]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""How one request goes out: not without a line in the audit log, and not while an earlier one may still be at work."""
+"""How one request goes out: never without a line in the audit log, never while an earlier one may be in progress."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Sender:
 
     Attributes:
         account: the account's name, for the audit log.
-        settle: seconds after which PagerDuty is at work on a request no longer.
-        prefix: what the names of the account's settings begin with, for messages.
+        settle: seconds after which PagerDuty is no longer processing a request.
+        prefix: what the names of the account's settings start with, for messages.
     """
 
     def __init__(self, account: str, transport: Transport, audit: AuditSink, *, settle: float, prefix: str) -> None:
@@ -40,25 +40,25 @@ class Sender:
         self._audit = audit
 
     async def send(self, operation: Operation, request: Request, resource: str, *, settles: bool) -> Answer:
-        """Sends a request, and gives whatever was answered, errors too.
+        """Sends a request and returns whatever the answer is, including errors.
 
         Args:
-            operation: what is asked for.
+            operation: what is requested.
             request: how.
             resource: what the audit log calls it.
-            settles: whether a second such request does what the first has not; see `Operation.settles`.
+            settles: whether a second such request would add to the first; see `Operation.settles`.
 
         Raises:
             AuditError: the audit log cannot be written; nothing was sent.
-            UnsettledError: an earlier request of the step may still be at work; nothing was sent.
+            UnsettledError: an earlier request of the step may still be in progress; nothing was sent.
             UnreachableError: there was no connection, or no answer in time.
-            PagerDutyAPIError: somebody hung up while PagerDuty may go on with a request that settles.
+            PagerDutyAPIError: a gateway hung up while PagerDuty may still be processing a request that settles.
         """
         if settles:
             check_settled(request.what, self.settle)
         entry = self._entry(operation, resource, "unknown")
         await self._audit.begin(entry)
-        # What an earlier attempt lost stays in doubt, whatever becomes of this one: its work may turn up beside.
+        # What an earlier attempt lost stays in doubt, whatever happens to this one: its result may still appear.
         certain = LOST if left().get(REQUEST) == LOST else ANSWERED
         began = monotonic()
         if settles:
@@ -82,7 +82,7 @@ class Sender:
         return answer
 
     async def refused(self, operation: Operation, resource: str) -> None:
-        """Writes down that the grants refused a request."""
+        """Records that the grants refused a request."""
         await self._audit.refused(self._entry(operation, resource, "refused", error=NotGrantedError.__name__))
 
     def _rest(self, began: float) -> float:
@@ -102,7 +102,7 @@ class Sender:
 
 
 def _came(answer: Answer) -> dict[str, object]:
-    """What came of a request, for its audit entry."""
+    """The outcome of a request, for its audit entry."""
     return {
         "outcome": "done" if answer.ok else "failed",
         "status": answer.status,

@@ -1,4 +1,4 @@
-"""How alerts are changed so that a repeat does no harm: what is so already is not sent, and what has moved is found."""
+"""Changes alerts so that a repeat does no harm: only differences are sent, and alerts that have moved are found."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def change_alert(account: Account, incident_id: str, alert_id: str, fields
     """Changes an alert to what `fields` say, and says whether anything was sent.
 
     Raises:
-        NotFoundError: the alert belongs neither to the incident nor to the one that it is to be moved to.
+        NotFoundError: the alert belongs neither to the incident nor to the one it should move to.
     """
     target = _target(fields)
     where = {"id": incident_id, "alert_id": alert_id}
@@ -39,10 +39,10 @@ async def change_alert(account: Account, incident_id: str, alert_id: str, fields
 async def change_alerts(
     account: Account, incident_id: str, ids: Sequence[str], fields: JsonBody
 ) -> tuple[list[str], list[str]]:
-    """Changes alerts to what `fields` say; the ids of those that were changed, and of those that were so already.
+    """Changes alerts to what `fields` say; the ids of those that were changed, and of those that needed no change.
 
     Raises:
-        InvalidRequestError: an alert belongs neither to the incident nor to the one that it is to be moved to.
+        InvalidRequestError: an alert belongs neither to the incident nor to the one it should move to.
         BulkPartError: a request was refused after earlier ones were carried out; it says which.
     """
     wanted, target = list(dict.fromkeys(ids)), _target(fields)

@@ -1,4 +1,4 @@
-"""Changes many things: in requests of at most 250, each of which PagerDuty carries out as a whole or not at all."""
+"""Changes many things, in requests of at most 250, each of which PagerDuty carries out as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ async def update_many(
 async def in_parts(
     ids: Sequence[str], send: Callable[[Sequence[str]], Awaitable[None]], what: str, done: list[str]
 ) -> None:
-    """Sends changes in parts that PagerDuty takes.
+    """Sends changes in parts of a size that PagerDuty accepts.
 
     Args:
-        ids: what is changed, by id.
+        ids: what to change, by id.
         send: sends the changes of a part.
         what: what they are, for the message.
         done: gets the ids that were changed.
@@ -63,7 +63,7 @@ async def in_parts(
 
 
 async def _changes(account: Account, ids: Sequence[str], fields: JsonBody, *, reopen: bool) -> Mapping[str, JsonBody]:
-    """What to send for each incident. A status that would open one again, or that one has already, is left out.
+    """What to send for each incident. A status that would reopen it, or that it already has, is left out.
 
     Raises:
         NotFoundError: an incident does not exist.
@@ -82,7 +82,7 @@ async def _changes(account: Account, ids: Sequence[str], fields: JsonBody, *, re
 
 
 async def _statuses(account: Account, ids: Sequence[str]) -> Mapping[str, str]:
-    """The status of each incident. A list of the open ones tells more in a request than many requests for one each."""
+    """The status of each incident. Listing the open ones needs fewer requests than reading each incident."""
     query = {"statuses": ["triggered", "acknowledged"], "date_range": "all"}
     found = await walk(account, LIST_INCIDENTS, "incidents", Incident, query=query)
     known = {incident.id: incident.status for incident in found.items}

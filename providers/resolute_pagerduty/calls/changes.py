@@ -1,4 +1,4 @@
-"""How a change event is sent once, and how change events are asked for."""
+"""Sends a change event once, and lists change events."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def changes_query(
     team_ids: Sequence[str] | None,
     integration_ids: Sequence[str] | None,
 ) -> JsonBody:
-    """Filters of a list of change events, for which PagerDuty takes times in UTC alone."""
+    """Filters of a list of change events, for which PagerDuty accepts only times in UTC."""
     return {
         "since": since and _utc(since),
         "until": until and _utc(until),
@@ -51,10 +51,10 @@ def _utc(moment: datetime) -> str:
 
 
 async def announce_once(account: Account, routing_key: str | None, fields: JsonBody) -> JsonBody:
-    """Sends a change event with a mark in its details, unless an earlier attempt's is there.
+    """Sends a change event with a reference in its details, unless an earlier attempt's exists.
 
     Raises:
-        InvalidRequestError: the event is larger than PagerDuty takes.
+        InvalidRequestError: the event is larger than PagerDuty accepts.
         MissingSettingError: there is no routing key.
     """
     ref = step_digest(16)
@@ -77,5 +77,5 @@ async def _is_there(account: Account, ref: str) -> bool:
     try:
         found = await walk(account, LIST_CHANGE_EVENTS, "change_events", _Change, limit=300)
     except (ForbiddenError, MissingAbilityError, UnauthorizedError):
-        return False  # the routing key is enough to send; twice is shown twice and notifies nobody
+        return False  # the routing key is enough to send; sent twice, it is shown twice and notifies nobody
     return any(each.ref == ref for each in found.items)

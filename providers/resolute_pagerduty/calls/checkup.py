@@ -28,11 +28,11 @@ from resolute_pagerduty.models.people import User
 KeyKind = Literal["key of the account", "key or token of a user", "app with scoped OAuth", "none"]
 
 _NOBODY: Final = "PRESOLUTE0TEST"
-"""An incident that does not exist: a write to it shows whether writing is allowed, and changes nothing."""
+"""An incident that does not exist: writing to it shows whether writing is allowed, and changes nothing."""
 
 
 class Check(BaseModel):
-    """One thing that was tried. `ok` is null where it could not be tried."""
+    """One thing that was checked. `ok` is null if it could not be checked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,13 +46,13 @@ class CredentialsReport(BaseModel):
 
     Attributes:
         account: the account's name among those of the provider.
-        kind: whom the credential speaks for.
-        user: the user it belongs to, where it belongs to one.
-        can_write: whether it may change things; null where that was not found out.
+        kind: as whom the credential acts.
+        user: the user it belongs to, if it belongs to one.
+        can_write: whether it may change things; null if that is not known.
         granted_scopes: what an app was granted; empty for other credentials.
-        missing_scopes: what an app asked for and was not granted.
+        missing_scopes: what an app requested but was not granted.
         abilities: the features of the account's plan, by PagerDuty's names.
-        checks: everything that was tried, in order.
+        checks: everything that was checked, in order.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,12 +70,12 @@ class CredentialsReport(BaseModel):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing that was tried failed, and something was tried."""
+        """Whether something was checked and nothing failed."""
         return any(check.ok for check in self.checks) and not any(check.ok is False for check in self.checks)
 
 
 async def check_account(account: Account) -> CredentialsReport:
-    """Tries the credentials of an account: for REST, for From, for changes, and for events.
+    """Checks the credentials of an account: for REST, for From, for changes, and for events.
 
     Raises:
         UnreachableError: PagerDuty does not answer at all.
@@ -114,7 +114,7 @@ async def _check_rest(account: Account, facts: dict[str, Any]) -> list[Check]:
     checks = [*await _check_abilities(account, facts), sender]
     if facts.get("missing_scopes"):
         missing = ", ".join(facts["missing_scopes"])
-        message = f"{missing}: asked for and not granted; add to the app's permissions"
+        message = f"{missing}: requested but not granted; add them to the app's permissions"
         checks.append(Check(name="scopes", ok=False, message=message))
     if sender.ok or (sender.ok is None and account.config.from_email):
         checks.append(await _check_writing(account, facts, known=bool(sender.ok)))
@@ -122,7 +122,7 @@ async def _check_rest(account: Account, facts: dict[str, Any]) -> list[Check]:
 
 
 async def _check_abilities(account: Account, facts: dict[str, Any]) -> list[Check]:
-    """PagerDuty has accepted the credential by now; what it may not look at is no failure."""
+    """PagerDuty has already accepted the credential; what it may not read is not a failure."""
     kind = facts["kind"]
     try:
         found = values_in(await account.send(LIST_ABILITIES), "abilities")
@@ -142,7 +142,7 @@ async def _check_from(account: Account, facts: dict[str, Any]) -> Check:
     if email is None:
         user = facts.get("user")
         if user is not None:
-            return Check(name=name, ok=True, message=f"{user.email}, whom the credential belongs to")
+            return Check(name=name, ok=True, message=f"{user.email}, the owner of the credential")
         return Check(
             name=name, ok=None, message=f"{account.prefix}FROM_EMAIL is not set: incidents can be read, not changed"
         )
@@ -153,7 +153,7 @@ async def _check_from(account: Account, facts: dict[str, Any]) -> Check:
     if any(str(user.get("email", "")).lower() == email.lower() for user in users):
         return Check(name=name, ok=True, message=email)
     return Check(
-        name=name, ok=False, message=f"{account.prefix}FROM_EMAIL is {email}, which is no user's login address"
+        name=name, ok=False, message=f"{account.prefix}FROM_EMAIL is {email}, which is not a user's login address"
     )
 
 
@@ -165,9 +165,9 @@ async def _check_writing(account: Account, facts: dict[str, Any], *, known: bool
         await account.send(UPDATE_INCIDENT, path={"id": _NOBODY}, body=body)
     except ForbiddenError:
         facts["can_write"] = False
-        return Check(name=name, ok=None, message="not allowed: the credential only reads")
+        return Check(name=name, ok=None, message="not allowed: the credential is read-only")
     except BadRequestError as error:
-        if not known:  # what PagerDuty refuses may be the sender
+        if not known:  # PagerDuty may be refusing the sender
             return Check(name=name, ok=None, message=f"could not be found out: {error}")
         facts["can_write"] = True
         return Check(name=name, ok=True, message="allowed")
@@ -182,7 +182,7 @@ async def _check_writing(account: Account, facts: dict[str, Any], *, known: bool
 
 
 async def _check_events(account: Account) -> Check:
-    """Resolves an alert that nobody ever opened: PagerDuty checks the routing key, and drops the event."""
+    """Resolves an alert that nobody ever opened: PagerDuty checks the routing key and ignores the event."""
     name = "Events API"
     if account.config.events_key is None:
         return Check(name=name, ok=None, message=f"{account.prefix}ROUTING_KEY is not set")
@@ -192,4 +192,4 @@ async def _check_events(account: Account) -> Check:
         return Check(name=name, ok=False, message=str(error))
     except NodeError as error:
         return Check(name=name, ok=None, message=f"not tried: {error}")
-    return Check(name=name, ok=True, message="the routing key is taken")
+    return Check(name=name, ok=True, message="the routing key is accepted")

@@ -1,6 +1,6 @@
-"""How something is changed or removed, so that a second time does what the first did.
+"""Changes or removes something, so that a second time has no further effect.
 
-PagerDuty's updates want some fields in every request, also where they stay as they are.
+PagerDuty's updates require some fields in every request, even if they stay the same.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from resolute_pagerduty.http.operations import Operation
 
 @dataclass(frozen=True, kw_only=True)
 class Editable:
-    """Something that is changed by a PUT.
+    """Something that a PUT changes.
 
     Attributes:
         name: what PagerDuty wraps it in, such as `team`.
         read: reads one.
         update: changes one.
-        needed: the fields that every change has to hold; those that an author leaves out are sent as they are now.
+        needed: the fields that every change must contain; those that an author leaves out are sent as they are.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Editable:
     needed: Sequence[str] = ()
 
     async def change(self, account: Account, id: str, body: JsonBody) -> JsonBody:  # noqa: A002  # PagerDuty's word
-        """Changes it, and gives it as it is afterwards.
+        """Changes it, and returns it as it is afterwards.
 
         Raises:
-            InvalidRequestError: nothing to change is given; nothing was sent.
+            InvalidRequestError: there is nothing to change; nothing was sent.
         """
         if not body:
             raise InvalidRequestError("name", "or another field to change is missing")
@@ -46,12 +46,12 @@ class Editable:
         return object_in(answer, self.name)
 
     async def get(self, account: Account, id: str) -> JsonBody:  # noqa: A002  # PagerDuty's word
-        """It as it is now."""
+        """The current state."""
         return object_in(await account.send(self.read, path={"id": id}), self.name)
 
 
 async def remove(account: Account, operation: Operation, path: Mapping[str, str]) -> None:
-    """Removes something; what is gone already is gone."""
+    """Removes something, unless it is already gone."""
     try:
         await account.send(operation, path=path)
     except NotFoundError:

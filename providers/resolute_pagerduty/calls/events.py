@@ -15,7 +15,7 @@ from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import ENQUEUE_EVENT
 
 LONGEST_SUMMARY: Final = 1024
-"""Characters. PagerDuty refuses a longer summary, it does not cut it."""
+"""Characters. PagerDuty refuses a longer summary, it does not shorten it."""
 
 LARGEST_EVENT: Final = 512 * 1024
 """Bytes of a whole event."""
@@ -29,7 +29,7 @@ def given(**fields: Any) -> JsonBody:
 
 
 def summary_of(text: str, *, truncate: bool) -> str:
-    """The summary as it can be sent; a longer one is cut where the author asked for it.
+    """The summary as it can be sent; a longer one is shortened if the author asked for that.
 
     Raises:
         InvalidRequestError: it is too long.
@@ -40,12 +40,12 @@ def summary_of(text: str, *, truncate: bool) -> str:
         return text[: LONGEST_SUMMARY - 1] + "…"
     raise InvalidRequestError(
         "summary",
-        f"has {len(text):,} characters, PagerDuty accepts {LONGEST_SUMMARY:,}: shorten it, or say truncate=True",
+        f"has {len(text):,} characters, PagerDuty accepts {LONGEST_SUMMARY:,}: shorten it, or pass truncate=True",
     )
 
 
 def listed(field: str, items: Sequence[Any] | None) -> list[Any] | None:
-    """Links or images as JSON, without what they leave open.
+    """Links or images as JSON, without unset fields.
 
     Raises:
         InvalidRequestError: there are too many.
@@ -58,7 +58,7 @@ def listed(field: str, items: Sequence[Any] | None) -> list[Any] | None:
 
 
 def details_of(details: Mapping[str, Any] | None) -> Any:
-    """Custom details as JSON, None where there are none."""
+    """Custom details as JSON, None if there are none."""
     return jsonable(details) if details else None
 
 
@@ -66,7 +66,7 @@ def routing_key_of(account: Account, routing_key: str | None) -> str:
     """The routing key to send with.
 
     Raises:
-        MissingSettingError: the author gave none, and neither do the settings.
+        MissingSettingError: neither the author nor the settings give one.
     """
     if routing_key:
         return routing_key
@@ -81,12 +81,12 @@ def routing_key_of(account: Account, routing_key: str | None) -> str:
 async def send_alert(
     account: Account, action: str, routing_key: str | None, dedup_key: str, fields: JsonBody | None = None
 ) -> JsonBody:
-    """Sends an alert event, and gives the answer.
+    """Sends an alert event and returns the answer.
 
     Raises:
-        InvalidRequestError: the event is larger than PagerDuty takes.
+        InvalidRequestError: the event is larger than PagerDuty accepts.
         MissingSettingError: there is no routing key.
-        PagerDutyAPIError: PagerDuty said no, or did not answer.
+        PagerDutyAPIError: PagerDuty refused, or did not answer.
     """
     event = {
         "routing_key": routing_key_of(account, routing_key),
@@ -99,10 +99,10 @@ async def send_alert(
 
 
 def check_size(event: JsonBody) -> None:
-    """Refuses an event that is larger than PagerDuty takes.
+    """Refuses an event that is larger than PagerDuty accepts.
 
     Raises:
-        InvalidRequestError: it is; the field that weighs most is named.
+        InvalidRequestError: it is; the message names the largest field.
     """
     size = size_of(event)
     if size <= LARGEST_EVENT:
@@ -111,5 +111,5 @@ def check_size(event: JsonBody) -> None:
     heaviest = max((name for name in fields if name != "payload"), key=lambda name: size_of(fields[name]))
     raise InvalidRequestError(
         heaviest,
-        f"makes the event {size:,} bytes, PagerDuty accepts {LARGEST_EVENT:,}: give a link to the data instead",
+        f"makes the event {size:,} bytes, PagerDuty accepts {LARGEST_EVENT:,}: link to the data instead",
     )

@@ -1,4 +1,4 @@
-"""How incidents are read and changed so that a repeat does no harm."""
+"""Reads and changes incidents so that a repeat does no harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resolute_pagerduty.http.operations import (
 )
 
 _CONVERGING: Final = frozenset({"status", "title", "urgency", "priority"})
-"""Fields that are as they are to be however often they are sent. Others notify people each time, or add a note."""
+"""Fields that can be sent again without effect. Others notify people each time, or add a note."""
 
 ALREADY_RESOLVED: Final = 1001
 ALREADY_ACKNOWLEDGED: Final = 1002
@@ -29,7 +29,7 @@ ARGUMENTS_CAUSED_ERROR: Final = 2002
 
 
 def reference(id: str, kind: str) -> JsonBody:  # noqa: A002  # PagerDuty's word
-    """A reference as PagerDuty takes it."""
+    """A reference as PagerDuty expects it."""
     return {"id": id, "type": f"{kind}_reference"}
 
 
@@ -58,15 +58,15 @@ async def find_by_key(account: Account, service_id: str, key: str, *, only_open:
 async def create(
     account: Account, service_id: str, fields: JsonBody, *, key: str, again: bool
 ) -> tuple[JsonBody, bool]:
-    """Creates an incident under its key, or finds the one that is there, and says which.
+    """Creates an incident under its key, or finds the existing one, and says which.
 
     Args:
-        account: where.
+        account: the account.
         service_id: the service.
         fields: the rest of the incident.
-        key: the incident key: an open incident with it makes PagerDuty refuse another.
-        again: whether an earlier attempt may have created it, and the key is of this step alone: then the incident
-            counts also where it was resolved since.
+        key: the incident key: if an open incident has it, PagerDuty refuses another.
+        again: whether an earlier attempt may have created it and the key belongs to this step alone: then the incident
+            counts even if it was resolved since.
     """
     if again:
         found = await find_by_key(account, service_id, key, only_open=False)
@@ -97,8 +97,8 @@ def _is_duplicate(error: BadRequestError) -> bool:
 async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -> tuple[JsonBody, bool]:  # noqa: A002  # as above
     """Changes an incident to what `fields` say, and says whether anything was sent.
 
-    It reads first: PagerDuty re-opens a resolved incident that is acknowledged, so a repeat that arrives late would
-    page people again; and each acknowledgement starts the service's acknowledgement timeout anew.
+    It reads first: PagerDuty reopens a resolved incident that is acknowledged, so a repeat that arrives late would
+    page people again; and each acknowledgement restarts the service's acknowledgement timeout.
 
     Raises:
         ReopenRefusedError: the incident is resolved, `fields` would trigger it again, and nobody asked for that.
@@ -118,7 +118,7 @@ async def update(account: Account, id: str, fields: JsonBody, *, reopen: bool) -
     except BadRequestError as error:
         if error.code not in (ALREADY_RESOLVED, ALREADY_ACKNOWLEDGED):
             raise
-    # Somebody was quicker: the status is there, what is left is the rest.
+    # Somebody was faster: it already has the status, only the rest is left.
     rest = {name: value for name, value in wanted.items() if name not in ("status", "resolution")}
     return (await _put(account, id, rest), True) if rest else (await read_incident(account, id), False)
 
@@ -131,7 +131,7 @@ async def happened(account: Account, id: str, what: str) -> bool:  # noqa: A002 
 
 
 async def merge(account: Account, id: str, source_ids: Sequence[str]) -> JsonBody:  # noqa: A002  # PagerDuty's word
-    """Merges incidents into one. Those that are merged into it already are left out.
+    """Merges incidents into one. Those that are already merged into it are left out.
 
     Raises:
         RefusedError: PagerDuty refuses to, for instance because one is merged into another incident.
@@ -165,7 +165,7 @@ async def _is_merged(account: Account, source: str, target: str) -> bool:
 
 
 async def snooze(account: Account, id: str, seconds: int) -> JsonBody:  # noqa: A002  # PagerDuty's word
-    """Snoozes an incident once: a second time would begin the whole time anew."""
+    """Snoozes an incident once: a second time would restart the clock."""
     if await happened(account, id, "snooze"):
         return await read_incident(account, id)
     return object_in(await account.send(SNOOZE_INCIDENT, path={"id": id}, body={"duration": seconds}), "incident")
@@ -181,7 +181,7 @@ def status_to_send(incident: JsonBody, wanted: str | None, *, reopen: bool) -> b
     """Whether the wanted status has to be sent for this incident.
 
     Raises:
-        ReopenRefusedError: it would trigger a resolved incident again, and `reopen` is not said.
+        ReopenRefusedError: it would trigger a resolved incident again, and `reopen` is not set.
     """
     now = incident.get("status")
     if wanted is None or now == wanted:
@@ -189,10 +189,10 @@ def status_to_send(incident: JsonBody, wanted: str | None, *, reopen: bool) -> b
     if now != "resolved" or reopen:
         return True
     if wanted == "acknowledged":
-        return False  # the work is done; an acknowledgement now would only wake people up again
+        return False  # the work is done; an acknowledgement now would only page people again
     raise ReopenRefusedError(
-        f"incident {incident.get('id')} is resolved, and status={wanted!r} would open it again: "
-        "say reopen=True if that is meant"
+        f"incident {incident.get('id')} is resolved, and status={wanted!r} would reopen it: "
+        "pass reopen=True if you mean that"
     )
 
 

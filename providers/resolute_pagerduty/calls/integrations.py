@@ -12,7 +12,7 @@ EVENTS_V2 = "events_api_v2_inbound_integration"
 async def read_integrations(account: Account, service_id: str) -> list[JsonBody]:
     """The Events API v2 integrations of a service, each with its routing key as `integration_key`.
 
-    The official document does not name that field, PagerDuty's answers have it.
+    The official documentation does not mention that field, but PagerDuty's answers have it.
     """
     answer = await account.send(GET_SERVICE, path={"id": service_id}, query={"include": ["integrations"]})
     found = list_in(object_in(answer, "service"), "integrations")
@@ -24,7 +24,7 @@ async def read_integrations(account: Account, service_id: str) -> list[JsonBody]
 
 
 async def integrate(account: Account, service_id: str, name: str) -> tuple[JsonBody, bool]:
-    """The integration of that name, and whether it is new."""
+    """The integration with that name, and whether it is new."""
     for each in await read_integrations(account, service_id):
         if each.get("name") == name:
             return each, False

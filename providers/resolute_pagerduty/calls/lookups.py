@@ -1,4 +1,4 @@
-"""Finds what may be there already, so that nothing is made twice."""
+"""Finds what may already exist, so that nothing is created twice."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(Generic[M]):
-    """Something that there cannot be two of with one name.
+    """Something whose name is unique.
 
     Attributes:
         model: what it is.
         name: what PagerDuty wraps one in, such as `team`.
         plural: what PagerDuty wraps a list in, such as `teams`.
         lookup: lists them.
-        create: makes one.
+        create: creates one.
         field: the field that tells them apart.
     """
 
@@ -35,13 +35,13 @@ class Kind(Generic[M]):
     field: str = "name"
 
     async def find(self, account: Account, value: str) -> M | None:
-        """The one with the value, in any case of letters; PagerDuty's own search also finds parts of it."""
+        """The one with the value, ignoring case; PagerDuty's own search also finds parts of it."""
         found = await walk(account, self.lookup, self.plural, self.model, query={"query": value})
         wanted = value.casefold()
         return next((item for item in found.items if str(getattr(item, self.field)).casefold() == wanted), None)
 
     async def make(self, account: Account, body: JsonBody) -> tuple[M, bool]:
-        """The one that is there already, as it is, or a new one; and whether it is new."""
+        """The existing one, unchanged, or a new one; and whether it is new."""
         found = await self.find(account, str(body[self.field]))
         if found is not None:
             return found, False

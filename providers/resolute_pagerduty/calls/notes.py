@@ -1,7 +1,7 @@
-"""How a note is added once, however often it is tried.
+"""Adds a note once, however often it is tried.
 
-PagerDuty has no key for notes. So each carries a line that names its step, which is looked for before a note is posted.
-Two that came of one step all the same, because the first was carried out late, are made one again.
+PagerDuty has no deduplication key for notes, so each has a line that identifies its step, which is looked for first. If
+a step still made two, because the first request was carried out late, one of them is deleted.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ async def read_notes(account: Account, incident_id: str) -> list[JsonBody]:
 
 
 async def add_once(account: Account, incident_id: str, content: str) -> JsonBody:
-    """The note of this step on the incident: the one that is there, or a new one.
+    """The note of this step on the incident: the existing one, or a new one.
 
-    It is looked for in the first attempt too: a worker that died may have made an attempt that nobody counted.
+    The first attempt looks for it too: a worker that died may have made an attempt that was not counted.
     """
     text = marked(content)
     found = await _the_only_one(account, incident_id, text)
     if found is not None:
         return found
     made = object_in(await account.send(ADD_NOTE, path={"id": incident_id}, body={"note": {"content": text}}), "note")
-    # What an earlier attempt sent may have arrived since.
+    # What an earlier attempt sent may have arrived by now.
     return (await _the_only_one(account, incident_id, text) if is_repeat() else None) or made
 
 
 async def rewrite(account: Account, incident_id: str, note_id: str, content: str) -> tuple[JsonBody, bool]:
-    """The note with the text, and whether it had another before.
+    """The note with the text, and whether it had another text before.
 
     Raises:
         NotFoundError: there is no such note.
@@ -45,12 +45,12 @@ async def rewrite(account: Account, incident_id: str, note_id: str, content: str
 
 
 async def _the_only_one(account: Account, incident_id: str, text: str) -> JsonBody | None:
-    """This step's note on the incident, None where there is none. Where there are several, all but the first go."""
+    """This step's note on the incident, None if there is none. If there are several, all but the first are deleted."""
     line = mark()
     own = [note for note in await read_notes(account, incident_id) if line in str(note.get("content", ""))]
     own.sort(key=lambda note: (str(note.get("created_at", "")), str(note.get("id", ""))))
     first = own[0] if own else None
     for note in own[1:]:
-        if str(note.get("content", "")).strip() == text.strip():  # not what somebody wrote who quotes it
+        if str(note.get("content", "")).strip() == text.strip():  # not a note in which somebody quotes it
             await take_back(account, DELETE_NOTE, {"id": incident_id, "note_id": str(note.get("id", ""))})
     return first

@@ -1,6 +1,6 @@
-"""How an override is made once.
+"""Creates an override once.
 
-PagerDuty stacks equal overrides, and answers with 201 and a list also where it refused one.
+PagerDuty stacks identical overrides, and answers with 201 and a list even if it refused one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resolute_pagerduty.models.oncall import Shift
 
 
 class _Item(TypedDict, total=False):
-    """What is answered for one override."""
+    """The answer for one override."""
 
     status: int
     errors: list[Any]
@@ -28,7 +28,7 @@ class _Item(TypedDict, total=False):
 async def override_once(
     account: Account, schedule_id: str, user_id: str, start: datetime, end: datetime
 ) -> tuple[Shift, bool]:
-    """The override of the user for the time, and whether it is new.
+    """The override of the user for the period, and whether it is new.
 
     Raises:
         BadRequestError: PagerDuty refuses it.
@@ -40,7 +40,7 @@ async def override_once(
         return found, False
     body = {"start": start.isoformat(), "end": end.isoformat(), "user": reference(user_id, "user")}
     made = _made(await account.send(CREATE_OVERRIDES, path={"id": schedule_id}, body={"overrides": [body]}))
-    # What an earlier attempt sent may have arrived since.
+    # What an earlier attempt sent may have arrived by now.
     return (await _the_only_one(account, wanted, own=True) if sent_before else None) or made, True
 
 
@@ -54,7 +54,7 @@ class _Wanted(NamedTuple):
 
 
 async def _the_only_one(account: Account, wanted: _Wanted, *, own: bool) -> Shift | None:
-    """The override that is there, None where there is none. Where the step made several, all but the first go."""
+    """The existing override, None if there is none. If the step made several, all but the first are removed."""
     query = {"since": wanted.start, "until": wanted.end}
     answer = await account.send(LIST_OVERRIDES, path={"id": wanted.schedule_id}, query=query)
     found = [

@@ -1,4 +1,4 @@
-"""Reads lists: a page, all pages, or all incidents of any length of time.
+"""Reads lists: a page, all pages, or all incidents of a period of any length.
 
 Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/09-Pagination.md
 """
@@ -51,7 +51,7 @@ async def read_page(
     """One page of a list, as the model of the page.
 
     Raises:
-        InvalidRequestError: the page is deeper than PagerDuty answers; nothing was sent.
+        InvalidRequestError: the page is beyond what PagerDuty answers; nothing was sent.
     """
     if limit + offset > DEEPEST:
         raise InvalidRequestError(
@@ -77,7 +77,7 @@ async def walk(
 
     Raises:
         InvalidRequestError: the list is longer than PagerDuty pages through; nothing is left out silently.
-        UnreadableAnswerError: PagerDuty says that there is more, and gives nothing.
+        UnreadableAnswerError: PagerDuty says that there is more, but returns nothing.
     """
     items: list[M] = []
     more = True
@@ -85,7 +85,7 @@ async def walk(
         size = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit - len(items))
         if size + len(items) > DEEPEST:
             raise InvalidRequestError(
-                name, f"are more than {DEEPEST:,}, which is as deep as PagerDuty's pages go: narrow the filters"
+                name, f"are more than {DEEPEST:,}, the limit of PagerDuty's paging: narrow the filters"
             )
         found, more = await _read(account, operation, name, path, {**(query or {}), "limit": size}, len(items))
         items += map(item.model_validate, found)
@@ -95,13 +95,13 @@ async def walk(
 async def walk_incidents(
     account: Account, query: Mapping[str, Any], *, since: datetime, until: datetime, limit: int | None
 ) -> Walked[Incident]:
-    """Every incident that was created in a time of any length, or the first `limit` of them, the oldest first.
+    """Every incident created in a period of any length, or the first `limit` of them, oldest first.
 
-    A time of more than six months is read in parts. Where a part holds more incidents than PagerDuty pages through, the
-    next pages begin at the last incident that was read; what is seen twice by that counts once.
+    A period of more than six months is read in parts. If a part has more incidents than PagerDuty pages through, the
+    next pages start at the last incident that was read; duplicates count once.
 
     Raises:
-        UnreadableAnswerError: PagerDuty says that there is more, and gives nothing new.
+        UnreadableAnswerError: PagerDuty says that there is more, but returns nothing new.
     """
     found: dict[str, Incident] = {}
     start, offset, more = since, 0, True

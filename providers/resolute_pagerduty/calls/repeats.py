@@ -1,6 +1,6 @@
-"""What makes a write safe to repeat: keys and marks that are the same in every attempt of a step, and in no other.
+"""What makes a write safe to repeat: keys and references that all attempts of a step share, and no other step.
 
-Where PagerDuty keeps no key and shows no trace of a write, it is done at most once.
+If PagerDuty keeps no key and shows no trace of a write, it is done at most once.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ _NEWEST: Final = "newest"
 
 
 def step_digest(length: int = 32) -> str:
-    """Hexadecimal digits that stand for this step of this run, whichever attempt of it runs."""
+    """Hexadecimal digits that identify this step of this run, whichever attempt is running."""
     return hashlib.sha256(current_call().idempotency_key.encode()).hexdigest()[:length]
 
 
 def derived_key() -> str:
-    """A deduplication or incident key for an author who gave none."""
+    """A deduplication or incident key for when the author gives none."""
     return f"resolute-{step_digest()}"
 
 
 def mark() -> str:
-    """A few words that name this step of this run, to find its own work again."""
+    """A few words that identify this step of this run, so that it finds its own work again."""
     return f"[ref: {step_digest(16)}]"
 
 
 def marked(text: str) -> str:
-    """Text that ends with this step's mark."""
+    """Text that ends with this step's reference."""
     return f"{text}\n\n{mark()}"
 
 
 def is_repeat() -> bool:
-    """Whether an earlier attempt of this step may have done its work already."""
+    """Whether an earlier attempt of this step may already have done its work."""
     return current_call().attempt > 1
 
 
 def is_news(newest: str) -> bool:
-    """Whether something is newer than it was when the first attempt of this step began.
+    """Whether something is newer than it was when the first attempt of this step started.
 
-    So an attempt sees by what it finds that one before it did its work, whatever the clocks say. The first attempt
-    leaves what it found with its heartbeat; where that got lost with its worker, the next one counts as the first.
+    This shows whether an earlier attempt did its work, whatever the clocks say. The first attempt records what it
+    found in its heartbeat; if that was lost with its worker, the next attempt counts as the first.
 
     Args:
-        newest: names the newest of what is looked at; empty where there is none.
+        newest: identifies the newest of what is looked at; empty if there is none.
     """
     before = left().get(_NEWEST)
     if is_repeat() and isinstance(before, str):
@@ -75,24 +75,24 @@ def is_news(newest: str) -> bool:
 
 
 async def take_back(account: Account, operation: Operation, path: Mapping[str, str]) -> None:
-    """Removes what this step made twice. What is gone or over is no mistake, and what may not be removed stays."""
+    """Removes what this step made twice. It may already be gone or over; what may not be removed stays."""
     try:
         await account.send(operation, path=path)
     except (NotFoundError, MethodNotAllowedError):
         return
     except RefusedError as error:
-        log.warning("what step %s made twice cannot be taken back: %s", current_call().step, error)
+        log.warning("step %s made something twice, and it cannot be removed: %s", current_call().step, error)
 
 
 async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: bool) -> T:
-    """Sends something of which PagerDuty keeps no trace that could be looked for.
+    """Sends something that PagerDuty keeps no trace of.
 
-    It is tried again only after it was certainly not done: without a connection, or refused.
+    It is retried only if it was certainly not done: there was no connection, or it was refused.
 
     Args:
         send: sends it.
         what: what it is, for the message.
-        repeat: whether the author would rather have it twice than not at all.
+        repeat: whether the author prefers twice to not at all.
 
     Raises:
         UncertainOutcomeError: it may have been done, in this attempt or in one before that died.
@@ -108,13 +108,15 @@ async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: b
             raise
         if repeat:
             raise
-        raise UncertainOutcomeError(f"{error}. It is not sent again, for it may have been done. {_ADVICE}") from error
+        raise UncertainOutcomeError(
+            f"{error}. It is not sent again, because it may have been done. {_ADVICE}"
+        ) from error
     except AuditError:
         leave(**{REQUEST: ANSWERED})
         raise
 
 
-_ADVICE: Final = "Look whether it is there, or say repeat=True where twice is better than not at all"
+_ADVICE: Final = "Check whether it was done, or pass repeat=True if twice is better than not at all"
 
 
 def _certainly_not_done(error: PagerDutyAPIError) -> bool:

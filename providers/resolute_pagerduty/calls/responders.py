@@ -1,6 +1,6 @@
-"""How people are asked once to help with an incident.
+"""Asks people once to help with an incident.
 
-PagerDuty has no key for such a request, but shows those that were made with the incident.
+PagerDuty has no deduplication key for such a request, but shows them with the incident.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ async def request_once(
     """The request, and whether it is new.
 
     Raises:
-        UncertainOutcomeError: an earlier attempt may have made it, and PagerDuty does not show the incident's requests.
+        UncertainOutcomeError: an earlier attempt may have made it, but PagerDuty does not show the incident's requests.
     """
     incident = await read_incident(account, incident_id)
     asked = {str(each["id"]) for each in targets}
@@ -56,13 +56,13 @@ def _requests(incident: JsonBody) -> list[ResponderRequest]:
 
 
 def targets_of(user_ids: Sequence[str] | None, escalation_policy_ids: Sequence[str] | None) -> list[JsonBody]:
-    """Users and escalation policies as PagerDuty takes them here."""
+    """Users and escalation policies as PagerDuty expects them here."""
     users = [reference(each, "user") for each in user_ids or ()]
     return users + [reference(each, "escalation_policy") for each in escalation_policy_ids or ()]
 
 
 async def requester_of(account: Account) -> str:
-    """The id of the user in whose name the account's requests are made.
+    """The id of the user as whom the account makes requests.
 
     Raises:
         MissingSettingError: there is none.

@@ -1,8 +1,8 @@
-"""The layers of a schedule as PagerDuty takes them.
+"""The layers of a schedule as PagerDuty expects them.
 
-PagerDuty removes no layer: one that a change leaves out stays as it is, and one without an id is a new one. So layers
-are told apart by their names, and a second change finds the layers of the first. Its answers list the layers in the
-opposite order of its requests, so what is read is never sent back as it stands.
+PagerDuty never removes a layer: one that a change leaves out stays as it is, and one without an id is a new one. So
+layers are identified by name, and a second change finds the layers of the first. Answers list the layers in the
+opposite order of requests, so what is read is never sent back as it is.
 
 Source: https://github.com/PagerDuty/public-support-scripts/pull/60
 """
@@ -25,7 +25,7 @@ from resolute_pagerduty.models.parameters import Ids, Text
 
 
 class LayerRestriction(Record):
-    """A part of each day or week, outside of which a layer has nobody on call.
+    """The part of each day or week in which a layer has somebody on call.
 
     Example:
         >>> nights = LayerRestriction(start_time_of_day="20:00:00", duration_seconds=12 * 3600)
@@ -49,10 +49,10 @@ class RotationLayer(Record):
     user_ids: Ids
     turn_length_seconds: Annotated[int, Field(ge=1)]
     start: AwareDatetime | None = None
-    """From here on; now, or since when it is there, where it is left out."""
+    """When it starts; by default now, or unchanged if the layer exists."""
     end: AwareDatetime | None = None
     rotation_virtual_start: AwareDatetime | None = None
-    """When the first user's first turn began; `start` where it is left out."""
+    """When the first user's first turn started; `start` by default."""
     restrictions: Sequence[LayerRestriction] = ()
 
 
@@ -63,20 +63,20 @@ def new_layers(layers: Sequence[RotationLayer]) -> list[JsonBody]:
     """The layers of a new schedule.
 
     Raises:
-        InvalidRequestError: two have one name, or one ends before it starts.
+        InvalidRequestError: two have the same name, or one ends before it starts.
     """
     return changed_layers(layers, [])
 
 
 def changed_layers(layers: Sequence[RotationLayer], there: Sequence[JsonBody]) -> list[JsonBody]:
-    """Layers for a change: those of a name that is there change it, the others are new.
+    """Layers for a change: those with an existing name change that layer, the others are new.
 
     Raises:
-        InvalidRequestError: two have one name, or one ends before it starts.
+        InvalidRequestError: two have the same name, or one ends before it starts.
     """
     names = [layer.name for layer in layers]
     if len(set(names)) < len(names):
-        raise InvalidRequestError("layers", "have a name twice; layers are told apart by their names")
+        raise InvalidRequestError("layers", "occur twice; layers are identified by their names")
     known = {str(each.get("name")): each for each in there}
     return [_layer(number, layer, known.get(layer.name, {})) for number, layer in enumerate(layers)]
 

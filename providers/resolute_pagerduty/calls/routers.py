@@ -1,4 +1,4 @@
-"""The rules of an event orchestration's router as PagerDuty takes them: all of them in every change."""
+"""The rules of an event orchestration's router as PagerDuty expects them: all of them in every change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resolute_pagerduty.models.orchestrations import OrchestrationPath, Orchestr
 from resolute_pagerduty.models.parameters import Id, Text
 
 UNROUTED: Final = "unrouted"
-"""Where an event goes that no service gets."""
+"""Where an event goes that no service receives."""
 
 _NAME: Final = "orchestration_path"
 
@@ -31,11 +31,11 @@ class RouterRule(Record):
     route_to: Id
     """A service; `unrouted` for none."""
     conditions: Sequence[Text] = ()
-    """Expressions in PagerDuty's condition language, one of which has to hold; every event where there are none."""
+    """Expressions in PagerDuty's condition language, one of which must hold; every event if there are none."""
     disabled: bool = False
 
     def body(self) -> JsonBody:
-        """The rule as PagerDuty takes it."""
+        """The rule as PagerDuty expects it."""
         return {
             "label": self.label,
             "conditions": [{"expression": each} for each in self.conditions],
@@ -44,21 +44,21 @@ class RouterRule(Record):
         }
 
     def is_it(self, rule: OrchestrationRule) -> bool:
-        """Whether a rule that is there is this one."""
+        """Whether an existing rule is this one."""
         return (rule.label, rule.actions.route_to, rule.disabled) == (self.label, self.route_to, self.disabled) and [
             each.expression for each in rule.conditions
         ] == list(self.conditions)
 
 
 async def replace_rules(account: Account, id: str, rules: Sequence[JsonBody], catch_all: Any) -> OrchestrationPath:  # noqa: A002  # PagerDuty's word
-    """Gives a router its rules; those that it had are gone."""
+    """Replaces the rules of a router."""
     body = {"type": "router", "sets": [{"id": "start", "rules": list(rules)}], "catch_all": {"actions": catch_all}}
     answer = await account.send(UPDATE_ROUTER, path={"id": id}, body={_NAME: body})
     return OrchestrationPath.model_validate(object_in(answer, _NAME))
 
 
 async def append_rule(account: Account, id: str, rule: RouterRule) -> tuple[OrchestrationPath, bool]:  # noqa: A002  # PagerDuty's word
-    """The rules with this one at their end, and whether it is new."""
+    """The rules with this one at the end, and whether it is new."""
     found = object_in(await account.send(GET_ROUTER, path={"id": id}), _NAME)
     now = OrchestrationPath.model_validate(found)
     if any(rule.is_it(each) for each in now.sets for each in each.rules):
@@ -71,5 +71,5 @@ async def append_rule(account: Account, id: str, rule: RouterRule) -> tuple[Orch
 
 
 def _as_it_is(rule: JsonBody) -> JsonBody:
-    """A rule that is there, without what PagerDuty only shows."""
+    """An existing rule, without its read-only fields."""
     return {name: rule[name] for name in ("id", "label", "conditions", "actions", "disabled") if name in rule}

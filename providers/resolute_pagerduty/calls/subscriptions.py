@@ -1,4 +1,4 @@
-"""Webhook subscriptions: made once, with the secret that PagerDuty shows only then.
+"""Webhook subscriptions: created once, with the secret that PagerDuty shows only then.
 
 Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
 """
@@ -26,7 +26,7 @@ _SUMMARY: Final = "webhook_subscription"
 async def find_subscriptions(
     account: Account, filter_type: FilterType | None = None, filter_id: str | None = None
 ) -> tuple[WebhookSubscription, ...]:
-    """The subscriptions of the account, a service or a team; all where neither is said."""
+    """The subscriptions of the account, a service or a team; all if none is named."""
     query = {"filter_type": filter_type, "filter_id": filter_id}
     walked = await walk(account, LIST_SUBSCRIPTIONS, "webhook_subscriptions", WebhookSubscription, query=query)
     return walked.items
@@ -41,7 +41,7 @@ async def subscribe(
     filter_id: str | None,
     description: str,
 ) -> tuple[WebhookSubscription, SecretStr]:
-    """Makes a subscription, and gives it with its secret.
+    """Creates a subscription and returns it with its secret.
 
     Raises:
         UnreadableAnswerError: the answer has no secret; the subscription is useless and should be deleted.
@@ -59,7 +59,7 @@ async def subscribe(
 
 
 async def unsubscribe(account: Account, id: str) -> None:  # noqa: A002  # PagerDuty's word
-    """Removes a subscription; one that is gone already is gone."""
+    """Removes a subscription, unless it is already gone."""
     try:
         await account.send(DELETE_SUBSCRIPTION, path={"id": id})
     except NotFoundError:
@@ -72,5 +72,5 @@ def _secret_of(found: JsonBody) -> SecretStr:
             return SecretStr(secret)
         case _:
             raise UnreadableAnswerError(
-                f"webhook subscription {found.get('id')} was made, and the answer has no secret: delete it"
+                f"webhook subscription {found.get('id')} was created, but the answer has no secret: delete it"
             )

@@ -1,6 +1,6 @@
-"""How a maintenance window is made once.
+"""Creates a maintenance window once.
 
-PagerDuty has no key for windows, and makes as many equal ones as it is asked for.
+PagerDuty has no deduplication key for windows, and creates as many identical ones as requested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from resolute_pagerduty.models.services import MaintenanceWindow
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A maintenance window that is to be there."""
+    """A maintenance window that should exist."""
 
     service_ids: Sequence[str]
     start: datetime
@@ -33,7 +33,7 @@ class Wanted:
     description: str
 
     def is_it(self, window: MaintenanceWindow) -> bool:
-        """Whether a window is the one. PagerDuty lets one that would begin in the past begin when it is asked for."""
+        """Whether a window is this one. PagerDuty moves a start in the past to the time of the request."""
         if window.start_time is None:
             return False
         begins = window.start_time == self.start or self.start < window.start_time <= datetime.now(UTC)
@@ -44,7 +44,7 @@ class Wanted:
         )
 
     def body(self) -> object:
-        """The window as PagerDuty takes it."""
+        """The window as PagerDuty expects it."""
         return given(
             type="maintenance_window",
             start_time=self.start.isoformat(),
@@ -62,12 +62,12 @@ async def window_once(account: Account, wanted: Wanted) -> tuple[MaintenanceWind
         return found, False
     answer = await account.send(CREATE_MAINTENANCE_WINDOW, body={"maintenance_window": wanted.body()})
     made = MaintenanceWindow.model_validate(object_in(answer, "maintenance_window"))
-    # What an earlier attempt sent may have arrived since.
+    # What an earlier attempt sent may have arrived by now.
     return (await _the_only_one(account, wanted, own=True) if sent_before else None) or made, True
 
 
 async def _the_only_one(account: Account, wanted: Wanted, *, own: bool) -> MaintenanceWindow | None:
-    """The window that is there, None where there is none. Where the step made several, all but the first go."""
+    """The existing window, None if there is none. If the step made several, all but the first are ended."""
     query = {"service_ids": wanted.service_ids, "filter": "all"}
     walked = await walk(account, LIST_MAINTENANCE_WINDOWS, "maintenance_windows", MaintenanceWindow, query=query)
     found = sorted(

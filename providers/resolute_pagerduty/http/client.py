@@ -1,4 +1,4 @@
-"""Speaks HTTP with PagerDuty. It sends a request once: whether and when it is tried again is for the node's policy."""
+"""Talks HTTP to PagerDuty. It sends a request once: the node's policy decides whether and when to retry."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from resolute_pagerduty.errors import UnreachableError
 from resolute_pagerduty.http.exchange import Answer, Request
 
 LONGEST: Final = 30.0
-"""Seconds that an answer is waited for, from the connection to its last byte."""
+"""Seconds to wait for an answer, from the connection to its last byte."""
 
 _CONNECT: Final = 10.0
 _RESERVE: Final = 2.0
-"""Seconds of an attempt, a fifth of a short one, that are left for what follows: to say that no answer came."""
+"""Seconds of an attempt, a fifth of a short one, that are left to report that no answer came."""
 
 _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
 
@@ -39,10 +39,10 @@ class Client:
         await self._http.aclose()
 
     async def send(self, request: Request) -> Answer:
-        """Sends a request once and gives whatever was answered, errors too.
+        """Sends a request once and returns whatever the answer is, including errors.
 
-        It waits for 30 seconds, and less where the attempt of the step ends earlier: whoever waits for the step is
-        told what happened, instead of giving up without a word.
+        It waits for 30 seconds, or less if the attempt of the step ends earlier, so that the step can report what
+        happened instead of timing out.
 
         Raises:
             UnreachableError: there was no connection, or no answer in time.
@@ -56,7 +56,7 @@ class Client:
             )
         patience = _patience()
         if patience <= 0:
-            raise UnreachableError(f"{request.what}: the time of the step is over; nothing was sent", sent=False)
+            raise UnreachableError(f"{request.what}: the step has run out of time; nothing was sent", sent=False)
         wire = _Wire()
         try:
             async with asyncio.timeout(patience):
@@ -82,7 +82,7 @@ class Client:
 
 
 class _Wire:
-    """Whether anything of a request has gone out, as httpcore tells of it."""
+    """Whether any part of a request has gone out, as httpcore reports it."""
 
     used = False
 
@@ -92,16 +92,16 @@ class _Wire:
 
 
 def _patience() -> float:
-    """Seconds to wait for an answer: less than what the attempt has left, so that its node can say what happened."""
+    """Seconds to wait for an answer: less than the attempt has left, so that its node can say what happened."""
     try:
         left = current_call().deadline - monotonic()
     except ResoluteError:
-        left = math.inf  # nobody's step: a check of the settings
+        left = math.inf  # not in a step: a check of the settings
     return min(LONGEST, max(left - _RESERVE, left * 0.8))
 
 
 def _unreachable(request: Request, error: httpx.HTTPError, *, sent: bool) -> UnreachableError:
-    if isinstance(error, httpx.LocalProtocolError):  # its text may show a header, and so a credential
+    if isinstance(error, httpx.LocalProtocolError):  # its text may show a header, which may be a credential
         return UnreachableError(f"{request.what}: the request cannot be written as HTTP; nothing was sent", sent=False)
     reason = str(error) or type(error).__name__
     if not sent:

@@ -1,4 +1,4 @@
-"""A request to PagerDuty and its answer: bodies of any shape, request ids, waits. Knows no HTTP library."""
+"""A request to PagerDuty and its answer: bodies of any shape, request ids, waits. Independent of any HTTP library."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from resolute_pagerduty.errors import PagerDutyAPIError, UnreadableAnswerError, 
 JsonBody = dict[str, Any]
 
 _LONGEST_WAIT: Final = 300
-"""Seconds. A limit's window is a minute; whatever is longer is no wait but another kind of number."""
+"""Seconds. A limit's window is a minute; a larger number is not a wait."""
 
 _USUAL_WAIT: Final = timedelta(seconds=15)
-"""For a 429 of the REST API that does not say how long: a quarter of the window that limits are counted in."""
+"""For a 429 of the REST API that does not say how long to wait: a quarter of the window of rate limits."""
 
 _MEANINGS: Final[Mapping[int, str]] = {
     1003: "status is triggered, acknowledged or resolved",
     1005: "somebody else changed it at the same time",
     1006: "the escalation policy has no further level",
-    1007: "a user that it is to be assigned to is not known, or cannot respond to incidents",
-    1008: "PAGERDUTY_FROM_EMAIL names nobody in this account: set it to the login address of one of its users",
+    1007: "an assignee is unknown, or cannot respond to incidents",
+    1008: "PAGERDUTY_FROM_EMAIL matches nobody in this account: set it to the login address of one of its users",
     1012: "acknowledge the incident before you snooze it",
     1013: "snooze for 1 to 604800 seconds",
-    1014: "look the escalation policy's id up with list_escalation_policies",
+    1014: "look up the escalation policy's id with list_escalation_policies",
     1015: "nobody is on call for the escalation policy",
-    1020: "look the priority's id up with list_priorities",
-    1028: "PAGERDUTY_FROM_EMAIL is no e-mail address",
-    2004: "since has to be before until, both in ISO 8601",
-    2005: "incidents can be listed for at most six months at a time; all_incidents splits a longer time",
+    1020: "look up the priority's id with list_priorities",
+    1028: "PAGERDUTY_FROM_EMAIL is not an email address",
+    2004: "since must be before until, both in ISO 8601",
+    2005: "incidents can be listed for at most six months at a time; all_incidents splits a longer period",
     2012: "the account has expired",
     2014: "the account's plan does not have this feature",
     2019: "the account has reached a limit of its plan",
@@ -39,14 +39,14 @@ _MEANINGS: Final[Mapping[int, str]] = {
 """What helps, by PagerDuty's error code. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/14-Errors.md"""
 
 _FROM_HINT: Final = (
-    "a key of the account changes things in the name of a user: "
+    "an account's API key makes changes as a user: "
     "set PAGERDUTY_FROM_EMAIL to the login address of one of the account's users"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request as it goes out. `query` holds names as PagerDuty spells them, with `[]` where there can be several."""
+    """A request as it goes out. `query` has names as PagerDuty spells them, with `[]` for lists."""
 
     method: str
     base: str
@@ -64,7 +64,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back for a request. Header names are in lower case."""
+    """The answer to a request. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -72,17 +72,17 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the request was carried out. The documents and PagerDuty differ on which 2xx that is."""
+        """Whether the request was carried out. The documentation and PagerDuty differ on which 2xx that is."""
         return 200 <= self.status < 300
 
     @property
     def request_id(self) -> str | None:
-        """The name of the request for PagerDuty's support."""
+        """What identifies the request for PagerDuty's support."""
         return self.headers.get("x-request-id")
 
     @property
     def reset(self) -> timedelta | None:
-        """How long until the rate limit starts anew, where the answer says it (seconds, not a point in time)."""
+        """How long until the rate limit resets, if the answer says so (seconds, not a point in time)."""
         return _wait(self.headers.get("ratelimit-reset"))
 
     @property
@@ -91,7 +91,7 @@ class Answer:
         return self.headers.get("ratelimit-remaining") == "0"
 
     def json(self, what: str) -> Any:
-        """The body as JSON; None where it is empty.
+        """The body as JSON; None if it is empty.
 
         Raises:
             UnreadableAnswerError: it is not JSON.
@@ -119,12 +119,12 @@ class Answer:
         prefix: str = "PAGERDUTY_",
         usual_wait: timedelta | None = _USUAL_WAIT,
     ) -> PagerDutyAPIError:
-        """The error of an answer that is not 2xx.
+        """The error for an answer that is not 2xx.
 
         Args:
             what: the request, such as `PUT /incidents/P1`.
-            hint: what to do about it, where the codes say nothing better.
-            prefix: what the names of the account's settings begin with.
+            hint: what to do about it, if the codes say nothing better.
+            prefix: what the names of the account's settings start with.
             usual_wait: for a 429 that does not say how long; None leaves it to the node's policy.
         """
         message, code, details = _told(self.content)
@@ -147,7 +147,7 @@ class Answer:
 
 
 def _advice(code: int | None, message: str, details: Sequence[str]) -> str:
-    # 2016 is "took too long" in the official table, and what a missing From is answered with: the text decides.
+    # 2016 is "took too long" in the official table, but also the answer to a missing From: the text decides.
     told = " ".join([message, *details]).lower()
     if '"from"' in told and "header" in told and code != 1028:
         return _FROM_HINT

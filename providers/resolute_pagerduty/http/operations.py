@@ -1,4 +1,4 @@
-"""What PagerDuty can be asked for, as data: the client, the grants and the reference of the nodes all read it here.
+"""PagerDuty's operations as data, which the client, the grants and the nodes' reference all use.
 
 Source: the official OpenAPI document; a test compares every operation with it.
 """
@@ -17,19 +17,19 @@ _EVENTS: Final = "https://developer.pagerduty.com/docs/events-api-v2-overview"
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation of an API of PagerDuty.
+    """One operation of a PagerDuty API.
 
     Attributes:
         id: the operation's name in the OpenAPI document.
         method: the HTTP method.
-        path: the path, with `{name}` for a part that the caller gives.
+        path: the path, with `{name}` for a part that the caller fills in.
         grant: what a provider must be granted to send it, such as `notes:write`.
-        scope: the scope that a scoped OAuth token needs; None where the documents name none.
-        needs_from: whether the documents require the header From.
-        limit: the rate limit it counts against: that of the credential, one of its own besides, or the routing key's.
-        own_rate: how many a limit of its own allows; empty where that is not published.
-        settles: whether a second one does what the first has not. After an answer that is lost, such a request is sent
-            again only when the lost one can no longer be carried out, so that looking for its work finds it.
+        scope: the scope that a scoped OAuth token needs; None if the documentation names none.
+        needs_from: whether the documentation requires the From header.
+        limit: the rate limit it counts against: the credential's, also one of its own, or the routing key's.
+        own_rate: how many its own limit allows; empty if that is not published.
+        settles: whether a second one would add to the first. If an answer is lost, such a request is sent again only
+            when the lost one can no longer be carried out, so that looking for its result finds it.
     """
 
     id: str
@@ -254,7 +254,7 @@ ENABLE_SUBSCRIPTION = _rest(
 PING_SUBSCRIPTION = _rest("testWebhookSubscription", "POST", f"{_HOOKS}/{{id}}/ping", "webhook_subscriptions.write")
 DELETE_SUBSCRIPTION = _rest("deleteWebhookSubscription", "DELETE", f"{_HOOKS}/{{id}}", "webhook_subscriptions.write")
 
-# Analytics: questions that are asked with POST, for which scoped OAuth wants the write scope. They change nothing.
+# Analytics: queries by POST, for which scoped OAuth requires the write scope. They change nothing.
 _METRICS = "/analytics/metrics/incidents"
 METRICS_OF_ALL = _rest(
     "getAnalyticsMetricsIncidentsAll", "POST", f"{_METRICS}/all", "analytics.write", grant="analytics:read"
@@ -266,7 +266,7 @@ METRICS_BY_TEAM = _rest(
     "getAnalyticsMetricsIncidentsTeam", "POST", f"{_METRICS}/teams", "analytics.write", grant="analytics:read"
 )
 
-# Change events. Of a service or an incident they are read with the scope of that, and granted as what they are.
+# Change events. A service's or an incident's need its scope, but are granted as change events.
 LIST_CHANGE_EVENTS = _rest("listChangeEvents", "GET", "/change_events", "change_events.read")
 GET_CHANGE_EVENT = _rest("getChangeEvent", "GET", "/change_events/{id}", "change_events.read")
 LIST_SERVICE_CHANGE_EVENTS = _rest(
@@ -291,7 +291,7 @@ START_WORKFLOW = _rest(
     grant="incident_workflows:write",
 )
 
-# Business services, and what depends on what
+# Business services, and which services depend on which
 LIST_BUSINESS_SERVICES = _rest("listBusinessServices", "GET", "/business_services", "services.read")
 GET_BUSINESS_SERVICE = _rest("getBusinessService", "GET", "/business_services/{id}", "services.read")
 GET_BUSINESS_DEPENDENCIES = _rest(
@@ -316,7 +316,7 @@ GET_SERVICE_RULES = _rest(
     grant="event_orchestrations:read",
 )
 
-# Status pages: what customers are told
+# Status pages: what customers get to read
 _PAGES = "/status_pages"
 LIST_STATUS_PAGES = _rest("listStatusPages", "GET", _PAGES, "status_pages.read")
 LIST_STATUS_PAGE_SEVERITIES = _rest(

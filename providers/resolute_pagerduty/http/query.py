@@ -1,7 +1,7 @@
 """Parameters of a request, spelled as PagerDuty reads them.
 
-PagerDuty ignores parameters that it does not know, and a filter that it ignores lets everything through. So nothing
-here guesses: a value that would be left out by accident is refused.
+PagerDuty ignores unknown parameters, and a filter that it ignores lets everything through. So nothing here guesses: a
+value that would be left out by accident is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def path_of(operation: Operation, parts: Mapping[str, str]) -> str:
     path = operation.path
     for name, value in parts.items():
         if not value.strip():
-            raise InvalidRequestError(name, "is empty; give the id that PagerDuty shows in the address of its pages")
+            raise InvalidRequestError(name, "is empty; give the id that PagerDuty shows in its page URLs")
         path = path.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
     return path
 
@@ -37,7 +37,7 @@ def query_of(parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Parameters as pairs of text. A list becomes `name[]` as often as it has items; None is left out.
 
     Raises:
-        InvalidRequestError: a list is empty: PagerDuty would take that for no filter at all.
+        InvalidRequestError: a list is empty: PagerDuty would read that as no filter.
 
     >>> query_of({"statuses": ["triggered", "acknowledged"], "total": True, "query": None})
     [('statuses[]', 'triggered'), ('statuses[]', 'acknowledged'), ('total', 'true')]

@@ -1,1 +1,1 @@
-"""What PagerDuty answers, typed."""
+"""PagerDuty's answers, typed."""

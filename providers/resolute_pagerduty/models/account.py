@@ -15,11 +15,11 @@ _MEANS: Final = {
     "mean_seconds_to_engage": None,
     "mean_seconds_to_mobilize": None,
 }
-"""Mean times, each with what it is the mean of where PagerDuty counts that."""
+"""Mean times, each with the number of values behind it if PagerDuty counts them."""
 
 
 class DeliveryMethod(Model):
-    """Where a subscription delivers to. `temporarily_disabled` is true after three deliveries were refused."""
+    """Where a subscription delivers. `temporarily_disabled` is true after three deliveries were refused."""
 
     id: str = ""
     type: str = ""
@@ -35,7 +35,7 @@ class SubscriptionFilter(Model):
 
 
 class WebhookSubscription(Model):
-    """A subscription to events. Its secret is shown by PagerDuty only once, so it is not here.
+    """A subscription to events. PagerDuty shows its secret only once, so it is not here.
 
     Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/webhooks/01-Overview.md
     """
@@ -57,7 +57,7 @@ class WorkflowStep(Reference):
 
 
 class IncidentWorkflow(Reference):
-    """A workflow that can be started on an incident. Only `get_incident_workflow` brings its steps."""
+    """A workflow that can be started on an incident. Only `get_incident_workflow` includes its steps."""
 
     name: str = ""
     description: str = ""
@@ -68,7 +68,7 @@ class IncidentWorkflow(Reference):
 
 
 class ExtensionSchema(Reference):
-    """A kind of extension, such as a chat program, that can show a service's incidents."""
+    """A kind of extension, such as a chat tool, that can receive a service's incidents."""
 
     key: str = ""
     label: str = ""
@@ -77,11 +77,11 @@ class ExtensionSchema(Reference):
 
 
 class Metrics(Model):
-    """Figures about incidents: of all, or of one service or team. Times are means in seconds.
+    """Metrics of incidents: of all, or of one service or team. Times are means in seconds.
 
-    `mean_seconds_to_first_ack` is what people call MTTA, `mean_seconds_to_resolve` MTTR. A mean of nothing, where no
-    incident was acknowledged or resolved, is null; PagerDuty's own answer has 0 there, which would read as the best of
-    all times. PagerDuty's figures are up to a day old.
+    `mean_seconds_to_first_ack` is the MTTA, `mean_seconds_to_resolve` the MTTR. If no incident was acknowledged or
+    resolved, the mean is null; PagerDuty's own answer has 0 there, which would look like the best possible time.
+    PagerDuty's figures are up to a day old.
 
     Source: https://developer.pagerduty.com/api-reference/, Analytics
     """

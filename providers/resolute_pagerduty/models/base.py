@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Model(BaseModel):
-    """Something PagerDuty answered: frozen, and tolerant of what the documents do not promise.
+    """A part of PagerDuty's answers: frozen, and tolerant of what the documentation does not promise.
 
-    Fields that are not known are left out; a field that is null or missing has its default. So a field that PagerDuty
-    adds, drops or forgets never fails a read.
+    Unknown fields are left out; a field that is null or missing has its default. So a field that PagerDuty adds, drops
+    or forgets never fails a read.
 
     Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/11-References.md
     """
@@ -28,7 +28,7 @@ class Model(BaseModel):
 
 
 class Reference(Model):
-    """A short form of something else: `summary` is what people call it, `html_url` where they see it."""
+    """A short form of another object: `summary` is what people call it, `html_url` is where they can see it."""
 
     id: str = ""
     type: str = ""

@@ -1,4 +1,4 @@
-"""Business services, and which service depends on which."""
+"""Business services, and which services depend on which."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from resolute_pagerduty.models.base import Model, Reference
 
 
 class BusinessService(Reference):
-    """Something that customers use, and that technical services support.
+    """Something that customers use and that technical services support.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#business-services
     """

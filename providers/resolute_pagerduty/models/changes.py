@@ -27,7 +27,7 @@ class ChangeImage(Model):
 
 
 class ChangeEvent(Reference):
-    """A deploy or another change. The routing key that it came with is a secret, so it is not here.
+    """A deployment or another change. The routing key that it came with is a secret, so it is not here.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#change-events
     """
@@ -42,7 +42,7 @@ class ChangeEvent(Reference):
 
 
 class CorrelationReason(Model):
-    """Why PagerDuty shows a change beside an incident: most_recent, related_service or intelligent."""
+    """Why PagerDuty shows a change next to an incident: most_recent, related_service or intelligent."""
 
     reason: str = ""
 
@@ -60,13 +60,13 @@ class GetChangeEventOutput(Model):
 
 
 class ListChangeEventsOutput(Page):
-    """A page of change events, the newest first."""
+    """A page of change events, newest first."""
 
     change_events: tuple[ChangeEvent, ...] = ()
 
 
 class AllChangeEventsOutput(Whole):
-    """Change events, the newest first."""
+    """Change events, newest first."""
 
     change_events: tuple[ChangeEvent, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What the Events API takes and answers."""
+"""What the Events API accepts and answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EventLink(Record):
 
 
 class EventImage(Record):
-    """An image shown with an alert. PagerDuty takes only addresses that begin with https.
+    """An image shown with an alert. PagerDuty accepts only https URLs.
 
     Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md
     """
@@ -35,21 +35,21 @@ class EventImage(Record):
 
 
 class EventOutput(Model):
-    """What the Events API says: the event was taken, and will be processed. There is no promise about when."""
+    """What the Events API says: the event was accepted and will be processed. There is no promise about when."""
 
     status: str = ""
     message: str = ""
 
 
 class TriggerEventOutput(EventOutput):
-    """As `EventOutput`, with the key by which later events mean the same alert."""
+    """As `EventOutput`, with the key that later events use to refer to the same alert."""
 
     dedup_key: str
 
 
 class AcknowledgeEventOutput(EventOutput):
-    """As `EventOutput`. Where no alert with the key was open, the event is dropped without a word."""
+    """As `EventOutput`. If no alert with the key was open, PagerDuty silently ignores the event."""
 
 
 class ResolveEventOutput(EventOutput):
-    """As `EventOutput`. Where no alert with the key was open, the event is dropped without a word."""
+    """As `EventOutput`. If no alert with the key was open, PagerDuty silently ignores the event."""

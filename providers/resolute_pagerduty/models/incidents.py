@@ -12,7 +12,7 @@ from resolute_pagerduty.models.people import User
 
 
 class Priority(Reference):
-    """How important an incident is. `name` is there where the whole priority is; `summary` always is."""
+    """How important an incident is. `name` comes with the whole priority; `summary` always does."""
 
     name: str = ""
     description: str = ""
@@ -41,7 +41,7 @@ class AlertCounts(Model):
 
 
 class PendingAction(Model):
-    """What will happen to an incident by itself: unacknowledge, escalate, resolve, urgency_change."""
+    """What will happen to an incident automatically: unacknowledge, escalate, resolve, urgency_change."""
 
     type: str = ""
     at: datetime | None = None
@@ -63,7 +63,7 @@ class ConferenceBridge(Model):
 
 
 class ResolveReason(Model):
-    """Why an incident was resolved, where that is not a person: merged into `incident`."""
+    """Why an incident was resolved, if not by a person: merged into `incident`."""
 
     type: str = ""
     incident: Reference | None = None
@@ -123,7 +123,7 @@ class AlertContext(Model):
 
 
 class AlertBody(Model):
-    """What the monitor said. `details` is what it was sent as: an object, or text."""
+    """What the monitor sent. `details` is an object or text, as it was sent."""
 
     type: str = ""
     contexts: tuple[AlertContext, ...] = ()
@@ -148,11 +148,11 @@ class Alert(Reference):
 
 
 _KEYS: Final = frozenset({"service_key", "routing_key", "integration_key"})
-"""What opens a service to events. PagerDuty shows it beside what a monitor sent."""
+"""What lets a service receive events. PagerDuty shows it next to what a monitor sent."""
 
 
 class Channel(Model):
-    """How something reached PagerDuty; only `type` is there unless channels are included.
+    """How something reached PagerDuty; it has only `type` unless channels are included.
 
     The key that an event came with is a secret, so it is not here.
     """
@@ -182,7 +182,7 @@ class LogEntry(Reference):
     """Something that happened to an incident: `type` says what, `summary` says it in a sentence, `agent` who did it.
 
     The types are trigger, acknowledge, unacknowledge, escalate, assign, notify, annotate, snooze, resolve and others,
-    each with `_log_entry` behind it.
+    each followed by `_log_entry`.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#log-entries
     """
@@ -199,7 +199,7 @@ class LogEntry(Reference):
 
 
 class StatusUpdate(Model):
-    """What stakeholders were told."""
+    """What stakeholders got to read."""
 
     id: str = ""
     message: str = ""

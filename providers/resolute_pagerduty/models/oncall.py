@@ -9,9 +9,9 @@ from resolute_pagerduty.models.people import User
 
 
 class OnCall(Model):
-    """A time in which a user is on call for a level of an escalation policy.
+    """A period in which a user is on call for a level of an escalation policy.
 
-    `start` and `end` are null where the user is on call for good; `schedule` is null where the policy names the user.
+    `start` and `end` are null if the user is always on call; `schedule` is null if the policy names the user.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#on-calls
     """
@@ -25,7 +25,7 @@ class OnCall(Model):
 
 
 class Shift(Model):
-    """A time in which a user is on call by a schedule."""
+    """A period in which a user is on call on a schedule."""
 
     id: str | None = None
     start: datetime | None = None
@@ -34,7 +34,7 @@ class Shift(Model):
 
 
 class Rendered(Model):
-    """Shifts of a part of a schedule in the time that was asked for, and how much of it they cover, in percent."""
+    """Shifts of a part of a schedule in the requested period, and how much of it they cover, in percent."""
 
     name: str = ""
     rendered_schedule_entries: tuple[Shift, ...] = ()
@@ -51,7 +51,7 @@ class ScheduleLayer(Rendered):
 
 
 class Schedule(Reference):
-    """A schedule. `final_schedule` says who is really on call: layers with the overrides on top of them.
+    """A schedule. `final_schedule` says who is really on call: the layers with the overrides on top.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#schedules
     """

@@ -1,6 +1,6 @@
-"""Event orchestrations: rules that say where events go and what becomes of them.
+"""Event orchestrations: rules that route events and say what happens to them.
 
-Routing keys, and the addresses, headers and parameters of webhooks that rules call, may be secrets: they are left out.
+Routing keys, and the URLs, headers and parameters of webhooks that rules call, may be secrets: they are left out.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#event-orchestrations
 """
@@ -43,7 +43,7 @@ class RuleCondition(Model):
 
 
 class DynamicRoute(Model):
-    """How a service is found by what an event says."""
+    """How a service is found from what an event says."""
 
     source: str = ""
     regex: str = ""
@@ -59,7 +59,7 @@ class WebhookAction(Model):
 
 
 class RuleActions(Model):
-    """What becomes of an event that a rule matches.
+    """What happens to an event that a rule matches.
 
     `route_to` is a service in a router, and in other rules the set of rules that comes next.
     """
@@ -81,7 +81,7 @@ class RuleActions(Model):
 
 
 class OrchestrationRule(Model):
-    """A rule. It matches where one of its conditions holds, and always where it has none."""
+    """A rule. It matches if one of its conditions holds, and always if it has none."""
 
     id: str = ""
     label: str = ""
@@ -98,7 +98,7 @@ class RuleSet(Model):
 
 
 class CatchAll(Model):
-    """What becomes of an event that no rule matches."""
+    """What happens to an event that no rule matches."""
 
     actions: RuleActions = RuleActions()
 

@@ -23,7 +23,7 @@ class Page(Model):
 
 
 class Whole(Model):
-    """A list read from its first page to its last. `more` is true only where the author's `limit` cut it."""
+    """A list read from its first page to its last. `more` is true only if the author's `limit` cut it short."""
 
     more: bool = False
 
@@ -41,20 +41,20 @@ class ListIncidentsOutput(Page):
 
 
 class AllIncidentsOutput(Whole):
-    """Incidents, the oldest first."""
+    """Incidents, oldest first."""
 
     incidents: tuple[Incident, ...] = ()
 
 
 class CreateIncidentOutput(Model):
-    """The incident. `created` is false where an open incident with the same key was there already."""
+    """The incident. `created` is false if an open incident with the same key already existed."""
 
     incident: Incident
     created: bool = True
 
 
 class UpdateIncidentOutput(Model):
-    """The incident as it is now. `changed` is false where there was nothing to do."""
+    """The incident as it is now. `changed` is false if there was nothing to do."""
 
     incident: Incident
     changed: bool = True
@@ -68,13 +68,13 @@ class UpdateIncidentsOutput(Model):
 
 
 class MergeIncidentsOutput(Model):
-    """The incident that holds the alerts of all now."""
+    """The incident that now holds all the alerts."""
 
     incident: Incident
 
 
 class SnoozeIncidentOutput(Model):
-    """The incident; its `pending_actions` say when it is unacknowledged again."""
+    """The incident; its `pending_actions` say when it becomes unacknowledged again."""
 
     incident: Incident
 
@@ -92,7 +92,7 @@ class AddNoteOutput(Model):
 
 
 class UpdateNoteOutput(Model):
-    """The note as it is now. `changed` is false where it had that text already."""
+    """The note as it is now. `changed` is false if it already had that text."""
 
     note: Note
     changed: bool = True
@@ -123,7 +123,7 @@ class GetAlertOutput(Model):
 
 
 class UpdateAlertOutput(Model):
-    """The alert as it is now. `changed` is false where there was nothing to do."""
+    """The alert as it is now. `changed` is false if there was nothing to do."""
 
     alert: Alert
     changed: bool = True
@@ -137,13 +137,13 @@ class UpdateAlertsOutput(Model):
 
 
 class ListLogEntriesOutput(Page):
-    """A page of an incident's timeline, the newest entry first."""
+    """A page of an incident's timeline, newest entry first."""
 
     log_entries: tuple[LogEntry, ...] = ()
 
 
 class AllLogEntriesOutput(Whole):
-    """An incident's timeline, the newest entry first."""
+    """An incident's timeline, newest entry first."""
 
     log_entries: tuple[LogEntry, ...] = ()
 
@@ -155,13 +155,13 @@ class GetLogEntryOutput(Model):
 
 
 class ListAccountLogEntriesOutput(Page):
-    """A page of what happened to the account's incidents, the newest entry first."""
+    """A page of what happened to the account's incidents, newest entry first."""
 
     log_entries: tuple[LogEntry, ...] = ()
 
 
 class AllAccountLogEntriesOutput(Whole):
-    """What happened to the account's incidents, the newest entry first."""
+    """What happened to the account's incidents, newest entry first."""
 
     log_entries: tuple[LogEntry, ...] = ()
 
@@ -191,14 +191,14 @@ class GetServiceOutput(Model):
 
 
 class CreateServiceOutput(Model):
-    """The service. `created` is false where one of that name was there already."""
+    """The service. `created` is false if one with that name already existed."""
 
     service: Service
     created: bool = True
 
 
 class CreateIntegrationOutput(Model):
-    """The integration. `created` is false where the service had one of that name."""
+    """The integration. `created` is false if the service already had one with that name."""
 
     integration: Integration
     created: bool = True
@@ -223,7 +223,7 @@ class GetMaintenanceWindowOutput(Model):
 
 
 class CreateMaintenanceWindowOutput(Model):
-    """The window. `created` is false where the same one was there already."""
+    """The window. `created` is false if the same one already existed."""
 
     maintenance_window: MaintenanceWindow
     created: bool = True
@@ -248,26 +248,26 @@ class GetScheduleOutput(Model):
 
 
 class CreateScheduleOutput(Model):
-    """The schedule. `created` is false where one of that name was there already."""
+    """The schedule. `created` is false if one with that name already existed."""
 
     schedule: Schedule
     created: bool = True
 
 
 class ListScheduleUsersOutput(Model):
-    """The users who are on call by a schedule in a time."""
+    """The users who are on call on a schedule in a period."""
 
     users: tuple[User, ...] = ()
 
 
 class ListOverridesOutput(Model):
-    """The overrides of a schedule in a time."""
+    """The overrides of a schedule in a period."""
 
     overrides: tuple[Shift, ...] = ()
 
 
 class CreateOverrideOutput(Model):
-    """The override. `created` is false where the same one was there already."""
+    """The override. `created` is false if the same one already existed."""
 
     override: Shift
     created: bool = True
@@ -292,7 +292,7 @@ class GetEscalationPolicyOutput(Model):
 
 
 class CreateEscalationPolicyOutput(Model):
-    """The escalation policy. `created` is false where one of that name was there already."""
+    """The escalation policy. `created` is false if one with that name already existed."""
 
     escalation_policy: EscalationPolicy
     created: bool = True
@@ -317,7 +317,7 @@ class GetUserOutput(Model):
 
 
 class CreateUserOutput(Model):
-    """The user. `created` is false where one with that address was there already."""
+    """The user. `created` is false if one with that address already existed."""
 
     user: User
     created: bool = True
@@ -342,7 +342,7 @@ class GetTeamOutput(Model):
 
 
 class CreateTeamOutput(Model):
-    """The team. `created` is false where one of that name was there already."""
+    """The team. `created` is false if one with that name already existed."""
 
     team: Team
     created: bool = True
@@ -361,7 +361,7 @@ class AllTeamMembersOutput(Whole):
 
 
 class ListPrioritiesOutput(Page):
-    """The priorities of the account, the most severe first."""
+    """The priorities of the account, most severe first."""
 
     priorities: tuple[Priority, ...] = ()
 
@@ -397,7 +397,7 @@ class GetWebhookSubscriptionOutput(Model):
 
 
 class CreateWebhookSubscriptionOutput(Model):
-    """The subscription, without its secret. `created` is false where it was there already."""
+    """The subscription, without its secret. `created` is false if it already existed."""
 
     webhook_subscription: WebhookSubscription
     created: bool = True
@@ -410,7 +410,7 @@ class EnableWebhookSubscriptionOutput(Model):
 
 
 class GetMetricsOutput(Model):
-    """Figures, one entry for each thing that was asked about and, with `aggregate_unit`, each time."""
+    """Metrics, one entry for each service or team and, with `aggregate_unit`, for each interval."""
 
     data: tuple[Metrics, ...] = ()
     time_zone: str = ""
@@ -436,7 +436,7 @@ class StartIncidentWorkflowOutput(Model):
 
 
 class SendChangeEventOutput(Model):
-    """What the Events API says: the event was taken. Change events notify nobody."""
+    """What the Events API says: the event was accepted. Change events notify nobody."""
 
     status: str = ""
     message: str = ""
@@ -461,7 +461,7 @@ class GetBusinessServiceOutput(Model):
 
 
 class GetServiceDependenciesOutput(Model):
-    """What depends on what, one step around the service."""
+    """Which services depend on which, one step around the service."""
 
     relationships: tuple[ServiceDependency, ...] = ()
 
@@ -491,14 +491,14 @@ class GetOrchestrationRulesOutput(Model):
 
 
 class AppendRouterRuleOutput(Model):
-    """The rules as they are now. `added` is false where an equal rule was there already."""
+    """The rules as they are now. `added` is false if an identical rule already existed."""
 
     orchestration_path: OrchestrationPath
     added: bool = True
 
 
 class ListStatusPagesOutput(Model):
-    """The status pages. `more` says whether there are more than PagerDuty gives."""
+    """The status pages. `more` says whether there are more than PagerDuty returns."""
 
     status_pages: tuple[StatusPage, ...] = ()
     more: bool = False
@@ -526,7 +526,7 @@ class ListStatusPageStatusesOutput(Model):
 
 
 class ListStatusPagePostsOutput(Model):
-    """Posts of a status page. `more` says whether there are more than PagerDuty gives."""
+    """Posts of a status page. `more` says whether there are more than PagerDuty returns."""
 
     posts: tuple[StatusPagePost, ...] = ()
     more: bool = False
@@ -539,14 +539,14 @@ class GetStatusPagePostOutput(Model):
 
 
 class ListStatusPagePostUpdatesOutput(Model):
-    """Updates of a post. `more` says whether there are more than PagerDuty gives."""
+    """Updates of a post. `more` says whether there are more than PagerDuty returns."""
 
     post_updates: tuple[StatusPagePostUpdate, ...] = ()
     more: bool = False
 
 
 class CreateStatusPagePostUpdateOutput(Model):
-    """What customers are told from now on."""
+    """What customers now get to read."""
 
     post_update: StatusPagePostUpdate
 

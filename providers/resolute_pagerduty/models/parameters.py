@@ -1,4 +1,4 @@
-"""Types of what authors give to nodes: what PagerDuty's documents refuse is refused when the flow is built."""
+"""Types of node arguments: what PagerDuty's documentation rules out is refused when the flow is built."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 """The id of something at PagerDuty, such as `PT4KHLK`."""
 
 Ids: TypeAlias = Annotated[Sequence[Id], MinLen(1)]
-"""One or more ids. An empty list would be no filter at all, so it is refused."""
+"""One or more ids. An empty list would not filter at all, so it is refused."""
 
 Status: TypeAlias = Literal["triggered", "acknowledged", "resolved"]
 Urgency: TypeAlias = Literal["high", "low"]
@@ -27,7 +27,7 @@ Text: TypeAlias = Annotated[str, MinLen(1)]
 Texts: TypeAlias = Annotated[Sequence[Text], MinLen(1)]
 
 DedupKey: TypeAlias = Annotated[str, MinLen(1), MaxLen(255)]
-"""What events of one alert have in common. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md"""
+"""What events of one alert share. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md"""
 
 PageSize: TypeAlias = Annotated[int, Field(ge=1, le=100)]
 """Items of one page. Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/REST-API/09-Pagination.md"""
@@ -38,4 +38,4 @@ Count: TypeAlias = Annotated[int, Field(ge=1)]
 Offset: TypeAlias = Annotated[int, Field(ge=0)]
 
 Time: TypeAlias = AwareDatetime
-"""A time with its zone. One without is read in the account's time zone, which a worker does not know."""
+"""A time with its zone. PagerDuty reads one without in the account's time zone, which a worker does not know."""

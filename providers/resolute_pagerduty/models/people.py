@@ -6,7 +6,7 @@ from resolute_pagerduty.models.base import Model, Reference
 
 
 class ContactMethod(Model):
-    """How a user is reached; only what `include=["contact_methods"]` brings."""
+    """How a user is reached; only filled with `include=["contact_methods"]`."""
 
     id: str = ""
     type: str = ""
@@ -16,7 +16,7 @@ class ContactMethod(Model):
 
 
 class User(Reference):
-    """A user. Where another resource only refers to one, `summary` holds the name and the other fields are empty.
+    """A user. If another resource only refers to one, `summary` holds the name and the other fields are empty.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#users
     """
@@ -44,7 +44,7 @@ class Team(Reference):
 
 
 class TeamMember(Model):
-    """A user in a team, with the role there: observer, responder or manager."""
+    """A user in a team, with their role there: observer, responder or manager."""
 
     user: User = User()
     role: str = ""

@@ -11,7 +11,7 @@ from resolute_pagerduty.models.base import Model, Reference
 
 
 class Responder(Model):
-    """Somebody who was asked to help, and what they said: pending, joined, declined or user_cancelled."""
+    """Somebody who was asked to help, and their answer: pending, joined, declined or user_cancelled."""
 
     state: str = ""
     user: Reference = Reference()
@@ -19,14 +19,14 @@ class Responder(Model):
 
 
 class ResponderTarget(Reference):
-    """A user or an escalation policy that was asked, and the people whom that means."""
+    """A user or an escalation policy that was asked, and the people behind it."""
 
     incidents_responders: tuple[Responder, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _unwrapped(cls, value: Any) -> Any:
-        # The schema shows a target as it is, the examples and real answers wrap each once more.
+        # The schema shows a bare target; the examples and real answers wrap each one.
         if not isinstance(value, dict):
             return value
         found = cast("dict[str, Any]", value)
@@ -34,7 +34,7 @@ class ResponderTarget(Reference):
 
 
 class ResponderRequest(Model):
-    """What was asked of whom.
+    """Who was asked for what.
 
     Source: https://developer.pagerduty.com/api-reference/, Incidents, "Create a responder request for an incident"
     """
@@ -48,7 +48,7 @@ class ResponderRequest(Model):
 
 
 class RequestRespondersOutput(Model):
-    """The request. `created` is false where an earlier attempt of the step had made it."""
+    """The request. `created` is false if an earlier attempt of the step had created it."""
 
     responder_request: ResponderRequest
     created: bool = True

@@ -1,4 +1,4 @@
-"""Services, how events reach them, and when they are left alone."""
+"""Services, how events reach them, and when they are in maintenance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Integration(Reference):
 class Service(Reference):
     """A service. `status` follows its incidents: active, warning (acknowledged) or critical (triggered).
 
-    While nobody is to be notified it is maintenance or disabled.
+    While it notifies nobody, it is maintenance or disabled.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#services
     """
@@ -40,7 +40,7 @@ class Service(Reference):
 
 
 class MaintenanceWindow(Reference):
-    """A time in which services open no incidents.
+    """A period in which services open no incidents.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#maintenance-windows
     """

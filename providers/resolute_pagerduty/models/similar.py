@@ -1,4 +1,4 @@
-"""What PagerDuty finds that looks like an incident, or has to do with it."""
+"""What PagerDuty finds that is similar or related to an incident."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resolute_pagerduty.models.incidents import Incident
 
 
 class PastIncidentReference(Model):
-    """An incident of the past, as short as PagerDuty tells it here; `get_incident` reads the rest."""
+    """A past incident, as short as PagerDuty shows it here; `get_incident` reads the rest."""
 
     id: str = ""
     title: str = ""
@@ -20,7 +20,7 @@ class PastIncidentReference(Model):
 
 
 class PastIncident(Model):
-    """An incident of the past that looked alike. A higher `score` is a closer likeness.
+    """A similar past incident. A higher `score` means more similar.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#past_incidents
     """
@@ -37,7 +37,7 @@ class Relationship(Model):
 
 
 class RelatedIncident(Model):
-    """An incident of another service or other responders that may have to do with this one, and why.
+    """An incident of another service or other responders that may be related to this one, and why.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#related_incidents
     """
@@ -57,7 +57,7 @@ class Occurrence(Model):
 
 
 class OutlierFacts(Incident):
-    """The incident, with how often its like happens."""
+    """The incident, and how often similar ones happen."""
 
     occurrence: Occurrence = Occurrence()
 
@@ -71,7 +71,7 @@ class IncidentTemplate(Model):
 
 
 class OutlierIncident(Model):
-    """Whether an incident is an unusual one for its service.
+    """Whether an incident is unusual for its service.
 
     Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#outlier-incident
     """
@@ -81,19 +81,19 @@ class OutlierIncident(Model):
 
 
 class GetPastIncidentsOutput(Model):
-    """Incidents of the last six months that looked alike, the closest first."""
+    """Similar incidents of the last six months, most similar first."""
 
     past_incidents: tuple[PastIncident, ...] = ()
     total: int | None = None
 
 
 class GetRelatedIncidentsOutput(Model):
-    """The 20 most recent incidents that may have to do with it."""
+    """The 20 most recent incidents that may be related to it."""
 
     related_incidents: tuple[RelatedIncident, ...] = ()
 
 
 class GetOutlierIncidentOutput(Model):
-    """What PagerDuty worked out; null where it has worked out nothing."""
+    """What PagerDuty found out; null if it found nothing."""
 
     outlier_incident: OutlierIncident | None = None

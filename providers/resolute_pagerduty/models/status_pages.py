@@ -1,4 +1,4 @@
-"""Status pages: what customers are told.
+"""Status pages: what customers get to read.
 
 Source: https://developer.pagerduty.com/api-reference/, Status Pages
 """
@@ -38,7 +38,7 @@ class ImpactedService(Model):
 
 
 class StatusPagePostUpdate(Model):
-    """What a post says from some time on. In a post it has only its id, unless it is included."""
+    """What a post says from a given time on. In a post it has only its id, unless it is included."""
 
     id: str = ""
     type: str = ""
@@ -54,7 +54,7 @@ class StatusPagePostUpdate(Model):
 
 
 class StatusPagePost(Model):
-    """An incident or maintenance that customers are told of."""
+    """An incident or maintenance that customers are told about."""
 
     id: str = ""
     type: str = ""

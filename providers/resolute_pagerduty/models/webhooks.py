@@ -98,7 +98,7 @@ class ServiceData(Reference):
 
 
 class PartData(Model):
-    """Something of an incident: a responder, a task, a status update, a workflow. Its own fields stay as they are."""
+    """A part of an incident: a responder, a task, a status update, a workflow. Its own fields stay as they are."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -129,11 +129,11 @@ class WebhookEvent(Model, Generic[D_co]):
 
 
 class IncidentEvent(WebhookEvent[IncidentData]):
-    """An incident was triggered, acknowledged, resolved, reassigned and the like."""
+    """An incident was triggered, acknowledged, resolved, reassigned or otherwise changed."""
 
 
 class NoteEvent(WebhookEvent[NoteData]):
-    """`incident.annotated`: a note was added, also by a resolution that says how."""
+    """`incident.annotated`: a note was added, possibly by a resolution that says how."""
 
 
 class ServiceEvent(WebhookEvent[ServiceData]):
@@ -141,7 +141,7 @@ class ServiceEvent(WebhookEvent[ServiceData]):
 
 
 class PartEvent(WebhookEvent[PartData]):
-    """Something of an incident changed; also every event of a type that is not known yet."""
+    """A part of an incident changed; also used for every unknown type of event."""
 
 
 AnyEvent: TypeAlias = IncidentEvent | NoteEvent | ServiceEvent | PartEvent
@@ -168,7 +168,7 @@ _SERVICE: Final = frozenset({"service.created", "service.updated", "service.dele
 
 
 def class_of(event_type: str) -> type[AnyEvent]:
-    """The class of an event type; `PartEvent` for one that is not known.
+    """The class of an event type; `PartEvent` for an unknown one.
 
     >>> class_of("incident.triggered").__name__, class_of("incident.teleported").__name__
     ('IncidentEvent', 'PartEvent')
@@ -204,7 +204,7 @@ class Delivery(Model, Generic[E]):
 
 
 def delivery_of(events: Sequence[str]) -> type[BaseModel]:
-    """The model of deliveries of these event types; of all where none is named."""
+    """The model of deliveries of these event types; of all if none is named."""
     kinds = list(dict.fromkeys(class_of(name) for name in events))
     if len(kinds) == 1:
         return Delivery[kinds[0]]
@@ -218,7 +218,7 @@ def parse_event(body: object) -> AnyEvent:
         body: the JSON of the delivery, or the `event` in it.
 
     Raises:
-        pydantic.ValidationError: it is no event.
+        pydantic.ValidationError: it is not an event.
 
     Example:
         >>> parse_event({"event": {"event_type": "incident.resolved", "data": {"id": "PT4KHLK"}}}).data.id

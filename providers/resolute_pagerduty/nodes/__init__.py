@@ -1,4 +1,4 @@
-"""The nodes of the provider, by what they are about."""
+"""The provider's nodes, by topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts of an incident: read, resolved, and moved to other incidents.
+"""The alerts of an incident: read them, resolve them, move them to other incidents.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#alerts
 """
@@ -48,17 +48,17 @@ async def list_alerts(
     total: bool = False,
     account: str | None = None,
 ) -> ListAlertsOutput:
-    """Reads a page of an incident's alerts, with what the monitors said. `all_alerts` reads every page.
+    """Reads a page of an incident's alerts, including what the monitors sent. `all_alerts` reads every page.
 
     Args:
         incident_id: the incident's id, or its number.
         statuses: triggered, resolved.
-        alert_key: with this deduplication key.
-        include: what to show in full instead of as a reference.
+        alert_key: only alerts with this deduplication key.
+        include: what to return in full instead of as a reference.
         limit: alerts on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_alerts(incident_id="PT4KHLK", statuses=["triggered"])
@@ -91,9 +91,9 @@ async def all_alerts(
     Args:
         incident_id: the incident's id, or its number.
         statuses: triggered, resolved.
-        include: what to show in full instead of as a reference.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_alerts(incident_id="PT4KHLK")
@@ -114,12 +114,12 @@ async def all_alerts(
 async def get_alert(
     pagerduty: Accounts, *, incident_id: Id | int, alert_id: Id, account: str | None = None
 ) -> GetAlertOutput:
-    """Reads an alert of an incident, with what the monitor said.
+    """Reads an alert of an incident, including what the monitor sent.
 
     Args:
         incident_id: the incident's id, or its number.
         alert_id: the alert's id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_alert(incident_id="PT4KHLK", alert_id="PXPGF42")
@@ -133,8 +133,8 @@ async def get_alert(
     "UpdateAlert",
     UPDATE_ALERT,
     GET_ALERT,
-    repeat="it reads first and sends only what differs; an alert that was moved already is found where it went",
-    remains=f"what somebody changed of the alert since is changed back {LATE}",
+    repeat="it reads first and sends only what differs; an alert that has already moved is found where it went",
+    remains=f"a change that somebody made to the alert since is undone {LATE}",
 )
 async def update_alert(
     pagerduty: Accounts,
@@ -147,14 +147,14 @@ async def update_alert(
 ) -> UpdateAlertOutput:
     """Resolves an alert, triggers it again, or moves it to another incident.
 
-    An incident is resolved by itself when the last of its alerts is.
+    An incident resolves when its last alert does.
 
     Args:
         incident_id: the id or number of the incident that the alert belongs to.
         alert_id: the alert's id.
         status: triggered or resolved.
-        to_incident_id: the incident that the alert is moved to.
-        account: one of the provider's accounts by name.
+        to_incident_id: the incident to move the alert to.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: neither a status nor another incident is given; nothing was sent.
@@ -171,8 +171,8 @@ async def update_alert(
     "UpdateAlerts",
     UPDATE_ALERTS,
     LIST_ALERTS,
-    repeat="it leaves out the alerts that are already as they are to be, or where they are to be",
-    remains=f"what somebody changed of the alerts since is changed back {LATE}",
+    repeat="it leaves out alerts that already have the status, or are already where they should be",
+    remains=f"changes that somebody made to the alerts since are undone {LATE}",
     policy=WALK_POLICY,
 )
 async def update_alerts(
@@ -186,14 +186,14 @@ async def update_alerts(
 ) -> UpdateAlertsOutput:
     """Resolves many alerts of an incident, triggers them again, or moves them to another incident.
 
-    They go in requests of 250, which is as many as PagerDuty takes.
+    They are sent in requests of 250, the most that PagerDuty accepts.
 
     Args:
         incident_id: the id or number of the incident that the alerts belong to.
         alert_ids: the alerts, by id.
         status: triggered or resolved.
-        to_incident_id: the incident that the alerts are moved to.
-        account: one of the provider's accounts by name.
+        to_incident_id: the incident to move the alerts to.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: neither a status nor another incident is given, or an alert belongs to another incident;

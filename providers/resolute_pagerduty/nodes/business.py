@@ -1,4 +1,4 @@
-"""Business services, and which service depends on which."""
+"""Business services, and which services depend on which."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ async def list_business_services(
 
     Args:
         limit: business services on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_business_services(limit=100)
@@ -61,8 +61,8 @@ async def all_business_services(
     """Reads every business service.
 
     Args:
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_business_services()
@@ -78,7 +78,7 @@ async def get_business_service(pagerduty: Accounts, *, id: Id, account: str | No
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_business_service(id="P1L1YEE")
@@ -96,7 +96,7 @@ async def get_business_service_dependencies(
 
     Args:
         id: the business service.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_business_service_dependencies(id="P1L1YEE")
@@ -112,7 +112,7 @@ async def get_technical_service_dependencies(
 
     Args:
         id: the service.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_technical_service_dependencies(id="PWIXJZS")

@@ -1,4 +1,4 @@
-"""Change events, read: of the account, of a service, and beside an incident.
+"""Change events, read: of the account and of a service.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#change-events
 """
@@ -26,7 +26,7 @@ async def get_change_event(pagerduty: Accounts, *, id: Id, account: str | None =
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_change_event(id="01BBYA6PEVW6A852BUO6QYUE7O")
@@ -48,17 +48,17 @@ async def list_change_events(
     total: bool = False,
     account: str | None = None,
 ) -> ListChangeEventsOutput:
-    """Reads a page of the account's change events, the newest first. PagerDuty keeps them for 90 days.
+    """Reads a page of the account's change events, newest first. PagerDuty keeps them for 90 days.
 
     Args:
-        since: from here on.
-        until: up to here.
-        team_ids: of services of these teams.
-        integration_ids: that came through these integrations.
+        since: the start.
+        until: the end.
+        team_ids: only services of these teams.
+        integration_ids: only those that came through these integrations.
         limit: change events on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from datetime import timedelta
@@ -88,15 +88,15 @@ async def all_change_events(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllChangeEventsOutput:
-    """Reads every change event of a time, the newest first. PagerDuty keeps them for 90 days.
+    """Reads every change event in a period, newest first. PagerDuty keeps them for 90 days.
 
     Args:
-        since: from here on.
-        until: up to here.
-        team_ids: of services of these teams.
-        integration_ids: that came through these integrations.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        since: the start.
+        until: the end.
+        team_ids: only services of these teams.
+        integration_ids: only those that came through these integrations.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from datetime import timedelta
@@ -122,17 +122,17 @@ async def list_service_change_events(
     total: bool = False,
     account: str | None = None,
 ) -> ListChangeEventsOutput:
-    """Reads a page of a service's change events, the newest first: what was changed there before it failed.
+    """Reads a page of a service's change events, newest first: what changed there before it failed.
 
     Args:
         service_id: the service.
-        since: from here on.
-        until: up to here.
-        integration_ids: that came through these integrations.
+        since: the start.
+        until: the end.
+        integration_ids: only those that came through these integrations.
         limit: change events on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_service_change_events(service_id="PWIXJZS", limit=5)
@@ -161,15 +161,15 @@ async def all_service_change_events(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllChangeEventsOutput:
-    """Reads every change event of a service in a time, the newest first.
+    """Reads every change event of a service in a period, newest first.
 
     Args:
         service_id: the service.
-        since: from here on.
-        until: up to here.
-        integration_ids: that came through these integrations.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        since: the start.
+        until: the end.
+        integration_ids: only those that came through these integrations.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_service_change_events(service_id="PWIXJZS", limit=20)

@@ -1,4 +1,4 @@
-"""Change events: what was deployed or changed, shown beside the incidents that may come of it.
+"""Change events: what was deployed or changed, shown next to the incidents that it may cause.
 
 Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/03-Change-Events.md
 """
@@ -23,8 +23,8 @@ from resolute_pagerduty.nodes.declare import ALERT_POLICY, LATE, pagerduty_node
     "SendChangeEvent",
     ENQUEUE_CHANGE_EVENT,
     LIST_CHANGE_EVENTS,
-    repeat="it carries a mark that a repeat looks for, where there is a REST credential to look with",
-    remains=f"a second event {LATE}, or where the worker has a routing key alone and cannot look; it notifies nobody",
+    repeat="it carries a reference that a repeat looks for, if there is a REST credential to look with",
+    remains=f"a second event {LATE}, or if the worker has only a routing key and cannot look; it notifies nobody",
     policy=ALERT_POLICY,
 )
 async def send_change_event(
@@ -40,20 +40,20 @@ async def send_change_event(
     truncate: bool = False,
     account: str | None = None,
 ) -> SendChangeEventOutput:
-    """Tells PagerDuty of a deploy or another change. Nobody is notified; it is shown beside later incidents.
+    """Reports a deployment or another change. Nobody is notified; PagerDuty shows it next to later incidents.
 
-    PagerDuty has no key for change events. So the details get a `resolute_ref`, by which a repeat finds its own work.
+    PagerDuty has no deduplication key for change events, so the details get a `resolute_ref` that a repeat looks for.
 
     Args:
-        summary: what was changed, in at most 1024 characters.
-        routing_key: the integration key of the service, as `secret("NAME")`; the provider's own where none is given.
-        source: where it was changed.
-        timestamp: when; else when PagerDuty receives it.
-        custom_details: anything that helps whoever looks for the cause.
-        links: at most 50 links.
-        images: images by address.
-        truncate: cuts a summary that is too long, which is refused otherwise.
-        account: one of the provider's accounts by name.
+        summary: what changed, in at most 1024 characters.
+        routing_key: the integration key of the service, as `secret("NAME")`; the provider's own by default.
+        source: where it changed.
+        timestamp: when it changed; by default, when PagerDuty receives it.
+        custom_details: anything that helps to find a cause later.
+        links: up to 50 links.
+        images: images, by URL.
+        truncate: shortens a summary that is too long, instead of refusing it.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: a value that PagerDuty refuses; nothing was sent.

@@ -1,4 +1,4 @@
-"""Alerts: what a monitor says, with a routing key as its only credential.
+"""Alerts: what a monitor sends, with a routing key as its only credential.
 
 Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2/02-Trigger-Events.md
 """
@@ -27,8 +27,8 @@ from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
 @pagerduty_node(
     "TriggerEvent",
     ENQUEUE_EVENT,
-    repeat="a dedup_key always goes with it, derived from run and step where the author gives none",
-    remains="a second incident, where a lost event is processed after the alert of the repeat was resolved",
+    repeat="it always has a dedup_key, which is derived from the run and step if the author gives none",
+    remains="a second incident, if a lost event is processed after the repeat's alert was resolved",
     policy=ALERT_POLICY,
 )
 async def trigger_event(
@@ -53,26 +53,26 @@ async def trigger_event(
 ) -> TriggerEventOutput:
     """Opens an alert, or adds to the open alert with the same dedup_key; the service's on-call person is notified.
 
-    PagerDuty takes the event and processes it later: there may be no incident yet when this returns. It is tried for
-    twelve hours, because an alert that is given up is an incident that nobody knows of.
+    PagerDuty accepts the event and processes it later: there may be no incident yet when this returns. Failed attempts
+    are retried for twelve hours, because an alert that is given up is an incident that nobody knows about.
 
     Args:
         summary: what is wrong, in at most 1024 characters.
         source: what it is about: a host, a service, a job.
         severity: critical, error, warning or info.
-        routing_key: the integration key of the service, as `secret("NAME")`; the provider's own where none is given.
-        dedup_key: what all events of this alert have in common, at most 255 characters; else one for this step alone.
-        component: the part that is at fault.
-        group: what the part belongs to.
+        routing_key: the integration key of the service, as `secret("NAME")`; the provider's own by default.
+        dedup_key: what all events of this alert share, at most 255 characters; by default, a key for this step alone.
+        component: the component that is at fault.
+        group: what the component belongs to.
         class_: the kind of problem.
-        custom_details: anything that helps whoever is woken up.
-        links: at most 50 links.
-        images: images by address.
+        custom_details: anything that helps the person on call.
+        links: up to 50 links.
+        images: images, by URL.
         client: the name of the monitor.
         client_url: where the monitor shows the problem.
-        timestamp: when it happened; else when PagerDuty receives it.
-        truncate: cuts a summary that is too long, which is refused otherwise.
-        account: one of the provider's accounts by name.
+        timestamp: when it happened; by default, when PagerDuty receives it.
+        truncate: shortens a summary that is too long, instead of refusing it.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: a value that PagerDuty refuses; nothing was sent.
@@ -108,7 +108,7 @@ async def trigger_event(
 @pagerduty_node(
     "AcknowledgeEvent",
     ENQUEUE_EVENT,
-    repeat="PagerDuty drops it where no alert with the key is open",
+    repeat="PagerDuty ignores it if no alert with the key is open",
     remains="a lost event may reach an alert that was opened later under the same key",
     policy=ALERT_POLICY,
 )
@@ -121,12 +121,12 @@ async def acknowledge_event(
 ) -> AcknowledgeEventOutput:
     """Acknowledges the incident of the open alert with this dedup_key and routing key.
 
-    Where none is open, PagerDuty drops the event, and says the same as if there had been one.
+    If none is open, PagerDuty ignores the event but gives the same answer.
 
     Args:
         dedup_key: the key that the alert was triggered with.
-        routing_key: the integration key that it was triggered with; the provider's own where none is given.
-        account: one of the provider's accounts by name.
+        routing_key: the integration key that it was triggered with; the provider's own by default.
+        account: the name of one of the provider's accounts.
 
     Raises:
         MissingSettingError: there is no routing key.
@@ -141,7 +141,7 @@ async def acknowledge_event(
 @pagerduty_node(
     "ResolveEvent",
     ENQUEUE_EVENT,
-    repeat="PagerDuty drops it where no alert with the key is open",
+    repeat="PagerDuty ignores it if no alert with the key is open",
     remains="a lost event may reach an alert that was opened later under the same key",
     policy=ALERT_POLICY,
 )
@@ -152,14 +152,14 @@ async def resolve_event(
     routing_key: SecretText | None = None,
     account: str | None = None,
 ) -> ResolveEventOutput:
-    """Resolves the open alert with this dedup_key and routing key, and its incident with the last of its alerts.
+    """Resolves the open alert with this dedup_key and routing key, and its incident if it was the last alert.
 
-    Where none is open, PagerDuty drops the event, and says the same as if there had been one.
+    If none is open, PagerDuty ignores the event but gives the same answer.
 
     Args:
         dedup_key: the key that the alert was triggered with.
-        routing_key: the integration key that it was triggered with; the provider's own where none is given.
-        account: one of the provider's accounts by name.
+        routing_key: the integration key that it was triggered with; the provider's own by default.
+        account: the name of one of the provider's accounts.
 
     Raises:
         MissingSettingError: there is no routing key.

@@ -1,4 +1,4 @@
-"""Extension schemas: the kinds of programs that can show a service's incidents."""
+"""Extension schemas: the kinds of tools that can receive a service's incidents."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ async def list_extension_schemas(
 
     Args:
         limit: schemas on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_extension_schemas(limit=100)
@@ -49,7 +49,7 @@ async def get_extension_schema(pagerduty: Accounts, *, id: Id, account: str | No
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_extension_schema(id="PJFWPEP")

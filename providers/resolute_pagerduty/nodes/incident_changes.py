@@ -1,4 +1,4 @@
-"""Incidents, opened and changed.
+"""Incidents: open and change them.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#incidents
 """
@@ -46,8 +46,8 @@ from resolute_pagerduty.nodes.declare import LATE, NOTHING, WALK_POLICY, pagerdu
     "CreateIncident",
     CREATE_INCIDENT,
     LIST_INCIDENTS,
-    repeat="an incident_key always goes with it; where PagerDuty knows an open incident with it, that one is returned",
-    remains="a second incident, where a lost request is carried out after that of the repeat was resolved",
+    repeat="it always has an incident_key; if an open incident has the same key, PagerDuty returns that one",
+    remains="a second incident, if a lost request is carried out after the repeat's incident was resolved",
 )
 async def create_incident(
     pagerduty: Accounts,
@@ -63,30 +63,30 @@ async def create_incident(
     incident_type: Text | None = None,
     account: str | None = None,
 ) -> CreateIncidentOutput:
-    """Opens an incident on a service at once, without an alert. Whoever is on call is notified.
+    """Opens an incident on a service directly, without an alert. The person on call is notified.
 
-    PagerDuty limits how often an account may do this; for what a monitor finds, `trigger_event` is the way.
+    PagerDuty limits how often an account may do this; for a monitor's findings, use `trigger_event`.
 
     Args:
-        title: what is wrong, in a line.
+        title: what is wrong, in one line.
         service_id: the service that has the problem.
         description: the details, as text.
-        urgency: high or low; else the service's own.
+        urgency: high or low; the service's own by default.
         priority_id: from `list_priorities`.
-        incident_key: what makes it the same incident, at most 255 characters; else one for this step alone.
+        incident_key: identifies the incident, at most 255 characters; by default, a key for this step alone.
         escalation_policy_id: who to notify, instead of the service's policy.
         assignee_id: the user to assign it to, instead of an escalation policy.
         incident_type: the name of an incident type.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: both an assignee and an escalation policy are given; nothing was sent.
+        InvalidRequestError: both an assignee and an escalation policy were given; nothing was sent.
 
     Example:
         >>> node = create_incident(title="Checkout is down", service_id="PWIXJZS", urgency="high")
     """
     if assignee_id and escalation_policy_id:
-        raise InvalidRequestError("assignee_id", "cannot go with escalation_policy_id: give one of them")
+        raise InvalidRequestError("assignee_id", "cannot be combined with escalation_policy_id: give one of them")
     fields = given(
         title=title,
         body={"type": "incident_body", "details": description} if description else None,
@@ -111,8 +111,8 @@ async def create_incident(
     UPDATE_INCIDENT,
     GET_INCIDENT,
     LIST_LOG_ENTRIES,
-    repeat="it reads first and sends only what differs; a late acknowledgement never re-opens",
-    remains=f"a second escalation, assignment or resolution note {LATE}; an acknowledgement may then re-open it",
+    repeat="it reads first and sends only what differs; a late acknowledgement never reopens",
+    remains=f"a second escalation, assignment or resolution note {LATE}; an acknowledgement may then reopen it",
 )
 async def update_incident(
     pagerduty: Accounts,
@@ -131,25 +131,25 @@ async def update_incident(
 ) -> UpdateIncidentOutput:
     """Changes an incident: acknowledges or resolves it, renames, reassigns or escalates it.
 
-    What is so already is not sent again: an incident that is resolved stays so when it is acknowledged late, and
+    It sends only what differs. An incident that is already resolved stays resolved when it is acknowledged late, and
     `changed` says that nothing was done.
 
     Args:
         id: its id, or its number.
         status: triggered, acknowledged or resolved.
-        resolution: how it was solved; only with status="resolved".
+        resolution: how it was resolved; only with status="resolved".
         title: a new title.
         urgency: high or low.
         priority_id: from `list_priorities`.
         escalation_level: the level of its escalation policy to escalate to.
         escalation_policy_id: another escalation policy.
         assignee_ids: the users to assign it to.
-        reopen: whether a resolved incident is opened again by status="triggered" or "acknowledged".
-        account: one of the provider's accounts by name.
+        reopen: whether a resolved incident is reopened by status="triggered" or "acknowledged".
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given, or a resolution without status="resolved".
-        ReopenRefusedError: the incident is resolved, status is "triggered", and `reopen` is not said.
+        InvalidRequestError: there is nothing to change, or a resolution without status="resolved".
+        ReopenRefusedError: the incident is resolved, status is "triggered", and `reopen` is not set.
 
     Example:
         >>> node = update_incident(id="PT4KHLK", status="resolved", resolution="Restarted the pool")
@@ -166,8 +166,8 @@ async def update_incident(
     UPDATE_INCIDENTS,
     LIST_INCIDENTS,
     GET_INCIDENT,
-    repeat="it leaves out incidents that have the status already, and resolved ones that would be opened again",
-    remains="people whom the incidents are assigned or escalated to are notified again where an answer is lost",
+    repeat="it leaves out incidents that already have the status, and resolved ones that it would reopen",
+    remains="if an answer is lost, the people the incidents are assigned or escalated to are notified again",
     policy=WALK_POLICY,
 )
 async def update_incidents(
@@ -187,26 +187,26 @@ async def update_incidents(
 ) -> UpdateIncidentsOutput:
     """Changes many incidents in the same way: acknowledges or resolves them, reassigns them.
 
-    They go in requests of 250, which is as many as PagerDuty takes. It carries out a request as a whole or not at all:
-    one wrong id, and none of its incidents is changed. Between two requests there is no such promise; an error says
-    which incidents were changed before it. PagerDuty takes 500 such requests a minute.
+    They are sent in requests of 250, the most that PagerDuty accepts. It carries out a whole request or none of it:
+    with one wrong id, none of its incidents is changed. That does not hold across requests; the error says which
+    incidents were already changed. PagerDuty accepts 500 such requests a minute.
 
     Args:
         ids: the incidents, by id.
         status: triggered, acknowledged or resolved.
-        resolution: how they were solved; only with status="resolved".
+        resolution: how they were resolved; only with status="resolved".
         title: a new title.
         urgency: high or low.
         priority_id: from `list_priorities`.
         escalation_level: the level of their escalation policies to escalate to.
         escalation_policy_id: another escalation policy.
         assignee_ids: the users to assign them to.
-        reopen: whether resolved incidents are opened again by status="triggered" or "acknowledged"; they are left as
-            they are otherwise.
-        account: one of the provider's accounts by name.
+        reopen: whether resolved incidents are reopened by status="triggered" or "acknowledged"; otherwise they stay
+            resolved.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given, or a resolution without status="resolved".
+        InvalidRequestError: there is nothing to change, or a resolution without status="resolved".
         BulkPartError: PagerDuty refused a request after earlier ones were carried out.
 
     Example:
@@ -223,7 +223,7 @@ async def update_incidents(
     "MergeIncidents",
     MERGE_INCIDENTS,
     GET_INCIDENT,
-    repeat="incidents that are merged into the target already are left out",
+    repeat="incidents that are already merged into the target are left out",
     remains=NOTHING,
 )
 async def merge_incidents(
@@ -231,12 +231,12 @@ async def merge_incidents(
 ) -> MergeIncidentsOutput:
     """Merges incidents into one, which gets their alerts; the others are resolved.
 
-    PagerDuty merges only incidents that have alerts or were made on its website, and only into an open one.
+    PagerDuty merges only incidents that have alerts or were created on its website, and only into an open one.
 
     Args:
         id: the incident to merge into.
-        source_ids: the incidents that are merged into it; at most 1000 alerts can come together.
-        account: one of the provider's accounts by name.
+        source_ids: the incidents to merge into it; together they may have at most 1000 alerts.
+        account: the name of one of the provider's accounts.
 
     Raises:
         BadRequestError: PagerDuty cannot merge them, and says why.
@@ -253,18 +253,18 @@ async def merge_incidents(
     SNOOZE_INCIDENT,
     GET_INCIDENT,
     LIST_LOG_ENTRIES,
-    repeat="a repeat looks for the snooze in the timeline; a second one would begin the time anew",
-    remains=f"the snooze begins anew {LATE}",
+    repeat="a repeat looks for the snooze in the timeline, because a second one would restart the clock",
+    remains=f"the snooze restarts {LATE}",
 )
 async def snooze_incident(
     pagerduty: Accounts, *, id: Id | int, seconds: Annotated[int, Field(ge=1, le=604_800)], account: str | None = None
 ) -> SnoozeIncidentOutput:
-    """Keeps an acknowledged incident quiet for a time; then it is triggered again.
+    """Keeps an acknowledged incident quiet for a while; then it is triggered again.
 
     Args:
         id: its id, or its number.
         seconds: 1 to 604,800, which is a week.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
         BadRequestError: the incident is not acknowledged.
@@ -279,8 +279,8 @@ async def snooze_incident(
 @pagerduty_node(
     "SendStatusUpdate",
     SEND_STATUS_UPDATE,
-    repeat="PagerDuty shows no trace of it, so it is sent at most once: an answer that is lost ends the step",
-    remains="nobody knows whether an update was sent whose answer is lost; the step says so and fails",
+    repeat="PagerDuty shows no trace of it, so it is sent at most once: if the answer is lost, the step ends",
+    remains="if the answer is lost, nobody knows whether the update was sent; the step says so and fails",
 )
 async def send_status_update(
     pagerduty: Accounts,
@@ -292,28 +292,28 @@ async def send_status_update(
     repeat: bool = False,
     account: str | None = None,
 ) -> SendStatusUpdateOutput:
-    """Tells the subscribers of an incident how it stands.
+    """Sends a status update to the subscribers of an incident.
 
-    Where the answer is lost, nobody can find out whether it was sent. Then the step fails instead of writing to
-    everybody a second time, unless `repeat` says that twice is better than not at all.
+    If the answer is lost, nobody can find out whether it was sent. The step then fails instead of notifying everybody
+    a second time, unless `repeat` says that twice is better than not at all.
 
     Args:
         incident_id: the incident's id, or its number.
         message: the text.
-        subject: of the e-mail; together with `html_message`.
-        html_message: the text of the e-mail; together with `subject`.
-        repeat: whether it is sent again where it may have been sent.
-        account: one of the provider's accounts by name.
+        subject: the email's subject; needs `html_message`.
+        html_message: the email's text; needs `subject`.
+        repeat: whether to send it again when it may already have been sent.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: a subject without html_message, or the other way round.
-        UncertainOutcomeError: it may have been sent.
+        InvalidRequestError: a subject without html_message, or html_message without a subject.
+        UncertainOutcomeError: it may or may not have been sent.
 
     Example:
         >>> node = send_status_update(incident_id="PT4KHLK", message="A fix is on its way")
     """
     if (subject is None) != (html_message is None):
-        raise InvalidRequestError("subject", "goes with html_message only, and html_message with subject")
+        raise InvalidRequestError("subject", "needs html_message, and html_message needs subject")
     opened = pagerduty.account(account)
     body = given(message=message, subject=subject, html_message=html_message)
 
@@ -335,13 +335,13 @@ def _changes(
     escalation_policy_id: str | None,
     assignee_ids: Ids | None,
 ) -> JsonBody:
-    """What is to be changed, as PagerDuty takes it.
+    """The change, as PagerDuty expects it.
 
     Raises:
-        InvalidRequestError: nothing is, or a resolution goes with another status.
+        InvalidRequestError: there is nothing to change, or a resolution with another status.
     """
     if resolution and status != "resolved":
-        raise InvalidRequestError("resolution", "goes with status='resolved' only")
+        raise InvalidRequestError("resolution", "needs status='resolved'")
     fields = given(
         status=status,
         resolution=resolution,

@@ -1,4 +1,4 @@
-"""Incidents, read.
+"""Incidents: read them.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#incidents
 """
@@ -54,8 +54,8 @@ async def get_incident(
 
     Args:
         id: its id, or its number.
-        include: what to show in full instead of as a reference.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> incident = get_incident(id="PT4KHLK").as_("incident")
@@ -86,24 +86,24 @@ async def list_incidents(
     total: bool = False,
     account: str | None = None,
 ) -> ListIncidentsOutput:
-    """Reads a page of the incidents that pass all filters. `all_incidents` reads every page.
+    """Reads a page of the incidents that match all filters. `all_incidents` reads every page.
 
     Args:
         statuses: triggered, acknowledged, resolved.
-        service_ids: of these services.
-        team_ids: of these teams.
-        user_ids: assigned to these users; resolved incidents are assigned to nobody, so they are left out.
+        service_ids: only these services.
+        team_ids: only these teams.
+        user_ids: only those assigned to these users; resolved incidents are assigned to nobody.
         urgencies: high, low.
-        incident_key: with this key, or with an alert that has it.
-        since: created at or after; a month ago where neither this nor `date_range` is given, at most six months.
+        incident_key: only those with this key, or with an alert with this key.
+        since: created at or after; at most six months ago; a month ago by default, without `date_range`.
         until: created before.
-        date_range: "all" for every time there ever was.
+        date_range: "all" for all time.
         sort_by: incident_number, created_at, resolved_at or urgency, with `:asc` or `:desc`; at most two, by comma.
-        include: what to show in full instead of as a reference.
+        include: what to return in full instead of as a reference.
         limit: incidents on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: limit + offset is more than 10,000; nothing was sent.
@@ -152,22 +152,22 @@ async def all_incidents(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllIncidentsOutput:
-    """Reads every incident of a time that passes all filters, the oldest first.
+    """Reads every incident in a period that matches all filters, oldest first.
 
-    The time may be of any length and hold any number of incidents: it is read in parts where PagerDuty wants that. A
-    result has to stay below Temporal's 2 MB, which about 2,000 incidents reach: give a `limit`, or a shorter time.
+    The period may have any length and any number of incidents: it is read in parts where PagerDuty requires that. A
+    result must stay below Temporal's 2 MB, about 2,000 incidents: give a `limit`, or a shorter period.
 
     Args:
         since: created at or after.
-        until: created before; now where it is left out.
+        until: created before; now by default.
         statuses: triggered, acknowledged, resolved.
-        service_ids: of these services.
-        team_ids: of these teams.
-        user_ids: assigned to these users; resolved incidents are assigned to nobody, so they are left out.
+        service_ids: only these services.
+        team_ids: only these teams.
+        user_ids: only those assigned to these users; resolved incidents are assigned to nobody.
         urgencies: high, low.
-        include: what to show in full instead of as a reference.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from datetime import timedelta

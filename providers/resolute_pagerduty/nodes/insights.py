@@ -1,4 +1,4 @@
-"""Figures about incidents: MTTA, MTTR and counts.
+"""Metrics of incidents: MTTA, MTTR and counts.
 
 Source: https://developer.pagerduty.com/api-reference/, Analytics
 """
@@ -34,22 +34,22 @@ async def get_incident_metrics(
     time_zone: Text = "UTC",
     account: str | None = None,
 ) -> GetMetricsOutput:
-    """Reads figures about all incidents of a time together: how many, how long until somebody took and solved them.
+    """Reads metrics of all incidents in a period together: how many, and how long until acknowledged and resolved.
 
-    PagerDuty's figures are up to a day old. A user's key has to name services or teams.
+    PagerDuty's figures are up to a day old. With a user's API key, services or teams are required.
 
     Args:
-        since: of incidents that were created at or after.
-        until: created before; now where it is left out; at most a year after `since`.
-        service_ids: of these services.
-        team_ids: of these teams.
+        since: incidents created at or after this time.
+        until: created before; now by default; at most a year after `since`.
+        service_ids: only these services.
+        team_ids: only these teams.
         urgency: high or low.
         aggregate_unit: one entry for each day, week or month.
-        time_zone: an IANA name, in which days begin.
-        account: one of the provider's accounts by name.
+        time_zone: an IANA name; days begin at midnight there.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: the time is longer than a year; nothing was sent.
+        InvalidRequestError: the period is longer than a year; nothing was sent.
 
     Example:
         >>> from resolute import now
@@ -72,22 +72,22 @@ async def get_service_metrics(
     time_zone: Text = "UTC",
     account: str | None = None,
 ) -> GetMetricsOutput:
-    """Reads figures about the incidents of each service: how many, how long until somebody took and solved them.
+    """Reads metrics of each service's incidents: how many, and how long until acknowledged and resolved.
 
-    PagerDuty's figures are up to a day old. A user's key has to name services or teams.
+    PagerDuty's figures are up to a day old. With a user's API key, services or teams are required.
 
     Args:
-        since: of incidents that were created at or after.
-        until: created before; now where it is left out; at most a year after `since`.
-        service_ids: of these services.
-        team_ids: of these teams.
+        since: incidents created at or after this time.
+        until: created before; now by default; at most a year after `since`.
+        service_ids: only these services.
+        team_ids: only these teams.
         urgency: high or low.
         aggregate_unit: one entry for each day, week or month.
-        time_zone: an IANA name, in which days begin.
-        account: one of the provider's accounts by name.
+        time_zone: an IANA name; days begin at midnight there.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: the time is longer than a year; nothing was sent.
+        InvalidRequestError: the period is longer than a year; nothing was sent.
 
     Example:
         >>> from resolute import now
@@ -110,22 +110,22 @@ async def get_team_metrics(
     time_zone: Text = "UTC",
     account: str | None = None,
 ) -> GetMetricsOutput:
-    """Reads figures about the incidents of each team: how many, how long until somebody took and solved them.
+    """Reads metrics of each team's incidents: how many, and how long until acknowledged and resolved.
 
-    PagerDuty's figures are up to a day old. A user's key has to name services or teams.
+    PagerDuty's figures are up to a day old. With a user's API key, services or teams are required.
 
     Args:
-        since: of incidents that were created at or after.
-        until: created before; now where it is left out; at most a year after `since`.
-        service_ids: of these services.
-        team_ids: of these teams.
+        since: incidents created at or after this time.
+        until: created before; now by default; at most a year after `since`.
+        service_ids: only these services.
+        team_ids: only these teams.
         urgency: high or low.
         aggregate_unit: one entry for each day, week or month.
-        time_zone: an IANA name, in which days begin.
-        account: one of the provider's accounts by name.
+        time_zone: an IANA name; days begin at midnight there.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: the time is longer than a year; nothing was sent.
+        InvalidRequestError: the period is longer than a year; nothing was sent.
 
     Example:
         >>> from resolute import now

@@ -1,4 +1,4 @@
-"""Maintenance windows: times in which services open no incidents."""
+"""Maintenance windows: periods in which services open no incidents."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ async def list_maintenance_windows(
     total: bool = False,
     account: str | None = None,
 ) -> ListMaintenanceWindowsOutput:
-    """Reads a page of the maintenance windows that pass all filters. `all_maintenance_windows` reads every page.
+    """Reads a page of the maintenance windows that match all filters. `all_maintenance_windows` reads every page.
 
     Args:
-        service_ids: of these services.
-        team_ids: of these teams.
+        service_ids: only these services.
+        team_ids: only these teams.
         filter: past, future, ongoing, open (ongoing or future) or all.
-        query: a part of the description.
-        include: what to show in full instead of as a reference.
+        query: part of the description.
+        include: what to return in full instead of as a reference.
         limit: windows on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_maintenance_windows(service_ids=["PWIXJZS"], filter="open")
@@ -99,14 +99,14 @@ async def all_maintenance_windows(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllMaintenanceWindowsOutput:
-    """Reads every maintenance window that passes all filters.
+    """Reads every maintenance window that matches all filters.
 
     Args:
-        service_ids: of these services.
-        team_ids: of these teams.
+        service_ids: only these services.
+        team_ids: only these teams.
         filter: past, future, ongoing, open (ongoing or future) or all.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_maintenance_windows(filter="ongoing")
@@ -130,8 +130,8 @@ async def get_maintenance_window(
 
     Args:
         id: its id.
-        include: what to show in full instead of as a reference.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_maintenance_window(id="PW98YIO")
@@ -146,8 +146,8 @@ async def get_maintenance_window(
     CREATE_MAINTENANCE_WINDOW,
     LIST_MAINTENANCE_WINDOWS,
     DELETE_MAINTENANCE_WINDOW,
-    repeat="an equal window that is there already is returned, and a second one ended",
-    remains=f"a second, equal window {LATE}, and no attempt comes after that to end it",
+    repeat="an identical window that already exists is returned, and a second one is ended",
+    remains=f"a second, identical window {LATE} and no later attempt ends it",
 )
 async def create_maintenance_window(
     pagerduty: Accounts,
@@ -158,14 +158,14 @@ async def create_maintenance_window(
     description: str = "",
     account: str | None = None,
 ) -> CreateMaintenanceWindowOutput:
-    """Keeps services quiet for a time: no incident is opened for them.
+    """Keeps services quiet for a while: no incident is opened for them.
 
     Args:
         service_ids: the services.
-        start_time: from here on.
-        end_time: up to here.
-        description: what is done meanwhile.
-        account: one of the provider's accounts by name.
+        start_time: when it starts.
+        end_time: when it ends.
+        description: what is being done.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: the end is not after the start; nothing was sent.
@@ -188,7 +188,7 @@ async def create_maintenance_window(
     "UpdateMaintenanceWindow",
     UPDATE_MAINTENANCE_WINDOW,
     GET_MAINTENANCE_WINDOW,
-    repeat="the same change twice is one change",
+    repeat="a repeated change has no further effect",
     remains=NOTHING,
 )
 async def update_maintenance_window(
@@ -201,18 +201,18 @@ async def update_maintenance_window(
     description: str | None = None,
     account: str | None = None,
 ) -> GetMaintenanceWindowOutput:
-    """Changes a maintenance window, for instance because the work takes longer; what is not given stays.
+    """Changes a maintenance window, for instance because the work takes longer; what you leave out stays as it is.
 
     Args:
         id: its id.
-        start_time: from here on.
-        end_time: up to here.
+        start_time: when it starts.
+        end_time: when it ends.
         service_ids: the services; they replace all that it has.
-        description: what is done meanwhile.
-        account: one of the provider's accounts by name.
+        description: what is being done.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given, or the end is not after the start; nothing was sent.
+        InvalidRequestError: there is nothing to change, or the end is not after the start; nothing was sent.
 
     Example:
         >>> from datetime import timedelta
@@ -238,11 +238,11 @@ async def update_maintenance_window(
     remains=NOTHING,
 )
 async def delete_maintenance_window(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
-    """Ends a maintenance window that is ongoing, and removes one that has not begun.
+    """Ends an ongoing maintenance window, or removes one that has not started.
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = delete_maintenance_window(id="PW98YIO")

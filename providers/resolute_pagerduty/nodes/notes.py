@@ -14,11 +14,11 @@ from resolute_pagerduty.nodes.declare import LATE, NOTHING, READS, pagerduty_nod
 
 @pagerduty_node("ListNotes", LIST_NOTES, repeat=READS)
 async def list_notes(pagerduty: Accounts, *, incident_id: Id | int, account: str | None = None) -> ListNotesOutput:
-    """Reads all notes of an incident. PagerDuty gives them in one piece, there are at most 2000.
+    """Reads all notes of an incident. PagerDuty returns them in one response; there are at most 2000.
 
     Args:
         incident_id: the incident's id, or its number.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_notes(incident_id="PT4KHLK")
@@ -32,21 +32,21 @@ async def list_notes(pagerduty: Accounts, *, incident_id: Id | int, account: str
     ADD_NOTE,
     LIST_NOTES,
     DELETE_NOTE,
-    repeat="the note ends with a line that names its step, by which it is looked for first, and a second one deleted",
-    remains=f"a second note {LATE}, and no attempt comes after that to delete it",
+    repeat="the note ends with a line that identifies its step; it is looked for first, and a second one is deleted",
+    remains=f"a second note {LATE} and no later attempt deletes it",
 )
 async def add_note(
     pagerduty: Accounts, *, incident_id: Id | int, content: Text, account: str | None = None
 ) -> AddNoteOutput:
     """Adds a note to an incident, once, however often it is tried.
 
-    PagerDuty has no key by which it would know a repeated note. So the note ends with a short line such as
-    `[ref: 3f9a0c1d2e4b5a69]`, and the notes that are there are searched for it first. An incident takes 2000 notes.
+    PagerDuty has no deduplication key for notes, so the note ends with a short line such as `[ref: 3f9a0c1d2e4b5a69]`,
+    and the existing notes are searched for it first. An incident can have 2000 notes.
 
     Args:
         incident_id: the incident's id, or its number.
         content: the text.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = add_note(incident_id="PT4KHLK", content="Restarted the connection pool")
@@ -59,8 +59,8 @@ async def add_note(
     "UpdateNote",
     UPDATE_NOTE,
     LIST_NOTES,
-    repeat="it reads first, and sends nothing where the note has that text already",
-    remains=f"what somebody wrote into the note since is replaced {LATE}",
+    repeat="it reads first, and sends nothing if the note already has that text",
+    remains=f"what somebody wrote in the note since is replaced {LATE}",
 )
 async def update_note(
     pagerduty: Accounts, *, incident_id: Id | int, note_id: Id, content: Text, account: str | None = None
@@ -71,7 +71,7 @@ async def update_note(
         incident_id: the id or number of the incident that the note is on.
         note_id: the note's id.
         content: the whole new text.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = update_note(incident_id="PT4KHLK", note_id="PWL7QXS", content="It was the connection pool")
@@ -87,7 +87,7 @@ async def delete_note(pagerduty: Accounts, *, incident_id: Id | int, note_id: Id
     Args:
         incident_id: the id or number of the incident that the note is on.
         note_id: the note's id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = delete_note(incident_id="PT4KHLK", note_id="PWL7QXS")

@@ -29,17 +29,17 @@ async def get_on_calls(
     include: Include | None = None,
     account: str | None = None,
 ) -> GetOnCallsOutput:
-    """Reads who is on call, now or in a time: every entry, however many pages they fill.
+    """Reads who is on call, now or in a period: every entry, however many pages they fill.
 
     Args:
-        escalation_policy_ids: for these escalation policies.
-        schedule_ids: by these schedules.
-        user_ids: of these users.
-        since: from here on; now where it is left out.
-        until: up to here; now where it is left out.
-        earliest: only the next time of each user on each level of each policy.
-        include: what to show in full: with `users`, also their e-mail addresses.
-        account: one of the provider's accounts by name.
+        escalation_policy_ids: only these escalation policies.
+        schedule_ids: only these schedules.
+        user_ids: only these users.
+        since: the start; now by default.
+        until: the end; now by default.
+        earliest: only the next shift of each user on each level of each policy.
+        include: what to return in full: with `users`, also their email addresses.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> oncall = get_on_calls(escalation_policy_ids=["PT20YPA"], include=["users"]).as_("oncall")

@@ -1,4 +1,4 @@
-"""Event orchestrations: rules that say where events go and what becomes of them."""
+"""Event orchestrations: rules that route events and say what happens to them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ async def list_event_orchestrations(
     """Reads a page of the event orchestrations. `all_event_orchestrations` reads every page.
 
     Args:
-        sort_by: by name, number of routes or time, up or down.
+        sort_by: by name, number of routes or time, ascending or descending.
         limit: orchestrations on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_event_orchestrations(sort_by="name:asc")
@@ -70,8 +70,8 @@ async def all_event_orchestrations(
     """Reads every event orchestration, by name.
 
     Args:
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_event_orchestrations()
@@ -95,7 +95,7 @@ async def get_event_orchestration(
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_event_orchestration(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
@@ -108,11 +108,11 @@ async def get_event_orchestration(
 async def get_event_orchestration_router(
     pagerduty: Accounts, *, id: Id, account: str | None = None
 ) -> GetOrchestrationRulesOutput:
-    """Reads the rules by which an event orchestration sends events to services.
+    """Reads the rules that route an event orchestration's events to services.
 
     Args:
         id: the orchestration.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_event_orchestration_router(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
@@ -123,19 +123,19 @@ async def get_event_orchestration_router(
 @pagerduty_node(
     "UpdateEventOrchestrationRouter",
     UPDATE_ROUTER,
-    repeat="the same rules twice are the same rules",
+    repeat="sending the same rules twice has no further effect",
     remains=NOTHING,
 )
 async def update_event_orchestration_router(
     pagerduty: Accounts, *, id: Id, rules: Sequence[RouterRule], catch_all: Id = UNROUTED, account: str | None = None
 ) -> GetOrchestrationRulesOutput:
-    """Replaces all rules by which an event orchestration sends events to services.
+    """Replaces all rules that route an event orchestration's events to services.
 
     Args:
         id: the orchestration.
-        rules: which events go to which service; the first rule that matches counts.
+        rules: which events go to which service; the first rule that matches wins.
         catch_all: the service that gets all other events; `unrouted` for none.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from resolute_pagerduty import RouterRule
@@ -151,18 +151,18 @@ async def update_event_orchestration_router(
     "AppendEventOrchestrationRouterRule",
     UPDATE_ROUTER,
     GET_ROUTER,
-    repeat="a rule that is there already is not added again",
-    remains="PagerDuty takes only all rules together: a rule that somebody else adds at the same time may be lost",
+    repeat="a rule that already exists is not added again",
+    remains="PagerDuty replaces all rules together: one that somebody else adds at the same time may be lost",
 )
 async def append_event_orchestration_router_rule(
     pagerduty: Accounts, *, id: Id, rule: RouterRule, account: str | None = None
 ) -> AppendRouterRuleOutput:
-    """Adds a rule after those by which an event orchestration sends events to services.
+    """Adds a rule after those that route an event orchestration's events to services.
 
     Args:
         id: the orchestration.
         rule: which events go to which service.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from resolute_pagerduty import RouterRule
@@ -177,11 +177,11 @@ async def append_event_orchestration_router_rule(
 async def get_event_orchestration_global(
     pagerduty: Accounts, *, id: Id, account: str | None = None
 ) -> GetOrchestrationRulesOutput:
-    """Reads the rules of an event orchestration for all its events, which come before its router.
+    """Reads the rules that an event orchestration applies to all its events, before its router.
 
     Args:
         id: the orchestration.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_event_orchestration_global(id="b02e973d-9620-4e0a-9edc-00fedf7d4694")
@@ -193,11 +193,11 @@ async def get_event_orchestration_global(
 async def get_event_orchestration_service(
     pagerduty: Accounts, *, service_id: Id, account: str | None = None
 ) -> GetOrchestrationRulesOutput:
-    """Reads the rules that a service has for the events that reach it.
+    """Reads the rules that a service applies to the events it receives.
 
     Args:
         service_id: the service.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_event_orchestration_service(service_id="PWIXJZS")

@@ -68,16 +68,16 @@ async def list_users(
     total: bool = False,
     account: str | None = None,
 ) -> ListUsersOutput:
-    """Reads a page of the users that pass all filters. `all_users` reads every page.
+    """Reads a page of the users that match all filters. `all_users` reads every page.
 
     Args:
-        query: a part of the name or the address.
-        team_ids: of these teams.
-        include: what to show in full instead of as a reference.
+        query: part of the name or email address.
+        team_ids: only these teams.
+        include: what to return in full instead of as a reference.
         limit: users on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_users(query="ada", include=["contact_methods"])
@@ -104,14 +104,14 @@ async def all_users(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllUsersOutput:
-    """Reads every user that passes all filters.
+    """Reads every user that matches all filters.
 
     Args:
-        query: a part of the name or the address.
-        team_ids: of these teams.
-        include: what to show in full instead of as a reference.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        query: part of the name or email address.
+        team_ids: only these teams.
+        include: what to return in full instead of as a reference.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_users(team_ids=["PQ9K7I8"])
@@ -129,8 +129,8 @@ async def get_user(
 
     Args:
         id: the user's id.
-        include: what to show in full: with `contact_methods`, how the user is reached.
-        account: one of the provider's accounts by name.
+        include: what to return in full: with `contact_methods`, how the user is reached.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_user(id="PXPGF42", include=["contact_methods"])
@@ -144,10 +144,10 @@ async def get_current_user(pagerduty: Accounts, *, account: str | None = None) -
     """Reads the user that the credential belongs to.
 
     Args:
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        BadRequestError: the credential is a key of the account, which belongs to nobody.
+        BadRequestError: the credential is an account's API key, which belongs to no user.
 
     Example:
         >>> node = get_current_user()
@@ -160,7 +160,7 @@ async def get_current_user(pagerduty: Accounts, *, account: str | None = None) -
     "CreateUser",
     CREATE_USER,
     LIST_USERS,
-    repeat="a user with that address who is there already is returned",
+    repeat="an existing user with that email address is returned",
     remains=NOTHING,
 )
 async def create_user(
@@ -173,15 +173,15 @@ async def create_user(
     time_zone: Text | None = None,
     account: str | None = None,
 ) -> CreateUserOutput:
-    """Adds a user, who is invited by e-mail. One with that address who is there already is returned as they are.
+    """Adds a user, who is invited by email. An existing user with that address is returned unchanged.
 
     Args:
         name: at most 100 characters.
-        email: the login address; there cannot be two of one address.
+        email: the login address, which must be unique.
         role: what the user may do in the account.
         job_title: what the user does.
-        time_zone: an IANA name; the account's where it is left out.
-        account: one of the provider's accounts by name.
+        time_zone: an IANA name; the account's by default.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = create_user(name="Ada Moreno", email="ada@harbour.example")
@@ -204,11 +204,11 @@ async def list_teams(
     """Reads a page of the teams. `all_teams` reads every page.
 
     Args:
-        query: a part of the name.
+        query: part of the name.
         limit: teams on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_teams(query="payments")
@@ -232,9 +232,9 @@ async def all_teams(
     """Reads every team.
 
     Args:
-        query: a part of the name.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        query: part of the name.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_teams()
@@ -247,18 +247,18 @@ async def all_teams(
     "CreateTeam",
     CREATE_TEAM,
     LIST_TEAMS,
-    repeat="a team of that name that is there already is returned",
-    remains=f"a second team of that name {LATE}",
+    repeat="an existing team with that name is returned",
+    remains=f"a second team with that name {LATE}",
 )
 async def create_team(
     pagerduty: Accounts, *, name: Name, description: str | None = None, account: str | None = None
 ) -> CreateTeamOutput:
-    """Creates a team. One of that name that is there already is returned as it is, with `created` false.
+    """Creates a team. An existing team with that name is returned unchanged, with `created` false.
 
     Args:
         name: at most 100 characters.
         description: what it is for.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = create_team(name="Payments")
@@ -267,7 +267,7 @@ async def create_team(
     return CreateTeamOutput(team=team, created=created)
 
 
-@pagerduty_node("AddTeamMember", ADD_TEAM_MEMBER, repeat="a member who is added twice is one member", remains=NOTHING)
+@pagerduty_node("AddTeamMember", ADD_TEAM_MEMBER, repeat="adding a member twice has no further effect", remains=NOTHING)
 async def add_team_member(
     pagerduty: Accounts,
     *,
@@ -281,8 +281,8 @@ async def add_team_member(
     Args:
         team_id: the team.
         user_id: the user.
-        role: observer, responder or manager; what PagerDuty makes of the user's own role where it is left out.
-        account: one of the provider's accounts by name.
+        role: observer, responder or manager; by default, what PagerDuty derives from the user's own role.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = add_team_member(team_id="PQ9K7I8", user_id="PXPGF42", role="responder")
@@ -302,15 +302,15 @@ async def list_team_members(
     total: bool = False,
     account: str | None = None,
 ) -> ListTeamMembersOutput:
-    """Reads a page of a team's members, each with the role there. `all_team_members` reads every page.
+    """Reads a page of a team's members, each with their role there. `all_team_members` reads every page.
 
     Args:
         team_id: the team.
-        include: with `users`, all that is known of them.
+        include: with `users`, everything about them.
         limit: members on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_team_members(team_id="PQ9K7I8")
@@ -337,13 +337,13 @@ async def all_team_members(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllTeamMembersOutput:
-    """Reads every member of a team, each with the role there.
+    """Reads every member of a team, each with their role there.
 
     Args:
         team_id: the team.
-        include: with `users`, all that is known of them.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        include: with `users`, everything about them.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_team_members(team_id="PQ9K7I8")

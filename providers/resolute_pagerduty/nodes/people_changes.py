@@ -1,4 +1,4 @@
-"""Users and teams: read one team, change and remove what is there."""
+"""Users and teams: read one team, change and remove what exists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ USER: Final = Editable(name="user", read=GET_USER, update=UPDATE_USER, needed=("
 TEAM: Final = Editable(name="team", read=GET_TEAM, update=UPDATE_TEAM, needed=("name",))
 
 
-@pagerduty_node("UpdateUser", UPDATE_USER, GET_USER, repeat="the same change twice is one change", remains=NOTHING)
+@pagerduty_node("UpdateUser", UPDATE_USER, GET_USER, repeat="a repeated change has no further effect", remains=NOTHING)
 async def update_user(
     pagerduty: Accounts,
     *,
@@ -40,7 +40,7 @@ async def update_user(
     description: str | None = None,
     account: str | None = None,
 ) -> GetUserOutput:
-    """Changes a user; what is not given stays.
+    """Changes a user; what you leave out stays as it is.
 
     Args:
         id: the user's id.
@@ -49,11 +49,11 @@ async def update_user(
         role: what the user may do in the account.
         job_title: what the user does.
         time_zone: an IANA name.
-        description: what the user says of themselves.
-        account: one of the provider's accounts by name.
+        description: what the user says about themselves.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given; nothing was sent.
+        InvalidRequestError: there is nothing to change; nothing was sent.
 
     Example:
         >>> node = update_user(id="PXPGF42", time_zone="Europe/Paris")
@@ -69,7 +69,7 @@ async def get_team(pagerduty: Accounts, *, id: Id, account: str | None = None) -
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_team(id="PQ9K7I8")
@@ -78,7 +78,7 @@ async def get_team(pagerduty: Accounts, *, id: Id, account: str | None = None) -
     return GetTeamOutput(team=Team.model_validate(object_in(answer, "team")))
 
 
-@pagerduty_node("UpdateTeam", UPDATE_TEAM, GET_TEAM, repeat="the same change twice is one change", remains=NOTHING)
+@pagerduty_node("UpdateTeam", UPDATE_TEAM, GET_TEAM, repeat="a repeated change has no further effect", remains=NOTHING)
 async def update_team(
     pagerduty: Accounts,
     *,
@@ -88,17 +88,17 @@ async def update_team(
     default_role: Literal["manager", "none"] | None = None,
     account: str | None = None,
 ) -> GetTeamOutput:
-    """Changes a team; what is not given stays.
+    """Changes a team; what you leave out stays as it is.
 
     Args:
         id: its id.
         name: a new name, at most 100 characters.
         description: what it is for.
         default_role: the role of new members; `none` makes the team private.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given; nothing was sent.
+        InvalidRequestError: there is nothing to change; nothing was sent.
 
     Example:
         >>> node = update_team(id="PQ9K7I8", description="Takes the money")
@@ -111,12 +111,12 @@ async def update_team(
 async def delete_team(
     pagerduty: Accounts, *, id: Id, reassignment_team_id: Id | None = None, account: str | None = None
 ) -> None:
-    """Removes a team that has no escalation policies, services, schedules and teams below it.
+    """Removes a team that has no escalation policies, services, schedules or teams below it.
 
     Args:
         id: its id.
-        reassignment_team_id: the team that gets its unresolved incidents; they belong to no team where it is left out.
-        account: one of the provider's accounts by name.
+        reassignment_team_id: the team that gets its unresolved incidents; by default they belong to no team.
+        account: the name of one of the provider's accounts.
 
     Raises:
         BadRequestError: something still belongs to the team.
@@ -131,14 +131,14 @@ async def delete_team(
         return
 
 
-@pagerduty_node("RemoveTeamMember", REMOVE_TEAM_MEMBER, repeat="a user who is no member is a success", remains=NOTHING)
+@pagerduty_node("RemoveTeamMember", REMOVE_TEAM_MEMBER, repeat="a missing member is a success", remains=NOTHING)
 async def remove_team_member(pagerduty: Accounts, *, team_id: Id, user_id: Id, account: str | None = None) -> None:
     """Takes a user out of a team.
 
     Args:
         team_id: the team.
         user_id: the user.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = remove_team_member(team_id="PQ9K7I8", user_id="PXPGF42")

@@ -1,4 +1,4 @@
-"""What an account's plan brings: priorities, abilities, incident workflows."""
+"""What an account's plan includes: priorities, abilities, incident workflows."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from resolute_pagerduty.nodes.declare import READS, pagerduty_node
 async def list_priorities(
     pagerduty: Accounts, *, limit: PageSize = 100, offset: Offset = 0, account: str | None = None
 ) -> ListPrioritiesOutput:
-    """Reads the account's priorities, the most severe first.
+    """Reads the account's priorities, most severe first.
 
     Args:
         limit: priorities on the page, 1 to 100.
-        offset: how many to pass over.
-        account: one of the provider's accounts by name.
+        offset: how many to skip.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        MissingAbilityError: the account's plan has no priorities.
+        MissingAbilityError: the account's plan does not include priorities.
 
     Example:
         >>> node = list_priorities()
@@ -53,10 +53,10 @@ async def list_priorities(
 
 @pagerduty_node("ListAbilities", LIST_ABILITIES, repeat=READS)
 async def list_abilities(pagerduty: Accounts, *, account: str | None = None) -> ListAbilitiesOutput:
-    """Reads which features the account's plan has.
+    """Reads which features the account's plan includes.
 
     Args:
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_abilities()
@@ -67,14 +67,14 @@ async def list_abilities(pagerduty: Accounts, *, account: str | None = None) -> 
 
 @pagerduty_node("HasAbility", TEST_ABILITY, repeat=READS)
 async def has_ability(pagerduty: Accounts, *, ability: Text, account: str | None = None) -> HasAbilityOutput:
-    """Says whether the account's plan has a feature.
+    """Says whether the account's plan includes a feature.
 
     Args:
-        ability: PagerDuty's name of it, such as `teams`.
-        account: one of the provider's accounts by name.
+        ability: PagerDuty's name for it, such as `teams`.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        NotFoundError: PagerDuty knows no feature of that name.
+        NotFoundError: PagerDuty has no feature with that name.
 
     Example:
         >>> node = has_ability(ability="teams")
@@ -99,14 +99,14 @@ async def list_incident_workflows(
     """Reads a page of the incident workflows.
 
     Args:
-        query: a part of the name.
+        query: part of the name.
         limit: workflows on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        MissingAbilityError: the account's plan has no incident workflows.
+        MissingAbilityError: the account's plan does not include incident workflows.
 
     Example:
         >>> node = list_incident_workflows(query="major")
@@ -131,10 +131,10 @@ async def get_incident_workflow(
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        MissingAbilityError: the account's plan has no incident workflows.
+        MissingAbilityError: the account's plan does not include incident workflows.
 
     Example:
         >>> node = get_incident_workflow(id="PSFEVL7")
@@ -147,8 +147,8 @@ async def get_incident_workflow(
 @pagerduty_node(
     "StartIncidentWorkflow",
     START_WORKFLOW,
-    repeat="PagerDuty shows no trace of it, so it is started at most once: an answer that is lost ends the step",
-    remains="nobody knows whether a workflow was started whose answer is lost; the step says so and fails",
+    repeat="PagerDuty shows no trace of it, so it is started at most once: if the answer is lost, the step ends",
+    remains="if the answer is lost, nobody knows whether the workflow was started; the step says so and fails",
 )
 async def start_incident_workflow(
     pagerduty: Accounts,
@@ -160,17 +160,17 @@ async def start_incident_workflow(
 ) -> StartIncidentWorkflowOutput:
     """Starts an incident workflow on an incident.
 
-    Where the answer is lost, nobody can find out whether it was started. Then the step fails instead of starting it a
+    If the answer is lost, nobody can find out whether it was started. The step then fails instead of starting it a
     second time, unless `repeat` says that twice is better than not at all.
 
     Args:
         id: the workflow's id.
         incident_id: the incident.
-        repeat: whether it is started again where it may have been started.
-        account: one of the provider's accounts by name.
+        repeat: whether to start it again when it may already have been started.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        UncertainOutcomeError: it may have been started.
+        UncertainOutcomeError: it may or may not have been started.
 
     Example:
         >>> node = start_incident_workflow(id="PSFEVL7", incident_id="PT4KHLK")

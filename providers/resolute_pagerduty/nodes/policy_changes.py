@@ -1,4 +1,4 @@
-"""Escalation policies: changed and removed."""
+"""Escalation policies: change and remove them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POLICY: Final = Editable(
     "UpdateEscalationPolicy",
     UPDATE_ESCALATION_POLICY,
     GET_ESCALATION_POLICY,
-    repeat="the same change twice is one change",
+    repeat="a repeated change has no further effect",
     remains=NOTHING,
 )
 async def update_escalation_policy(
@@ -47,19 +47,19 @@ async def update_escalation_policy(
     team_ids: Ids | None = None,
     account: str | None = None,
 ) -> GetEscalationPolicyOutput:
-    """Changes an escalation policy; what is not given stays. Incidents that are open go on by the new levels.
+    """Changes an escalation policy; what you leave out stays as it is. Open incidents follow the new levels.
 
     Args:
         id: its id.
-        name: a new name; there cannot be two of one name.
-        levels: who is notified, in order; they replace all levels that there are.
-        num_loops: how often to begin anew after the last level.
+        name: a new name; names are unique.
+        levels: who is notified, in order; they replace all existing levels.
+        num_loops: how often to start again after the last level.
         description: what it is for.
         team_ids: the teams it belongs to.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given, or a level notifies nobody; nothing was sent.
+        InvalidRequestError: there is nothing to change, or a level notifies nobody; nothing was sent.
 
     Example:
         >>> node = update_escalation_policy(id="PT20YPA", num_loops=3)
@@ -83,7 +83,7 @@ async def delete_escalation_policy(pagerduty: Accounts, *, id: Id, account: str 
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
         BadRequestError: a service uses it.

@@ -1,4 +1,4 @@
-"""Asking people to help with an incident."""
+"""Responders: ask people to help with an incident."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resolute_pagerduty.nodes.declare import LATE, pagerduty_node
     GET_INCIDENT,
     LIST_USERS,
     GET_ME,
-    repeat="a repeat looks for the request among those of the incident, and makes none where it finds it",
+    repeat="a repeat looks for the request on the incident first, and sends nothing if it finds it",
     remains=f"people are asked a second time {LATE}",
 )
 async def request_responders(
@@ -34,17 +34,17 @@ async def request_responders(
 
     Args:
         incident_id: the incident's id, or its number.
-        message: what they are told: what is wrong, and where people meet.
+        message: what they get to read: what is wrong, and where people meet.
         user_ids: the users to ask.
-        escalation_policy_ids: the escalation policies whose people are asked.
-        requester_id: the user who asks; else that of PAGERDUTY_FROM_EMAIL, or whom the credential belongs to.
-        account: one of the provider's accounts by name.
+        escalation_policy_ids: the escalation policies whose on-call people to ask.
+        requester_id: the user who asks; by default that of PAGERDUTY_FROM_EMAIL, or the credential's user.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: neither a user nor an escalation policy is given; nothing was sent.
-        MissingSettingError: nobody asks: the credential belongs to no user, and no other is named.
-        MissingAbilityError: the account's plan does not have it.
-        UncertainOutcomeError: an earlier attempt may have asked, and PagerDuty does not show it.
+        MissingSettingError: there is no requester: the credential belongs to no user, and no user is named.
+        MissingAbilityError: the account's plan does not include it.
+        UncertainOutcomeError: an earlier attempt may have asked, but PagerDuty does not show it.
 
     Example:
         >>> node = request_responders(

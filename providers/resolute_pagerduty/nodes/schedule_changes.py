@@ -1,4 +1,4 @@
-"""Schedules: made, changed and removed; overrides taken back; who is on call by one."""
+"""Schedules: create, change and remove them; end overrides; who is on call on a schedule."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SCHEDULE: Final = Editable(name="schedule", read=GET_SCHEDULE, update=UPDATE_SCH
     "CreateSchedule",
     CREATE_SCHEDULE,
     LIST_SCHEDULES,
-    repeat="a schedule of that name that is there already is returned",
+    repeat="an existing schedule with that name is returned",
     remains=f"a second schedule of that name {LATE}; no escalation policy uses it",
 )
 async def create_schedule(
@@ -49,17 +49,17 @@ async def create_schedule(
     description: str | None = None,
     account: str | None = None,
 ) -> CreateScheduleOutput:
-    """Creates a schedule. One of that name that is there already is returned as it is, with `created` false.
+    """Creates a schedule. An existing schedule with that name is returned unchanged, with `created` false.
 
     Args:
         name: its name.
-        time_zone: an IANA name, in which its turns change.
-        layers: users who take turns; where layers overlap, the last one counts.
+        time_zone: an IANA name; handoffs follow it.
+        layers: users who take turns; where layers overlap, the last one wins.
         description: what it is for.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: two layers of one name, or one that ends before it starts; nothing was sent.
+        InvalidRequestError: two layers have the same name, or one ends before it starts; nothing was sent.
 
     Example:
         >>> from resolute_pagerduty import RotationLayer
@@ -75,7 +75,7 @@ async def create_schedule(
     "UpdateSchedule",
     UPDATE_SCHEDULE,
     GET_SCHEDULE,
-    repeat="the same change twice is one change; a layer that an attempt has added is found by its name",
+    repeat="a repeated change has no further effect; a layer that was already added is found by name",
     remains=f"a new layer twice {LATE}, with the same turns",
 )
 async def update_schedule(
@@ -88,21 +88,21 @@ async def update_schedule(
     description: str | None = None,
     account: str | None = None,
 ) -> GetScheduleOutput:
-    """Changes a schedule; what is not given stays.
+    """Changes a schedule; what you leave out stays as it is.
 
-    PagerDuty removes no layer: to end one, give it an `end`. A layer that is not given stays as it is.
+    PagerDuty cannot remove a layer: to end one, give it an `end`.
 
     Args:
         id: its id.
         name: a new name.
-        time_zone: an IANA name, in which its turns change.
-        layers: users who take turns; one of a name that is there changes that layer, another is added. Where several
-            overlap, the last one counts, so give all whose order matters.
+        time_zone: an IANA name; handoffs follow it.
+        layers: users who take turns; a layer with an existing name replaces that layer, others are added. Where
+            layers overlap, the last one wins, so give all whose order matters.
         description: what it is for.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given, two layers have one name, or one ends before it starts.
+        InvalidRequestError: there is nothing to change, two layers have the same name, or one ends before it starts.
 
     Example:
         >>> from resolute_pagerduty import RotationLayer
@@ -112,7 +112,7 @@ async def update_schedule(
     opened = pagerduty.account(account)
     body = given(name=name, time_zone=time_zone, description=description)
     if layers:
-        new_layers(layers)  # what is wrong with them is said before anything is sent
+        new_layers(layers)  # refuses invalid layers before anything is sent
         now = await SCHEDULE.get(opened, id)
         body = {
             "name": now.get("name"),
@@ -129,7 +129,7 @@ async def delete_schedule(pagerduty: Accounts, *, id: Id, account: str | None = 
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
         BadRequestError: an escalation policy uses it.
@@ -144,13 +144,13 @@ async def delete_schedule(pagerduty: Accounts, *, id: Id, account: str | None = 
 async def list_schedule_users(
     pagerduty: Accounts, *, schedule_id: Id, since: Time, until: Time, account: str | None = None
 ) -> ListScheduleUsersOutput:
-    """Reads everybody who is on call by a schedule in a time, overrides included.
+    """Reads everybody who is on call on a schedule in a period, including overrides.
 
     Args:
         schedule_id: the schedule.
-        since: from here on.
-        until: up to here.
-        account: one of the provider's accounts by name.
+        since: the start.
+        until: the end.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from datetime import timedelta
@@ -165,16 +165,16 @@ async def list_schedule_users(
 @pagerduty_node(
     "DeleteOverride",
     DELETE_OVERRIDE,
-    repeat="an override that is gone is a success, and so is one that is over when a later attempt comes",
+    repeat="an override that is gone is a success, and so is one that is over by a later attempt",
     remains=NOTHING,
 )
 async def delete_override(pagerduty: Accounts, *, schedule_id: Id, override_id: Id, account: str | None = None) -> None:
-    """Removes an override that has not begun, and ends one that is running.
+    """Removes an override that has not started, or ends one that is in effect.
 
     Args:
         schedule_id: the schedule.
         override_id: the override.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
         BadRequestError: the override is over.

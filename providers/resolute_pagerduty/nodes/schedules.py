@@ -1,4 +1,4 @@
-"""Schedules and escalation policies: who is to be on call, and who is notified after whom."""
+"""Schedules and escalation policies: who is on call when, and who is notified next."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ POLICIES: Final = Kind(
 
 
 class EscalationLevel(Record):
-    """A level of a new escalation policy: who is notified, and after how many minutes the next level is.
+    """A level of an escalation policy: who is notified, and after how many minutes the next level is.
 
     Example:
         >>> level = EscalationLevel(delay_minutes=30, schedule_ids=["PI7DH85"])
@@ -79,15 +79,15 @@ async def list_schedules(
     total: bool = False,
     account: str | None = None,
 ) -> ListSchedulesOutput:
-    """Reads a page of the schedules that pass all filters. `all_schedules` reads every page.
+    """Reads a page of the schedules that match all filters. `all_schedules` reads every page.
 
     Args:
-        query: a part of the name.
-        team_ids: of these teams.
+        query: part of the name.
+        team_ids: only these teams.
         limit: schedules on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_schedules(query="primary")
@@ -113,13 +113,13 @@ async def all_schedules(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllSchedulesOutput:
-    """Reads every schedule that passes all filters.
+    """Reads every schedule that matches all filters.
 
     Args:
-        query: a part of the name.
-        team_ids: of these teams.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        query: part of the name.
+        team_ids: only these teams.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_schedules()
@@ -140,15 +140,15 @@ async def get_schedule(
     overflow: bool | None = None,
     account: str | None = None,
 ) -> GetScheduleOutput:
-    """Reads a schedule with its shifts in a time: `final_schedule` says who is on call, overrides included.
+    """Reads a schedule with its shifts in a period: `final_schedule` says who is on call, including overrides.
 
     Args:
         id: its id.
-        since: from here on; now where it is left out.
-        until: up to here; two weeks from now where it is left out.
-        time_zone: an IANA name for the times; the schedule's own where it is left out.
-        overflow: shows shifts that reach beyond the time in full, instead of cut at its ends.
-        account: one of the provider's accounts by name.
+        since: the start; now by default.
+        until: the end; two weeks from now by default.
+        time_zone: an IANA name for the times; the schedule's own by default.
+        overflow: shows shifts that extend beyond the period in full, instead of cutting them off.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from datetime import timedelta
@@ -164,13 +164,13 @@ async def get_schedule(
 async def list_overrides(
     pagerduty: Accounts, *, schedule_id: Id, since: Time, until: Time, account: str | None = None
 ) -> ListOverridesOutput:
-    """Reads the overrides of a schedule in a time; PagerDuty gives them in one piece.
+    """Reads the overrides of a schedule in a period; PagerDuty returns them in one response.
 
     Args:
         schedule_id: the schedule.
-        since: from here on.
-        until: up to here.
-        account: one of the provider's accounts by name.
+        since: the start.
+        until: the end.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> from datetime import timedelta
@@ -187,20 +187,20 @@ async def list_overrides(
     CREATE_OVERRIDES,
     LIST_OVERRIDES,
     DELETE_OVERRIDE,
-    repeat="an override of the same user and times that is there already is returned, and a second one removed",
-    remains=f"a second, equal override {LATE}, and no attempt comes after that to remove it",
+    repeat="an existing override with the same user and times is returned, and a second one is removed",
+    remains=f"a second, equal override {LATE} and no later attempt removes it",
 )
 async def create_override(
     pagerduty: Accounts, *, schedule_id: Id, user_id: Id, start: Time, end: Time, account: str | None = None
 ) -> CreateOverrideOutput:
-    """Puts a user on call instead of whom a schedule names, for a time. The newest override counts.
+    """Puts a user on call for a while, in place of the scheduled one. The newest override wins.
 
     Args:
         schedule_id: the schedule.
-        user_id: who is to be on call.
-        start: from here on.
-        end: up to here.
-        account: one of the provider's accounts by name.
+        user_id: the user to put on call.
+        start: when it starts.
+        end: when it ends.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: the end is not after the start; nothing was sent.
@@ -232,17 +232,17 @@ async def list_escalation_policies(
     total: bool = False,
     account: str | None = None,
 ) -> ListEscalationPoliciesOutput:
-    """Reads a page of the escalation policies that pass all filters. `all_escalation_policies` reads every page.
+    """Reads a page of the escalation policies that match all filters. `all_escalation_policies` reads every page.
 
     Args:
-        query: a part of the name.
-        user_ids: that notify these users.
-        team_ids: of these teams.
-        include: what to show in full instead of as a reference.
+        query: part of the name.
+        user_ids: only those that notify these users.
+        team_ids: only these teams.
+        include: what to return in full instead of as a reference.
         limit: policies on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_escalation_policies(query="payments")
@@ -270,15 +270,15 @@ async def all_escalation_policies(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllEscalationPoliciesOutput:
-    """Reads every escalation policy that passes all filters.
+    """Reads every escalation policy that matches all filters.
 
     Args:
-        query: a part of the name.
-        user_ids: that notify these users.
-        team_ids: of these teams.
-        include: what to show in full instead of as a reference.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        query: part of the name.
+        user_ids: only those that notify these users.
+        team_ids: only these teams.
+        include: what to return in full instead of as a reference.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_escalation_policies()
@@ -302,8 +302,8 @@ async def get_escalation_policy(
 
     Args:
         id: its id.
-        include: what to show in full instead of as a reference.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_escalation_policy(id="PT20YPA", include=["targets"])
@@ -318,7 +318,7 @@ async def get_escalation_policy(
     "CreateEscalationPolicy",
     CREATE_ESCALATION_POLICY,
     LIST_ESCALATION_POLICIES,
-    repeat="a policy of that name that is there already is returned; PagerDuty has no two of one name",
+    repeat="an existing policy with that name is returned; PagerDuty's names are unique",
     remains=NOTHING,
 )
 async def create_escalation_policy(
@@ -331,15 +331,15 @@ async def create_escalation_policy(
     team_ids: Ids | None = None,
     account: str | None = None,
 ) -> CreateEscalationPolicyOutput:
-    """Creates an escalation policy. One of that name that is there already is returned as it is, `created` false.
+    """Creates an escalation policy. An existing one with that name is returned unchanged, with `created` false.
 
     Args:
-        name: its name; there cannot be two of one name.
+        name: its name, which must be unique.
         levels: who is notified, in order.
-        num_loops: how often to begin anew after the last level.
+        num_loops: how often to start again after the last level.
         description: what it is for.
         team_ids: the teams it belongs to.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: a level notifies nobody; nothing was sent.
@@ -360,7 +360,7 @@ async def create_escalation_policy(
 
 
 def rules_of(levels: Sequence[EscalationLevel]) -> list[JsonBody]:
-    """Levels as PagerDuty takes them.
+    """Levels as PagerDuty expects them.
 
     Raises:
         InvalidRequestError: a level notifies nobody, or too many.

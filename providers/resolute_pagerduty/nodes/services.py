@@ -1,4 +1,4 @@
-"""Services: what PagerDuty watches over."""
+"""Services: what incidents are about."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ async def list_services(
     total: bool = False,
     account: str | None = None,
 ) -> ListServicesOutput:
-    """Reads a page of the services that pass all filters. `all_services` reads every page.
+    """Reads a page of the services that match all filters. `all_services` reads every page.
 
     Args:
-        query: a part of the name.
+        query: part of the name.
         name: the whole name.
-        team_ids: of these teams.
-        sort_by: by name, up or down.
-        include: what to show in full instead of as a reference.
+        team_ids: only these teams.
+        sort_by: by name, ascending or descending.
+        include: what to return in full instead of as a reference.
         limit: services on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_services(query="checkout", limit=100)
@@ -99,14 +99,14 @@ async def all_services(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllServicesOutput:
-    """Reads every service that passes all filters.
+    """Reads every service that matches all filters.
 
     Args:
-        query: a part of the name.
-        team_ids: of these teams.
-        include: what to show in full instead of as a reference.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        query: part of the name.
+        team_ids: only these teams.
+        include: what to return in full instead of as a reference.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_services(team_ids=["PQ9K7I8"])
@@ -125,8 +125,8 @@ async def get_service(
 
     Args:
         id: its id.
-        include: what to show in full instead of as a reference.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_service(id="PWIXJZS", include=["integrations"])
@@ -139,7 +139,7 @@ async def get_service(
     "CreateService",
     CREATE_SERVICE,
     LIST_SERVICES,
-    repeat="a service of that name that is there already is returned; PagerDuty has no two of one name",
+    repeat="an existing service with that name is returned; PagerDuty's names are unique",
     remains=NOTHING,
 )
 async def create_service(
@@ -153,16 +153,16 @@ async def create_service(
     urgency: Urgency | None = None,
     account: str | None = None,
 ) -> CreateServiceOutput:
-    """Creates a service. One of that name that is there already is returned as it is, with `created` false.
+    """Creates a service. An existing service with that name is returned unchanged, with `created` false.
 
     Args:
-        name: its name; there cannot be two of one name.
-        escalation_policy_id: who is notified of its incidents.
+        name: its name, which must be unique.
+        escalation_policy_id: who is notified about its incidents.
         description: what it is for.
-        auto_resolve_timeout: seconds after which an open incident is resolved by itself; null for never.
+        auto_resolve_timeout: seconds after which an open incident resolves automatically; null for never.
         acknowledgement_timeout: seconds after which an acknowledged incident is triggered again; null for never.
         urgency: the urgency of all its incidents.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = create_service(name="checkout", escalation_policy_id="PT20YPA")
@@ -173,14 +173,14 @@ async def create_service(
         escalation_policy=reference(escalation_policy_id, "escalation_policy"),
         incident_urgency_rule={"type": "constant", "urgency": urgency} if urgency else None,
     )
-    # Left out, PagerDuty switches a timeout off, where its documents give a default: so both are always said.
+    # PagerDuty switches off a timeout that is left out, though its documentation gives a default: always send both.
     body |= {"auto_resolve_timeout": auto_resolve_timeout, "acknowledgement_timeout": acknowledgement_timeout}
     service, created = await SERVICES.make(pagerduty.account(account), body)
     return CreateServiceOutput(service=service, created=created)
 
 
 @pagerduty_node(
-    "UpdateService", UPDATE_SERVICE, GET_SERVICE, repeat="the same change twice is one change", remains=NOTHING
+    "UpdateService", UPDATE_SERVICE, GET_SERVICE, repeat="a repeated change has no further effect", remains=NOTHING
 )
 async def update_service(
     pagerduty: Accounts,
@@ -195,21 +195,21 @@ async def update_service(
     urgency: Urgency | None = None,
     account: str | None = None,
 ) -> GetServiceOutput:
-    """Changes a service; what is not given stays.
+    """Changes a service; what you leave out stays as it is.
 
     Args:
         id: its id.
         name: a new name.
         description: what it is for.
-        escalation_policy_id: who is notified of its incidents.
-        status: disabled, and active again.
-        auto_resolve_timeout: seconds after which an open incident is resolved by itself; 0 for never.
+        escalation_policy_id: who is notified about its incidents.
+        status: disabled, or active to enable it again.
+        auto_resolve_timeout: seconds after which an open incident resolves automatically; 0 for never.
         acknowledgement_timeout: seconds after which an acknowledged incident is triggered again; 0 for never.
         urgency: the urgency of all its incidents.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given.
+        InvalidRequestError: there is nothing to change.
 
     Example:
         >>> node = update_service(id="PWIXJZS", escalation_policy_id="PT20YPA")
@@ -226,7 +226,7 @@ async def update_service(
     if not body:
         raise InvalidRequestError("name", "or another field to change is missing")
     opened = pagerduty.account(account)
-    if escalation_policy_id is None:  # PagerDuty wants it in every change
+    if escalation_policy_id is None:  # PagerDuty requires it in every change
         now = Service.model_validate(object_in(await opened.send(GET_SERVICE, path={"id": id}), "service"))
         body["escalation_policy"] = reference(now.escalation_policy.id, "escalation_policy")
     answer = await opened.send(UPDATE_SERVICE, path={"id": id}, body={"service": {"type": "service", **body}})
@@ -235,11 +235,11 @@ async def update_service(
 
 @pagerduty_node("DeleteService", DELETE_SERVICE, repeat="a service that is gone is a success", remains=NOTHING)
 async def delete_service(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
-    """Removes a service with its integrations; no incident can be opened for it any more.
+    """Removes a service with its integrations; no more incidents can be opened for it.
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = delete_service(id="PWIXJZS")
@@ -252,25 +252,25 @@ async def delete_service(pagerduty: Accounts, *, id: Id, account: str | None = N
     CREATE_INTEGRATION,
     GET_SERVICE,
     GET_INTEGRATION,
-    repeat="an integration of that name that the service has already is returned",
+    repeat="the service's existing integration with that name is returned",
     remains=f"a second integration of that name {LATE}; its key works too",
 )
 async def create_integration(
     pagerduty: Accounts, *, service_id: Id, name: Text, key_file: Text, account: str | None = None
 ) -> CreateIntegrationOutput:
-    """Lets events reach a service: creates an Events API v2 integration, and writes its routing key to a file.
+    """Lets a service receive events: creates an Events API v2 integration and writes its routing key to a file.
 
-    The key is a secret: whoever has it can page people. It is written on the worker, readable for its user alone, and
-    gets into no history. One of that name that the service has already is used, with `created` false.
+    The key is a secret: anyone who has it can page people. It is written on the worker, readable only by its user, and
+    never enters a history. An existing integration with that name is used, with `created` false.
 
     Args:
         service_id: the service.
         name: what the integration is called.
-        key_file: the file on the worker that the routing key is written to.
-        account: one of the provider's accounts by name.
+        key_file: the file on the worker to write the routing key to.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: the file's folder is not there; nothing was sent.
+        InvalidRequestError: the file's folder does not exist; nothing was sent.
 
     Example:
         >>> node = create_integration(service_id="PWIXJZS", name="monitor", key_file="/run/secrets/routing-key")

@@ -1,6 +1,6 @@
-"""What PagerDuty finds about an incident by itself: its like in the past, what is related, what was changed before.
+"""What PagerDuty finds out about an incident: similar ones in the past, related ones, and earlier changes.
 
-Which of it an account gets depends on its plan. Where the plan does not have it, PagerDuty refuses.
+What an account gets depends on its plan. PagerDuty refuses what the plan does not include.
 
 Source: https://developer.pagerduty.com/api-reference/a47605517c19a-api-concepts#past_incidents
 """
@@ -41,16 +41,16 @@ async def get_past_incidents(
     total: bool = False,
     account: str | None = None,
 ) -> GetPastIncidentsOutput:
-    """Reads which incidents of the last six months looked like this one, on the same service.
+    """Reads which incidents of the last six months were similar to this one, on the same service.
 
     Args:
         incident_id: the incident's id, or its number.
         limit: how many at most, 1 to 999.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        RefusedError: the account's plan does not have it.
+        RefusedError: the account's plan does not include it.
 
     Example:
         >>> node = get_past_incidents(incident_id="PT4KHLK")
@@ -70,11 +70,11 @@ async def get_related_incidents(
 
     Args:
         incident_id: the incident's id, or its number.
-        details: whether each comes with its status, service and the like; else with its id, title and time alone.
-        account: one of the provider's accounts by name.
+        details: whether each comes with its status, service and so on; otherwise only with its id, title and time.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        RefusedError: the account's plan does not have it.
+        RefusedError: the account's plan does not include it.
 
     Example:
         >>> node = get_related_incidents(incident_id="PT4KHLK")
@@ -95,16 +95,16 @@ async def get_outlier_incident(
     details: bool = True,
     account: str | None = None,
 ) -> GetOutlierIncidentOutput:
-    """Reads whether an incident is unusual for its service: how often its like has happened there.
+    """Reads whether an incident is unusual for its service: how often similar ones happened there.
 
     Args:
         incident_id: the incident's id, or its number.
-        since: counts from here on; else from when PagerDuty likes to.
-        details: whether the incident comes with its status, service and the like.
-        account: one of the provider's accounts by name.
+        since: where to count from; by default PagerDuty decides.
+        details: whether the incident comes with its status, service and so on.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        RefusedError: the account's plan does not have it.
+        RefusedError: the account's plan does not include it.
 
     Example:
         >>> outlier = get_outlier_incident(incident_id="PT4KHLK").as_("outlier")
@@ -114,7 +114,7 @@ async def get_outlier_incident(
         GET_OUTLIER_INCIDENT, path={"id": str(incident_id)}, query=query
     )
     if not isinstance(answer, dict):
-        raise UnreadableAnswerError("the answer holds no 'outlier_incident'")
+        raise UnreadableAnswerError("the response contains no 'outlier_incident'")
     found = cast("dict[str, Any]", answer).get("outlier_incident")
     return GetOutlierIncidentOutput(outlier_incident=OutlierIncident.model_validate(found) if found else None)
 
@@ -123,12 +123,12 @@ async def get_outlier_incident(
 async def get_related_change_events(
     pagerduty: Accounts, *, incident_id: Id | int, limit: PageSize = 25, account: str | None = None
 ) -> GetRelatedChangeEventsOutput:
-    """Reads which changes PagerDuty thinks may have caused an incident, and why it thinks so.
+    """Reads which changes PagerDuty thinks may have caused an incident, and why.
 
     Args:
         incident_id: the incident's id, or its number.
         limit: how many at most, 1 to 100.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_related_change_events(incident_id="PT4KHLK")

@@ -1,4 +1,4 @@
-"""Status pages: what customers are told. PagerDuty gives these lists in one piece."""
+"""Status pages: what customers get to read. PagerDuty returns these lists in one response."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class StatusPageImpact(Record):
     """One of `list_status_page_impacts`."""
 
     def body(self) -> JsonBody:
-        """The impact as PagerDuty takes it."""
+        """The impact as PagerDuty expects it."""
         return {
             "service": {"id": self.service_id, "type": "status_page_service"},
             "impact": {"id": self.impact_id, "type": "status_page_impact"},
@@ -76,7 +76,7 @@ async def list_status_pages(
 
     Args:
         status_page_type: only public or only private ones.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_status_pages(status_page_type="public")
@@ -93,8 +93,8 @@ async def list_status_page_severities(
 
     Args:
         id: the status page.
-        post_type: of incidents or of maintenance.
-        account: one of the provider's accounts by name.
+        post_type: incident or maintenance.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_status_page_severities(id="PR5LMML", post_type="incident")
@@ -112,8 +112,8 @@ async def list_status_page_impacts(
 
     Args:
         id: the status page.
-        post_type: of incidents or of maintenance.
-        account: one of the provider's accounts by name.
+        post_type: incident or maintenance.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_status_page_impacts(id="PR5LMML", post_type="incident")
@@ -131,8 +131,8 @@ async def list_status_page_statuses(
 
     Args:
         id: the status page.
-        post_type: of incidents or of maintenance.
-        account: one of the provider's accounts by name.
+        post_type: incident or maintenance.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_status_page_statuses(id="PR5LMML", post_type="incident")
@@ -152,14 +152,14 @@ async def list_status_page_posts(
     status_ids: Ids | None = None,
     account: str | None = None,
 ) -> ListStatusPagePostsOutput:
-    """Reads the posts of a status page that pass all filters.
+    """Reads the posts of a status page that match all filters.
 
     Args:
         id: the status page.
-        post_type: incidents or maintenance.
+        post_type: incident or maintenance.
         reviewed_status: whether somebody has approved them.
-        status_ids: of these statuses; see `list_status_page_statuses`.
-        account: one of the provider's accounts by name.
+        status_ids: only these statuses; see `list_status_page_statuses`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_status_page_posts(id="PR5LMML", post_type="maintenance")
@@ -183,8 +183,8 @@ async def get_status_page_post(
     Args:
         id: the status page.
         post_id: the post.
-        include: what to show in full instead of as a reference.
-        account: one of the provider's accounts by name.
+        include: what to return in full instead of as a reference.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_status_page_post(id="PR5LMML", post_id="PIJ90N7", include=["status_page_post_update"])
@@ -209,7 +209,7 @@ async def list_status_page_post_updates(
         id: the status page.
         post_id: the post.
         reviewed_status: whether somebody has approved them.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_status_page_post_updates(id="PR5LMML", post_id="PIJ90N7")
@@ -222,8 +222,8 @@ async def list_status_page_post_updates(
 @pagerduty_node(
     "CreateStatusPagePostUpdate",
     CREATE_STATUS_PAGE_POST_UPDATE,
-    repeat="customers are told at most once: an answer that is lost ends the step",
-    remains="nobody knows whether customers were told where the answer is lost; the step says so and fails",
+    repeat="customers are told at most once: if the answer is lost, the step ends",
+    remains="if the answer is lost, nobody knows whether customers were told; the step says so and fails",
 )
 async def create_status_page_post_update(
     pagerduty: Accounts,
@@ -239,25 +239,25 @@ async def create_status_page_post_update(
     repeat: bool = False,
     account: str | None = None,
 ) -> CreateStatusPagePostUpdateOutput:
-    """Tells customers how an incident or a maintenance stands.
+    """Tells customers the status of an incident or maintenance.
 
-    Where the answer is lost, the step fails instead of telling them a second time, unless `repeat` says that twice is
+    If the answer is lost, the step fails instead of telling them a second time, unless `repeat` says that twice is
     better than not at all.
 
     Args:
         id: the status page.
         post_id: the post.
-        message: the text; PagerDuty reads HTML in it.
+        message: the text, which may be HTML.
         status_id: one of `list_status_page_statuses`.
         severity_id: one of `list_status_page_severities`.
         impacted_services: services of the page, and how they are affected.
         notify_subscribers: whether the page's subscribers get a message.
-        update_frequency_ms: in how many milliseconds the next update is to be expected.
-        repeat: whether it is sent again where it may have been sent.
-        account: one of the provider's accounts by name.
+        update_frequency_ms: in how many milliseconds to expect the next update.
+        repeat: whether to send it again when it may already have been sent.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        UncertainOutcomeError: it may have been sent.
+        UncertainOutcomeError: it may or may not have been sent.
 
     Example:
         >>> node = create_status_page_post_update(

@@ -58,18 +58,18 @@ async def list_webhook_subscriptions(
     total: bool = False,
     account: str | None = None,
 ) -> ListWebhookSubscriptionsOutput:
-    """Reads a page of the webhook subscriptions. `delivery_method.temporarily_disabled` says what delivers no more.
+    """Reads a page of the webhook subscriptions. `delivery_method.temporarily_disabled` marks disabled ones.
 
     Args:
         filter_type: account, service or team.
         filter_id: which service or team.
         limit: subscriptions on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: a service or team without its id, or an id without them.
+        InvalidRequestError: `service` or `team` without an id, or an id without one of them.
 
     Example:
         >>> node = list_webhook_subscriptions(filter_type="service", filter_id="PWIXJZS")
@@ -100,10 +100,10 @@ async def all_webhook_subscriptions(
     Args:
         filter_type: account, service or team.
         filter_id: which service or team.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: a service or team without its id, or an id without them.
+        InvalidRequestError: `service` or `team` without an id, or an id without one of them.
 
     Example:
         >>> node = all_webhook_subscriptions()
@@ -121,7 +121,7 @@ async def get_webhook_subscription(
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_webhook_subscription(id="PF9KMXH")
@@ -135,7 +135,7 @@ async def get_webhook_subscription(
     CREATE_SUBSCRIPTION,
     LIST_SUBSCRIPTIONS,
     DELETE_SUBSCRIPTION,
-    repeat="a repeat removes what an earlier attempt made, for its secret is lost with its answer",
+    repeat="a repeat removes what an earlier attempt created, because its secret was lost with the answer",
     remains=f"a second subscription {LATE}, whose deliveries are refused because nobody has its secret",
 )
 async def create_webhook_subscription(
@@ -149,22 +149,22 @@ async def create_webhook_subscription(
     description: str = "",
     account: str | None = None,
 ) -> CreateWebhookSubscriptionOutput:
-    """Lets PagerDuty deliver events to an address, and writes the secret that they are signed with to a file.
+    """Lets PagerDuty deliver events to a URL, and writes the secret that signs them to a file.
 
-    PagerDuty shows the secret only in the answer to this request. It is written on the worker, readable for its user
-    alone, and gets into no history. The description ends with a short mark, by which a repeat finds its own work.
+    PagerDuty shows the secret only in the answer to this request. It is written on the worker, readable only by its
+    user, and never enters a history. The description ends with a short reference that a repeat looks for.
 
     Args:
-        url: where to deliver to: the worker's webhook server, with the path of `webhook(...)`.
+        url: where to deliver: the worker's webhook server, with the path of `webhook(...)`.
         events: the event types, such as `incident.triggered`.
-        secret_file: the file on the worker that the secret is written to.
-        filter_type: whose events: those of the account, a service or a team.
+        secret_file: the file on the worker to write the secret to.
+        filter_type: the events of the account, a service or a team.
         filter_id: which service or team.
         description: what it is for.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: a service or team without its id, or a file whose folder is not there; nothing was sent.
+        InvalidRequestError: `service` or `team` without an id, or the file's folder does not exist; nothing was sent.
 
     Example:
         >>> node = create_webhook_subscription(
@@ -192,7 +192,7 @@ async def create_webhook_subscription(
 
 
 @pagerduty_node(
-    "UpdateWebhookSubscription", UPDATE_SUBSCRIPTION, repeat="the same change twice is one change", remains=NOTHING
+    "UpdateWebhookSubscription", UPDATE_SUBSCRIPTION, repeat="a repeated change has no further effect", remains=NOTHING
 )
 async def update_webhook_subscription(
     pagerduty: Accounts,
@@ -205,19 +205,19 @@ async def update_webhook_subscription(
     description: str | None = None,
     account: str | None = None,
 ) -> GetWebhookSubscriptionOutput:
-    """Changes a webhook subscription; what is not given stays. Its address cannot be changed: create a new one.
+    """Changes a webhook subscription; what you leave out stays as it is. Its URL cannot change: create a new one.
 
     Args:
         id: its id.
         events: the event types, such as `incident.triggered`; they replace all that it has.
         active: whether it delivers.
-        filter_type: whose events: those of the account, a service or a team.
+        filter_type: the events of the account, a service or a team.
         filter_id: which service or team.
         description: what it is for.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Raises:
-        InvalidRequestError: nothing to change is given, or a service or team without its id; nothing was sent.
+        InvalidRequestError: there is nothing to change, or `service` or `team` comes without an id; nothing was sent.
 
     Example:
         >>> node = update_webhook_subscription(id="PF9KMXH", active=False)
@@ -234,16 +234,16 @@ async def update_webhook_subscription(
 
 
 @pagerduty_node(
-    "EnableWebhookSubscription", ENABLE_SUBSCRIPTION, repeat="enabling what is enabled changes nothing", remains=NOTHING
+    "EnableWebhookSubscription", ENABLE_SUBSCRIPTION, repeat="enabling it twice has no further effect", remains=NOTHING
 )
 async def enable_webhook_subscription(
     pagerduty: Accounts, *, id: Id, account: str | None = None
 ) -> EnableWebhookSubscriptionOutput:
-    """Lets a subscription deliver again that PagerDuty disabled after three refused deliveries.
+    """Re-enables a subscription that PagerDuty disabled after three refused deliveries.
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = enable_webhook_subscription(id="PF9KMXH")
@@ -256,15 +256,15 @@ async def enable_webhook_subscription(
 @pagerduty_node(
     "PingWebhookSubscription",
     PING_SUBSCRIPTION,
-    repeat="a second ping is another ping, which starts nothing",
+    repeat="a second ping starts nothing either",
     remains="a second ping",
 )
 async def ping_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
-    """Lets PagerDuty deliver a ping, to see whether a subscription arrives.
+    """Lets PagerDuty deliver a ping, to check that deliveries of a subscription arrive.
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = ping_webhook_subscription(id="PF9KMXH")
@@ -273,14 +273,14 @@ async def ping_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str
 
 
 @pagerduty_node(
-    "DeleteWebhookSubscription", DELETE_SUBSCRIPTION, repeat="a subscription that is gone is a success", remains=NOTHING
+    "DeleteWebhookSubscription", DELETE_SUBSCRIPTION, repeat="a missing subscription is a success", remains=NOTHING
 )
 async def delete_webhook_subscription(pagerduty: Accounts, *, id: Id, account: str | None = None) -> None:
-    """Ends a subscription.
+    """Deletes a subscription.
 
     Args:
         id: its id.
-        account: one of the provider's accounts by name.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = delete_webhook_subscription(id="PF9KMXH")
@@ -290,4 +290,4 @@ async def delete_webhook_subscription(pagerduty: Accounts, *, id: Id, account: s
 
 def _check_filter(filter_type: FilterType | None, filter_id: str | None) -> None:
     if (filter_type in ("service", "team")) != (filter_id is not None):
-        raise InvalidRequestError("filter_id", "goes with filter_type='service' or 'team', and they with it")
+        raise InvalidRequestError("filter_id", "needs filter_type='service' or 'team', and they need it")

@@ -37,18 +37,18 @@ async def list_log_entries(
     total: bool = False,
     account: str | None = None,
 ) -> ListLogEntriesOutput:
-    """Reads a page of an incident's timeline, the newest entry first. `all_log_entries` reads every page.
+    """Reads a page of an incident's timeline, newest entry first. `all_log_entries` reads every page.
 
     Args:
         incident_id: the incident's id, or its number.
-        since: from here on.
-        until: up to here.
+        since: the start.
+        until: the end.
         is_overview: only the entries that matter most.
-        include: what to show in full: with `channels`, also what the monitor sent.
+        include: what to return in full: with `channels`, also what the monitor sent.
         limit: entries on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_log_entries(incident_id=12345, is_overview=True)
@@ -78,16 +78,16 @@ async def all_log_entries(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllLogEntriesOutput:
-    """Reads an incident's whole timeline, the newest entry first.
+    """Reads an incident's whole timeline, newest entry first.
 
     Args:
         incident_id: the incident's id, or its number.
-        since: from here on.
-        until: up to here.
+        since: the start.
+        until: the end.
         is_overview: only the entries that matter most.
-        include: what to show in full: with `channels`, also what the monitor sent.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        include: what to return in full: with `channels`, also what the monitor sent.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = all_log_entries(incident_id=12345)
@@ -111,9 +111,9 @@ async def get_log_entry(
     """Reads one entry of a timeline; with `include=["channels"]` also what the monitor sent.
 
     Args:
-        id: its id, as a timeline or an incident's `first_trigger_log_entry` has it.
-        include: what to show in full: with `channels`, also what the monitor sent.
-        account: one of the provider's accounts by name.
+        id: its id, from a timeline or an incident's `first_trigger_log_entry`.
+        include: what to return in full: with `channels`, also what the monitor sent.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = get_log_entry(id="Q02JTSNZWHSEKV", include=["channels"])
@@ -136,20 +136,20 @@ async def list_account_log_entries(
     total: bool = False,
     account: str | None = None,
 ) -> ListAccountLogEntriesOutput:
-    """Reads a page of what happened to all incidents of the account, the newest entry first.
+    """Reads a page of what happened to all incidents of the account, newest entry first.
 
-    `all_account_log_entries` reads every page, `list_log_entries` the timeline of one incident.
+    `all_account_log_entries` reads every page; `list_log_entries` reads the timeline of one incident.
 
     Args:
-        since: from here on.
-        until: up to here.
-        team_ids: only of incidents of these teams.
+        since: the start.
+        until: the end.
+        team_ids: only incidents of these teams.
         is_overview: only the entries that matter most.
-        include: what to show in full: with `channels`, also what the monitor sent.
+        include: what to return in full: with `channels`, also what the monitor sent.
         limit: entries on the page, 1 to 100.
-        offset: how many to pass over; limit + offset is at most 10,000.
-        total: whether `total` is counted.
-        account: one of the provider's accounts by name.
+        offset: how many to skip; limit + offset is at most 10,000.
+        total: whether to count `total`.
+        account: the name of one of the provider's accounts.
 
     Example:
         >>> node = list_account_log_entries(is_overview=True, limit=50)
@@ -184,18 +184,18 @@ async def all_account_log_entries(
     limit: Count | None = None,
     account: str | None = None,
 ) -> AllAccountLogEntriesOutput:
-    """Reads everything that happened to the account's incidents in a time, the newest entry first.
+    """Reads everything that happened to the account's incidents in a period, newest entry first.
 
-    PagerDuty pages through 10,000 entries; for a busier time, ask for a shorter one.
+    PagerDuty pages through at most 10,000 entries; for a busy account, ask for a shorter period.
 
     Args:
-        since: from here on.
-        until: up to here; now where it is left out.
-        team_ids: only of incidents of these teams.
+        since: the start.
+        until: the end; now by default.
+        team_ids: only incidents of these teams.
         is_overview: only the entries that matter most.
-        include: what to show in full: with `channels`, also what the monitor sent.
-        limit: reads no more than this; `more` says whether there are more.
-        account: one of the provider's accounts by name.
+        include: what to return in full: with `channels`, also what the monitor sent.
+        limit: the most to read; `more` says whether there are more.
+        account: the name of one of the provider's accounts.
 
     Raises:
         InvalidRequestError: there are more than 10,000 entries; nothing is left out silently.

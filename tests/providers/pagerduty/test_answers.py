@@ -109,10 +109,10 @@ def test_no_body_is_too_odd(content: bytes, status: int):
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        (1008, "PAGERDUTY_FROM_EMAIL names nobody in this account"),
-        (1028, "PAGERDUTY_FROM_EMAIL is no e-mail address"),
+        (1008, "PAGERDUTY_FROM_EMAIL matches nobody in this account"),
+        (1028, "PAGERDUTY_FROM_EMAIL is not an email address"),
         (1012, "acknowledge the incident before you snooze it"),
-        (2005, "all_incidents splits a longer time"),
+        (2005, "all_incidents splits a longer period"),
     ],
 )
 def test_codes_say_what_to_do(code: int, advice: str):
@@ -185,7 +185,7 @@ async def test_a_missing_permission_names_the_scope(sim: Simulator):
     """403 of a read-only key says that it only reads, and which scope an app would need."""
     incident = sim.add_incident("Slow", WORLD.service)
     async with pagerduty.PagerDuty(config_for(sim, api_key=SecretStr(WORLD.read_only_key))) as provider:
-        with pytest.raises(errors.ForbiddenError, match=r"a read-only key only reads.*incidents\.write"):
+        with pytest.raises(errors.ForbiddenError, match=r"a read-only key can only read.*incidents\.write"):
             await Bench(sim, provider).run(pagerduty.update_incident, id=incident.id, status="resolved")
 
 

@@ -136,7 +136,7 @@ async def test_lines_of_another_hand_are_left_out(tmp_path: Path, garbage: bytes
 
     assert [first, second] == list(read_audit(log, bad=bad.append))
     assert [f"{log}:2"] == bad
-    with pytest.raises(ResoluteError, match="other:1 is no audit entry: is it an audit log"):
+    with pytest.raises(ResoluteError, match="other:1 is not an audit entry: is this an audit log"):
         list(read_audit(tmp_path / "other"))
 
 
@@ -205,7 +205,7 @@ for number in range(300):
 
 
 def test_processes_share_a_log(tmp_path: Path) -> None:
-    """Four processes write and put aside, a program renames the file: no line is lost, torn or there twice."""
+    """Four processes write and rotate, a program renames the file: no line is lost, torn or there twice."""
     log = tmp_path / "audit.jsonl"
     LineFile(log).prepare()
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(log), str(each)]) for each in range(4)]
@@ -242,7 +242,7 @@ for number in range(20):
 
 
 def test_a_folder_of_somebody_else_will_do() -> None:
-    """The worker may write the file and create none beside it: every line is written, and the file is not put aside."""
+    """The worker may write the file but create none next to it: every line is written, and the file is not rotated."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "audit.jsonl"
         log.touch()
@@ -255,7 +255,7 @@ def test_a_folder_of_somebody_else_will_do() -> None:
         Path(folder).chmod(0o755)
 
     assert (0, [f"line {number}" for number in range(20)]) == (done.returncode, written.splitlines())
-    assert 1 == done.stderr.count("is full and cannot be put aside (Permission denied)")
+    assert 1 == done.stderr.count("is full and cannot be rotated (Permission denied)")
 
 
 async def test_a_writer_that_waits_does_not_hold_the_loop(tmp_path: Path) -> None:

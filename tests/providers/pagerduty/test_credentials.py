@@ -52,7 +52,7 @@ async def test_the_key_of_a_user_is_told(sim: Simulator):
 
     assert report.user is not None
     assert (True, "key or token of a user", "Ada Moreno") == (report.ok, report.kind, report.user.name)
-    assert (True, "ada@harbour.example, whom the credential belongs to") == told(report)["From"]
+    assert (True, "ada@harbour.example, the owner of the credential") == told(report)["From"]
 
 
 async def test_a_read_only_key_is_told(sim: Simulator):
@@ -60,7 +60,7 @@ async def test_a_read_only_key_is_told(sim: Simulator):
     report = await report_of(sim, api_key=SecretStr(WORLD.read_only_key))
 
     assert (True, False) == (report.ok, report.can_write)
-    assert (None, "not allowed: the credential only reads") == told(report)["changes"]
+    assert (None, "not allowed: the credential is read-only") == told(report)["changes"]
 
 
 async def test_a_wrong_key_is_told_with_the_other_region(sim: Simulator):
@@ -296,9 +296,9 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ("name", "value", "told"),
     [
         ("PAGERDUTY_REGION", "usa", "PAGERDUTY_REGION: give 'us' or 'eu'"),
-        ("PAGERDUTY_API_URL", "ftp://x", "PAGERDUTY_API_URL: give an address that begins with https"),
-        ("PAGERDUTY_API_URL", "https://me:word@x", "PAGERDUTY_API_URL: leave out user and password"),
-        ("PAGERDUTY_API_KEY", "two\nlines", "PAGERDUTY_API_KEY: holds characters that are in no key"),
+        ("PAGERDUTY_API_URL", "ftp://x", "PAGERDUTY_API_URL: give a URL that starts with https"),
+        ("PAGERDUTY_API_URL", "https://me:word@x", "PAGERDUTY_API_URL: leave out the user and password"),
+        ("PAGERDUTY_API_KEY", "two\nlines", "PAGERDUTY_API_KEY: contains characters that no key has"),
         ("PAGERDUTY_FROM_EMAIL", "ada", "PAGERDUTY_FROM_EMAIL: String should match"),
         ("PAGERDUTY_CLIENT_ID", "x", "client_id needs client_secret, subdomain and scopes"),
         ("PAGERDUTY_GRANTS", "incident:read", "grant 'incident:read' is not known .did you mean 'incidents'"),

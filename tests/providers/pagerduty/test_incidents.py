@@ -129,7 +129,7 @@ async def test_an_open_incident_with_the_same_key_is_returned(bench: Bench):
 
 async def test_an_assignee_and_a_policy_exclude_each_other(bench: Bench):
     """PagerDuty takes one of them; which was meant is for the author to say."""
-    with pytest.raises(errors.InvalidRequestError, match="assignee_id: cannot go with escalation_policy_id"):
+    with pytest.raises(errors.InvalidRequestError, match="assignee_id: cannot be combined with escalation_policy_id"):
         await bench.run(
             pagerduty.create_incident, **NEW, assignee_id=WORLD.bo, escalation_policy_id=WORLD.payments_policy
         )
@@ -209,7 +209,7 @@ async def test_somebody_who_was_quicker_is_no_error(bench: Bench):
 
 async def test_a_resolution_goes_with_resolving_only(bench: Bench):
     """PagerDuty would drop it silently; the node says so. With nothing to change there is nothing to send."""
-    with pytest.raises(errors.InvalidRequestError, match="resolution: goes with status='resolved' only"):
+    with pytest.raises(errors.InvalidRequestError, match="resolution: needs status='resolved'"):
         await bench.run(pagerduty.update_incident, id="P1", resolution="fixed")
     with pytest.raises(errors.InvalidRequestError, match="status: or another field"):
         await bench.run(pagerduty.update_incident, id="P1")

@@ -240,7 +240,7 @@ async def test_a_note_that_may_not_be_taken_back_is_no_failure(bench: Bench, cap
     await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2)
 
     assert 2 == len(incident.notes)
-    assert "what step step made twice cannot be taken back" in caplog.text
+    assert "step step made something twice, and it cannot be removed" in caplog.text
 
 
 async def test_a_window_that_began_meanwhile_is_found(bench: Bench) -> None:

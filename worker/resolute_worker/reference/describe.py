@@ -15,21 +15,21 @@ from resolute_worker.reference.docstrings import Docstring, docstring_of
 from resolute_worker.reference.phrases import phrase, without_null
 
 FACTS: Final = {
-    "operation": "Asks for",
+    "operation": "Sends",
     "grant": "Grant",
     "scope": "OAuth scope",
     "from": "From",
     "rate_limit": "Rate limit",
     "repeat": "Safe to repeat",
-    "remains": "What remains",
+    "remains": "Remaining risk",
     "page": "Official page",
 }
-"""The facts of a node that a provider may give, each with what a reader calls it."""
+"""The facts that a provider may give about a node, each with its label."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A parameter, or a field of a value. `default` is None where it has to be given."""
+    """A parameter, or a field of a value. `default` is None if it is required."""
 
     name: str
     kind: str
@@ -39,7 +39,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Value:
-    """A kind of object that nodes take or give."""
+    """A kind of object that nodes take or return."""
 
     name: str
     meaning: str
