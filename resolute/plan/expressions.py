@@ -79,7 +79,7 @@ class Expression(Unready):
     def __invert__(self) -> Expression:
         return Expression("$not", self)
 
-    __hash__ = None  # type: ignore[assignment]  # equality builds a condition, so no set or dict key can be one
+    __hash__ = Unready.__hash__  # Python drops it where there is an __eq__
 
     def __repr__(self) -> str:
         try:

@@ -6,7 +6,8 @@ the truth, decide once and for all runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
 
 from resolute.plan.errors import ExpressionError
@@ -92,6 +93,13 @@ class Unready:
     def __format__(self, spec: str) -> str:
         return str(self)
 
+    def __hash__(self) -> int:
+        # Equality builds a condition, so a lookup could only be wrong.
+        raise ExpressionError(
+            f"{_shown(self)} cannot be in a set or be a key of a dict: it {_UNKNOWN}; "
+            "instead of `x in {...}` write one_of(x, [...]), and make a dict with such a key in a node"
+        )
+
     def __add__(self, other: Any) -> Any:
         _added(self, other)
 
@@ -109,6 +117,27 @@ class Unready:
     __int__, __float__, __index__ = _function("int({})"), _function("float({})"), _function("int({})")
     __len__ = _function("len({})", "ask is_empty(...), or count in a node and read its output")
 
+
+def meant_value(error: BaseException) -> str:
+    """What to do about an error of Python's own about the type of a value of a run; empty for every other error.
+
+    Functions written in C refuse the value without asking it anything: `",".join([...])`, `json.dumps(...)`.
+    """
+    if type(error) is not TypeError or not {kind.__name__ for kind in _kinds(Unready)} & {*_WORD.findall(str(error))}:
+        return ""
+    return (
+        f"a value of the run, such as health.output, {_UNKNOWN}: join and convert such values in a node, "
+        "or put them into a text with text('... {} ...', health.output)"
+    )
+
+
+def _kinds(of: type[Unready]) -> Iterator[type[Unready]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+_WORD: Final = re.compile(r"\w+")
 
 _METHODS: Final = {
     "format": "write text('... {{}} ...', {0})",

@@ -128,9 +128,16 @@ def test_a_misuse_is_answered_with_its_remedy(misuse: Callable[[], object], reme
 
 
 def test_no_set_or_dict_holds_an_expression() -> None:
-    """Equality builds a condition, so a lookup could only be wrong."""
-    with pytest.raises(TypeError, match="unhashable"):
-        hash(STATUS)
+    """Equality builds a condition, so a lookup could only be wrong; a `try` that waits for a TypeError gets one."""
+    assert issubclass(ExpressionError, TypeError)
+    for lookup in (lambda: hash(STATUS), lambda: {STATUS}, lambda: {STATUS: 1}, lambda: STATUS in {"x"}):
+        with pytest.raises(ExpressionError) as caught:
+            lookup()
+
+        assert (
+            f"health.status cannot be in a set or be a key of a dict: it {UNKNOWN}; instead of `x in {{...}}` write "
+            "one_of(x, [...]), and make a dict with such a key in a node"
+        ) == str(caught.value)
 
 
 @node

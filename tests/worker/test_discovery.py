@@ -155,6 +155,37 @@ def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
         discover([tmp_path / "nowhere"])
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ('", ".join([output("a")])', "sequence item 0: expected str instance, Reference found"),
+        ('json.dumps({"a": output("a") == 1})', "Object of type Expression is not JSON serializable"),
+        ("json.dumps(now())", "Object of type Now is not JSON serializable"),
+        ('re.match("a", output("a"))', "expected string or bytes-like object, got 'Reference'"),
+    ],
+)
+def test_an_error_of_pythons_about_a_value_of_the_run_says_what_to_do(flows: Path, code: str, said: str) -> None:
+    """Functions in C refuse such a value before it can answer, so `resolute check` says what they cannot."""
+    step = GOOD.replace('greet("you")', f"greet({code})")
+    content = f"import json, re\nfrom resolute import now, output{step}"
+    ((place, message),) = [(each.place, each.message) for each in found(flows, wrong=content).mistakes]
+
+    assert "flows/wrong.py:9" == place
+    assert message == (
+        f"TypeError: {said}; a value of the run, such as health.output, is not known while the flow is written: join "
+        "and convert such values in a node, or put them into a text with text('... {} ...', health.output)"
+    )
+
+
+def test_another_type_error_of_a_file_is_told_as_it_is(flows: Path) -> None:
+    """Where no value of a run is meant, nothing is said of one."""
+    content = GOOD.replace('greet("you")', 'greet(", ".join([1]))')
+
+    assert ["TypeError: sequence item 0: expected str instance, int found"] == [
+        each.message for each in found(flows, wrong=content).mistakes
+    ]
+
+
 def test_a_variable_that_a_file_reads_itself_is_answered_with_env(flows: Path) -> None:
     """A flow file is read before any run, so what is missing there is read on the worker instead."""
     content = GOOD.replace('greet("you")', 'greet(os.environ["NOWHERE_SET"])')

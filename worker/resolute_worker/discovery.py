@@ -19,6 +19,7 @@ from typing import Any
 from resolute.plan.errors import ConfigurationError, FlowBuildError
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.texts import missing_variable, said_by
+from resolute.plan.unready import meant_value
 from resolute.writing.builder import FlowBuilder, draft_of
 from resolute.writing.flow import Flow
 
@@ -245,4 +246,5 @@ def _spoken(error: BaseException) -> str:
             f"{said_by(error)} where the file is read, which is before any run: write env({variable!r}), or "
             f"secret({variable!r}) for what nobody may see, and the worker reads it when a node runs"
         )
-    return f"{type(error).__name__}: {said_by(error)}"
+    said = f"{type(error).__name__}: {said_by(error)}"
+    return f"{said}; {remedy}" if (remedy := meant_value(error)) else said
