@@ -1,10 +1,12 @@
 # Every word sets up what it needs: Python >= 3.11 with pip, and make, are enough.
 #   make test PYTHON=python3.13 VENV=.venv-3.13     another Python, beside the first
 #   make test ARGS="-k webhook"                     more arguments for the command behind the word
+#   make test WORKERS=0                             tests one after another, as --pdb and -s want it
 
 PYTHON ?=
 VENV ?= .venv
 ARGS ?=
+WORKERS ?= 3
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -40,8 +42,11 @@ help: ## list these targets
 demo: $(READY) ## run one incident from alert to resolution: real Temporal, simulated PagerDuty
 	@$(BIN)/resolute demo $(ARGS)
 
+# Tests start several hundred processes, each of which would otherwise compile the packages again. Tests of one file
+# share servers, so they stay together and in order.
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m compileall -qq resolute providers worker || true
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## check format, lint and types
 	@status=0; \

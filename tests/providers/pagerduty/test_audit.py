@@ -123,7 +123,11 @@ async def test_a_torn_line_costs_no_other(tmp_path: Path) -> None:
     assert [f"{log}:2"] == bad
 
 
-@pytest.mark.parametrize("garbage", [b"hello\n", b"\xff\xfe\x00\n", b"{}\n", b"x" * 2_500_000 + b"\n", b"\n"], ids=repr)
+@pytest.mark.parametrize(
+    "garbage",
+    [b"hello\n", b"\xff\xfe\x00\n", b"{}\n", b"x" * 2_500_000 + b"\n", b"\n"],
+    ids=["text", "no text", "no entry", "a very long line", "an empty line"],
+)
 async def test_lines_of_another_hand_are_left_out(tmp_path: Path, garbage: bytes) -> None:
     """Whatever stands between two entries, both are read; where nothing else stands there, it is no audit log."""
     log, bad = tmp_path / "audit.jsonl", list[str]()
