@@ -6,9 +6,11 @@ import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+_MOMENT: Final = 0.1
 
 
 @dataclass
@@ -43,8 +45,11 @@ class Sender:
         self._numbers = itertools.count(1)
 
     async def offer(self, *, seconds: float, rate: float | None = None, at_once: int = 1000) -> Offered:
-        """Offers so many deliveries a second; without a rate, as many as are answered with so many on their way."""
-        found, tasks = Offered(), set[asyncio.Task[None]]()
+        """Offers so many deliveries a second; without a rate, as many as are answered with so many on their way.
+
+        Without a rate, whoever is refused waits a moment, so that offering again costs the machine next to nothing.
+        """
+        found, tasks = Offered(), set[asyncio.Task[int]]()
         began, end = time.monotonic(), time.monotonic() + seconds
         if rate is None:
             async with asyncio.TaskGroup() as group:
@@ -75,9 +80,10 @@ class Sender:
 
     async def _one_after_another(self, found: Offered, end: float) -> None:
         while time.monotonic() < end:
-            await self._send(found)
+            if await self._send(found) == 503:
+                await asyncio.sleep(_MOMENT)
 
-    async def _send(self, found: Offered) -> None:
+    async def _send(self, found: Offered) -> int:
         number = next(self._numbers)
         body = b'{"number": %d}' % number
         head = f"POST {self._path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -90,6 +96,7 @@ class Sender:
         found.waits.setdefault(status, []).append(time.monotonic() - began)
         if status == 202:
             found.runs.append(json.loads(answer)["flows"][0]["run"])
+        return status
 
     async def _answer(self, streams: Streams, request: bytes) -> tuple[int, bytes]:
         reader, writer = streams

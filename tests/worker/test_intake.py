@@ -40,6 +40,18 @@ async def test_slow_deliveries_make_room_for_quick_ones() -> None:
     assert (16, 4, 16) == (before, slow, after)
 
 
+async def test_deliveries_that_crowd_out_their_runs_make_room() -> None:
+    """A start that takes a second means runs that take many: fewer are let in long before a sender gives up."""
+    now = [0.0]
+    intake = Intake(16, clock=lambda: now[0])
+
+    for _ in range(100):
+        with intake.delivery("/hook"):
+            now[0] += 1
+
+    assert 4 == let_in(intake)
+
+
 async def test_deliveries_that_are_slow_together_count_once() -> None:
     """A moment in which everything is slow lets fewer in, but not as few as if each delivery had been a moment."""
     now = [0.0]

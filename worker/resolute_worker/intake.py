@@ -23,10 +23,15 @@ BODIES: Final = 64 * 1024 * 1024
 """Bytes of bodies that are held at a time."""
 
 _FEWEST: Final = 4
-_SLOW: Final = 2.0
-"""Seconds from which on a delivery is one of too many: its sender waits five, and half of that is left for bad luck."""
+_SLOW: Final = 0.8
+"""Seconds from which on a delivery is one of too many.
 
-_QUICK: Final = 1.5
+A run needs several answers from Temporal after its start, each as slow as the start. If starts filled Temporal until
+each of them took two seconds, runs would take ten, and hundreds of them would pile up: they cost more the more there
+are, so fewer would be accepted in the end.
+"""
+
+_QUICK: Final = 0.4
 """Seconds up to which a delivery shows that there is room for more."""
 
 _LESS: Final = 0.75
