@@ -35,6 +35,9 @@ _TUNED: Final = (
 _MEMORY: Final = {"GOMEMLIMIT": "256MiB", "GOGC": "50"}
 """How Go collects garbage: sooner than by itself, and with all its might from this size of the heap on."""
 
+_CACHE_KB: Final = 16 * 1024
+"""The part of the database that is held in memory; with SQLite's own 2 MB a run costs a seventh more processor time."""
+
 _NEEDED: Final = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL")
 
 
@@ -56,6 +59,7 @@ def server_command(database: Path, *, port: int, pages: tuple[str, int] | None =
         *(("--ui-ip", pages[0], "--ui-port", str(pages[1])) if pages else ("--headless",)),
         *("--db-filename", str(database)),
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2"),
+        *("--sqlite-pragma", f"cache_size=-{_CACHE_KB}"),
         *tuned,
         *("--ui-disable-news-fetch", "--log-level", "warn"),
     ]
