@@ -25,7 +25,8 @@ from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
-from resolute.running.interpreter import Interpreter
+from resolute.running.interpreter import Continued, Interpreter
+from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
@@ -52,6 +53,7 @@ class VirtualClock:
         self._settling = False
         self._order = count()
         self._waiting: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._endless: dict[str, asyncio.Future[None]] = {}
 
     def now(self) -> datetime:
         """The time, in UTC unless the clock was started in another zone."""
@@ -81,6 +83,25 @@ class VirtualClock:
         finally:
             self._busy += 1
 
+    async def wait(self, what: str, until: datetime | None) -> None:
+        """Waits in virtual time until a time comes; without one, until the waiting task is cancelled.
+
+        Raises:
+            StuckError: everything waits without a time, so that nothing can ever come.
+        """
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if until is not None:
+            heapq.heappush(self._waiting, (until, next(self._order), woken))
+        else:
+            self._endless[what] = woken
+        self._busy += 1
+        self._rest()
+        try:
+            await woken
+        finally:
+            self._endless.pop(what, None)
+            self._signs += 1
+
     def _rest(self) -> None:
         self._busy -= 1
         self._signs += 1
@@ -89,18 +110,32 @@ class VirtualClock:
             self._settle(self._signs, _TURNS)
 
     def _settle(self, signs: int, turns: int) -> None:
-        if self._busy or not self._waiting:
+        if self._busy or not (self._waiting or self._endless):
             self._settling = False
             return
         if signs != self._signs:
             turns = _TURNS  # a branch has just begun or ended: it may be about to do more
         if not turns:
-            at, _, woken = heapq.heappop(self._waiting)
-            if not woken.done():  # who was cancelled waits no more
-                self._now = at
-                woken.set_result(None)
+            self._move_on()
             turns = _TURNS
         asyncio.get_running_loop().call_soon(self._settle, self._signs, turns - 1)
+
+
+    def _move_on(self) -> None:
+        """Wakes who waits for the earliest time; where nobody waits for one, nothing can come any more."""
+        while self._waiting:
+            at, _, woken = heapq.heappop(self._waiting)
+            if not woken.done():  # who was cancelled waits no more
+                self._now = max(self._now, at)
+                woken.set_result(None)
+                return
+        for what, woken in tuple(self._endless.items()):
+            if not woken.done():
+                woken.set_exception(StuckError(f"step {what!r} waits for what the test does not give it"))
+
+
+class StuckError(FlowError):
+    """A run in memory waits for something that nobody can bring any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,19 +167,39 @@ class MemoryRuntime:
     """
 
     def __init__(
-        self, executor: NodeExecutor, clock: VirtualClock, *, flow: str, run_id: str, patience: float = 5.0
+        self,
+        executor: NodeExecutor,
+        clock: VirtualClock,
+        *,
+        flow: str,
+        run_id: str,
+        patience: float = 5.0,
+        full: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._executor = executor
         self._clock = clock
         self._flow = flow
         self._run_id = run_id
         self._patience = patience
+        self._full = full
         self.calls: list[RecordedCall] = []
         self._at_work: dict[str, asyncio.Task[Json]] = {}
 
     def now(self) -> datetime:
         """The virtual time."""
         return self._clock.now()
+
+    def is_full(self, ended: int) -> bool:
+        """Whether the run is to be continued: a test may say so; see `Runtime.is_full`."""
+        return self._full(ended)
+
+    async def sleep(self, step: str, until: datetime | None) -> None:
+        """Waits in virtual time; see `Runtime.sleep`.
+
+        Raises:
+            StuckError: nothing can ever end the wait.
+        """
+        await self._clock.wait(step, until)
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
@@ -305,21 +360,40 @@ async def run_in_memory(
     run_id: str = "run",
     patience: float = 5.0,
     begun: Callable[[Interpreter], None] | None = None,
+    outcomes: Json = None,
+    full: Callable[[int], bool] = lambda _: False,
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
-    `begun` is given the interpreter before it runs, by which the run can be cancelled.
+    `begun` is given the interpreter before it runs, by which the run can be cancelled. `outcomes` are what the run
+    begins with, and `full` says when it is to be continued in another history, as Temporal does with long ones; both
+    are what `resolute.running.outcomes` describes.
     """
-    runtime = MemoryRuntime(executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience)
-    interpreter = Interpreter(plan, runtime, input_data=input_data, memory=memory)
-    if begun:
-        begun(interpreter)
+    runtime = MemoryRuntime(
+        executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience, full=full
+    )
     recorded: Json = None
     error: FlowError | None = None
-    try:
-        recorded = await interpreter.run()
-    except FlowError as failed:
-        error = failed
+    taken: Json = outcomes
+    while True:
+        interpreter = Interpreter(
+            plan,
+            runtime,
+            input_data=input_data,
+            memory=memory,
+            outcomes=None if taken is None else outcomes_from(taken),
+            observed=True,
+        )
+        if begun:
+            begun(interpreter)
+        try:
+            recorded = await interpreter.run()
+        except Continued as continued:
+            taken = continued.outcomes.as_json()
+            continue
+        except FlowError as failed:
+            error = failed
+        break
     handed_on = interpreter.handed_on()
     ended: RunStatus = "cancelled" if isinstance(error, RunCancelledError) else "failed" if error else "completed"
     report = interpreter.state.report().model_copy(update={"status": ended, "result": result_of(recorded)})

@@ -39,9 +39,10 @@ before the next attempt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from resolute.plan.texts import NAME_LIMIT, shortened
 
@@ -143,6 +144,27 @@ class NodeFailedError(FlowError):
         self.attempts = attempts
         self.trace = trace
         super().__init__(f"step {step!r} ({node}) failed: {self.error_type}: {self.reason}")
+
+    def facts(self) -> dict[str, str | bool | int | None]:
+        """All that the error says, as plain data."""
+        return {
+            "step": self.step,
+            "node": self.node,
+            "error_type": self.error_type,
+            "reason": self.reason,
+            "retryable": self.retryable,
+            "attempts": self.attempts,
+            "trace": self.trace,
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> NodeFailedError:
+        """The error that `facts` is of.
+
+        Raises:
+            TypeError: it is of none.
+        """
+        return cls(**facts)
 
 
 class RunCancelledError(FlowError):

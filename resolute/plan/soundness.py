@@ -9,21 +9,19 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final, assert_never, cast
+from typing import Final, cast
 
 from resolute.plan.errors import ExpressionError, NotJsonError, Problem
 from resolute.plan.language import TABLE, Kind, operands, operator_of
 from resolute.plan.patterns import check_pattern
-from resolute.plan.plan import Call, Parallel, Plan, Step, When, walk
+from resolute.plan.plan import Plan
+from resolute.plan.step import Step, depth_of, name_problems, walk
 from resolute.plan.templates import template_problem
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json, plain
 
 DEEPEST_BLOCK: Final = 50
 """How deep blocks (`when`, branches) may be nested."""
-
-LONGEST_ID: Final = 1000
-"""Characters of a name that Temporal takes."""
 
 FARTHEST: Final = 1000 * 365.25 * 24 * 3600
 """Seconds that `now()` may be moved: 1,000 years."""
@@ -34,7 +32,7 @@ _TYPES: Final = frozenset({"text", "int", "number", "bool"})
 def plan_problems(plan: Plan) -> list[Problem]:
     """Every reason why a run of the plan could not go on at some step."""
     steps = (*plan.steps, *plan.on_failure)
-    depth = block_depth(steps)
+    depth = depth_of(steps)
     if depth > DEEPEST_BLOCK:
         return [too_deep(depth)]
     every = list(walk(steps))
@@ -55,25 +53,6 @@ def too_deep(depth: int) -> Problem:
     )
 
 
-def block_depth(steps: tuple[Step, ...]) -> int:
-    """How deep blocks are nested, found without nesting calls."""
-    depth, level = 0, list(steps)
-    while level:
-        inner: list[Step] = []
-        for step in level:
-            match step:
-                case When():
-                    inner += [*step.then, *step.otherwise]
-                case Parallel():
-                    inner += [each for branch in step.branches for each in branch]
-                case Call():
-                    pass
-                case _:
-                    assert_never(step)
-        depth, level = depth + bool(inner), inner
-    return depth
-
-
 def value_problems(value: Json) -> list[str]:
     """What is wrong with a value of a plan, and with each expression in it."""
     try:
@@ -91,26 +70,10 @@ def _counted(steps: list[Step]) -> Iterator[int]:
 
 
 def _step_problems(step: Step) -> Iterator[str]:
-    yield from _name_problems("name", step.id)
-    match step:
-        case Call():
-            yield from _name_problems("node", step.node)
-            if step.queue is not None:
-                yield from _name_problems("queue", step.queue)
-            if any(undo.undo for undo in step.undo):
-                yield "an undo step has undo steps of its own"
-            yield from value_problems(cast("Json", step.arguments))
-        case When():
-            yield from value_problems(cast("Json", step.condition))
-        case Parallel():
-            return
-        case _:
-            assert_never(step)
-
-
-def _name_problems(what: str, name: str) -> Iterator[str]:
-    if not name or not name.isprintable() or len(name) > LONGEST_ID:
-        yield f"its {what} is empty, too long or cannot be printed: {shortened(name, 60)!r}"
+    yield from name_problems("name", step.id)
+    yield from step.problems()
+    for value in step.values():
+        yield from value_problems(value)
 
 
 def _value_problems(value: Json) -> Iterator[str]:

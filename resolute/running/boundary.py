@@ -10,20 +10,20 @@ from traceback import walk_tb
 from typing import Final
 
 from resolute.plan.errors import FlowError, InternalError, NodeFailedError
-from resolute.plan.plan import Call, Step
+from resolute.plan.step import Step
 from resolute.plan.texts import name_of, shortened, text_of
 
 _FRAMES: Final = 20
 
 
-def failure_at(step: Step, error: Exception) -> NodeFailedError:
-    """An error as that of the step where it was met."""
+def failure_at(step: Step, step_id: str, error: Exception) -> NodeFailedError:
+    """An error as that of the step where it was met; `step_id` is its id in the run."""
     if isinstance(error, NodeFailedError):
         return error
     known = flow_error(error)
     return NodeFailedError(
-        step=step.id,
-        node=step.node if isinstance(step, Call) else "",
+        step=step_id,
+        node=step.node_name or "",
         error_type=type(known).__name__,
         reason=str(known),
         trace=known.trace if isinstance(known, InternalError) else "",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import operator as operators
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from resolute.plan.errors import EvaluationError, FlowError
-from resolute.plan.language import CONDITIONS, HOLES, escape, has_holes, operands, operator_of
+from resolute.plan.language import CONDITIONS, HOLES, escape, expressions_in, operands, operator_of
 from resolute.plan.patterns import is_found
 from resolute.plan.templates import filled
 from resolute.plan.values import Json, JsonObject
@@ -38,6 +38,7 @@ class Scope:
     read: Callable[[str, Json], Json] | None = None
 
 
+_LATER: Final = HOLES | {"$now", "$failure"}
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d($|[T ])")
 _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$lt": operators.lt,
@@ -67,18 +68,27 @@ def evaluate(value: Json, scope: Scope) -> Json:
 
 def prepare(value: Json, scope: Scope) -> Json:
     """The value with everything evaluated that the workflow can know; what only the worker knows stays a hole."""
+    return _evaluated(value, scope, HOLES)
+
+
+def close_over(value: Json, scope: Scope) -> Json:
+    """The value with everything evaluated that will not be known later: what is left reads the clock and the failure."""
+    return _evaluated(value, scope, _LATER)
+
+
+def _evaluated(value: Json, scope: Scope, kept: Container[str]) -> Json:
     match value:
         case Mapping():
             operator = operator_of(value)
             if operator is None:
-                return {key: prepare(item, scope) for key, item in value.items()}
-            if operator in HOLES:
+                return {key: _evaluated(item, scope, kept) for key, item in value.items()}
+            if operator in kept:
                 return value
-            if has_holes(value):
-                return {operator: [prepare(item, scope) for item in operands(value)]}
+            if any(name in kept for name, _ in expressions_in(value)):
+                return {operator: [_evaluated(item, scope, kept) for item in operands(value)]}
             return escape(_evaluate_expression(operator, value, scope))
         case list() | tuple():
-            return [prepare(item, scope) for item in value]
+            return [_evaluated(item, scope, kept) for item in value]
         case _:
             return value
 

@@ -31,12 +31,16 @@ class StepReport(BaseModel):
     written, `{"$secret": "NAME"}`. `compared` are the values that a condition looked at, `attempts` the latest that
     failed, `heartbeat` what the node said last while it is at work. `trace` are the lines of the author's code that
     its failure came from, as Python prints them.
+
+    A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under its
+    name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had completed when
+    this part of the run's history began.
     """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    kind: Literal["call", "when", "parallel"]
+    kind: str
     node: str | None = None
     status: StepStatus = "pending"
     started_at: datetime | None = None
@@ -50,6 +54,8 @@ class StepReport(BaseModel):
     compared: dict[str, JsonValue] = {}
     attempts: tuple[Attempt, ...] = ()
     heartbeat: tuple[JsonValue, ...] = ()
+    counts: dict[str, int] = {}
+    carried: bool = False
 
 
 class RunReport(BaseModel):

@@ -29,6 +29,17 @@ class Runtime(Protocol):
         """The run's own clock."""
         ...
 
+    def is_full(self, ended: int) -> bool:
+        """Whether the history of the run is so long that the run is to be continued in another one.
+
+        `ended` counts the steps that have ended in this history.
+        """
+        ...
+
+    async def sleep(self, step: str, until: datetime | None) -> None:
+        """Waits until a time for a step, or, without one, until the wait is cancelled."""
+        ...
+
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy and gives its output.
 

@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
-from resolute.plan.plan import Call
+from dataclasses import dataclass
+from typing import cast
+
+from resolute.plan.kinds.call import Call
+from resolute.plan.step import Step
+from resolute.plan.values import Json, JsonObject
+from resolute.running.evaluate import close_over
+from resolute.running.frame import Frame, Kept
+from resolute.running.state import RunState
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The undo steps of one step that has completed, `step` by its id in the run, and the frame that they read."""
+
+    step: str
+    calls: tuple[Call, ...]
+    frame: Frame
 
 
 class Saga:
     """Collects the undo steps of a run, in the order in which their steps completed."""
 
     def __init__(self) -> None:
-        self._undo: list[tuple[Call, ...]] = []
+        self._undo: list[Undo] = []
 
-    def completed(self, call: Call) -> None:
+    def completed(self, step: Step, frame: Frame) -> None:
         """A step completed; whatever undoes it is due if the run fails from now on."""
-        if call.undo:
-            self._undo.append(call.undo)
+        undo = cast("tuple[Call, ...]", getattr(step, "undo", ()))
+        if undo:
+            self._undo.append(Undo(frame.path + step.id, undo, frame))
 
-    def due(self) -> list[Call]:
+    def due(self) -> list[tuple[Call, Frame]]:
         """The undo steps to run, last step first; the undo steps of one step in their own order."""
-        return [call for undo in reversed(self._undo) for call in undo]
+        return [(call, undo.frame.alone_again()) for undo in reversed(self._undo) for call in undo.calls]
+
+    def as_json(self, state: RunState) -> list[Json]:
+        """As plain data, each argument with the values that it reads of the run."""
+        return [
+            {
+                "step": undo.step,
+                "path": undo.frame.path,
+                "calls": [
+                    cast("Json", {**call.model_dump(mode="json"), "arguments": _closed(call, undo.frame, state)})
+                    for call in undo.calls
+                ],
+            }
+            for undo in self._undo
+        ]
+
+    def restore(self, data: list[Json]) -> None:
+        """Takes up what `as_json` wrote."""
+        for each in data:
+            held = cast("JsonObject", each)
+            kept = Kept()
+            frame = Frame(kept=kept, outputs=kept.outputs, path=str(held["path"]))
+            calls = tuple(Call.model_validate(call) for call in cast("list[Json]", held["calls"]))
+            self._undo.append(Undo(str(held["step"]), calls, frame))
+
+
+def _closed(call: Call, frame: Frame, state: RunState) -> Json:
+    return close_over(cast("Json", call.arguments), state.scope(frame))

@@ -2,66 +2,100 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.failing import Failure
-from resolute.plan.plan import Call, Plan, Step, walk
+from resolute.plan.plan import Plan
+from resolute.plan.step import Step, walk
 from resolute.plan.values import Json, JsonObject
+from resolute.running.compared import compared
 from resolute.running.evaluate import Scope
-from resolute.running.report import RunReport, StepReport
+from resolute.running.frame import Frame, Kept, top_frame
+from resolute.running.report import RunReport, StepReport, StepStatus
+
+
+TOLD: Final = 50
+"""Steps of items and turns that have ended well and are still told one by one: the latest."""
 
 
 class RunState:
-    """The state of one run."""
+    """The state of one run. `observed` says that somebody wants to know what conditions looked at."""
 
     def __init__(
-        self, plan: Plan, *, input_data: Json, previous: JsonObject | None, now: Callable[[], datetime]
+        self,
+        plan: Plan,
+        *,
+        input_data: Json,
+        previous: JsonObject | None,
+        now: Callable[[], datetime],
+        kept: Kept | None = None,
+        observed: bool = False,
     ) -> None:
         self.plan = plan
-        self.outputs: dict[str, Json] = {}
+        self.top = top_frame(kept or Kept())
         self.failure: Failure | None = None
         self.compensation_failures: list[Failure] = []
         self.warnings: list[str] = []
         self._input = input_data
         self._previous = previous
         self._now = now
-        self._steps = {report.id: report for report in _pending((*plan.steps, *plan.on_failure))}
+        self._observed = observed
+        self._steps = {step.id: _pending(step) for step in walk((*plan.steps, *plan.on_failure))}
+        self._inner: dict[str, StepReport] = {}
+        self._ended: deque[str] = deque()
 
-    def scope(self) -> Scope:
+    @property
+    def outputs(self) -> dict[str, Json]:
+        """The outputs of the flow's own steps, those in loops left out."""
+        return self.top.kept.outputs
+
+    def scope(self, frame: Frame | None = None) -> Scope:
         """What expressions may read now."""
+        frame = frame or self.top
         return Scope(
-            outputs=self.outputs,
+            outputs=frame.outputs,
             input=self._input,
             previous=self._previous,
             failure=self.failure.model_dump() if self.failure else None,
+            items=frame.items,
             now=self._now,
         )
 
-    def begin(self, step_id: str) -> None:
+    def begin(self, step: Step, frame: Frame) -> None:
         """The step has begun."""
-        self._change(step_id, status="running", started_at=self._now())
+        self._change(step, frame, status="running", started_at=self._now())
 
-    def take(self, step_id: str, block: Literal["then", "otherwise"], left_out: tuple[Step, ...]) -> None:
+    def carry(self, step: Step, frame: Frame, output: Json) -> None:
+        """The step had completed before this part of the run began."""
+        self._change(step, frame, status="completed", output=output, carried=True)
+
+    def take(self, step: Step, frame: Frame, block: Literal["then", "otherwise"], left_out: tuple[Step, ...]) -> None:
         """A `when` took a block, and left the other out."""
-        self._change(step_id, taken=block)
-        for report in _pending(left_out):
-            self._change(report.id, status="skipped")
+        self._change(step, frame, taken=block)
+        for each in walk(left_out):
+            self._change(each, frame, status="skipped")
 
-    def complete(self, step_id: str, output: Json = None) -> None:
+    def look(self, step: Step, frame: Frame, condition: Json) -> None:
+        """A condition is about to be evaluated."""
+        if self._observed:
+            self._change(step, frame, compared=compared(condition, self.scope(frame)))
+
+    def complete(self, step: Step, frame: Frame, output: Json = None) -> None:
         """The step has ended well."""
-        self._change(step_id, status="completed", ended_at=self._now(), output=output)
+        self._change(step, frame, status="completed", ended_at=self._now(), output=output)
 
-    def fail(self, step_id: str, error: NodeFailedError | None) -> None:
+    def fail(self, step: Step, frame: Frame, error: NodeFailedError | None) -> None:
         """The step has failed, itself or by a step in it."""
         found: dict[str, Any] = {"failure": failure_of(error), "trace": error.trace} if error else {}
-        self._change(step_id, status="failed", ended_at=self._now(), **found)
+        self._change(step, frame, status="failed", ended_at=self._now(), **found)
 
-    def cancel(self, step_id: str) -> None:
+    def cancel(self, step: Step, frame: Frame) -> None:
         """The step was given up, itself or what is in it."""
-        self._change(step_id, status="cancelled", ended_at=self._now())
+        self._change(step, frame, status="cancelled", ended_at=self._now())
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Something that does not fail the run, and that somebody should know; said once."""
@@ -72,14 +106,48 @@ class RunState:
         return RunReport(
             flow=self.plan.name,
             fingerprint=self.plan.fingerprint,
-            steps=tuple(self._steps.values()),
+            steps=(*self._steps.values(), *self._inner.values()),
             failure=self.failure,
             compensation_failures=tuple(self.compensation_failures),
             warnings=tuple(self.warnings),
         )
 
-    def _change(self, step_id: str, **changes: Any) -> None:
-        self._steps[step_id] = self._steps[step_id].model_copy(update=changes)
+    def _change(self, step: Step, frame: Frame, **changes: Any) -> None:
+        if not frame.path:
+            self._steps[step.id] = self._steps.get(step.id, _pending(step)).model_copy(update=changes)
+            return
+        step_id = frame.path + step.id
+        before = self._inner.get(step_id)
+        if before is None:
+            before = _pending(step).model_copy(update={"id": step_id})
+        after = self._inner[step_id] = before.model_copy(update=changes)
+        if after.status != before.status:
+            self._count(step.id, before.status, after.status)
+            if after.status in _ENDED_WELL:
+                self._let_go(step_id)
+
+    def _count(self, step_id: str, before: StepStatus, after: StepStatus) -> None:
+        known = self._steps.get(step_id)
+        if known is None:
+            return  # a step of another plan: what it did is undone here
+        counts = {**known.counts, after: known.counts.get(after, 0) + 1}
+        if before != "pending":
+            counts[before] -= 1
+        counts = {status: count for status, count in counts.items() if count}
+        status = next((each for each in _FIRST_OF if each in counts), "pending")
+        self._steps[step_id] = known.model_copy(update={"counts": counts, "status": status})
+
+    def _let_go(self, step_id: str) -> None:
+        """Of very many items and turns, those are told that still run, that failed, and that have ended last."""
+        self._ended.append(step_id)
+        if len(self._ended) > TOLD:
+            oldest = self._ended.popleft()
+            if self._inner[oldest].status in _ENDED_WELL:
+                del self._inner[oldest]
+
+
+_ENDED_WELL: Final = frozenset({"completed", "skipped"})
+_FIRST_OF: Final[tuple[StepStatus, ...]] = ("running", "failed", "cancelled", "completed", "skipped")
 
 
 def failure_of(error: NodeFailedError) -> Failure:
@@ -87,8 +155,5 @@ def failure_of(error: NodeFailedError) -> Failure:
     return Failure(step=error.step, node=error.node, error_type=error.error_type, message=error.reason)
 
 
-def _pending(steps: tuple[Step, ...]) -> list[StepReport]:
-    return [
-        StepReport(id=step.id, kind=step.kind, node=step.node if isinstance(step, Call) else None)
-        for step in walk(steps)
-    ]
+def _pending(step: Step) -> StepReport:
+    return StepReport(id=step.id, kind=step.kind, node=step.node_name)

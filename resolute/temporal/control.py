@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from resolute.plan.errors import ConfigurationError
-from resolute.plan.plan import calls_in
+from resolute.plan.kinds.call import calls_in
 from resolute.temporal.finding import RunKey
 from resolute.temporal.runs import describe_run
 

@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute.running.recall import Memory, memory_in_result
+from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.handed import of_failure
 from resolute.temporal.start import RECORD_PLAN, Start, open_record, read_plan, read_start
@@ -53,13 +53,17 @@ class Answer:
 
 @dataclass
 class Recorded:
-    """What is recorded of one run. `cancelled_by` is the number of the event by which it was asked to end."""
+    """What is recorded of one run. `cancelled_by` is the number of the event by which it was asked to end.
+
+    `fired` says when the timers of each step came to their end.
+    """
 
     start: Start
     completed: Memory | None
     failed: Memory | None
     began_at: datetime
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    fired: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
@@ -77,6 +81,7 @@ class _Reader:
     def __init__(self, converter: DataConverter) -> None:
         self._converter = converter
         self._scheduled: dict[int, str] = {}
+        self._timers: dict[str, str] = {}
 
     async def read(self, events: Sequence[HistoryEvent]) -> Recorded:
         started = events[0].workflow_execution_started_event_attributes
@@ -89,6 +94,9 @@ class _Reader:
             failed=_readable(lambda: of_failure(failure)),
             began_at=_time(events[0]),
         )
+        handed = recorded.start.earlier.memory
+        if handed is not None:
+            recorded.completed, recorded.failed = None, _readable(lambda: memory_in_failure([handed]))
         for event in events[1:]:
             await self._event(event, recorded)
         return recorded
@@ -117,6 +125,13 @@ class _Reader:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
                 ended = event.activity_task_canceled_event_attributes
                 await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
+            case EventType.EVENT_TYPE_TIMER_STARTED:
+                timer = event.timer_started_event_attributes.timer_id
+                summary = await self._values([event.user_metadata.summary])
+                self._timers[timer] = str(summary[0]) if summary else ""
+            case EventType.EVENT_TYPE_TIMER_FIRED:
+                step = self._timers.get(event.timer_fired_event_attributes.timer_id, "")
+                recorded.fired.setdefault(step, []).append(_time(event))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 recorded.cancelled_by = recorded.cancelled_by or event.event_id
             case _ if event.event_type in _ENDS:

@@ -15,11 +15,9 @@ from typing import Final
 from temporalio.exceptions import is_cancelled_exception
 
 from resolute.plan.errors import FlowError
-from resolute.plan.plan import When, walk
 from resolute.plan.values import Json
-from resolute.running.compared import compared
-from resolute.running.evaluate import Scope
 from resolute.running.interpreter import Interpreter
+from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
@@ -49,6 +47,16 @@ class _RecordedRuntime:
     def now(self) -> datetime:
         self._signs += 1
         return self._now
+
+    def is_full(self, ended: int) -> bool:
+        return False  # the history that is read back has ended where it ended
+
+    async def sleep(self, step: str, until: datetime | None) -> None:
+        self._signs += 1
+        fired = self._recorded.fired.get(step)
+        if until is None or not fired:
+            raise _StillGoing
+        self._now = max(self._now, fired.pop(0))
 
     async def call(self, request: CallRequest) -> Json:
         self._signs += 1
@@ -100,25 +108,23 @@ async def replayed(recorded: Recorded) -> RunReport | None:
         return None
     memory = newest(recorded.completed, recorded.failed if plan.interpreter >= READS_FAILURES else None)
     runtime = _RecordedRuntime(recorded)
-    interpreter = Interpreter(plan, runtime, input_data=recorded.start.input, memory=memory)
+    taken = recorded.start.earlier.outcomes
+    interpreter = Interpreter(
+        plan,
+        runtime,
+        input_data=recorded.start.input,
+        memory=memory,
+        outcomes=None if taken is None else outcomes_from(taken),
+        observed=True,
+    )
     runtime.cancel_run = interpreter.cancel
     if plan.interpreter < SHELTERS:
         recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
     with suppress(_StillGoing, FlowError):
         await interpreter.run()
-    report, scope = interpreter.state.report(), interpreter.state.scope()
-    conditions = {step.id: step.condition for step in walk((*plan.steps, *plan.on_failure)) if isinstance(step, When)}
-    steps = tuple(
-        _with_condition(step, conditions[step.id], scope)
-        if step.id in conditions
-        else _with_answer(step, recorded.answers.get(step.id))
-        for step in report.steps
-    )
+    report = interpreter.state.report()
+    steps = tuple(_with_answer(step, recorded.answers.get(step.id)) for step in report.steps)
     return report.model_copy(update={"steps": steps, "result": result_of(recorded.result)})
-
-
-def _with_condition(step: StepReport, condition: Json, scope: Scope) -> StepReport:
-    return step.model_copy(update={"compared": compared(condition, scope)}) if step.taken else step
 
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:

@@ -44,7 +44,7 @@ class TemporalRuntime:
     `seal` gives the seal of a call, which travels beside its arguments; None where the run has none to give. With
     `waits`, a call that is given up ends when its node has ended; what interpreter 1 gave up ended at once. With
     `bounded`, what would make a message to Temporal too large waits. `recorded` are the bytes that the run has recorded
-    before its first call.
+    before its first call, and `full` says when the history is to end.
 
     One workflow task ends in one message, with the arguments of every activity that it schedules, the result of every
     local activity that it ran, and the result of the run. So calls wait for activities that are at work, or for the
@@ -58,6 +58,7 @@ class TemporalRuntime:
         waits: bool = True,
         bounded: bool = True,
         recorded: int = 0,
+        full: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._seal = seal
         self._cancellation = (
@@ -70,6 +71,18 @@ class TemporalRuntime:
         self._unsent = recorded
         self._task = -1
         self._scheduled = 0
+        self._is_full = full
+
+    def is_full(self, ended: int) -> bool:
+        """Whether Temporal wants the run to be continued in another history; see `Runtime.is_full`."""
+        return self._is_full(ended)
+
+    async def sleep(self, step: str, until: datetime | None) -> None:
+        """Waits by a timer of Temporal's, whose summary is the step; see `Runtime.sleep`."""
+        if until is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            await workflow.sleep(max(until - self.now(), _A_MOMENT), summary=step)
 
     def now(self) -> datetime:
         """The workflow's clock."""

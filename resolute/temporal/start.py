@@ -28,12 +28,31 @@ RECORD_PLAN: Final = "resolute.RecordPlan"
 _KEY: Final = "resolute"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What a run takes over from another history: outcomes, and the memory that the first history was handed.
+
+    `outcomes` is what `Outcomes.as_json` writes; None in a run that begins at its beginning.
+    """
+
+    outcomes: Json = None
+    memory: Json = None
+
+    def as_json(self) -> Json:
+        """As plain data; None where nothing is taken over."""
+        return {"outcomes": self.outcomes, "memory": self.memory} if self.outcomes is not None else None
+
+
+NOTHING_EARLIER: Final = Earlier()
+
+
 @dataclass(frozen=True)
 class Start:
-    """What a run was started with."""
+    """What a run was started with; `earlier` is what earlier parts of the run, or another run, have come to."""
 
     plan: Plan | None
     input: Json
+    earlier: Earlier
 
 
 @dataclass(frozen=True)
@@ -47,18 +66,36 @@ class Envelope:
     seal: Json
     input: Json
     unread: bool = False
+    earlier: Earlier = NOTHING_EARLIER
 
     def is_sealed(self, keys: PlanKeys, flow: str) -> bool:
-        """Whether the plan was sealed for this flow and this input."""
-        return keys.verifies(self.seal, "start", flow, self.plan, self.input)
+        """Whether the plan was sealed for this flow, this input and these outcomes."""
+        return keys.verifies(self.seal, "start", *_sealed(flow, self.plan, self.input, self.earlier))
 
 
-def start_argument(plan: Plan, input_data: Json = None, *, keys: PlanKeys) -> Json:
+def start_argument(
+    plan: Plan, input_data: Json = None, *, keys: PlanKeys, earlier: Earlier = NOTHING_EARLIER
+) -> Json:
     """The argument to start a run of a plan with. Without keys it leaves the plan out: nobody would believe it."""
     if not keys:
         return {_KEY: {}, "input": input_data}
+    return continued_argument(plan, input_data, keys=keys, earlier=earlier)
+
+
+def continued_argument(plan: Plan, input_data: Json, *, keys: PlanKeys, earlier: Earlier) -> Json:
+    """The argument by which a run takes over what has come before; it is sealed where there are keys."""
     carried = cast("Json", plan.model_dump(mode="json"))
-    return {_KEY: {"plan": carried, "seal": keys.seal("start", plan.name, carried, input_data)}, "input": input_data}
+    seal = keys.seal("start", *_sealed(plan.name, carried, input_data, earlier))
+    held: dict[str, Json] = {"plan": carried, "seal": seal}
+    if earlier.outcomes is not None:
+        held["earlier"] = earlier.as_json()
+    return {_KEY: held, "input": input_data}
+
+
+def _sealed(flow: str, plan: Json, input_data: Json, earlier: Earlier) -> tuple[Json, ...]:
+    # A start that takes nothing over is sealed as it was before there was anything to take over.
+    taken = earlier.as_json()
+    return (flow, plan, input_data) if taken is None else (flow, plan, input_data, taken)
 
 
 def open_envelope(argument: Json) -> Envelope:
@@ -66,7 +103,13 @@ def open_envelope(argument: Json) -> Envelope:
     if isinstance(argument, Mapping) and set(argument) == {_KEY, "input"}:
         carried = argument[_KEY]
         if isinstance(carried, Mapping) and (not carried or "plan" in carried):
-            return Envelope(carried.get("plan"), carried.get("seal"), argument["input"])
+            earlier = carried.get("earlier")
+            taken = (
+                Earlier(outcomes=earlier.get("outcomes"), memory=earlier.get("memory"))
+                if isinstance(earlier, Mapping)
+                else NOTHING_EARLIER
+            )
+            return Envelope(carried.get("plan"), carried.get("seal"), argument["input"], earlier=taken)
     return Envelope(None, None, argument, unread=True)
 
 
@@ -77,7 +120,7 @@ def read_start(argument: Json) -> Start:
         UnsupportedPlanError: the plan in it is not one that this worker can read.
     """
     envelope = open_envelope(argument)
-    return Start(None if envelope.plan is None else read_plan(envelope.plan), envelope.input)
+    return Start(None if envelope.plan is None else read_plan(envelope.plan), envelope.input, envelope.earlier)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.runtime import queue_of
 from resolute.temporal.seals import PlanKeys
-from resolute.temporal.workflow import KEYS, FlowWorkflow
+from resolute.temporal.workflow import FULL, KEYS, FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
 """How many calls wait for tasks of a kind at a time, as the server asks for them.
@@ -33,16 +33,19 @@ starts runs, which would pile up until no more are started.
 class _WithKeys(Interceptor):
     """Hands the worker's keys to its runs, which must not look for them in the environment themselves."""
 
-    def __init__(self, keys: PlanKeys) -> None:
+    def __init__(self, keys: PlanKeys, full: Callable[[int], bool] | None) -> None:
         self._keys = keys
+        self._full = full
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002  # the SDK's name
     ) -> type[WorkflowInboundInterceptor] | None:
         """Adds what runs ask for; intercepts nothing."""
-        functions = cast("MutableMapping[str, Callable[[], PlanKeys]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+        functions = cast("MutableMapping[str, Callable[..., object]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
         functions[KEYS] = lambda: self._keys
+        if self._full is not None:
+            functions[FULL] = self._full
         return None
 
 
@@ -54,18 +57,20 @@ def temporal_worker(
     graceful_shutdown: timedelta = timedelta(seconds=20),
     max_concurrent_activities: int = 100,
     max_cached_workflows: int = 1000,
+    full: Callable[[int], bool] | None = None,
 ) -> Worker:
     """A worker that polls a task queue for runs and nodes, with the keys of its activities.
 
     `graceful_shutdown` is how long nodes at work may take to end when the worker stops; then they are cancelled, and
-    another worker tries them again.
+    another worker tries them again. `full` says, by the number of steps that have ended in a history, when the run is
+    continued in another one; without it Temporal says when. Every worker of a task queue has to say the same.
     """
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[FlowWorkflow],
         activities=[activities.run],
-        interceptors=[_WithKeys(activities.keys)],
+        interceptors=[_WithKeys(activities.keys, full)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,

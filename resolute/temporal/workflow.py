@@ -19,17 +19,20 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 from resolute.plan.errors import FlowError, RunCancelledError, UnknownFlowError, UnsealedPlanError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
+from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.boundary import flow_error
-from resolute.running.interpreter import TAKES_TURNS, Interpreter
-from resolute.running.recall import Memory
+from resolute.running.interpreter import Continued, Interpreter
+from resolute.running.outcomes import outcomes_from
+from resolute.running.recall import Memory, memory_in_failure
+from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import ENDED, run_failure, with_memory
 from resolute.temporal.handed import READS_FAILURES, handed_memory
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
-from resolute.temporal.start import RECORD_PLAN, STARTED_BY, Envelope, Record, open_envelope, open_record, read_plan
+from resolute.temporal.start import RECORD_PLAN, STARTED_BY, Earlier, Envelope, Record, continued_argument, open_envelope, open_record, read_plan
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ STATUS_QUERY: Final = "status"
 
 KEYS: Final = "resolute.keys"
 """The name under which a worker hands its keys to its runs."""
+
+FULL: Final = "resolute.full"
+"""The name under which a test says when a history is to end; else Temporal says it."""
 
 _SCHEDULE: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
@@ -66,19 +72,13 @@ class FlowWorkflow:
             else:
                 carried, believed = await _carried(envelope, keys)
             plan = read_plan(carried)
-            if plan.interpreter < READS_FAILURES:
+            if envelope.earlier.memory is not None:
+                memory = memory_in_failure([envelope.earlier.memory])
+            elif plan.interpreter < READS_FAILURES:
                 memory = handed_memory(failed=False)
-            # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
-            shelters = plan.interpreter >= SHELTERS
-            runtime = TemporalRuntime(
-                _call_seals(keys if believed else NO_KEYS),
-                waits=shelters,
-                bounded=plan.interpreter >= TAKES_TURNS,
-                recorded=recorded_size(carried) if envelope.plan is None else 0,
-            )
-            self._interpreter = Interpreter(plan, runtime, input_data=given, memory=memory)
-            run = _run(self._interpreter, runtime)
-            result = await (sheltered(run, self._interpreter.cancel) if shelters else run)
+            trusted = keys if believed else NO_KEYS
+            recorded = recorded_size(carried) if envelope.plan is None else 0
+            result = await self._interpreted(plan, given, memory, envelope.earlier.outcomes, trusted, recorded)
         except ApplicationError as error:
             _tell_end("failed", error.message)
             raise with_memory(error, memory) from None
@@ -95,6 +95,37 @@ class FlowWorkflow:
             return result
         finally:
             self._tell_warnings()
+
+    async def _interpreted(
+        self, plan: Plan, given: Json, memory: Memory | None, outcomes: Json, keys: PlanKeys, recorded: int
+    ) -> Json:
+        """Runs the plan to its end, or continues the run in another history when this one has become too long."""
+        full = _history_is_full
+        while True:
+            # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
+            shelters = plan.interpreter >= SHELTERS
+            runtime = TemporalRuntime(
+                _call_seals(keys),
+                waits=shelters,
+                bounded=plan.interpreter >= TAKES_TURNS,
+                recorded=recorded,
+                full=full,
+            )
+            earlier = None if outcomes is None else outcomes_from(outcomes)
+            self._interpreter = Interpreter(plan, runtime, input_data=given, memory=memory, outcomes=earlier)
+            run = _run(self._interpreter, runtime)
+            try:
+                return await (sheltered(run, self._interpreter.cancel) if shelters else run)
+            except Continued as continued:
+                outcomes = continued.outcomes.as_json()
+                handed: Json = (memory or Memory({})).as_detail() if plan.remembers else None
+                taken = Earlier(outcomes=outcomes, memory=handed)
+                argument = continued_argument(plan, given, keys=keys, earlier=taken)
+                if recorded_size(argument) <= PAYLOAD_LIMIT:
+                    workflow.continue_as_new(args=[argument])
+                # What has to be carried is larger than Temporal takes: the run has this history and no other.
+                workflow.logger.warning("the run cannot be continued in a new history: its outcomes are too large")
+                full, recorded = _never, 0
 
     def _end(self, error: FlowError, given: Memory | None) -> BaseException:
         """What a run that did not complete ends with.
@@ -136,6 +167,15 @@ class FlowWorkflow:
             return told
         brief: Any = {"status": True, "result": True, "steps": {"__all__": {"output"}}}
         return cast("Json", report.model_dump(mode="json", exclude=brief))
+
+
+def _history_is_full(ended: int) -> bool:
+    functions = cast("Mapping[str, Callable[[int], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+    return functions[FULL](ended) if FULL in functions else workflow.info().is_continue_as_new_suggested()
+
+
+def _never(_: int) -> bool:
+    return False
 
 
 def _is_scheduled() -> bool:

@@ -13,7 +13,8 @@ from resolute.execution.masking import Masks
 from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext
 from resolute.plan.errors import ResoluteError, TerminalError
-from resolute.plan.plan import Plan, calls_in
+from resolute.plan.kinds.call import calls_in
+from resolute.plan.plan import Plan
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject

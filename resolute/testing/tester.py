@@ -11,7 +11,8 @@ from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
 from resolute.plan.errors import FlowError, NodeFailedError
 from resolute.plan.failing import Failure
-from resolute.plan.plan import Plan, calls_in
+from resolute.plan.kinds.call import calls_in
+from resolute.plan.plan import Plan
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import jsonable

@@ -8,7 +8,7 @@ from typing import Any, cast
 from resolute.plan.context import State
 from resolute.plan.expressions import Expression
 from resolute.plan.language import has_holes
-from resolute.plan.plan import Call
+from resolute.plan.kinds.call import Call
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Final, assert_never, cast
 
 from resolute.plan.language import describe
-from resolute.plan.plan import Call, Parallel, Plan, Step, When
+from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.parallel import Parallel
+from resolute.plan.kinds.when import When
+from resolute.plan.plan import Plan
+from resolute.plan.step import Step
 from resolute.plan.values import Json
 from resolute.writing.decision import EVALUATE, PREFIX
 

@@ -8,7 +8,10 @@ from typing import Any, cast
 from resolute.plan.errors import Problem
 from resolute.plan.fitting import standalone
 from resolute.plan.language import dotted, expressions_in
-from resolute.plan.plan import Remembered, Step, When, calls_in, walk
+from resolute.plan.kinds.call import calls_in
+from resolute.plan.kinds.when import When
+from resolute.plan.plan import Remembered
+from resolute.plan.step import Step, walk
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import Shape, shape_of_type
 from resolute.plan.triggers import Schedule, Trigger, Webhook

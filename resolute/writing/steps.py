@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from resolute.plan.plan import Call, Parallel, Step, When, calls_in
+from resolute.plan.kinds.call import Call, calls_in
+from resolute.plan.kinds.parallel import Parallel
+from resolute.plan.kinds.when import When
+from resolute.plan.step import Step
 from resolute.plan.shapes import Shape
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope

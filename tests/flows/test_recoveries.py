@@ -15,7 +15,7 @@ from flows.incident_response import incident_response
 from flows.on_call_notify import on_call_notify
 from flows.smart_alerting import smart_alerting
 from resolute import Flow, TerminalError
-from resolute.plan.plan import calls_in
+from resolute.plan.kinds.call import calls_in
 from resolute.testing import FlowTester
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator

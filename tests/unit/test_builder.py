@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 import resolute.writing.values
 from resolute import Flow, FlowBuilder, branch, flow, input_data, manual, node, output
-from resolute.plan.plan import When, calls_in, walk
+from resolute.plan.kinds.call import calls_in
+from resolute.plan.kinds.when import When
+from resolute.plan.step import walk
 from resolute.writing.node import provider_node
 
 

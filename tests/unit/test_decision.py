@@ -12,7 +12,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.memory.runtime import run_in_memory
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnknownNodeError
-from resolute.plan.plan import calls_in
+from resolute.plan.kinds.call import calls_in
 from resolute.plan.provider import NodeDefinition
 from resolute.testing import FlowTester
 from resolute.writing.decision import DecisionError, decision_node, kept_decision

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from resolute import Flow, Plan, State, branch, env, flow, manual, node, one_of, previous, schedule, secret, text
-from resolute.plan.plan import Call, calls_in, walk
+from resolute.plan.kinds.call import Call, calls_in
+from resolute.plan.step import walk
 
 
 class Health(BaseModel):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolute import Flow, FlowBuilder, Plan, branch, contains, flow, input_data, manual, node
-from resolute.plan.plan import When, walk
+from resolute.plan.kinds.when import When
+from resolute.plan.step import walk
 from resolute.testing import FlowTester
 from resolute.writing.diagram import mermaid, outline
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resolute.plan.plan import Call
+from resolute.plan.kinds.call import Call
 from resolute.plan.values import digest, size_of
 from resolute.running.recall import Memory, memory_in_result
 from resolute.running.report import RunReport, StepReport

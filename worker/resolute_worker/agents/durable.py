@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from temporalio.api.enums.v1 import PendingActivityState
 
 from resolute.plan.errors import FlowError, InvalidInputError, NodeFailedError
-from resolute.plan.plan import Plan, calls_in
+from resolute.plan.kinds.call import calls_in
+from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, is_unreachable, start_run, unreachable
 from resolute.temporal.recorded import read_history

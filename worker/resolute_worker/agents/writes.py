@@ -8,7 +8,8 @@ from typing import cast
 from pydantic import JsonValue
 
 from resolute.plan.expressions import encode
-from resolute.plan.plan import Call, Plan
+from resolute.plan.kinds.call import Call
+from resolute.plan.plan import Plan
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.values import Json, JsonObject
 from resolute_worker.agents.durable import Durable

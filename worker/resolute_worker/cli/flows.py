@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 
 from resolute.plan.errors import ConfigurationError, TemporalUnreachableError
-from resolute.plan.plan import Plan, calls_in
+from resolute.plan.kinds.call import calls_in
+from resolute.plan.plan import Plan
 from resolute_worker.cli.loading import Paths, flow_named, loaded, paths_or_default, tell_mistakes, with_temporal
 from resolute_worker.cli.output import AsJson, clock, say, show, table
 from resolute_worker.discovery import Discovery, Mistake, discover, shown

@@ -10,7 +10,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 
 from resolute.plan.language import describe
-from resolute.plan.plan import Plan, When, walk
+from resolute.plan.kinds.when import When
+from resolute.plan.plan import Plan
+from resolute.plan.step import walk
 from resolute.plan.values import Json
 from resolute.running.report import RunReport, StepReport
 from resolute.writing.diagram import outline

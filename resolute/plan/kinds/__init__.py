@@ -1,0 +1,14 @@
+"""The register of what a plan may hold: one line a kind. How it is written and run stands on the other floors."""
+
+from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.parallel import Parallel
+from resolute.plan.kinds.sleep import Sleep
+from resolute.plan.kinds.when import When
+from resolute.plan.step import register
+
+register(
+    Call,
+    When,
+    Parallel,
+    Sleep,
+)

@@ -1,0 +1,161 @@
+"""What every step of a plan has in common, whatever its kind.
+
+A kind is a frozen model that derives from `Step` and knows its own title and what is inside it. Whoever walks a plan
+(names, status, diagrams, reports) uses `title` and `blocks()` and never asks for the kind, so a new kind is a file of
+its own in `plan/kinds`, `writing/kinds` and `running/kinds`, and a line in each of the three registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, cast
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
+
+from resolute.plan.texts import shortened
+from resolute.plan.values import Json
+
+Figure: TypeAlias = Literal["box", "diamond", "hexagon", "rounded"]
+"""How a diagram draws a step: work, a question, something that holds other steps, a wait."""
+
+LONGEST_ID: Final = 1000
+"""Characters of a name that Temporal takes."""
+
+Role: TypeAlias = Literal["choice", "branch", "loop", "side"]
+"""How a block runs: one of several, beside others, again and again, or on an occasion of its own."""
+
+
+class Frozen(BaseModel):
+    """A value of a plan: never changed, and nothing in it that the plan's format does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Steps inside a step. `heading` names the block for people, `arrow` labels the arrow that leads to it.
+
+    The steps of a `loop` run once for each turn or item, and their ids begin with that of the turn or item.
+    """
+
+    role: Role
+    steps: tuple[Step, ...]
+    heading: str = ""
+    arrow: str = ""
+
+
+class Step(Frozen):
+    """A step of a plan. `id` is its name: unique in the plan, and the key of its output."""
+
+    kind: str
+    id: str
+
+    figure: ClassVar[Figure] = "box"
+
+    @property
+    def title(self) -> str:
+        """The step in a line, as a person reads it."""
+        return self.id
+
+    @property
+    def node_name(self) -> str | None:
+        """The node that the step calls, where it is a call of one."""
+        return None
+
+    def blocks(self) -> tuple[Block, ...]:
+        """The steps inside this one, in the order of the plan."""
+        return ()
+
+    def values(self) -> tuple[Json, ...]:
+        """The values of the plan that the step itself evaluates, expressions among them."""
+        return ()
+
+    def problems(self) -> Iterator[str]:
+        """What of the step itself could not be run; its values and blocks are looked at by whoever asks."""
+        yield from ()
+
+
+KINDS: Final[dict[str, type[Step]]] = {}
+"""Every kind of step that a plan may hold, by its word; see `register`."""
+
+
+def register(*kinds: type[Step]) -> None:
+    """Makes kinds of steps known to everything that reads plans."""
+    for kind in kinds:
+        KINDS[str(kind.model_fields["kind"].default)] = kind
+
+
+class _OfAnyKind:
+    """Reads a step as a model of its kind, and writes all of its fields."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _read, serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"oneOf": [handler(kind.__pydantic_core_schema__) for kind in KINDS.values()]}
+
+
+def _read(value: object) -> Step:
+    if isinstance(value, Step):
+        return value
+    word = cast("Mapping[str, object]", value).get("kind") if isinstance(value, Mapping) else None
+    kind = KINDS.get(word) if isinstance(word, str) else None
+    if kind is None:
+        known = ", ".join(KINDS)
+        raise PydanticCustomError(
+            "unknown_kind",
+            "a step of kind {word} is not known to this release, which knows {known}",
+            {"word": repr(word)[:60], "known": known},
+        )
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise PydanticCustomError(
+            "damaged_step", "{place}: {message}", {"place": place, "message": first["msg"]}
+        ) from None
+
+
+def _written(step: Step, info: core_schema.SerializationInfo) -> dict[str, Any]:
+    return step.model_dump(mode=info.mode)
+
+
+AnyStep = Annotated[Step, _OfAnyKind()]
+"""A step of a kind that is registered, for the fields of models that hold steps."""
+
+Steps: TypeAlias = tuple[AnyStep, ...]
+
+
+def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step, in the order of the plan: a step before what is in it."""
+    for step in steps:
+        yield step
+        for block in step.blocks():
+            yield from walk(block.steps)
+
+
+def inside(step: Step) -> tuple[Step, ...]:
+    """The steps directly inside a step, of all its blocks."""
+    return tuple(each for block in step.blocks() for each in block.steps)
+
+
+def depth_of(steps: tuple[Step, ...]) -> int:
+    """How deep steps are nested that hold others, found without nesting calls."""
+    depth, level = 0, list(steps)
+    while level:
+        inner = [each for step in level for block in step.blocks() if block.role != "side" for each in block.steps]
+        depth, level = depth + bool(inner), inner
+    return depth
+
+
+def name_problems(what: str, name: str) -> Iterator[str]:
+    """What is wrong with a name that Temporal gets to see."""
+    if not name or not name.isprintable() or len(name) > LONGEST_ID:
+        yield f"its {what} is empty, too long or cannot be printed: {shortened(name, 60)!r}"

@@ -1,0 +1,27 @@
+"""Runs a call: its arguments are evaluated here, its node runs wherever the runtime runs nodes."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from resolute.plan.kinds.call import Call
+from resolute.plan.limits import check_value
+from resolute.plan.values import Json, JsonObject
+from resolute.running.evaluate import prepare
+from resolute.running.frame import Frame
+from resolute.running.run import Run
+from resolute.running.runtime import CallRequest
+
+
+async def run_call(call: Call, frame: Frame, run: Run) -> Json:
+    """Gives what the node returned."""
+    step_id = frame.path + call.id
+    arguments = cast("JsonObject", prepare(cast("Json", call.arguments), run.state.scope(frame)))
+    check_value(f"the input of step {step_id!r} ({call.node})", arguments)
+    # A local activity holds up timers and calls of the same run, so it is for when nothing else is in flight; and it
+    # passes no queue, whose rate limit it would have to keep.
+    lane = call.lane if frame.alone and call.queue is None else "activity"
+    request = CallRequest(
+        step=step_id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
+    )
+    return await run.runtime.call(request)

@@ -1,0 +1,86 @@
+"""What a run may begin with: what its steps have already come to.
+
+One idea serves a run that is continued in another history, a run that is taken up again from one of its steps, and a
+test that is made of a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, UnusableValueError
+from resolute.plan.failing import Failure
+from resolute.plan.values import Json, JsonObject
+from resolute.running.frame import Kept, kept_from
+
+
+@dataclass
+class Ending:
+    """A run that has failed and undoes its work: by which error, how many undo steps have run, which of them failed."""
+
+    error: FlowError
+    done: int = 0
+    failed: list[Failure] = field(default_factory=list[Failure])
+
+
+@dataclass
+class Outcomes:
+    """Outcomes of the steps of a run, and what is due if it fails."""
+
+    kept: Kept = field(default_factory=Kept)
+    undo: list[Json] = field(default_factory=list[Json])
+    ending: Ending | None = None
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> JsonObject:
+        """As plain data, which `outcomes_from` reads."""
+        data: dict[str, Json] = {"kept": self.kept.as_json(), "undo": self.undo, "warnings": list(self.warnings)}
+        if self.ending is not None:
+            data["ending"] = {
+                "error": _error_as_json(self.ending.error),
+                "done": self.ending.done,
+                "failed": [failure.model_dump() for failure in self.ending.failed],
+            }
+        return {name: value for name, value in data.items() if value}
+
+
+def outcomes_from(data: Json) -> Outcomes:
+    """What `Outcomes.as_json` wrote.
+
+    Raises:
+        UnusableValueError: it is not what any release writes.
+    """
+    try:
+        held = cast("JsonObject", data)
+        ending = cast("JsonObject | None", held.get("ending"))
+        return Outcomes(
+            kept=kept_from(cast("JsonObject", held.get("kept", {}))),
+            undo=list(cast("list[Json]", held.get("undo", []))),
+            ending=_ending_from(ending) if ending else None,
+            warnings=tuple(str(warning) for warning in cast("list[Json]", held.get("warnings", []))),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None
+
+
+def _ending_from(data: JsonObject) -> Ending:
+    return Ending(
+        error=_error_from(cast("JsonObject", data["error"])),
+        done=int(cast("int", data["done"])),
+        failed=[Failure.model_validate(failure) for failure in cast("list[Json]", data["failed"])],
+    )
+
+
+def _error_as_json(error: FlowError) -> JsonObject:
+    if isinstance(error, NodeFailedError):
+        return {"failed": error.facts()}
+    if isinstance(error, RunCancelledError):
+        return {"cancelled": str(error)}
+    return {"failed": NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error)).facts()}
+
+
+def _error_from(data: JsonObject) -> FlowError:
+    if "cancelled" in data:
+        return RunCancelledError(str(data["cancelled"]))
+    return NodeFailedError.from_facts(cast("JsonObject", data["failed"]))

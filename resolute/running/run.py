@@ -1,0 +1,210 @@
+"""What the steps of one run share, and what each of them goes through whatever its kind.
+
+A step is looked up before it is run: what it has come to in an earlier part of the run is taken as it is. When a run is
+suspended nothing new is begun, what is at work ends, and whatever waits lets go; then all that the run needs to be
+continued stands in `Kept` and in the saga.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+
+from resolute.plan.errors import UnknownStepError
+from resolute.plan.plan import Plan
+from resolute.plan.step import Step
+from resolute.plan.values import Json
+from resolute.running.boundary import failure_at
+from resolute.running.frame import Frame
+from resolute.running.runtime import Runtime
+from resolute.running.saga import Saga
+from resolute.running.state import RunState
+from resolute.running.turns import Turns
+
+PENDING_LIMIT: Final = 500
+"""Calls of one run that are at work at the same time; Temporal takes 2,000. Further ones wait for their turn."""
+
+TAKES_TURNS: Final = 2
+"""The first interpreter that bounds what is at work. What older ones did must come again in a replay."""
+
+CONTINUES: Final = 3
+"""The first interpreter whose runs are continued in another history."""
+
+NOTHING: Final = object()
+"""In place of the output of a step that has none."""
+
+Woken: TypeAlias = Literal["woken", "time"]
+
+
+class Suspended(Exception):  # noqa: N818  # no error: the run goes on, elsewhere
+    """The run is to be continued: the step has let go, and is taken up again from what is kept of it."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a kind of step runs.
+
+    `run` gives the step's output, or `NOTHING`. A step that `takes_turns` counts among what is at work in a run, which
+    is bounded.
+    """
+
+    run: Callable[[Any, Frame, Run], Awaitable[Any]]
+    takes_turns: bool = False
+
+
+class Run:
+    """One run, as its steps see it."""
+
+    def __init__(self, plan: Plan, runtime: Runtime, state: RunState, kinds: Mapping[type[Step], Running]) -> None:
+        self.plan = plan
+        self.runtime = runtime
+        self.state = state
+        self.saga = Saga()
+        self.undoing = False
+        self.cancelled = False
+        self.suspended = False
+        self._kinds = kinds
+        self._turns = Turns(PENDING_LIMIT)
+        self._ended = 0
+        self._waiting: dict[str, asyncio.Future[str]] = {}
+
+    async def block(self, steps: tuple[Step, ...], frame: Frame) -> None:
+        """Runs steps one after the other."""
+        for step in steps:
+            await self.step(step, frame)
+
+    async def step(self, step: Step, frame: Frame) -> None:
+        """Runs a step, unless it has come to its end in an earlier part of the run.
+
+        Raises:
+            NodeFailedError: it failed, or a step in it.
+            asyncio.CancelledError: it was given up.
+            Suspended: the run is to be continued.
+        """
+        self.stop_where_cancelled()
+        kind = self._kinds.get(type(step))
+        if kind is None:
+            # Without this a second copy of the plan's classes would make a run complete and do nothing.
+            raise UnknownStepError(f"the plan holds a step that this worker does not know: {step!r}")
+        if not kind.takes_turns or frame.alone or self.plan.interpreter < TAKES_TURNS:
+            await self._step(step, kind, frame)
+            return
+        async with self._turns.of(1):
+            self.stop_where_cancelled()
+            await self._step(step, kind, frame)
+
+    async def _step(self, step: Step, kind: Running, frame: Frame) -> None:
+        kept, state = frame.kept, self.state
+        if step.id in kept.failed:
+            state.fail(step, frame, kept.failed[step.id])
+            raise kept.failed[step.id]
+        if step.id in kept.outputs:
+            state.carry(step, frame, kept.outputs[step.id])
+            return
+        self.rest()
+        step_id = frame.path + step.id
+        state.begin(step, frame)
+        try:
+            output = await kind.run(step, frame, self)
+        except asyncio.CancelledError:
+            state.cancel(step, frame)
+            raise
+        except Suspended:
+            raise
+        except Exception as error:
+            failed = failure_at(step, step_id, error)
+            own = failed.step == step_id
+            state.fail(step, frame, failed if own else None)
+            if own:
+                kept.failed[step.id] = failed
+            raise failed from failed.__cause__
+        kept.parts.pop(step.id, None)
+        self._ended += 1
+        if output is NOTHING:
+            state.complete(step, frame)
+        else:
+            kept.outputs[step.id] = output
+            state.complete(step, frame, output)
+        self.saga.completed(step, frame)
+
+    def stop_where_cancelled(self) -> None:
+        """Begins nothing more in a run that has been cancelled.
+
+        Raises:
+            asyncio.CancelledError: it has been, and does not undo its work yet.
+        """
+        if self.cancelled and not self.undoing:
+            raise asyncio.CancelledError
+
+    def rest(self) -> None:
+        """Where a run may be suspended: nothing of the step that asks is at work.
+
+        Raises:
+            Suspended: the run is to be continued.
+        """
+        if self.plan.interpreter < CONTINUES:
+            return
+        if not self.suspended and self.runtime.is_full(self._ended):
+            self.suspend()
+        if self.suspended:
+            raise Suspended
+
+    async def wait(self, step_id: str, until: datetime | None = None) -> Woken:
+        """Waits until the time has come or `wake` is called; what woke it.
+
+        Raises:
+            asyncio.CancelledError: the run is cancelled.
+            Suspended: the run is to be continued; what has been waited for is to be kept before.
+        """
+        self.rest()
+        woken = self._waiting[step_id] = asyncio.get_running_loop().create_future()
+        timer = asyncio.ensure_future(self._timer(step_id, until, woken))
+        try:
+            why = await woken
+        finally:
+            del self._waiting[step_id]
+            if not timer.done():
+                timer.cancel()
+        if timer.done() and not timer.cancelled() and (error := timer.exception()):
+            raise error
+        match why:
+            case "cancelled":
+                raise asyncio.CancelledError
+            case "suspended":
+                raise Suspended
+            case "woken":
+                return "woken"
+            case _:
+                return "time"
+
+    async def _timer(self, step_id: str, until: datetime | None, woken: asyncio.Future[str]) -> None:
+        try:
+            await self.runtime.sleep(step_id, until)
+        finally:
+            if not woken.done():
+                woken.set_result("time")
+
+    def wake(self, step_id: str) -> None:
+        """Ends the wait of a step, if it waits."""
+        self._end_wait(step_id, "woken")
+
+    def suspend(self) -> None:
+        """Has the run let go wherever it can, to be continued."""
+        self.suspended = True
+        for step_id in tuple(self._waiting):
+            self._end_wait(step_id, "suspended")
+
+    def cancel(self) -> None:
+        """Begins nothing more, gives up what is at work, and ends every wait."""
+        self.cancelled = True
+        for step_id in tuple(self._waiting):
+            self._end_wait(step_id, "cancelled")
+        self.runtime.cancel()
+
+    def _end_wait(self, step_id: str, why: str) -> None:
+        woken = self._waiting[step_id] if step_id in self._waiting else None
+        if woken is not None and not woken.done():
+            woken.set_result(why)
