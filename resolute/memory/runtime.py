@@ -25,7 +25,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
-from resolute.running.interpreter import Continued, Interpreter
+from resolute.running.interpreter import Interpreter, RunContinuedError
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
@@ -119,7 +119,6 @@ class VirtualClock:
             self._move_on()
             turns = _TURNS
         asyncio.get_running_loop().call_soon(self._settle, self._signs, turns - 1)
-
 
     def _move_on(self) -> None:
         """Wakes who waits for the earliest time; where nobody waits for one, nothing can come any more."""
@@ -388,7 +387,7 @@ async def run_in_memory(
             begun(interpreter)
         try:
             recorded = await interpreter.run()
-        except Continued as continued:
+        except RunContinuedError as continued:
             taken = continued.outcomes.as_json()
             continue
         except FlowError as failed:

@@ -19,7 +19,10 @@ ResoluteError
 │   │   └── TextError                   a text(...) cannot contain the given values
 │   ├── UnusableValueError          a value cannot be recorded: nested too deeply, or not JSON
 │   ├── PayloadTooLargeError        a value is larger than Temporal accepts
-│   └── InternalError               a bug in Resolute
+│   ├── InternalError               a bug in Resolute
+│   └── StuckError                  a run in memory waits for what a test does not give it (in resolute.memory.runtime)
+├── RunSuspendedError           no failure: a step lets go of a run that is to be continued (in resolute.running.run)
+├── RunContinuedError           no failure: the run continues in another history (in resolute.running.interpreter)
 └── NodeError                   raised inside a node: the attempt failed; retried
     ├── EscapeError                 a node raised what would have stopped the worker (in resolute.execution.guard)
     ├── UnknownNodeError            this worker does not have the node; another one may

@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
-from resolute.plan import kinds as _known  # noqa: F401  # whoever reads plans knows every kind
+from resolute.plan import kinds as _known  # noqa: F401  # pyright: ignore[reportUnusedImport]  # whoever reads plans knows every kind
 from resolute.plan.step import Frozen, Steps
 from resolute.plan.triggers import Trigger
 from resolute.plan.values import digest
@@ -53,7 +53,7 @@ class Plan(Frozen):
     has_returns: bool = False
     remembers: bool = False
     memory: tuple[Remembered, ...] = ()
-    places: dict[str, str] = {}
+    places: dict[str, str] = Field(default={})
 
     @cached_property
     def fingerprint(self) -> str:

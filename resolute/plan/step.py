@@ -49,7 +49,7 @@ class Block:
 class Step(Frozen):
     """A step of a plan. `id` is its name: unique in the plan, and the key of its output."""
 
-    kind: str
+    kind: Any  # the word of the kind: a literal of its own in each
     id: str
 
     figure: ClassVar[Figure] = "box"
@@ -148,7 +148,8 @@ def inside(step: Step) -> tuple[Step, ...]:
 
 def depth_of(steps: tuple[Step, ...]) -> int:
     """How deep steps are nested that hold others, found without nesting calls."""
-    depth, level = 0, list(steps)
+    depth = 0
+    level: list[Step] = list(steps)
     while level:
         inner = [each for step in level for block in step.blocks() if block.role != "side" for each in block.steps]
         depth, level = depth + bool(inner), inner

@@ -72,7 +72,7 @@ def prepare(value: Json, scope: Scope) -> Json:
 
 
 def close_over(value: Json, scope: Scope) -> Json:
-    """The value with everything evaluated that will not be known later: what is left reads the clock and the failure."""
+    """The value with everything evaluated that later nobody knows; what is left reads the clock or the failure."""
     return _evaluated(value, scope, _LATER)
 
 

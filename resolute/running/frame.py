@@ -85,7 +85,7 @@ class Frame:
         kept = self.kept.inner.setdefault(place, Kept())
         return Frame(
             kept=kept,
-            outputs=ChainMap(kept.outputs, cast("MutableMapping[str, Json]", self.outputs)),
+            outputs=ChainMap(kept.outputs, self.outputs),
             path=f"{self.path}{place}.",
             items={**self.items, **(items or {})},
             last=self.last if last is None else last,

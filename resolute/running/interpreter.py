@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, UnsupportedPlanError
+from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError, RunCancelledError, UnsupportedPlanError
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
 from resolute.plan.values import Json
@@ -19,12 +19,12 @@ from resolute.running.kinds import RUNNING
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
 from resolute.running.result import recorded_of
-from resolute.running.run import Run, Suspended
+from resolute.running.run import Run, RunSuspendedError
 from resolute.running.runtime import Runtime
 from resolute.running.state import RunState, failure_of
 
 
-class Continued(Exception):  # noqa: N818  # no error: the run goes on
+class RunContinuedError(ResoluteError):
     """The run is to be continued in another history, from these outcomes."""
 
     def __init__(self, outcomes: Outcomes) -> None:
@@ -40,7 +40,7 @@ class Interpreter:
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
         RunCancelledError: the run was cancelled; undo steps have run.
-        Continued: the run is to be continued.
+        RunContinuedError: the run is to be continued.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class Interpreter:
                 if not self._run.cancelled or _is_torn_down():
                     raise
                 error = RunCancelledError()
-            except Suspended:
-                raise Continued(self.outcomes()) from None
+            except RunSuspendedError:
+                raise RunContinuedError(self.outcomes()) from None
             except Exception as failed:
                 error = RunCancelledError() if self._run.cancelled else flow_error(failed)
         try:
             await self._handle(error)
-        except Suspended:
-            raise Continued(self.outcomes()) from None
+        except RunSuspendedError:
+            raise RunContinuedError(self.outcomes()) from None
         raise error from error.__cause__
 
     def cancel(self) -> None:
@@ -135,7 +135,7 @@ class Interpreter:
         for step, frame in due[ending.done :]:
             try:
                 await self._run.step(step, frame)
-            except Suspended:
+            except RunSuspendedError:
                 raise
             except Exception as failed:
                 # The rest is undone all the same, and the run still ends by its first failure.

@@ -32,9 +32,9 @@ class StepReport(BaseModel):
     failed, `heartbeat` what the node said last while it is at work. `trace` are the lines of the author's code that
     its failure came from, as Python prints them.
 
-    A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under its
-    name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had completed when
-    this part of the run's history began.
+    A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
+    its name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had
+    completed when this part of the run's history began.
     """
 
     model_config = ConfigDict(frozen=True)

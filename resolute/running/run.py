@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from resolute.plan.errors import UnknownStepError
+from resolute.plan.errors import ResoluteError, UnknownStepError
 from resolute.plan.plan import Plan
 from resolute.plan.step import Step
-from resolute.plan.values import Json
 from resolute.running.boundary import failure_at
 from resolute.running.frame import Frame
 from resolute.running.runtime import Runtime
@@ -39,7 +38,7 @@ NOTHING: Final = object()
 Woken: TypeAlias = Literal["woken", "time"]
 
 
-class Suspended(Exception):  # noqa: N818  # no error: the run goes on, elsewhere
+class RunSuspendedError(ResoluteError):
     """The run is to be continued: the step has let go, and is taken up again from what is kept of it."""
 
 
@@ -82,7 +81,7 @@ class Run:
         Raises:
             NodeFailedError: it failed, or a step in it.
             asyncio.CancelledError: it was given up.
-            Suspended: the run is to be continued.
+            RunSuspendedError: the run is to be continued.
         """
         self.stop_where_cancelled()
         kind = self._kinds.get(type(step))
@@ -112,7 +111,7 @@ class Run:
         except asyncio.CancelledError:
             state.cancel(step, frame)
             raise
-        except Suspended:
+        except RunSuspendedError:
             raise
         except Exception as error:
             failed = failure_at(step, step_id, error)
@@ -143,21 +142,21 @@ class Run:
         """Where a run may be suspended: nothing of the step that asks is at work.
 
         Raises:
-            Suspended: the run is to be continued.
+            RunSuspendedError: the run is to be continued.
         """
         if self.plan.interpreter < CONTINUES:
             return
         if not self.suspended and self.runtime.is_full(self._ended):
             self.suspend()
         if self.suspended:
-            raise Suspended
+            raise RunSuspendedError
 
     async def wait(self, step_id: str, until: datetime | None = None) -> Woken:
         """Waits until the time has come or `wake` is called; what woke it.
 
         Raises:
             asyncio.CancelledError: the run is cancelled.
-            Suspended: the run is to be continued; what has been waited for is to be kept before.
+            RunSuspendedError: the run is to be continued; what has been waited for is to be kept before.
         """
         self.rest()
         woken = self._waiting[step_id] = asyncio.get_running_loop().create_future()
@@ -174,7 +173,7 @@ class Run:
             case "cancelled":
                 raise asyncio.CancelledError
             case "suspended":
-                raise Suspended
+                raise RunSuspendedError
             case "woken":
                 return "woken"
             case _:
@@ -205,6 +204,6 @@ class Run:
         self.runtime.cancel()
 
     def _end_wait(self, step_id: str, why: str) -> None:
-        woken = self._waiting[step_id] if step_id in self._waiting else None
+        woken = self._waiting.get(step_id)
         if woken is not None and not woken.done():
             woken.set_result(why)

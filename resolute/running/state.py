@@ -17,7 +17,6 @@ from resolute.running.evaluate import Scope
 from resolute.running.frame import Frame, Kept, top_frame
 from resolute.running.report import RunReport, StepReport, StepStatus
 
-
 TOLD: Final = 50
 """Steps of items and turns that have ended well and are still told one by one: the latest."""
 

@@ -7,8 +7,8 @@ from typing import TypeAlias, cast
 
 from resolute.plan.context import CallContext
 from resolute.plan.errors import UnsealedCallError
-from resolute.plan.language import HOLES, expressions_in
 from resolute.plan.kinds.call import calls_in
+from resolute.plan.language import HOLES, expressions_in
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.seals import PlanKeys

@@ -52,7 +52,7 @@ class Start:
 
     plan: Plan | None
     input: Json
-    earlier: Earlier
+    earlier: Earlier = NOTHING_EARLIER
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ class Envelope:
         return keys.verifies(self.seal, "start", *_sealed(flow, self.plan, self.input, self.earlier))
 
 
-def start_argument(
-    plan: Plan, input_data: Json = None, *, keys: PlanKeys, earlier: Earlier = NOTHING_EARLIER
-) -> Json:
+def start_argument(plan: Plan, input_data: Json = None, *, keys: PlanKeys, earlier: Earlier = NOTHING_EARLIER) -> Json:
     """The argument to start a run of a plan with. Without keys it leaves the plan out: nobody would believe it."""
     if not keys:
         return {_KEY: {}, "input": input_data}

@@ -18,11 +18,11 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 
 from resolute.plan.errors import FlowError, RunCancelledError, UnknownFlowError, UnsealedPlanError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
-from resolute.plan.texts import text_of
 from resolute.plan.plan import Plan
+from resolute.plan.texts import text_of
 from resolute.plan.values import Json
 from resolute.running.boundary import flow_error
-from resolute.running.interpreter import Continued, Interpreter
+from resolute.running.interpreter import Interpreter, RunContinuedError
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.run import TAKES_TURNS
@@ -32,7 +32,17 @@ from resolute.temporal.handed import READS_FAILURES, handed_memory
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
-from resolute.temporal.start import RECORD_PLAN, STARTED_BY, Earlier, Envelope, Record, continued_argument, open_envelope, open_record, read_plan
+from resolute.temporal.start import (
+    RECORD_PLAN,
+    STARTED_BY,
+    Earlier,
+    Envelope,
+    Record,
+    continued_argument,
+    open_envelope,
+    open_record,
+    read_plan,
+)
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +126,7 @@ class FlowWorkflow:
             run = _run(self._interpreter, runtime)
             try:
                 return await (sheltered(run, self._interpreter.cancel) if shelters else run)
-            except Continued as continued:
+            except RunContinuedError as continued:
                 outcomes = continued.outcomes.as_json()
                 handed: Json = (memory or Memory({})).as_detail() if plan.remembers else None
                 taken = Earlier(outcomes=outcomes, memory=handed)

@@ -15,18 +15,21 @@ from resolute.plan.expressions import Expression
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
 from resolute.writing.compiler import compile_flow
-from resolute.writing.draft import Draft, DraftCall, DraftParallel, FlowDraft, fresh
+from resolute.writing.draft import Draft, FlowDraft
 from resolute.writing.flow import Flow
-from resolute.writing.node import Node
+from resolute.writing.kinds.call import Node
+from resolute.writing.kinds.parallel import DraftParallel
 from resolute.writing.opening import OpenWhen, mistakes_of_branch, place_inside, problems_of_open
 from resolute.writing.places import place_of_caller
+from resolute.writing.placing import Chain, placed, steps_of
+from resolute.writing.step import FlowStep
 
 Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
-Branch: TypeAlias = "Node[Any] | FlowBuilder | Sequence[Node[Any]]"
+Branch: TypeAlias = "FlowStep[Any] | FlowBuilder | Sequence[FlowStep[Any]]"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FlowBuilder:
+class FlowBuilder(Chain):
     """A flow being written. See `flow`."""
 
     _draft: FlowDraft
@@ -43,9 +46,9 @@ class FlowBuilder:
                 builder = builder._mistaken("trigger", f"a {type(trigger).__name__} is not a trigger", hint)
         return builder._with(triggers=(*self._draft.triggers, *given))
 
-    def then(self, node: Node[Any], *others: Never) -> FlowBuilder:
-        """Runs a node after everything before it. It takes one node: each further step is a `.then(...)` of its own."""
-        added = self._add(DraftCall(node), *(DraftCall(other) for other in others))
+    def then(self, step: FlowStep[Any], *others: Never) -> FlowBuilder:
+        """Runs a step after everything before it. It takes one step: each further one is a `.then(...)` of its own."""
+        added = self._add(placed(step), *(placed(other) for other in others))
         if not others:
             return added
         message = f"then(...) takes one node and was given {1 + len(others)}"
@@ -58,7 +61,7 @@ class FlowBuilder:
         All branches run to their end, also where one fails; then the run fails with the first failure in plan order.
         """
         place = self._place("parallel")
-        builder = self._add(DraftParallel(tuple(_steps_of(branch) for branch in branches)))
+        builder = self._add(DraftParallel(tuple(steps_of(branch) for branch in branches)))
         for index, branch in enumerate(branches):
             if isinstance(branch, FlowBuilder):
                 builder = builder._mistaken_as_well(mistakes_of_branch(branch._closed(f"{place}.branch[{index}].")))
@@ -93,7 +96,7 @@ class FlowBuilder:
 
     def on_failure(self, *nodes: Node[Any]) -> FlowBuilder:
         """Runs nodes, in order, when the run has failed; they can read `failure()`. The run still ends as failed."""
-        return self._with(failure_steps=(*self._draft.failure_steps, *(DraftCall(node) for node in nodes)))
+        return self._with(failure_steps=(*self._draft.failure_steps, *(placed(node) for node in nodes)))
 
     def returns(self, value: object) -> FlowBuilder:
         """Says what the run's result is; without it, the outputs of all named steps."""
@@ -112,6 +115,10 @@ class FlowBuilder:
             FlowBuildError: the flow cannot run; lists every mistake with its place and a hint.
         """
         return compile_flow(replace(self._closed(), providers=tuple(providers)))
+
+    def written(self) -> FlowDraft:
+        """What has been said so far; see `Chain`."""
+        return self._closed()
 
     def _closed(self, prefix: str = "") -> FlowDraft:
         """What was written, with every open `when` closed and said to be a mistake."""
@@ -143,14 +150,6 @@ class FlowBuilder:
 def draft_of(builder: FlowBuilder) -> FlowDraft:
     """What has been said of a flow so far, for whoever looks for flows that nobody has built."""
     return builder._closed()  # pyright: ignore[reportPrivateUsage]  # of this module
-
-
-def _steps_of(branch: object) -> tuple[Draft, ...]:
-    if isinstance(branch, FlowBuilder):
-        return fresh(draft_of(branch).steps)
-    if isinstance(branch, Sequence) and not isinstance(branch, str):
-        return tuple(DraftCall(node) for node in cast("Sequence[object]", branch))
-    return (DraftCall(branch),)
 
 
 def flow(name: str, *, description: str = "") -> FlowBuilder:

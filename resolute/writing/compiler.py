@@ -15,6 +15,7 @@ from resolute.writing.declarations import Declarations
 from resolute.writing.draft import FlowDraft, nested
 from resolute.writing.flow import Flow
 from resolute.writing.frame import check_frame, check_once, hands_on_memory, input_shape, size_problems
+from resolute.writing.kinds import COMPILING
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
 from resolute.writing.remembering import decides, problems_of_memory, reads_of_earlier_runs, remembered
@@ -35,7 +36,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
     check_frame(draft, mistakes)
     naming, declarations = Naming(draft, mistakes), Declarations(mistakes)
     values = Values(naming, mistakes)
-    steps = Steps(draft, naming, declarations, values, mistakes)
+    steps = Steps(draft, COMPILING, naming=naming, declarations=declarations, values=values, mistakes=mistakes)
     base = Scope(
         known={},
         everywhere=naming.shapes,
@@ -67,7 +68,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         returns=cast("Any", returns),
         has_returns=bool(draft.result),
         remembers=base.has_previous and bool(reads),
-        memory=remembered((*good, *failed), reads, declarations.definitions) if base.has_previous else (),
+        memory=remembered(reads, naming.types) if base.has_previous else (),
         places={step_id: place for step_id, place in steps.places.items() if place},
     )
     if problems := [*plan_problems(plan), *size_problems(plan)]:

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from resolute.plan.context import State
 from resolute.plan.expressions import Expression
-from resolute.plan.language import has_holes
 from resolute.plan.kinds.call import Call
+from resolute.plan.language import has_holes
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition
@@ -16,7 +16,7 @@ from resolute.writing.decision import EVALUATE, DecisionError, decision_node
 from resolute.writing.declarations import Declarations
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
-from resolute.writing.node import spoken
+from resolute.writing.step import spoken
 from resolute.writing.values import NOTHING, Values
 
 

@@ -9,11 +9,12 @@ from typing import Any, Final, cast
 
 from resolute.plan.context import State, state_from
 from resolute.plan.errors import ExpressionError
+from resolute.plan.kinds.call import DECISIONS
+from resolute.plan.kinds.call import EVALUATE as EVALUATE_NODE
 from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import NodeDefinition
 
-PREFIX: Final = "decision."
-"""How the names of decision nodes begin. They are not for an author's nodes."""
+PREFIX: Final = DECISIONS
 
 ATTEMPTS: Final = 3
 """Attempts of a decision that fails by itself: it sees the same state each time, so more of them seldom help."""
@@ -27,7 +28,7 @@ async def _evaluate(condition: bool) -> bool:
     return condition
 
 
-EVALUATE: Final = NodeDefinition(name="resolute.Evaluate", function=_evaluate, policy=_EVALUATE_POLICY, lane="local")
+EVALUATE: Final = NodeDefinition(name=EVALUATE_NODE, function=_evaluate, policy=_EVALUATE_POLICY, lane="local")
 
 
 class DecisionError(ExpressionError):

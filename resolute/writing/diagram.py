@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
-from resolute.plan.language import describe
-from resolute.plan.kinds.call import Call
-from resolute.plan.kinds.parallel import Parallel
-from resolute.plan.kinds.when import When
 from resolute.plan.plan import Plan
-from resolute.plan.step import Step
-from resolute.plan.values import Json
-from resolute.writing.decision import EVALUATE, PREFIX
+from resolute.plan.step import Block, Figure, Step
 
 _COLOURS: Final[Mapping[str, str]] = {
     "completed": "fill:#d5f5e3,stroke:#1e8449",
@@ -28,6 +22,16 @@ _MARKS: Final[Mapping[str, str]] = {
     "cancelled": "✗",
     "pending": " ",
 }
+
+_FIGURES: Final[Mapping[Figure, str]] = {
+    "box": '["{}"]',
+    "diamond": '{{"{}"}}',
+    "hexagon": '{{{{"{}"}}}}',
+    "rounded": '(["{}"])',
+}
+
+_LEADS: Final[Mapping[Figure, str]] = {"diamond": "when "}
+"""What stands before the title of a step in text, where a chart says it by the figure."""
 
 # With the sign that begins Mermaid's own codes for characters.
 _CODES: Final = str.maketrans({"#": "#35;", "&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"})
@@ -59,37 +63,29 @@ def mermaid(plan: Plan, statuses: Mapping[str, str] | None = None) -> str:
 
 def _text_of(steps: tuple[Step, ...], depth: int, statuses: Mapping[str, str] | None) -> list[str]:
     indent, lines = "  " * depth, list[str]()
-
-    def mark(step_id: str) -> str:
-        return "" if statuses is None else f"{_MARKS.get(statuses.get(step_id, 'pending'), ' ')} "
-
     for step in steps:
-        match step:
-            case Call():
-                lines.append(f"{indent}{mark(step.id)}{_label(step)}")
-                lines += [f"{indent}  undo: {mark(undo.id)}{_label(undo)}" for undo in step.undo]
-            case When():
-                lines.append(f"{indent}{mark(step.id)}when {describe(step.condition)}")
-                lines += _text_of(step.then, depth + 1, statuses)
-                if step.otherwise:
-                    lines += [f"{indent}otherwise", *_text_of(step.otherwise, depth + 1, statuses)]
-            case Parallel():
-                lines.append(f"{indent}{mark(step.id)}in parallel")
-                for number, branch in enumerate(step.branches, 1):
-                    lines += [f"{indent}  branch {number}", *_text_of(branch, depth + 2, statuses)]
-            case _:
-                assert_never(step)
+        lines.append(f"{indent}{_mark(step, statuses)}{_LEADS.get(step.figure, '')}{step.title}")
+        for block in step.blocks():
+            match block.role:
+                case "choice":
+                    if block.steps:
+                        lines += [f"{indent}{block.heading}"] if block.heading else []
+                        lines += _text_of(block.steps, depth + 1, statuses)
+                case "branch":
+                    lines += [f"{indent}  {block.heading}", *_text_of(block.steps, depth + 2, statuses)]
+                case "loop":
+                    lines += _text_of(block.steps, depth + 1, statuses)
+                case "side":
+                    for inner in block.steps:
+                        first, *rest = _text_of((inner,), 0, statuses)
+                        lines += [f"{indent}  {block.heading}: {first}", *(f"{indent}  {line}" for line in rest)]
+                case _:
+                    assert_never(block.role)
     return lines
 
 
-def _label(call: Call) -> str:
-    last = call.node.rsplit(".", 1)[-1]
-    if call.node == EVALUATE.name:
-        return f"{call.id}: {describe(cast('Json', call.arguments['condition']))}"
-    if call.node.startswith(PREFIX):
-        _, named, function = call.node.partition(":")
-        return f"{call.id}: function {function}" if named else f"{call.id}: function"
-    return call.id if last == call.id else f"{call.id}: {call.node}"
+def _mark(step: Step, statuses: Mapping[str, str] | None) -> str:
+    return "" if statuses is None else f"{_MARKS.get(statuses.get(step.id, 'pending'), ' ')} "
 
 
 class _Chart:
@@ -113,28 +109,29 @@ class _Chart:
     def _block(self, steps: tuple[Step, ...], ends: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Draws steps behind `ends`, pairs of a node and the label of the arrow from it; gives the new ends."""
         for step in steps:
-            match step:
-                case Call():
-                    node = self._node(_box(step), step.id)
-                    self._link(ends, node)
-                    for undo in step.undo:
-                        undone_by = self._node(_box(undo), undo.id)
-                        self._lines.append(f"    {node} -. undo .-> {undone_by}")
-                    ends = [(node, "")]
-                case When():
-                    node = self._node(f'{{"{_quoted(describe(step.condition))}"}}', step.id)
-                    self._link(ends, node)
-                    ends = [
-                        *self._block(step.then, [(node, "yes")]),
-                        *self._block(step.otherwise, [(node, "no")]),
-                    ]
-                case Parallel():
-                    node = self._node('{{"in parallel"}}', step.id)
-                    self._link(ends, node)
-                    ends = [end for branch in step.branches for end in self._block(branch, [(node, "")])]
-                case _:
-                    assert_never(step)
+            node = self._node(_FIGURES[step.figure].format(_quoted(step.title)), step.id)
+            self._link(ends, node)
+            after = [self._inside(block, node) for block in step.blocks()]
+            ends = [end for each in after if each is not None for end in each]
+            if all(each is None for each in after):
+                ends = [(node, "")]
         return ends
+
+    def _inside(self, block: Block, node: str) -> list[tuple[str, str]] | None:
+        """Draws a block of a step; gives its ends, or None where the way does not go on behind it."""
+        match block.role:
+            case "choice" | "branch":
+                return self._block(block.steps, [(node, block.arrow)])
+            case "loop":
+                self._link(self._block(block.steps, [(node, block.arrow)]), node)
+                return None
+            case "side":
+                for step in block.steps:
+                    beside = self._node(_FIGURES[step.figure].format(_quoted(step.title)), step.id)
+                    self._lines.append(f"    {node} -. {block.heading} .-> {beside}")
+                return None
+            case _:
+                assert_never(block.role)
 
     def _node(self, shape: str, step_id: str | None = None) -> str:
         name = f"n{self._count}"
@@ -148,10 +145,6 @@ class _Chart:
     def _link(self, ends: list[tuple[str, str]], node: str) -> None:
         for end, label in ends:
             self._lines.append(f"    {end} -->|{label}| {node}" if label else f"    {end} --> {node}")
-
-
-def _box(call: Call) -> str:
-    return f'["{_quoted(_label(call))}"]'
 
 
 def _quoted(label: str) -> str:

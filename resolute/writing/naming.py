@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from resolute.plan.expressions import InputModel
 from resolute.plan.shapes import Shape, shape_of_type
-from resolute.writing.draft import Draft, DraftCall, FlowDraft, calls_and_blocks
+from resolute.writing.draft import Draft, FlowDraft, walk_drafts
 from resolute.writing.frame import check_input_model
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.names import LONGEST
-from resolute.writing.node import Node, StepSource
+from resolute.writing.step import FlowStep, StepSource
 
 _STEP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 
@@ -21,18 +21,19 @@ class Naming:
     """The names of a flow's steps.
 
     All are given before a value is looked at, so that a reference to a step further down is known as exactly that.
-    `named` are those that authors gave, `shapes` what each step gives, by name, and `untyped` the nodes of the steps
-    that do not say what they give.
+    `named` are those that authors gave, `types` and `shapes` what each step gives, by name, and `untyped` the nodes of
+    the steps that do not say what they give.
     """
 
     def __init__(self, draft: FlowDraft, mistakes: Mistakes) -> None:
         self.named: list[str] = []
         self.shapes: dict[str, Shape] = {}
+        self.types: dict[str, Any] = {}
         self.untyped: dict[str, str] = {}
         self._draft = draft
         self._mistakes = mistakes
         self._ids: dict[int, str] = {}  # by the identity of the draft, which stands once in the tree
-        self._by_node: dict[int, list[str]] = {}
+        self._by_step: dict[int, list[str]] = {}
         self._taken: set[str] = set()
         self._name_all([*draft.steps, *draft.failure_steps])
 
@@ -72,7 +73,7 @@ class Naming:
             return str(source)
         if source.name is not None:
             return source.name
-        found = self._by_node.get(id(source.identity), [])
+        found = self._by_step.get(id(source.identity), [])
         if len(found) > 1:
             self._mistakes.report(
                 f"step {found[0]!r}", f"a reference can mean any of {', '.join(found)}", "name each use with .as_(...)"
@@ -80,34 +81,33 @@ class Naming:
         return found[0] if found else source.default_name
 
     def inside(self, drafts: Sequence[Draft]) -> list[str]:
-        """The names of the steps in a block, at any depth."""
-        calls, _ = calls_and_blocks(drafts)
-        return [self._ids[id(call)] for call in calls if id(call) in self._ids]
+        """The names of the steps with an output in a block, at any depth."""
+        return [self._ids[id(draft)] for draft in walk_drafts(drafts) if draft.step is not None]
 
     def _name_all(self, drafts: Sequence[Draft]) -> None:
-        calls, blocks = calls_and_blocks(drafts)
-        for call in calls:
-            node = call.node
-            if isinstance(node, Node) and node.name is not None:
-                self._take(call, cast("Node[Any]", node), node.name)
-        for call in calls:
-            node = call.node
-            if isinstance(node, Node) and node.name is None:
-                self._take(call, cast("Node[Any]", node), self.free(cast("Node[Any]", node).default_name))
-        for block, kind in blocks:
-            self._ids[id(block)] = self.free(kind)
-            self._taken.add(self._ids[id(block)])
+        every = list(walk_drafts(drafts))
+        for draft in every:
+            if draft.step is not None and draft.step.name is not None:
+                self._take(draft, draft.step, draft.step.name)
+        for draft in every:
+            if draft.step is not None and draft.step.name is None:
+                self._take(draft, draft.step, self.free(draft.step.default_name))
+        for draft in every:
+            if draft.step is None:
+                self._ids[id(draft)] = self.free(draft.kind)
+                self._taken.add(self._ids[id(draft)])
 
-    def _take(self, call: DraftCall, node: Node[Any], name: str) -> None:
-        if node.name is not None:
+    def _take(self, draft: Draft, step: FlowStep[object], name: str) -> None:
+        if step.name is not None:
             self.check(name)
             if name in self._taken:
                 name = self.free(name)
             else:
                 self.named.append(name)
-        self._ids[id(call)] = name
+        self._ids[id(draft)] = name
         self._taken.add(name)
-        self._by_node.setdefault(id(node.identity), []).append(name)
-        self.shapes[name] = shape_of_type(node.definition.result_type, "serialization")
-        if not node.definition.says_result:
-            self.untyped[name] = node.definition.name
+        self._by_step.setdefault(id(step.identity), []).append(name)
+        self.types[name] = step.result_type
+        self.shapes[name] = shape_of_type(step.result_type, "serialization")
+        if step.untyped:
+            self.untyped[name] = step.untyped

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from resolute.plan.errors import Problem
 from resolute.plan.expressions import Expression
 from resolute.plan.texts import shortened
-from resolute.writing.draft import Draft, DraftWhen, FlowDraft
+from resolute.writing.draft import Draft, FlowDraft
+from resolute.writing.kinds.when import DraftWhen
 
 
 @dataclass(frozen=True)

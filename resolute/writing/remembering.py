@@ -8,12 +8,9 @@ from typing import Any, cast
 from resolute.plan.errors import Problem
 from resolute.plan.fitting import standalone
 from resolute.plan.language import dotted, expressions_in
-from resolute.plan.kinds.call import calls_in
-from resolute.plan.kinds.when import When
 from resolute.plan.plan import Remembered
-from resolute.plan.step import Step, walk
-from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import Shape, shape_of_type
+from resolute.plan.step import Step, walk
 from resolute.plan.triggers import Schedule, Trigger, Webhook
 from resolute.plan.values import Json
 
@@ -22,8 +19,7 @@ Path = tuple[str | int, ...]
 
 def reads_of_earlier_runs(steps: tuple[Step, ...], returns: Json) -> list[tuple[str, Path]]:
     """Every `previous(...)` of a flow, as a step and a path into its output, in the order of the plan."""
-    values: list[Json] = [cast("Json", call.arguments) for call in calls_in(steps)]
-    values += [cast("Json", step.condition) for step in walk(steps) if isinstance(step, When)]
+    values = [value for step in walk(steps) for value in step.values()]
     return list(
         dict.fromkeys(
             (str(inner[0]), cast("Path", tuple(inner[1:])))
@@ -36,18 +32,13 @@ def reads_of_earlier_runs(steps: tuple[Step, ...], returns: Json) -> list[tuple[
 
 def decides(steps: tuple[Step, ...]) -> bool:
     """Whether a function given to `when` looks at the state, and so at every named step of the run before."""
-    return any("$state" in {op for op, _ in expressions_in(cast("Json", call.arguments))} for call in calls_in(steps))
+    return any("$state" in {op for op, _ in expressions_in(value)} for step in walk(steps) for value in step.values())
 
 
-def remembered(
-    steps: tuple[Step, ...], reads: Iterable[tuple[str, Path]], definitions: Mapping[str, NodeDefinition]
-) -> tuple[Remembered, ...]:
-    """The reads with the types that the values have to fit."""
-    nodes = {call.id: call.node for call in calls_in(steps)}
+def remembered(reads: Iterable[tuple[str, Path]], types: Mapping[str, Any]) -> tuple[Remembered, ...]:
+    """The reads with the types that the values have to fit; `types` are those of the outputs, by step."""
     return tuple(
-        Remembered(step=step, path=path, types=_types(definitions[nodes[step]].result_type, path))
-        for step, path in reads
-        if step in nodes and nodes[step] in definitions
+        Remembered(step=step, path=path, types=_types(types[step], path)) for step, path in reads if step in types
     )
 
 

@@ -19,7 +19,6 @@ from resolute.writing.checks import Scope, check_fit
 from resolute.writing.literals import check_literal
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
-from resolute.writing.node import Node
 
 NOTHING: Final = object()
 """In place of a value that cannot be encoded, which has been reported."""
@@ -44,15 +43,17 @@ class Values:
             self._mistakes.report(place, f"{spot}{error}", hint)
         return cast("Json", NOTHING)
 
-    def arguments(self, node: Node[Any], scope: Scope, place: str) -> dict[str, Json]:
-        """The arguments of a step, each checked against the parameter that takes it."""
+    def arguments(
+        self, definition: NodeDefinition, given: Mapping[str, object], scope: Scope, place: str
+    ) -> dict[str, Json]:
+        """The arguments of a call, each checked against the parameter that takes it."""
         arguments: dict[str, Json] = {}
-        for name, value in node.arguments.items():
+        for name, value in given.items():
             if name.startswith("$"):
                 message = f"input {name!r}: names that begin with '$' are those of expressions"
                 self._mistakes.report(place, message, "give the parameter another name")
                 continue
-            arguments[name] = self._argument(node.definition, name, value, scope, place)
+            arguments[name] = self._argument(definition, name, value, scope, place)
         return arguments
 
     def _argument(self, definition: NodeDefinition, name: str, value: object, scope: Scope, place: str) -> Json:

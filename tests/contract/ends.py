@@ -8,6 +8,7 @@ from typing import Any
 
 from resolute import FlowBuilder, failure, flow, input_data, manual, node, output, text
 from resolute.plan.failing import Failure
+from resolute.plan.kinds.call import calls_in
 from tests.contract.nodes import crash, double, echo, greet, hang, inflate, note
 from tests.contract.scenario import Expected, Scenario
 
@@ -125,7 +126,7 @@ def _fails(
         steps={step: "failed", "told": "completed"},
         failure=Failure(
             step=step,
-            node=next(each.node for each in built.plan.steps if each.kind == "call"),
+            node=calls_in(built.plan.steps)[0].node,
             error_type=error_type,
             message=message,
         ),

@@ -6,6 +6,7 @@ import pytest
 
 from resolute.plan.kinds.call import Call
 from resolute.plan.values import digest, size_of
+from resolute.running.frame import Kept, top_frame
 from resolute.running.recall import Memory, memory_in_result
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import OUTPUTS, RETURNS, RUN, recorded_of, result_of
@@ -53,9 +54,9 @@ def test_a_saga_undoes_in_reverse() -> None:
 
     saga = Saga()
     for step in (call("a", "a1", "a2"), call("b"), call("c", "c1")):
-        saga.completed(step)
+        saga.completed(step, top_frame(Kept()))
 
-    assert ["c1", "a1", "a2"] == [step.id for step in saga.due()]
+    assert ["c1", "a1", "a2"] == [step.id for step, _ in saga.due()]
 
 
 def test_values_have_one_size_and_one_name() -> None:

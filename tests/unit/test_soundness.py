@@ -8,8 +8,8 @@ import pytest
 
 from resolute import FlowBuildError, branch, flow, input_data, manual, node, now, text
 from resolute.plan.errors import UnsupportedPlanError
-from resolute.plan.step import walk
 from resolute.plan.soundness import DEEPEST_BLOCK
+from resolute.plan.step import walk
 from resolute.temporal.start import read_plan
 from resolute.writing.builder import FlowBuilder
 

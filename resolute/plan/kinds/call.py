@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, cast
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from resolute.plan.language import describe
 from resolute.plan.policies import Lane, Policy
@@ -29,7 +29,7 @@ class Call(Step):
     kind: Literal["call"] = "call"
     id: str
     node: str
-    arguments: dict[str, JsonValue] = {}
+    arguments: dict[str, JsonValue] = Field(default={})
     policy: Policy = Policy()
     lane: Lane = "activity"
     queue: str | None = None

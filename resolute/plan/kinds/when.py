@@ -25,7 +25,7 @@ class When(Step):
     @property
     def title(self) -> str:
         """The condition."""
-        return f"when {describe(cast('Json', self.condition))}"
+        return describe(cast("Json", self.condition))
 
     def blocks(self) -> tuple[Block, ...]:
         """Both blocks, `then` first."""

@@ -19,5 +19,3 @@ RUNNING: Final[dict[type[Step], Running]] = {
     Parallel: Running(run_parallel),
     Sleep: Running(run_sleep),
 }
-
-

@@ -1,0 +1,33 @@
+"""Puts an author's steps into their places in a flow."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import cast
+
+from resolute.writing.draft import FlowDraft, fresh
+from resolute.writing.kinds.call import DraftMistake
+from resolute.writing.step import Draft, FlowStep
+
+
+class Chain(ABC):
+    """Steps that follow each other, as the builder collects them."""
+
+    @abstractmethod
+    def written(self) -> FlowDraft:
+        """Everything that has been said so far."""
+
+
+def placed(step: object) -> Draft:
+    """A step in a place of its own; what is none is said when the flow is built."""
+    return step.draft() if isinstance(step, FlowStep) else DraftMistake(step)
+
+
+def steps_of(branch: object) -> tuple[Draft, ...]:
+    """The steps of a branch or a body: a step, a list of steps, or `branch().then(...)...`."""
+    if isinstance(branch, Chain):
+        return fresh(branch.written().steps)
+    if isinstance(branch, Sequence) and not isinstance(branch, str):
+        return tuple(placed(step) for step in cast("Sequence[object]", branch))
+    return (placed(branch),)
