@@ -13,8 +13,9 @@ from resolute.plan.failing import Failure
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
 from resolute.plan.values import Json
-from resolute.running import interpreter as interpreting
+from resolute.running import run as running_run
 from resolute.running.evaluate import Scope, prepare
+from resolute.running.kinds import call as interpreting
 from resolute.temporal import runtime as on_temporal
 from resolute.temporal.client import RunHandle, start_run
 from tests.contract.ends import HEAVY, MEGABYTE
@@ -72,7 +73,7 @@ async def test_the_trace_of_a_bug_is_recorded(temporal: TemporalScenarios, monke
     outcome = await temporal.outcome(run)
     recorded = outcome.events[-1].workflow_execution_failed_event_attributes.failure.stack_trace
 
-    assert "resolute.running.interpreter:" in recorded
+    assert "resolute.running.kinds.call:" in recorded
     assert " in broken" in recorded
     assert "/" not in recorded
 
@@ -107,7 +108,7 @@ async def test_branches_take_turns(
     memory: MemoryScenarios, temporal: TemporalScenarios, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many branches a run has, so many of its calls are at work at once as Temporal bears; the rest follow."""
-    monkeypatch.setattr(interpreting, "PENDING_LIMIT", 7)
+    monkeypatch.setattr(running_run, "PENDING_LIMIT", 7)
     for runtime in (memory, temporal):
         scenario = Scenario("It ends.", wide, (Expected(calls=[], steps={}),))
         (outcome,) = await runtime.run(scenario)

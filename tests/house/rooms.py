@@ -111,11 +111,12 @@ NEVER_IN = {
 NEVER_ASYNC = ("plan", "writing", "door")
 TAKEN_BY_WORKERS = ("resolute.plan.provider", "resolute.writing.decision")
 
-# The only readers of the kinds of a step; each is closed by a last case that raises.
-READERS_OF_STEPS = (
-    "resolute.plan.plan",
-    "resolute.plan.soundness",
-    "resolute.writing.checks",
-    "resolute.writing.diagram",
-    "resolute.running.interpreter",
-)
+# Nobody asks for the kind of a step: its own files on each floor, and the registers, are all that know it by class. A
+# call is everybody's: it is what all other kinds are for.
+KINDS_OF_STEPS = ("resolute.plan.kinds", "resolute.writing.kinds", "resolute.running.kinds")
+KNOWN_BY_ALL = ("resolute.plan.kinds.call",)
+KNOWS_KINDS = {
+    "resolute.plan.kinds": (*KINDS_OF_STEPS, "resolute.plan.plan"),
+    "resolute.running.kinds": ("resolute.running.interpreter",),
+    "resolute.writing.kinds": ("resolute.writing", "resolute"),
+}

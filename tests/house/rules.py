@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from tests.house.reading import House, Module, imports, matches, room_of, uses
 from tests.house.rooms import (
     INSIDE_THE_WORKFLOW,
+    KINDS_OF_STEPS,
+    KNOWN_BY_ALL,
     KNOWS,
+    KNOWS_KINDS,
     NEVER_ASYNC,
     NEVER_IN,
     ONLY_IN,
-    READERS_OF_STEPS,
     ROOMS,
     TAKEN_BY_WORKERS,
     Room,
@@ -121,30 +123,16 @@ def misplaced_async(house: House) -> list[str]:
     ]
 
 
-def open_matches(house: House) -> list[str]:
-    """Readers of step kinds in a place of their own, or without a last case that raises."""
-    wrong: list[str] = []
-    for module in house.values():
-        for node in ast.walk(module.tree):
-            if not (isinstance(node, ast.Match) and isinstance(node.subject, ast.Name) and node.subject.id == "step"):
-                continue
-            if not matches(module.name, READERS_OF_STEPS):
-                wrong.append(f"{module.at(node.lineno)} reads kinds of steps: only {', '.join(READERS_OF_STEPS)} do")
-            if not _closed(node):
-                wrong.append(f"{module.at(node.lineno)} is open: end it with `case _: assert_never(step)`")
-    return wrong
-
-
-def _closed(node: ast.Match) -> bool:
-    last = node.cases[-1]
-    irrefutable = isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None and last.guard is None
-    ends = last.body[-1]
-    asserts = (
-        isinstance(ends, ast.Expr)
-        and isinstance(ends.value, ast.Call)
-        and "assert_never" in ast.unparse(ends.value.func)
-    )
-    return irrefutable and (asserts or isinstance(ends, ast.Raise))
+def asking_for_kinds(house: House) -> list[str]:
+    """Modules that know a kind of step by its class, though everybody else walks plans by `title` and `blocks()`."""
+    return [
+        f"{module.at(use.line)} imports {use.name}: walk plans by title and blocks(); kinds are known in {folder} only"
+        for module, room in _placed(house)
+        for use in imports(module, house)
+        for folder, known_in in KNOWS_KINDS.items()
+        if use.name.startswith(f"{folder}.") and use.name not in KNOWN_BY_ALL
+        if not matches(module.name, (*KINDS_OF_STEPS, *known_in)) and room.name != "door"
+    ]
 
 
 def untold_tests(module: Module) -> list[str]:

@@ -45,7 +45,7 @@ def test_a_room_knows_only_rooms_above_it() -> None:
         rules.cycles,
         rules.misplaced_names,
         rules.misplaced_async,
-        rules.open_matches,
+        rules.asking_for_kinds,
         reached_from_the_workflow,
     ],
 )
@@ -84,13 +84,13 @@ def test_the_house_keeps_its_rules(rule: Rule) -> None:
         (rules.misplaced_names, "resolute_pagerduty.http.exchange", "import os\nkey = os.environ['KEY']"),
         (rules.misplaced_names, "resolute.execution.executor", "import os\nkey = os.getenv('KEY')"),
         (rules.misplaced_async, "resolute.writing.builder", "class Flow:\n    async def build(self): ..."),
-        (rules.open_matches, "resolute.writing.builder", "match step:\n    case _:\n        raise TypeError"),
-        (rules.open_matches, "resolute.writing.checks", "match step:\n    case str():\n        pass"),
+        (rules.asking_for_kinds, "resolute.temporal.recorded", "from resolute.plan.kinds.when import When"),
         (
-            rules.open_matches,
-            "resolute.writing.checks",
-            "match step:\n    case str():\n        pass\n    case _:\n        pass",
+            rules.asking_for_kinds,
+            "resolute_worker.cli.showing",
+            "def look():\n    from resolute.plan.kinds import when",
         ),
+        (rules.asking_for_kinds, "resolute.running.run", "from resolute.running.kinds.when import run_when"),
         (reached_from_the_workflow, "resolute.temporal.workflow", "from resolute.execution.executor import run"),
         (reached_from_the_workflow, "resolute.temporal.workflow", "from resolute.plan.plan import Plan"),
     ],
@@ -108,6 +108,8 @@ def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
         "resolute.temporal.__init__": "",
         "resolute_worker.__init__": "",
         "resolute_worker.cli": "",
+        "resolute.plan.kinds.when": "",
+        "resolute.running.kinds.when": "",
     }
     broken = {each: module(each, text) for each, text in {**neighbours, name: source}.items()}
     only_neighbours = {each: module(each, text) for each, text in neighbours.items()}
@@ -140,11 +142,8 @@ def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
             "from ..secrets import x\nfrom .secrets import y",
         ),
         (rules.misplaced_async, "flows.smart_alerting", "async def check(): ..."),
-        (
-            rules.open_matches,
-            "resolute.writing.checks",
-            "match step:\n    case str():\n        pass\n    case _:\n        assert_never(step)",
-        ),
+        (rules.asking_for_kinds, "resolute.temporal.recorded", "from resolute.plan.kinds.call import Call"),
+        (rules.asking_for_kinds, "resolute.running.kinds.when", "from resolute.plan.kinds.when import When"),
     ],
 )
 def test_a_standing_wall_is_left_alone(rule: Rule, name: str, source: str) -> None:

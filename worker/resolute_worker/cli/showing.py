@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from resolute.plan.kinds.when import When
 from resolute.plan.language import describe
 from resolute.plan.plan import Plan
 from resolute.plan.step import walk
@@ -71,9 +70,10 @@ def _standing(plan: Plan, report: RunReport) -> dict[str, str]:
     """How each step stands; a condition that held for no block is no step that was done."""
     found: dict[str, str] = {step.id: step.status for step in report.steps}
     for step in walk((*plan.steps, *plan.on_failure)):
-        if isinstance(step, When) and found[step.id] == "completed":
-            taken = step.then if report.step(step.id).taken == "then" else step.otherwise
-            found[step.id] = "completed" if taken else "skipped"
+        taken = report.step(step.id).taken
+        if taken and found[step.id] == "completed":
+            then, otherwise = step.blocks()
+            found[step.id] = "completed" if (then if taken == "then" else otherwise).steps else "skipped"
     return found
 
 
