@@ -116,7 +116,7 @@ class FlowBuilder(Chain):
         """
         return compile_flow(replace(self._closed(), providers=tuple(providers)))
 
-    def written(self) -> FlowDraft:
+    def _written(self) -> FlowDraft:
         """What has been said so far; see `Chain`."""
         return self._closed()
 

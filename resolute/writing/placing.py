@@ -15,7 +15,7 @@ class Chain(ABC):
     """Steps that follow each other, as the builder collects them."""
 
     @abstractmethod
-    def written(self) -> FlowDraft:
+    def _written(self) -> FlowDraft:
         """Everything that has been said so far."""
 
 
@@ -27,7 +27,7 @@ def placed(step: object) -> Draft:
 def steps_of(branch: object) -> tuple[Draft, ...]:
     """The steps of a branch or a body: a step, a list of steps, or `branch().then(...)...`."""
     if isinstance(branch, Chain):
-        return fresh(branch.written().steps)
+        return fresh(branch._written().steps)  # pyright: ignore[reportPrivateUsage]  # not a word for authors
     if isinstance(branch, Sequence) and not isinstance(branch, str):
         return tuple(placed(step) for step in cast("Sequence[object]", branch))
     return (placed(branch),)
