@@ -3,7 +3,9 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import TypeAlias
 
 import pytest
 from temporalio.client import Client
@@ -16,50 +18,63 @@ from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalSc
 from tests.contract.scenario import Expected, Scenario
 from tests.keys import KEYS
 
-# The SDK says it where a worker without a cache forgets a run whose local activity is at work; the run goes on.
-pytestmark = pytest.mark.filterwarnings("ignore:Cannot find activity to cancel:UserWarning")
-
 FEW = 24
 MANY = 1000
 AT_ONCE = 4
 
+Engines: TypeAlias = asyncio.Queue[TemporalScenarios]
+
 
 @pytest.fixture(scope="module", params=[1000, 0], ids=["temporal", "temporal-replaying"])
-async def engine(request: pytest.FixtureRequest, temporal_client: Client) -> AsyncIterator[TemporalScenarios]:
-    """A worker that knows the nodes; the replaying one forgets each run between two tasks."""
-    task_queue = f"hostile-{uuid.uuid4().hex[:8]}"
+async def engines(request: pytest.FixtureRequest, temporal_client: Client) -> AsyncIterator[Engines]:
+    """Workers that know the nodes, each for one run at a time; the replaying ones forget a run between two tasks.
+
+    A worker without a cache makes room for a run by forgetting another one, even while a local activity of that one is
+    at work: its workflow task is lost, and comes again after the ten seconds of its timeout or, once it was lost
+    several times, much later. So it is given one run at a time. (SDK 1.35 warns of it: "Eviction requested while local
+    activities are still in flight", reason CacheFull. Of 400 runs of one flow with a local activity 0 lost a task one
+    at a time, 13 four at a time.)
+    """
     flows = [hostile_flow(seed) for seed in range(30)]
-    worker = temporal_worker(
-        temporal_client,
-        Activities(flows, executor_of(flows), KEYS),
-        task_queue=task_queue,
-        graceful_shutdown=timedelta(0),
-        max_cached_workflows=request.param,
-    )
-    async with worker:
-        yield TemporalScenarios(temporal_client, task_queue)
+    engines: Engines = asyncio.Queue()
+    async with AsyncExitStack() as stack:
+        for _ in range(AT_ONCE):
+            task_queue = f"hostile-{uuid.uuid4().hex[:8]}"
+            worker = temporal_worker(
+                temporal_client,
+                Activities(flows, executor_of(flows), KEYS),
+                task_queue=task_queue,
+                graceful_shutdown=timedelta(0),
+                max_cached_workflows=request.param,
+            )
+            await stack.enter_async_context(worker)
+            engines.put_nowait(TemporalScenarios(temporal_client, task_queue))
+        yield engines
 
 
-async def test_hostile_flows_end_the_same(engine: TemporalScenarios) -> None:
+async def test_hostile_flows_end_the_same(engines: Engines) -> None:
     """Whatever size, depth, number, text or error they meet: each ends, on Temporal as in memory."""
-    assert {} == await _differences(engine, range(FEW))
+    assert {} == await _differences(engines, range(FEW))
 
 
 @pytest.mark.soak
-async def test_a_thousand_hostile_flows_end_the_same(engine: TemporalScenarios) -> None:
+async def test_a_thousand_hostile_flows_end_the_same(engines: Engines) -> None:
     """As above, long."""
-    assert {} == await _differences(engine, range(MANY))
+    assert {} == await _differences(engines, range(MANY))
 
 
-async def _differences(engine: TemporalScenarios, seeds: range) -> dict[int, str]:
-    turns, memory = asyncio.Semaphore(AT_ONCE), MemoryScenarios()
+async def _differences(engines: Engines, seeds: range) -> dict[int, str]:
+    memory = MemoryScenarios()
     found: dict[int, str] = {}
 
     async def compare(seed: int) -> None:
-        async with turns:
+        engine = await engines.get()
+        try:
             here, there = await _end(memory, seed), await _end(engine, seed)
-            if here != there:
-                found[seed] = f"{here[:600]} != {there[:600]}"
+        finally:
+            engines.put_nowait(engine)
+        if here != there:
+            found[seed] = f"{here[:600]} != {there[:600]}"
 
     await asyncio.gather(*(compare(seed) for seed in seeds))
     return found
