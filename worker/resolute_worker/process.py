@@ -25,6 +25,7 @@ from resolute.temporal.at_work import AtWork, NodeThreads
 from resolute.temporal.loops import NodeLoops
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
+from resolute_worker.backlog import Backlog, waiting_places
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, schedules_kept
@@ -98,6 +99,10 @@ class Running:
     def server(self) -> Any:
         """The embedded server, if there is one."""
         return self._connection.server
+
+    def queues(self) -> list[tuple[str, float]]:
+        """Each queue of a provider, and how many nodes of it begin in a second."""
+        return [queue for provider in self.providers for queue in provider.queues().items()]
 
     async def replace(self, load: Load) -> None:
         """Goes on with other flows and nodes; runs in flight keep their plans.
@@ -226,11 +231,15 @@ async def running(
         if worker.server:
             worker.health.write = partial(worker.server.write, connection.client)
         worker.health.client, worker.health.phase = connection.client, "running"
-        watching = asyncio.create_task(worker.health.watch(), name="health")
+        watching = [
+            asyncio.create_task(worker.health.watch(), name="health"),
+            asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
+        ]
         try:
             yield worker
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
     if left := worker.left():
         raise WorkLeftError(left)
 
@@ -257,10 +266,13 @@ def _pollers(worker: Running, settings: Settings) -> list[TemporalWorker]:
                 graceful_shutdown=grace,
                 max_concurrent_activities=settings.max_activities,
             )
-            for provider in worker.providers
-            for queue, per_second in provider.queues().items()
+            for queue, per_second in worker.queues()
         ),
     ]
+
+
+def _backlog(worker: Running, settings: Settings) -> Backlog:
+    return Backlog(worker.client, waiting_places(settings.task_queue, worker.queues(), settings.max_activities))
 
 
 async def _poll(pollers: Sequence[TemporalWorker]) -> None:
