@@ -3,6 +3,8 @@
 A flow is written in Python, `build()` turns it into data (a plan) once, and the plan is only read after that.
 """
 
+from resolute.plan.clock import now, scheduled_for
+from resolute.plan.conditions import contains, is_empty, matches, not_, one_of
 from resolute.plan.context import CallContext, State, current_call
 from resolute.plan.errors import (
     ConfigurationError,
@@ -14,29 +16,15 @@ from resolute.plan.errors import (
     ResoluteError,
     TerminalError,
 )
-from resolute.plan.expressions import (
-    Record,
-    contains,
-    env,
-    failure,
-    input_data,
-    is_empty,
-    matches,
-    not_,
-    now,
-    one_of,
-    output,
-    previous,
-    secret,
-    text,
-)
 from resolute.plan.failing import Failure
+from resolute.plan.lists import all_of, any_of, count, first, where
 from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import Provider, SecretText
 from resolute.plan.triggers import every, manual, schedule, webhook
 from resolute.plan.verification import bearer_token, hmac_sha256, unverified
+from resolute.plan.words import Record, env, failure, input_data, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
 from resolute.writing.node import Node, NodeFactory, node
@@ -63,15 +51,19 @@ __all__ = [
     "SecretText",
     "State",
     "TerminalError",
+    "all_of",
+    "any_of",
     "bearer_token",
     "branch",
     "by_field",
     "by_header",
     "contains",
+    "count",
     "current_call",
     "env",
     "every",
     "failure",
+    "first",
     "flow",
     "hmac_sha256",
     "input_data",
@@ -85,8 +77,10 @@ __all__ = [
     "output",
     "previous",
     "schedule",
+    "scheduled_for",
     "secret",
     "text",
     "unverified",
     "webhook",
+    "where",
 ]

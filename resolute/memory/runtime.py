@@ -356,6 +356,7 @@ async def run_in_memory(
     clock: VirtualClock | None = None,
     input_data: Json = None,
     memory: Memory | None = None,
+    scheduled_for: datetime | None = None,
     run_id: str = "run",
     patience: float = 5.0,
     begun: Callable[[Interpreter], None] | None = None,
@@ -380,6 +381,7 @@ async def run_in_memory(
             runtime,
             input_data=input_data,
             memory=memory,
+            scheduled_for=scheduled_for,
             outcomes=None if taken is None else outcomes_from(taken),
             observed=True,
         )

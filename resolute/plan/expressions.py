@@ -1,29 +1,24 @@
-"""What an author writes where a value is not there yet: references, conditions and deferred values.
+"""What stands in for a value that is not there yet, while a flow is written.
 
-Each is an `Expression`: it stands in for its value while the flow is written, and becomes JSON (see
-`resolute.plan.language`) when the flow is built. Functions are typed as the value they stand for, so that type checkers
-follow an author's references: `health.output.message` is a `str` to them.
+An `Expression` becomes JSON (see `resolute.plan.language`) when the flow is built. `words`, `conditions`, `clock` and
+`lists` are what authors make expressions with.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final, NoReturn, TypeVar, cast, overload
+from typing import Any, Final, NoReturn, TypeVar, cast
 
-from pydantic import BaseModel, ValidatorFunctionWrapHandler, field_validator
+from pydantic import BaseModel
 
+from resolute.plan.described import describe
 from resolute.plan.errors import ExpressionError
 from resolute.plan.failing import Failure
-from resolute.plan.language import describe, escape
-from resolute.plan.patterns import check_pattern
+from resolute.plan.language import ARITHMETIC, BINDERS, escape
 from resolute.plan.shapes import Shape, shape_of_type
-from resolute.plan.templates import template_problem
-from resolute.plan.texts import shortened
-from resolute.plan.unready import Unready, no_method
+from resolute.plan.unready import Unready, check_operands, no_method
 from resolute.plan.values import Json, jsonable
 
 T = TypeVar("T")
@@ -64,6 +59,45 @@ class Expression(Unready):
     def __ge__(self, other: object) -> Expression:
         return Expression("$ge", self, other)
 
+    def __add__(self, other: Any) -> Expression:
+        return operation("$add", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return operation("$add", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return operation("$sub", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return operation("$sub", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return operation("$mul", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return operation("$mul", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return operation("$div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return operation("$div", other, self)
+
+    def __floordiv__(self, other: Any) -> Expression:
+        return operation("$floordiv", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expression:
+        return operation("$floordiv", other, self)
+
+    def __mod__(self, other: Any) -> Expression:
+        return operation("$mod", self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return operation("$mod", other, self)
+
+    def __neg__(self) -> Expression:
+        return Expression("$neg", self)
+
     def __and__(self, other: object) -> Expression:
         return Expression("$and", self, other)
 
@@ -88,8 +122,21 @@ class Expression(Unready):
             return f"<expression {self._operator} that cannot be written as JSON>"
 
 
+def operation(operator: str, left: object, right: object) -> Expression:
+    """Arithmetic on values of the run.
+
+    Raises:
+        ExpressionError: an operand is no number, time or duration.
+    """
+    check_operands(ARITHMETIC[operator], left, right)
+    return Expression(operator, left, right)
+
+
 class Reference(Expression):
-    """A field of a value of the run; attributes and indexes lead deeper."""
+    """A field of a value of the run; attributes and indexes lead deeper.
+
+    The first operand says where the value comes from: a step, an item, or (`$at`) an expression that computes it.
+    """
 
     __slots__ = ()
 
@@ -114,7 +161,7 @@ class Reference(Expression):
     def __call__(self, *arguments: object, **named: object) -> NoReturn:
         """Refuses `health.output.message.upper()`: the last name is a method of what stands before it."""
         *path, name = self._operands
-        if not isinstance(name, str) or (not path and self._operator in NAMED):
+        if not isinstance(name, str) or (not path and self._operator in {*NAMED, "$at"}):
             raise ExpressionError(f"{self!r} is a value of the run and cannot be called; call it in a node")
         raise no_method(Reference(self._operator, *path), name)
 
@@ -124,38 +171,6 @@ class InputModel:
     """What an author takes the run's input for. No part of the plan: `build()` asks if a trigger reads it so."""
 
     model: Any
-
-
-class Now(Expression):
-    """The run's clock, which can be moved by a timedelta."""
-
-    __slots__ = ()
-
-    def __init__(self, shift: float = 0.0) -> None:
-        super().__init__("$now", shift)
-
-    def __add__(self, delta: timedelta) -> Now:
-        return Now(self._operands[0] + self._seconds(delta, "+"))
-
-    def __sub__(self, delta: timedelta) -> Now:
-        return Now(self._operands[0] - self._seconds(delta, "-"))
-
-    def _seconds(self, delta: object, sign: str) -> float:
-        if isinstance(delta, timedelta):
-            return delta.total_seconds()
-        raise ExpressionError(
-            f"{self!r} {sign} {delta!r}: the clock of a run is moved by a timedelta, as in "
-            "now() - timedelta(hours=24); other arithmetic with times is for a node"
-        )
-
-
-class Record(BaseModel):
-    """A model whose fields take references while a flow is written: `EventLink(href=health.output.url)`."""
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _let_expressions_pass(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return value if holds_expression(value) else handler(value)
 
 
 def operator_and_operands(expression: Expression) -> tuple[str, tuple[object, ...]]:
@@ -178,6 +193,10 @@ def encode(value: object, name_of: NameOf = _own_name) -> Json:
     """
     if isinstance(value, Expression):
         operator, operands = operator_and_operands(value)
+        if operator == "$at" and len(operands) == 1:
+            return encode(operands[0], name_of)
+        if operator in BINDERS:
+            return {operator: _encoded_binder(cast("tuple[object, Bound, object]", operands), name_of)}
         if operator in NAMED:
             return {operator: [name_of(operands[0]), *cast("list[Json]", list(operands[1:]))]}
         if operator == "$input" and operands and isinstance(operands[0], InputModel):
@@ -200,6 +219,49 @@ def encode(value: object, name_of: NameOf = _own_name) -> Json:
     if fields_of(value) and _any_part(value, lambda part: isinstance(part, (Expression, set, frozenset))):
         return {name: encode(item, name_of) for name, item in fields_of(value)}
     return escape(jsonable(value))
+
+
+def _encoded_binder(operands: tuple[object, Bound, object], name_of: NameOf) -> list[Json]:
+    """The list, the name of its item, and the condition in which the item is read by that name.
+
+    An item is called by how deep its list stands in others, and by another name where a step is called so that the
+    condition reads as well.
+    """
+    listed, bound, condition = operands
+    depth = name_of.depth + 1 if isinstance(name_of, _Inside) else 1
+    while True:
+        inside = _Inside(name_of, bound, bound.step_name if depth == 1 else f"{bound.step_name}_{depth}", depth)
+        encoded = encode(condition, inside)
+        if inside.name not in inside.others:
+            return [encode(listed, name_of), inside.name, encoded]
+        depth += 1
+
+
+class Bound:
+    """The current item of a list, while its condition is written."""
+
+    step_name: Final = "item"
+
+    def __str__(self) -> str:
+        return self.step_name
+
+
+class _Inside:
+    """Names what the condition on an item reads."""
+
+    def __init__(self, around: NameOf, bound: Bound, name: str, depth: int) -> None:
+        self.name = name
+        self.depth = depth
+        self.others: set[str] = set()
+        self._around = around
+        self._bound = bound
+
+    def __call__(self, source: object) -> str:
+        if source is self._bound:
+            return self.name
+        found = self._around(source)
+        self.others.add(found)
+        return found
 
 
 def _key(key: object) -> str:
@@ -243,138 +305,3 @@ def _any_part(value: object, wanted: Callable[[object], bool]) -> bool:
             seen.add(id(cast("object", item)))
             waiting += inner
     return False
-
-
-def output(path: str) -> Any:
-    """A step's output by name: `output("health.message")` is `health.output.message` without the node at hand.
-
-    >>> output("health.metrics.load")
-    health.metrics.load
-    """
-    step, *rest = _split(path)
-    return Reference("$output", step, *rest)
-
-
-@overload
-def input_data(of: type[T]) -> T: ...
-@overload
-def input_data(of: str = "") -> Any: ...
-def input_data(of: type[Any] | str = "") -> Any:
-    """The run's input, or a field of it: `input_data("channel")`, or typed: `input_data(Notice).channel`.
-
-    The input of a webhook run is the JSON body of the request, that of a manual run what `resolute run` was given.
-    """
-    return Reference(
-        "$input", *(_split(of) if isinstance(of, str) and of else () if isinstance(of, str) else (InputModel(of),))
-    )
-
-
-@overload
-def previous(reference: T) -> T | None: ...
-@overload
-def previous(reference: T, *, default: T) -> T: ...
-def previous(reference: Any, *, default: Any = None) -> Any:
-    """The same value in the latest run in which its step completed; null, or `default`, where there was none.
-
-    Null has no order, so a comparison like `previous(load.output.percent, default=0) > 90` wants a default.
-
-    >>> previous(output("load.percent"), default=0) > 90
-    (previous(load.percent) or else 0) > 90
-    """
-    if not isinstance(reference, Reference) or operator_and_operands(reference)[0] != "$output":
-        raise ExpressionError(f"previous(...) takes a reference to a step's output, not {reference!r}")
-    before = Reference("$previous", *operator_and_operands(reference)[1])
-    return before if default is None else Expression("$default", before, default)
-
-
-def failure() -> Failure:
-    """What went wrong, for steps given to `on_failure`: `.step`, `.node`, `.error_type`, `.message`."""
-    return cast("Failure", Reference("$failure"))
-
-
-@overload
-def env(name: str, *, default: str | None = None) -> str: ...
-@overload
-def env(name: str, as_type: type[T], *, default: T | None = None) -> T: ...
-def env(name: str, as_type: type[Any] = str, *, default: Any = None) -> Any:
-    """An environment variable, read on the worker whenever the node runs: `env("PORT", int, default=8080)`.
-
-    `as_type` is `str`, `int`, `float` or `bool`. Without a default an unset variable fails the step.
-    """
-    if as_type not in _ENV_TYPES:
-        raise ExpressionError(f"env({name!r}) can be read as str, int, float or bool, not {as_type.__name__}")
-    if isinstance(default, Expression):
-        raise ExpressionError(f"env({name!r}, default=...) takes a plain value, not {default!r}")
-    if as_type is str and default is None:
-        return Expression("$env", name)
-    return Expression("$env", {"name": name, "type": _ENV_TYPES[as_type], "default": default})
-
-
-_ENV_TYPES: Final[Mapping[type[Any], str]] = {str: "text", int: "int", float: "number", bool: "bool"}
-
-
-def secret(name: str) -> str:
-    """A secret, read from the worker's environment when the node runs; it never enters a plan, history or log."""
-    return cast("str", Expression("$secret", name))
-
-
-def now() -> datetime:
-    """The run's own clock at the moment the step begins: `now() - timedelta(hours=24)`."""
-    return cast("datetime", Now())
-
-
-def text(template: str, *values: object) -> str:
-    """Text with values of the run in it, in the syntax of `str.format` with positional fields.
-
-    >>> text("{} is down since {}", output("health.component"), output("health.since"))
-    text('{} is down since {}', health.component, health.since)
-    """
-    problem = template_problem(template, len(values))
-    if problem:
-        raise ExpressionError(f"text({shortened(template, 200)!r}){problem}")
-    return cast("str", Expression("$text", template, *values))
-
-
-def contains(collection: object, item: object) -> bool:
-    """True where a list holds the item, an object the key, or a text the text."""
-    return cast("bool", Expression("$contains", collection, item))
-
-
-def one_of(item: object, collection: object) -> bool:
-    """True where the item is one of the collection's: `one_of(incident.output.urgency, ["high"])`."""
-    return cast("bool", Expression("$in", item, collection))
-
-
-def is_empty(value: object) -> bool:
-    """True for null, an empty text, an empty list and an empty object."""
-    return cast("bool", Expression("$empty", value))
-
-
-def matches(value: object, pattern: str) -> bool:
-    """True where a text has a match of the regular expression anywhere in it.
-
-    The syntax is Python's without looking around and back-references, so that no text can hold the worker. Classes such
-    as digits and words mean ASCII, and `$` is the end of the text; see `resolute.plan.patterns`.
-    """
-    if not isinstance(cast("object", pattern), str):
-        raise ExpressionError(f"matches(...) takes its pattern as text, not {pattern!r}")
-    try:
-        check_pattern(pattern)
-    except ExpressionError as error:
-        raise ExpressionError(
-            f"matches(..., {pattern!r}): not a regular expression that can be matched in linear time: {error}; "
-            "instead of (?=...), (?!...) or \\1 combine several matches(...), or decide in a function"
-        ) from None
-    return cast("bool", Expression("$search", value, pattern))
-
-
-def not_(condition: object) -> bool:
-    """The opposite of a condition; `~condition` is the same, this one is also typed as `bool`."""
-    return cast("bool", Expression("$not", condition))
-
-
-def _split(path: str) -> list[str | int]:
-    parts: list[str | int] = []
-    for index, name in re.findall(r"\[(-?\d+)\]|([^.\[\]]+)", path):
-        parts.append(int(index) if index else name)
-    return parts or [path]

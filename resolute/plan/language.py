@@ -9,7 +9,14 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$failure": ["message"]}               what went wrong, in an on_failure step
     {"$state": []}                          everything a decision may look at
     {"$now": -86400.0}                      the run's clock, moved by seconds
+    {"$scheduled": []}                      the time that the run was due
     {"$default": [a, b]}                    b where a is null
+    {"$at": [a, "part", 0]}                 a part of a value that is computed
+    {"$add": [a, b]}  $sub $mul $div $floordiv $mod $neg
+    {"$where": [list, "item", condition]}   the items for which the condition holds; inside it {"$item": ["item", ...]}
+    {"$first": [list, "item", condition]}   the first of them, or null
+    {"$count": [list, "item", condition]}   how many they are
+    {"$any": [list, "item", condition]}     whether there is one; $all whether there is no other
     {"$text": ["{} is down", ...]}          str.format with positional fields
     {"$env": "HEALTH_URL"}                  read on the worker
     {"$secret": "PAGERDUTY_ROUTING_KEY"}    read on the worker, never recorded
@@ -38,7 +45,8 @@ class Operator:
     """What is known of an operator: the kind of each operand, and how many it takes at least and at most.
 
     The kind of the last operand is that of all further ones. `role` says where its value comes from, `symbol` how a
-    comparison is written.
+    comparison or an operation is written. One that `binds` evaluates its third operand for each item of its first one,
+    which is called there what the second one says.
     """
 
     role: Literal["source", "hole", "value", "condition"]
@@ -46,10 +54,19 @@ class Operator:
     least: int = 1
     most: int | None = 1
     symbol: str = ""
+    binds: bool = False
 
 
 def _comparison(symbol: str, second: Kind = "value") -> Operator:
     return Operator(role="condition", operands=("value", second), least=2, most=2, symbol=symbol)
+
+
+def _operation(symbol: str) -> Operator:
+    return Operator(role="value", least=2, most=2, symbol=symbol)
+
+
+def _over_items(role: Literal["value", "condition"]) -> Operator:
+    return Operator(role=role, operands=("value", "name", "value"), least=3, most=3, binds=True)
 
 
 TABLE: Final[Mapping[str, Operator]] = {
@@ -60,10 +77,24 @@ TABLE: Final[Mapping[str, Operator]] = {
     "$failure": Operator(role="source", operands=("key",), least=0, most=None),
     "$state": Operator(role="source", least=0, most=0),
     "$now": Operator(role="source", operands=("number",)),
+    "$scheduled": Operator(role="source", least=0, most=0),
     "$env": Operator(role="hole", operands=("variable",)),
     "$secret": Operator(role="hole", operands=("name",)),
     "$text": Operator(role="value", operands=("template", "value"), most=None),
     "$default": Operator(role="value", least=2, most=2),
+    "$at": Operator(role="value", operands=("value", "key"), most=None),
+    "$add": _operation("+"),
+    "$sub": _operation("-"),
+    "$mul": _operation("*"),
+    "$div": _operation("/"),
+    "$floordiv": _operation("//"),
+    "$mod": _operation("%"),
+    "$neg": Operator(role="value", symbol="-"),
+    "$where": _over_items("value"),
+    "$first": _over_items("value"),
+    "$count": _over_items("value"),
+    "$any": _over_items("condition"),
+    "$all": _over_items("condition"),
     "$eq": _comparison("=="),
     "$ne": _comparison("!="),
     "$lt": _comparison("<"),
@@ -89,7 +120,10 @@ def _of_role(role: str) -> frozenset[str]:
 SOURCES: Final = _of_role("source")
 HOLES: Final = _of_role("hole")
 CONDITIONS: Final = _of_role("condition")
-COMPARISONS: Final[Mapping[str, str]] = {name: operator.symbol for name, operator in TABLE.items() if operator.symbol}
+BINDERS: Final = frozenset(name for name, operator in TABLE.items() if operator.binds)
+ARITHMETIC: Final[Mapping[str, str]] = {
+    name: operator.symbol for name, operator in TABLE.items() if operator.symbol and operator.role == "value"
+}
 OPERATORS: Final = frozenset(TABLE)
 
 
@@ -143,76 +177,3 @@ def expressions_in(value: Json) -> Iterator[tuple[str, list[Json]]]:
 def has_holes(value: Json) -> bool:
     """Whether a part of the value can be known on the worker only."""
     return any(operator in HOLES for operator, _ in expressions_in(value))
-
-
-def describe(value: Json) -> str:
-    """A value as a person reads it, for diagrams and messages: `health.status == 'critical'`."""
-    match value:
-        case Mapping():
-            operator = operator_of(value)
-            if operator is None:
-                return "{" + ", ".join(f"{key}: {describe(item)}" for key, item in value.items()) + "}"
-            return _describe_expression(operator, operands(value))
-        case list() | tuple():
-            return "[" + ", ".join(describe(item) for item in value) + "]"
-        case str():
-            return repr(value)
-        case None | bool():
-            return {None: "null", True: "true", False: "false"}[value]
-        case _:
-            return str(value)
-
-
-def dotted(path: list[Json]) -> str:
-    """A path as it is written: `health.items[0].name`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{part}"
-    return text
-
-
-def _describe_expression(operator: str, inner: list[Json]) -> str:
-    match operator:
-        case "$output" | "$item":
-            return dotted(inner)
-        case "$input" | "$failure" | "$state":
-            return dotted([operator[1:], *inner])
-        case "$previous":
-            return f"previous({dotted(inner)})"
-        case "$env" | "$secret":
-            name = inner[0]["name"] if isinstance(inner[0], Mapping) else inner[0]
-            return f"{operator[1:]}({name!r})"
-        case "$now":
-            return _describe_now(float(cast("float", inner[0])))
-        case "$text":
-            return f"text({', '.join(describe(item) for item in inner)})"
-        case "$default":
-            return f"{describe(inner[0])} or else {describe(inner[1])}"
-        case "$and" | "$or":
-            return f" {operator[1:]} ".join(_grouped(item) for item in inner)
-        case "$not":
-            return f"not {_grouped(inner[0])}"
-        case "$empty":
-            return f"{describe(inner[0])} is empty"
-        case _:
-            return f"{_bracketed(inner[0])} {COMPARISONS.get(operator, operator)} {_bracketed(inner[1])}"
-
-
-def _bracketed(value: Json) -> str:
-    text = describe(value)
-    return f"({text})" if isinstance(value, Mapping) and operator_of(value) == "$default" else text
-
-
-def _grouped(value: Json) -> str:
-    text = describe(value)
-    return f"({text})" if isinstance(value, Mapping) and operator_of(value) in {"$and", "$or"} else text
-
-
-def _describe_now(shift: float) -> str:
-    if shift == 0:
-        return "now"
-    size, sign = abs(shift), "-" if shift < 0 else "+"
-    for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60)):
-        if size % seconds == 0:
-            return f"now {sign} {size / seconds:g}{unit}"
-    return f"now {sign} {size:g}s"

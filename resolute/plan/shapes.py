@@ -90,6 +90,22 @@ class Shape:
         """The names of the fields that are known."""
         return [name for shape in self.alternatives for name in shape.schema.get("properties", {})]
 
+    @property
+    def item(self) -> Shape | None:
+        """The shape of any item of a list; None where the type is no list."""
+        found: list[Schema] = []
+        for shape in self.alternatives:
+            if not shape.schema or shape.is_any:
+                return Shape()
+            if shape.schema.get("type") == "array":
+                found += cast("list[Schema]", shape.schema.get("prefixItems", []))
+                if "items" in shape.schema or not shape.schema.get("prefixItems"):
+                    items = shape.schema.get("items", {})
+                    found += [cast("Schema", items)] if isinstance(items, Mapping) else []
+        if not found:
+            return None
+        return Shape(found[0] if len(found) == 1 else {"anyOf": found}, self.definitions)
+
     def at(self, key: str | int) -> Shape | None:
         """The shape of a field or item; None where the type has no such field."""
         found: list[Schema] = []

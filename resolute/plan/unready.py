@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from typing import Any, Final, NoReturn
 
 from resolute.plan.errors import ExpressionError
@@ -35,12 +36,22 @@ def _as_text(left: object, right: object) -> str:
     return f"text({', '.join([repr(template), *values])})"
 
 
-def _added(left: object, right: object) -> NoReturn:
-    value = right if isinstance(left, str) else left
-    said = f"{_shown(left)} + {_shown(right)}: {_shown(value)} {_UNKNOWN}"
-    if isinstance(left, str) or isinstance(right, str):
-        raise ExpressionError(f"{said}; write {_as_text(left, right)}")
-    raise ExpressionError(f"{said}; {_COMPUTE}, or for text write {_as_text(left, right)}")
+def check_operands(symbol: str, left: object, right: object) -> None:
+    """Refuses arithmetic with what is no number, time or duration, and says what to write instead.
+
+    Raises:
+        ExpressionError: one operand is neither that nor a value of the run.
+    """
+    for value in (left, right):
+        if isinstance(value, (Unready, date, timedelta)) or (
+            isinstance(value, (int, float)) and not isinstance(value, bool)
+        ):
+            continue
+        said = f"{_shown(left)} {symbol} {_shown(right)}"
+        if symbol == "+" and isinstance(value, str):
+            unready = right if value is left else left
+            raise ExpressionError(f"{said}: {_shown(unready)} {_UNKNOWN}; write {_as_text(left, right)}")
+        raise ExpressionError(f"{said}: {_shown(value)} is no number, no time and no timedelta; {_COMPUTE}")
 
 
 def _operator(symbol: str) -> Any:
@@ -83,7 +94,10 @@ class Unready:
         raise ExpressionError(f"{_shown(item)} in {_shown(self)}: {_shown(self)} {_UNKNOWN}; write {remedy}")
 
     def __iter__(self) -> NoReturn:
-        raise ExpressionError(f"{_shown(self)} cannot be iterated: it {_UNKNOWN}; give it to a node, and iterate there")
+        raise ExpressionError(
+            f"{_shown(self)} cannot be iterated: it {_UNKNOWN}; write where(...), first(...), count(...), any_of(...) "
+            "or all_of(...), or give it to a node, and iterate there"
+        )
 
     def __str__(self) -> str:
         raise ExpressionError(
@@ -100,22 +114,11 @@ class Unready:
             "instead of `x in {...}` write one_of(x, [...]), and make a dict with such a key in a node"
         )
 
-    def __add__(self, other: Any) -> Any:
-        _added(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        _added(other, self)
-
-    __sub__, __rsub__ = _operator("-"), _reflected("-")
-    __mul__, __rmul__ = _operator("*"), _reflected("*")
-    __truediv__, __rtruediv__ = _operator("/"), _reflected("/")
-    __floordiv__, __rfloordiv__ = _operator("//"), _reflected("//")
-    __mod__, __rmod__ = _operator("%"), _reflected("%")
     __pow__, __rpow__ = _operator("**"), _reflected("**")
-    __neg__, __pos__ = _function("-{}"), _function("+{}")
+    __pos__ = _function("+{}")
     __abs__, __round__ = _function("abs({})"), _function("round({})")
     __int__, __float__, __index__ = _function("int({})"), _function("float({})"), _function("int({})")
-    __len__ = _function("len({})", "ask is_empty(...), or count in a node and read its output")
+    __len__ = _function("len({})", "write count(...), or is_empty(...)")
 
 
 def meant_value(error: BaseException) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from resolute.plan.described import describe
 from resolute.plan.errors import EvaluationError
-from resolute.plan.language import describe, expressions_in
+from resolute.plan.language import expressions_in
 from resolute.plan.values import Json, JsonObject, size_of
 from resolute.running.evaluate import Scope, evaluate
 

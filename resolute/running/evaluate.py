@@ -7,18 +7,22 @@ evaluates the rest when it runs the node. `Scope.read` tells the two apart.
 from __future__ import annotations
 
 import json
-import operator as operators
-import re
-from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, cast
 
+from resolute.plan.described import describe
 from resolute.plan.errors import EvaluationError, FlowError
-from resolute.plan.language import CONDITIONS, HOLES, escape, expressions_in, operands, operator_of
-from resolute.plan.patterns import is_found
+from resolute.plan.language import ARITHMETIC, BINDERS, CONDITIONS, HOLES, escape, expressions_in, operands, operator_of
+from resolute.plan.plan import INTERPRETER
+from resolute.plan.shapes import kind_of, spoken
 from resolute.plan.templates import filled
+from resolute.plan.texts import shortened
 from resolute.plan.values import Json, JsonObject
+from resolute.running.arithmetic import computed
+from resolute.running.budget import Budget
+from resolute.running.comparing import holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,8 @@ class Scope:
     """Where values come from.
 
     `items` are the current items, by the name of what they are items of. `read` takes the operand of `$env` or
-    `$secret`; without it these stay as holes.
+    `$secret`; without it these stay as holes. `interpreter` is the plan's. `budget` bounds what is looked at for each
+    item of a list, which is where `is_in_list` says that evaluation is.
     """
 
     outputs: JsonObject = field(default_factory=dict[str, Json])
@@ -35,17 +40,14 @@ class Scope:
     items: JsonObject = field(default_factory=dict[str, Json])
     failure: JsonObject | None = None
     now: Callable[[], datetime] | None = None
+    scheduled_for: datetime | None = None
     read: Callable[[str, Json], Json] | None = None
+    interpreter: int = INTERPRETER
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
+    is_in_list: bool = False
 
 
 _LATER: Final = HOLES | {"$now", "$failure"}
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d($|[T ])")
-_ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "$lt": operators.lt,
-    "$le": operators.le,
-    "$gt": operators.gt,
-    "$ge": operators.ge,
-}
 
 
 def evaluate(value: Json, scope: Scope) -> Json:
@@ -54,6 +56,8 @@ def evaluate(value: Json, scope: Scope) -> Json:
     Raises:
         FlowError: an operator is not known, or has holes that only the worker can fill.
     """
+    if scope.is_in_list:
+        scope.budget.spend()
     match value:
         case Mapping():
             operator = operator_of(value)
@@ -76,21 +80,36 @@ def close_over(value: Json, scope: Scope) -> Json:
     return _evaluated(value, scope, _LATER)
 
 
-def _evaluated(value: Json, scope: Scope, kept: Container[str]) -> Json:
+def _evaluated(value: Json, scope: Scope, kept: Container[str], bound: frozenset[str] = frozenset()) -> Json:
+    """`kept` are operators that stay, `bound` the names of items that stay, because the list they are items of does."""
     match value:
         case Mapping():
             operator = operator_of(value)
             if operator is None:
-                return {key: _evaluated(item, scope, kept) for key, item in value.items()}
+                return {key: _evaluated(item, scope, kept, bound) for key, item in value.items()}
             if operator in kept:
                 return value
-            if any(name in kept for name, _ in expressions_in(value)):
-                return {operator: [_evaluated(item, scope, kept) for item in operands(value)]}
-            return escape(_evaluate_expression(operator, value, scope))
+            if not _stays(value, kept, bound):
+                return escape(_evaluate_expression(operator, value, scope))
+            inner = operands(value)
+            if operator == "$item":
+                return value
+            if operator in BINDERS:
+                listed, name, condition = inner
+                inside = _evaluated(condition, scope, kept, bound | {str(name)})
+                return {operator: [_evaluated(listed, scope, kept, bound), name, inside]}
+            return {operator: [_evaluated(item, scope, kept, bound) for item in inner]}
         case list() | tuple():
-            return [_evaluated(item, scope, kept) for item in value]
+            return [_evaluated(item, scope, kept, bound) for item in value]
         case _:
             return value
+
+
+def _stays(value: Json, kept: Container[str], bound: frozenset[str]) -> bool:
+    return any(
+        operator in kept or (operator == "$item" and str(inner[0]) in bound)
+        for operator, inner in expressions_in(value)
+    )
 
 
 def is_true(condition: Json, scope: Scope) -> bool:
@@ -119,45 +138,69 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
             return {"outputs": dict(scope.outputs), "input": scope.input, "previous": scope.previous}
         case "$now":
             return _now(float(cast("float", inner[0])), scope)
+        case "$scheduled":
+            return _scheduled(scope)
         case "$env" | "$secret":
             if scope.read is None:
                 raise FlowError(f"{operator} is read on the worker, not in the workflow")
             return scope.read(operator, inner[0])
         case "$text":
-            return filled(str(inner[0]), [_as_text(evaluate(item, scope)) for item in inner[1:]])
+            values = _values(inner[1:], scope)
+            return filled(str(inner[0]), [_as_text(item) for item in values])
         case "$default":
             first = evaluate(inner[0], scope)
             return evaluate(inner[1], scope) if first is None else first
+        case "$at":
+            return _walk(evaluate(inner[0], scope), inner[1:])
+        case _ if operator in BINDERS:
+            return _of_items(operator, inner, scope)
+        case _ if operator in ARITHMETIC:
+            return computed(operator, inner, _values(inner, scope))
         case "$and":
             return all(is_true(item, scope) for item in inner)
         case "$or":
             return any(is_true(item, scope) for item in inner)
         case _ if operator in CONDITIONS:
-            return _compare(operator, [evaluate(item, scope) for item in inner])
+            return holds(operator, _values(inner, scope), scope.interpreter)
         case _:
             raise FlowError(f"the plan holds an expression that this worker does not know: {operator}")
 
 
-def _compare(operator: str, inner: list[Json]) -> bool:
+def _values(inner: list[Json], scope: Scope) -> list[Json]:
+    values = [evaluate(item, scope) for item in inner]
+    if scope.is_in_list:
+        scope.budget.spend_on(values)
+    return values
+
+
+def _of_items(operator: str, inner: list[Json], scope: Scope) -> Json:
+    written, name, condition = inner
+    listed = evaluate(written, scope)
+    if not isinstance(listed, (list, tuple)):
+        what = "null" if listed is None else spoken(frozenset({kind_of(listed)}))
+        raise EvaluationError(f"{shortened(describe(written), 200)} is {what}, not a list")
+    holding = _holding(listed, str(name), condition, scope)
     match operator:
-        case "$not":
-            return inner[0] is not True
-        case "$empty":
-            return inner[0] is None or (isinstance(inner[0], (str, list, tuple, Mapping)) and len(inner[0]) == 0)
-        case "$eq":
-            return _same(*inner)
-        case "$ne":
-            return not _same(*inner)
-        case "$in":
-            return _contains(inner[1], inner[0])
-        case "$contains":
-            return _contains(inner[0], inner[1])
-        case "$search":
-            return isinstance(inner[0], str) and is_found(str(inner[1]), inner[0])
-        case "$matches":  # of plans from before there was $search
-            return isinstance(inner[0], str) and re.search(str(inner[1]), inner[0]) is not None
+        case "$where":
+            return [item for item, is_so in holding if is_so]
+        case "$first":
+            return next((item for item, is_so in holding if is_so), None)
+        case "$count":
+            return sum(is_so for _, is_so in holding)
+        case "$any":
+            return any(is_so for _, is_so in holding)
         case _:
-            return _ordered(_ORDER[operator], *inner)
+            return all(is_so for _, is_so in holding)
+
+
+def _holding(listed: Sequence[Json], name: str, condition: Json, scope: Scope) -> Iterator[tuple[Json, bool]]:
+    """Each item, and whether the condition holds for it."""
+    items = dict(scope.items)
+    inside = replace(scope, items=items, is_in_list=True)
+    for item in listed:
+        scope.budget.spend()
+        items[name] = item
+        yield item, is_true(condition, inside)
 
 
 def _walk(value: Json, path: list[Json]) -> Json:
@@ -169,6 +212,12 @@ def _walk(value: Json, path: list[Json]) -> Json:
         else:
             return None
     return value
+
+
+def _scheduled(scope: Scope) -> str:
+    if scope.scheduled_for is None:
+        raise FlowError("$scheduled needs the time at which a run was due")
+    return scope.scheduled_for.isoformat()
 
 
 def _item(name: str, scope: Scope) -> Json:
@@ -184,61 +233,6 @@ def _now(shift: float, scope: Scope) -> str:
         return (scope.now() + timedelta(seconds=shift)).isoformat()
     except (OverflowError, ValueError):
         raise EvaluationError(f"now() moved by {shift:g} seconds is outside of the calendar") from None
-
-
-def _same(left: Json, right: Json) -> bool:
-    # true == 1 in Python, not in JSON
-    if isinstance(left, bool) is not isinstance(right, bool):
-        return False
-    match left, right:
-        case Mapping(), Mapping():
-            return left.keys() == right.keys() and all(_same(item, right[key]) for key, item in left.items())
-        case (list() | tuple(), list() | tuple()):
-            return len(left) == len(right) and all(map(_same, left, right))
-        case _ if left == right:
-            return True
-        case _:
-            pass
-    times = _times(left, right)
-    return times is not None and times[0] == times[1]
-
-
-def _ordered(compare: Callable[[Any, Any], bool], left: Json, right: Json) -> bool:
-    if isinstance(left, str) and isinstance(right, str):
-        return compare(*(_times(left, right) or (left, right)))
-    if _is_number(left) and _is_number(right):
-        return compare(left, right)
-    return False  # null, true and false, and values of unlike kinds have no order
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _times(left: Json, right: Json) -> tuple[datetime, datetime] | None:
-    # Python reads more as a time than people write as one: a telephone number, for one.
-    if not all(isinstance(text, str) and _TIME.match(text) for text in (left, right)):
-        return None
-    try:
-        return _aware(datetime.fromisoformat(str(left))), _aware(datetime.fromisoformat(str(right)))
-    except ValueError:
-        return None
-
-
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _contains(collection: Json, item: Json) -> bool:
-    match collection:
-        case str():
-            return isinstance(item, str) and item in collection
-        case Mapping():
-            return isinstance(item, str) and item in collection
-        case list() | tuple():
-            return any(_same(item, other) for other in collection)
-        case _:
-            return False
 
 
 def _as_text(value: Json) -> object:

@@ -7,6 +7,7 @@ with the same ids. Whatever changes that is gated on `plan.interpreter`. How eac
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import cast
 
 from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError, RunCancelledError, UnsupportedPlanError
@@ -35,7 +36,8 @@ class RunContinuedError(ResoluteError):
 class Interpreter:
     """Runs one plan once, from the beginning or from the outcomes of an earlier part of the run.
 
-    `observed` says that the values which conditions look at are wanted.
+    `scheduled_for` is when the run was due; without it, when it began. `observed` says that the values which conditions
+    look at are wanted.
 
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
@@ -50,6 +52,7 @@ class Interpreter:
         *,
         input_data: Json = None,
         memory: Memory | None = None,
+        scheduled_for: datetime | None = None,
         outcomes: Outcomes | None = None,
         observed: bool = False,
     ) -> None:
@@ -63,6 +66,7 @@ class Interpreter:
             input_data=input_data,
             previous=previous,
             now=runtime.now,
+            scheduled_for=self._earlier.scheduled_for or scheduled_for or runtime.now(),
             kept=self._earlier.kept,
             observed=observed,
         )
@@ -112,6 +116,7 @@ class Interpreter:
             undo=self._run.saga.as_json(self.state),
             ending=self._ending,
             warnings=tuple(self.state.warnings),
+            scheduled_for=self.state.scheduled_for,
         )
 
     def handed_on(self) -> Memory | None:

@@ -7,6 +7,7 @@ test that is made of a run.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, UnusableValueError
@@ -26,12 +27,13 @@ class Ending:
 
 @dataclass
 class Outcomes:
-    """Outcomes of the steps of a run, and what is due if it fails."""
+    """Outcomes of the steps of a run, what is due if it fails, and when the run was due."""
 
     kept: Kept = field(default_factory=Kept)
     undo: list[Json] = field(default_factory=list[Json])
     ending: Ending | None = None
     warnings: tuple[str, ...] = ()
+    scheduled_for: datetime | None = None
 
     def as_json(self) -> JsonObject:
         """As plain data, which `outcomes_from` reads."""
@@ -42,6 +44,8 @@ class Outcomes:
                 "done": self.ending.done,
                 "failed": [failure.model_dump() for failure in self.ending.failed],
             }
+        if self.scheduled_for is not None:
+            data["scheduled_for"] = self.scheduled_for.isoformat()
         return {name: value for name, value in data.items() if value}
 
 
@@ -53,12 +57,13 @@ def outcomes_from(data: Json) -> Outcomes:
     """
     try:
         held = cast("JsonObject", data)
-        ending = cast("JsonObject | None", held.get("ending"))
+        ending, due = cast("JsonObject | None", held.get("ending")), held.get("scheduled_for")
         return Outcomes(
             kept=kept_from(cast("JsonObject", held.get("kept", {}))),
             undo=list(cast("list[Json]", held.get("undo", []))),
             ending=_ending_from(ending) if ending else None,
             warnings=tuple(str(warning) for warning in cast("list[Json]", held.get("warnings", []))),
+            scheduled_for=datetime.fromisoformat(cast("str", due)) if due else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

@@ -31,6 +31,7 @@ class RunState:
         input_data: Json,
         previous: JsonObject | None,
         now: Callable[[], datetime],
+        scheduled_for: datetime,
         kept: Kept | None = None,
         observed: bool = False,
     ) -> None:
@@ -42,6 +43,7 @@ class RunState:
         self._input = input_data
         self._previous = previous
         self._now = now
+        self.scheduled_for = scheduled_for
         self._observed = observed
         self._steps = {step.id: _pending(step) for step in walk((*plan.steps, *plan.on_failure))}
         self._inner: dict[str, StepReport] = {}
@@ -62,6 +64,8 @@ class RunState:
             failure=self.failure.model_dump() if self.failure else None,
             items=frame.items,
             now=self._now,
+            scheduled_for=self.scheduled_for,
+            interpreter=self.plan.interpreter,
         )
 
     def begin(self, step: Step, frame: Frame) -> None:

@@ -17,7 +17,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, decode_typed_search_attributes
 from temporalio.exceptions import ApplicationError, FailureError
 
 from resolute.plan.plan import Plan
@@ -25,7 +25,7 @@ from resolute.plan.values import Json
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.handed import of_failure
-from resolute.temporal.start import RECORD_PLAN, Start, open_record, read_plan, read_start
+from resolute.temporal.start import RECORD_PLAN, SCHEDULED_FOR, Start, open_record, read_plan, read_start
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
 _ENDS: Final = (
@@ -53,15 +53,17 @@ class Answer:
 
 @dataclass
 class Recorded:
-    """What is recorded of one run. `cancelled_by` is the number of the event by which it was asked to end.
+    """What is recorded of one run.
 
-    `fired` says when the timers of each step came to their end.
+    `scheduled_for` is when its schedule had it due, where one started it; `cancelled_by` is the number of the event by
+    which it was asked to end. `fired` says when the timers of each step came to their end.
     """
 
     start: Start
     completed: Memory | None
     failed: Memory | None
     began_at: datetime
+    scheduled_for: datetime | None = None
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     fired: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
     plan: Plan | None = None
@@ -93,6 +95,7 @@ class _Reader:
             completed=_readable(lambda: memory_in_result(last[0] if last else None)),
             failed=_readable(lambda: of_failure(failure)),
             began_at=_time(events[0]),
+            scheduled_for=decode_typed_search_attributes(started.search_attributes).get(SCHEDULED_FOR),
         )
         handed = recorded.start.earlier.memory
         if handed is not None:

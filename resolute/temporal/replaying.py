@@ -114,6 +114,7 @@ async def replayed(recorded: Recorded) -> RunReport | None:
         runtime,
         input_data=recorded.start.input,
         memory=memory,
+        scheduled_for=recorded.scheduled_for or recorded.began_at,
         outcomes=None if taken is None else outcomes_from(taken),
         observed=True,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from pydantic import ValidationError
+from temporalio.common import SearchAttributeKey
 
 from resolute.plan.errors import UnsupportedPlanError
 from resolute.plan.plan import FORMAT, Plan
@@ -21,6 +22,9 @@ from resolute.temporal.seals import PlanKeys
 
 STARTED_BY: Final = "resolute.started_by"
 """The memo of a run that says who or what started it."""
+
+SCHEDULED_FOR: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+"""What Temporal says of a run that a schedule started: the time that it was due, without jitter or delay."""
 
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""

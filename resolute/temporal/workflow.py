@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio import workflow
@@ -34,6 +34,7 @@ from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
 from resolute.temporal.start import (
     RECORD_PLAN,
+    SCHEDULED_FOR,
     STARTED_BY,
     Earlier,
     Envelope,
@@ -122,7 +123,9 @@ class FlowWorkflow:
                 full=full,
             )
             earlier = None if outcomes is None else outcomes_from(outcomes)
-            self._interpreter = Interpreter(plan, runtime, input_data=given, memory=memory, outcomes=earlier)
+            self._interpreter = Interpreter(
+                plan, runtime, input_data=given, memory=memory, scheduled_for=_scheduled_for(), outcomes=earlier
+            )
             run = _run(self._interpreter, runtime)
             try:
                 return await (sheltered(run, self._interpreter.cancel) if shelters else run)
@@ -190,6 +193,12 @@ def _never(_: int) -> bool:
 
 def _is_scheduled() -> bool:
     return workflow.info().typed_search_attributes.get(_SCHEDULE) is not None
+
+
+def _scheduled_for() -> datetime:
+    """When the run was due: as its schedule says, else when it was started."""
+    info = workflow.info()
+    return info.typed_search_attributes.get(SCHEDULED_FOR) or info.workflow_start_time
 
 
 async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:

@@ -15,6 +15,7 @@ from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
+from resolute.plan.times import in_utc
 from resolute.plan.values import jsonable
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
@@ -198,12 +199,19 @@ class FlowTester:
             )
         self._at_work.cancel()
 
-    async def run(self, input: object = None, *, previous: Mapping[str, object] | None = None) -> TestedRun:  # noqa: A002  # the word that authors know from triggers
+    async def run(
+        self,
+        input: object = None,  # noqa: A002  # the word that authors know from triggers
+        *,
+        previous: Mapping[str, object] | None = None,
+        scheduled_for: datetime | None = None,
+    ) -> TestedRun:
         """Runs the flow to its end; a failed run is returned, not raised.
 
         Args:
             input: the run's input: a model, or JSON; read through the model of a trigger, as in production.
             previous: what `previous(...)` reads, by step name, instead of what this tester's own runs have left.
+            scheduled_for: when the run was due; without it, when it begins. Without an offset it is in UTC.
 
         Raises:
             NoAnswerError: a provider's node was called that has no answer, and the provider was not given.
@@ -219,6 +227,7 @@ class FlowTester:
             clock=self.clock,
             input_data=read_any_input(self.flow, jsonable(input)),
             memory=self._memory if previous is None else self._remembering(previous),
+            scheduled_for=in_utc(scheduled_for) if scheduled_for else None,
             run_id=f"test-{self._runs}",
             patience=self._patience,
             begun=self._begun,

@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, cast
 
-from resolute.plan.failing import Failure
-from resolute.plan.language import CONDITIONS, OPERATORS, describe, dotted, expressions_in, operands, operator_of
-from resolute.plan.shapes import (
-    ANY,
-    BOOL,
-    ENVIRONMENT,
-    TEXT,
-    TIME,
-    Shape,
-    compatible,
-    did_you_mean,
-    kind_of,
-    or_null,
-    shape_of_type,
-    spoken,
+from resolute.plan.described import describe
+from resolute.plan.language import (
+    ARITHMETIC,
+    BINDERS,
+    CONDITIONS,
+    HOLES,
+    OPERATORS,
+    SOURCES,
+    expressions_in,
+    operands,
+    operator_of,
 )
+from resolute.plan.shapes import ANY, BOOL, TEXT, Shape, compatible, did_you_mean, kind_of, or_null, spoken
 from resolute.plan.values import Json
-from resolute.writing.presence import NOTHING, Present, null_part
+from resolute.writing.arithmetic import check_comparable, shape_of_arithmetic
+from resolute.writing.presence import null_part, path_of, present_where
+from resolute.writing.scope import Report, Scope
+from resolute.writing.sources import check_typed, shape_at, shape_of_source
 
-Report = Callable[[str, str], None]
-"""Takes a message and a hint."""
-
-_FAILURE: Final = shape_of_type(Failure, "serialization")
+_COUNT: Final = Shape({"type": "integer"})
 _DECIDED: Final = (
     "`is`, `in`, `not`, isinstance(...) and bool(...) ask the reference and not its value: "
     "write x.output != None, is_empty(x.output), contains(...), not_(...), or a function of the state"
 )
-_STATE: Final = Shape({"type": "object", "additionalProperties": True})
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a step may read at its place.
-
-    `known` are the steps that have certainly run; `elsewhere` says of every other step of the flow why it may not
-    be read here. `items` says what an item is, by the name of what it is an item of. `untyped` names the nodes of steps
-    that do not say what they return. `present` are the references that a condition around this place has found to be
-    there, and `is_decided` says that a function has found what it wanted.
-    """
-
-    known: Mapping[str, Shape]
-    everywhere: Mapping[str, Shape]
-    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
-    input: Shape = ANY
-    items: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
-    has_previous: bool = False
-    in_failure: bool = False
-    untyped: Mapping[str, str] = field(default_factory=dict[str, str])
-    present: Present = NOTHING
-    is_decided: bool = False
 
 
 def shape_in(value: Json, scope: Scope, report: Report) -> Shape:
@@ -97,7 +71,7 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
     source = shape_in(value, scope, report)
     if target.kinds and "null" not in target.kinds:
         _check_present(value, scope, report)
-        _check_typed(value, scope, report)
+        check_typed(value, scope, report)
     remembers = isinstance(value, Mapping) and operator_of(value) == "$previous"
     if remembers and "null" in source.kinds and target.kinds and "null" not in target.kinds:
         report(
@@ -113,14 +87,19 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
 
 def _check_present(value: Json, scope: Scope, report: Report) -> None:
     """Reports a field of what may be null, where no condition around has asked."""
-    operator = operator_of(value) if isinstance(value, Mapping) else None
-    if operator not in {"$output", "$input", "$item"} or scope.is_decided:
+    path = path_of(value)
+    if path is None or scope.is_decided:
         return
     inner = operands(cast("Mapping[str, Json]", value))
-    if operator == "$input":
-        shape = scope.input
-    else:
-        shape = (scope.items if operator == "$item" else scope.known).get(str(inner[0]), ANY)
+    match path[0]:
+        case "$input":
+            shape = scope.input
+        case "$output":
+            shape = scope.known.get(str(inner[0]), ANY)
+        case "$item":
+            shape = scope.items.get(str(inner[0]), ANY)
+        case _:
+            shape = shape_in(inner[0], scope, _unheard) if len(path) > 2 else ANY
     if part := null_part(value, shape, scope.present):
         report(
             f"reads {describe(value)}: {part} may be null",
@@ -128,16 +107,19 @@ def _check_present(value: Json, scope: Scope, report: Report) -> None:
         )
 
 
-def _check_typed(value: Json, scope: Scope, report: Report) -> None:
-    """Reports a read of an output of which nothing is known, because its node does not say what it returns."""
-    if not isinstance(value, Mapping) or operator_of(value) != "$output":
+def _check_not_null(value: Json, shape: Shape, scope: Scope, report: Report) -> None:
+    """Reports a value that may be null where an expression would then have none."""
+    _check_present(value, scope, report)
+    if "null" not in shape.kinds or scope.is_decided or path_of(value) in scope.present:
         return
-    inner = operands(value)
-    if (node := scope.untyped.get(str(inner[0]))) and str(inner[0]) in scope.known:
-        report(
-            f"reads {dotted(inner)}: node {node!r} does not say what it returns",
-            "annotate its function, as in -> Health with a model of the fields, or -> Any to leave it unchecked",
-        )
+    hint = f"ask first, with ({describe(value)} != None) & (...), or with .when({describe(value)} != None)"
+    if isinstance(value, Mapping) and operator_of(value) == "$previous":
+        hint = "give previous(..., default=...)"
+    report(f"reads {describe(value)}, which may be null", hint)
+
+
+def _unheard(message: str, hint: str) -> None:
+    """For a value whose mistakes have been reported."""
 
 
 def check_condition(value: Json, scope: Scope, report: Report) -> None:
@@ -166,27 +148,8 @@ def _cast_hint(value: Json, target: Shape) -> str:
 
 def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report: Report) -> Shape:
     match operator:
-        case "$output":
-            return _shape_of_output(inner, scope, report)
-        case "$item":
-            return _shape_of_item(inner, scope, report)
-        case "$previous":
-            return _shape_of_previous(inner, scope, report)
-        case "$input":
-            return _walk(scope.input, "input", inner, report)
-        case "$failure":
-            if not scope.in_failure:
-                report("failure() is known in on_failure steps only", "move the step to .on_failure(...)")
-            return _walk(_FAILURE, "failure", inner, report)
-        case "$state":
-            return _STATE
-        case "$now":
-            return TIME
-        case "$secret":
-            return TEXT
-        case "$env":
-            settings = inner[0]
-            return ENVIRONMENT[str(settings["type"])] if isinstance(settings, Mapping) else TEXT
+        case _ if operator in SOURCES or operator in HOLES:
+            return shape_of_source(operator, inner, scope, report)
         case "$default":
             return _shape_with_default(*inner, scope=scope, report=report)
         case "$text":
@@ -194,51 +157,24 @@ def _shape_of_expression(operator: str, inner: list[Json], scope: Scope, report:
                 shape_in(item, scope, report)
                 _check_present(item, scope, report)
             return TEXT
+        case "$at":
+            return shape_at(shape_in(inner[0], scope, report), describe(inner[0]), inner[1:], report)
+        case _ if operator in ARITHMETIC:
+            shapes = [shape_in(item, scope, report) for item in inner]
+            for item, shape in zip(inner, shapes, strict=True):
+                _check_not_null(item, shape, scope, report)
+            return shape_of_arithmetic(operator, inner, shapes, report)
+        case _ if operator in BINDERS:
+            return _shape_of_items(operator, inner, scope, report)
+        case "$and" | "$or":
+            _check_parts(operator, inner, scope, report)
+            return BOOL
         case _ if operator in CONDITIONS:
             _check_operands(operator, inner, scope, report)
             return BOOL
         case _:
             report(f"{operator} is no expression", did_you_mean(operator, sorted(OPERATORS)))
             return ANY
-
-
-def _shape_of_output(inner: list[Json], scope: Scope, report: Report) -> Shape:
-    step = str(inner[0])
-    if step in scope.known:
-        if inner[1:]:
-            _check_typed({"$output": inner}, scope, report)
-        return _walk(scope.known[step], step, inner[1:], report)
-    if step in scope.elsewhere:
-        report(f"reads {dotted(inner)}: {scope.elsewhere[step]}", "read it where its step has certainly run")
-    else:
-        report(f"reads {dotted(inner)}: no step is called {step!r}", did_you_mean(step, list(scope.everywhere)))
-    return ANY
-
-
-def _shape_of_item(inner: list[Json], scope: Scope, report: Report) -> Shape:
-    name = str(inner[0])
-    if name not in scope.items:
-        report(
-            f"reads {dotted(inner)}, an item that is not known here",
-            "an item is read in the function that it is given to, and nowhere else",
-        )
-        return ANY
-    return _walk(scope.items[name], name, inner[1:], report)
-
-
-def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape:
-    step = str(inner[0])
-    if not scope.has_previous:
-        report(
-            f"reads previous({dotted(inner)}), and only a schedule passes values from run to run",
-            "give the flow a schedule(...) or every(...) whose runs do not overlap",
-        )
-    if step not in scope.everywhere:
-        report(
-            f"reads previous({dotted(inner)}): no step is called {step!r}", did_you_mean(step, list(scope.everywhere))
-        )
-        return ANY
-    return or_null(_walk(scope.everywhere[step], step, inner[1:], report))
 
 
 def _shape_with_default(value: Json, default: Json, *, scope: Scope, report: Report) -> Shape:
@@ -254,36 +190,46 @@ def _shape_with_default(value: Json, default: Json, *, scope: Scope, report: Rep
     return rest
 
 
-def _walk(shape: Shape, origin: str, path: list[Json], report: Report) -> Shape:
-    walked: list[Json] = [origin]
-    for key in path:
-        part = cast("str | int", key)
-        inner = shape.at(part)
-        if inner is None:
-            if shape.fields:
-                report(
-                    f"reads {dotted([*walked, key])}: {shape.title} has no field {key!r}",
-                    did_you_mean(key, shape.fields),
-                )
-            else:
-                report(
-                    f"reads {dotted([*walked, key])}: {dotted(walked)} is {spoken(shape.kinds)} and has no {key!r}", ""
-                )
-            return ANY
-        shape = inner
-        walked.append(key)
-    return shape
+def _shape_of_items(operator: str, inner: list[Json], scope: Scope, report: Report) -> Shape:
+    """The shape of a question about a list; its condition is checked with the item typed by the list."""
+    listed, name, condition = inner
+    shape = shape_in(listed, scope, report)
+    _check_not_null(listed, shape, scope, report)
+    if shape.kinds and "list" not in shape.kinds:
+        report(f"{describe({operator: inner})}: {describe(listed)} is {spoken(shape.kinds)}, not a list", "")
+    item = shape.item or ANY
+    if condition is not True:
+        check_condition(condition, replace(scope, items={**scope.items, str(name): item}), report)
+    match operator:
+        case "$where":
+            return Shape({"type": "array", "items": item.schema}, item.definitions)
+        case "$first":
+            return or_null(item)
+        case "$count":
+            return _COUNT
+        case _:
+            return BOOL
+
+
+def _check_parts(operator: str, inner: list[Json], scope: Scope, report: Report) -> None:
+    """Checks the parts of a condition; each is looked at only where those before it have not decided."""
+    for item in inner:
+        shape = shape_in(item, scope, report)
+        if not compatible(shape.kinds, BOOL.kinds):
+            report(f"{describe(item)} is {spoken(shape.kinds)}, not a condition", "compare it with a value")
+        scope = replace(scope, present=scope.present | present_where(item, holds=operator == "$and"))
 
 
 def _check_operands(operator: str, inner: list[Json], scope: Scope, report: Report) -> None:
     shapes = [shape_in(item, scope, report) for item in inner]
-    if operator in {"$and", "$or", "$not"}:
-        for item, shape in zip(inner, shapes, strict=True):
-            if not compatible(shape.kinds, BOOL.kinds):
-                report(f"{describe(item)} is {spoken(shape.kinds)}, not a condition", "compare it with a value")
+    if operator == "$not":
+        if not compatible(shapes[0].kinds, BOOL.kinds):
+            report(f"{describe(inner[0])} is {spoken(shapes[0].kinds)}, not a condition", "compare it with a value")
         return
     if operator in {"$eq", "$ne", "$lt", "$le", "$gt", "$ge"}:
         left, right = shapes
+        if not check_comparable(operator, inner, shapes, report):
+            return
         if not compatible(left.kinds, right.kinds) and not compatible(right.kinds, left.kinds):
             report(f"{describe({operator: inner})} compares {spoken(left.kinds)} with {spoken(right.kinds)}", "")
         elif operator in {"$eq", "$ne"}:

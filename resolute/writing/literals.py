@@ -95,6 +95,10 @@ def _look_at_expression(value: Expression, path: Path, around: tuple[int, ...]) 
             if not isinstance(key, InputModel):
                 _check_index(key, path)
         return
+    if operator == "$at":
+        for key in operands[1:]:
+            _check_index(key, path)
+        operands = operands[:1]
     for operand in operands:
         _look(operand, path, (*around, id(value)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resolute.plan.errors import Problem
-from resolute.writing.checks import Report
+from resolute.writing.scope import Report
 
 
 class Mistakes:

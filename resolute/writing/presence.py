@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Final, TypeAlias, cast
 
-from resolute.plan.language import dotted, operands, operator_of
+from resolute.plan.described import describe
+from resolute.plan.language import operands, operator_of
 from resolute.plan.shapes import Shape
 from resolute.plan.values import Json
 
 Path: TypeAlias = tuple[str | int, ...]
-"""The operator of a reference and its operands: `("$output", "health", "part")`."""
+"""The operator of a reference and its operands: `("$output", "health", "part")`.
+
+Of what is computed, the expression stands in the place of the first operand, as JSON.
+"""
 
 Present: TypeAlias = frozenset[Path]
 
 NOTHING: Final[Present] = frozenset()
 _PATHS: Final = frozenset({"$output", "$input", "$item"})
+_COMPUTED: Final = frozenset({"$at", "$first"})
 
 
 def present_where(condition: Json, *, holds: bool = True) -> Present:
@@ -50,26 +56,36 @@ def present_where(condition: Json, *, holds: bool = True) -> Present:
             return _paths([condition]) if holds else NOTHING
 
 
+def path_of(value: Json) -> Path | None:
+    """The path of a reference, by which it is known to be present; None for what is none."""
+    operator = operator_of(value) if isinstance(value, Mapping) else None
+    if operator in _PATHS:
+        return (operator, *cast("list[str | int]", operands(cast("Mapping[str, Json]", value))))
+    if operator not in _COMPUTED:
+        return None
+    base, *path = operands(cast("Mapping[str, Json]", value)) if operator == "$at" else [value]
+    return ("$at", json.dumps(base, sort_keys=True), *cast("list[str | int]", path))
+
+
 def null_part(reference: Json, shape: Shape, present: Present) -> str:
     """The part of a path that may be null and that something behind it is read of; empty where there is none.
 
-    `shape` is that of the step's output, of the item, or of the input.
+    `shape` is that of the step's output, of the item, of the input, or of the expression that is read of.
     """
-    operator = operator_of(reference) if isinstance(reference, Mapping) else None
-    if operator not in _PATHS:
+    path = path_of(reference)
+    if path is None:
         return ""
-    path = cast("list[str | int]", operands(cast("Mapping[str, Json]", reference)))
-    start = 0 if operator == "$input" else 1
+    inner = operands(cast("Mapping[str, Json]", reference))
+    start = 1 if path[0] == "$input" else 2
     for position in range(start, len(path)):
         if shape.is_any:
             return ""
-        if "null" in shape.kinds and (operator, *path[:position]) not in present:
-            shown = cast("list[Json]", path[:position])
-            return dotted(["input", *shown] if operator == "$input" else shown)
-        inner = shape.at(path[position])
-        if inner is None:
+        if "null" in shape.kinds and path[:position] not in present:
+            return describe({str(path[0]): inner[: position - 1]})
+        found = shape.at(path[position])
+        if found is None:
             return ""
-        shape = inner
+        shape = found
     return ""
 
 
@@ -81,8 +97,6 @@ def _paths(values: Iterable[Json]) -> Present:
     """The references among values, each with the references that it is a part of."""
     found: set[Path] = set()
     for value in values:
-        operator = operator_of(value) if isinstance(value, Mapping) else None
-        if operator in _PATHS:
-            path = cast("list[str | int]", operands(cast("Mapping[str, Json]", value)))
-            found |= {(operator, *path[:length]) for length in range(len(path) + 1)}
+        if path := path_of(value):
+            found |= {path[:length] for length in range(1, len(path) + 1)}
     return frozenset(found)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from resolute.plan.described import dotted
 from resolute.plan.errors import Problem
 from resolute.plan.fitting import standalone
-from resolute.plan.language import dotted, expressions_in
+from resolute.plan.language import expressions_in
 from resolute.plan.plan import Remembered
 from resolute.plan.shapes import Shape, shape_of_type
 from resolute.plan.step import Step, walk

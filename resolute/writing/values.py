@@ -9,9 +9,10 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from resolute.plan.described import describe
 from resolute.plan.errors import NotJsonError
 from resolute.plan.expressions import encode, holds_expression
-from resolute.plan.language import describe, operator_of
+from resolute.plan.language import operator_of
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import shape_of_type
 from resolute.plan.values import Json

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resolute.plan.described import describe
 from resolute.plan.errors import FlowError, TextError
-from resolute.plan.language import describe, escape, expressions_in, has_holes, operator_of
+from resolute.plan.language import escape, expressions_in, has_holes, operator_of
 from resolute.plan.values import Json
 from resolute.running.evaluate import Scope, evaluate, is_true, prepare
 

@@ -23,6 +23,7 @@ from resolute import (
     one_of,
     output,
     previous,
+    scheduled_for,
     secret,
     text,
 )
@@ -47,23 +48,23 @@ UNDECIDED = (
     "(a) | (b) and ~(a); instead of `x in [...]`, one_of(x, [...]); instead of `if`, .when(condition)"
 )
 TEXT = "write text('... {} ...', health.status)"
-TIMES = (
-    "the clock of a run is moved by a timedelta, as in now() - timedelta(hours=24); "
-    "other arithmetic with times is for a node"
-)
+NO_NUMBER = "is no number, no time and no timedelta; compute it in a node, and read the node's output"
+TIMES = "the clock of a run is moved by a timedelta, as in now() - timedelta(hours=24), and compared with other times"
 ANSWERS: list[tuple[Callable[[], object], str]] = [
     (lambda: "x" + STATUS, f"'x' + health.status: health.status {UNKNOWN}; write text('x{{}}', health.status)"),
     (lambda: STATUS + " {now}", f"health.status + ' {{now}}': health.status {UNKNOWN}; "
      "write text('{} {{now}}', health.status)"),
-    (lambda: STATUS + 1, f"health.status + 1: health.status {COMPUTE}, or for text "
-     "write text('{}{}', health.status, 1)"),
-    (lambda: STATUS * 2, f"health.status * 2: health.status {COMPUTE}"),
-    (lambda: 100 - STATUS, f"100 - health.status: health.status {COMPUTE}"),
-    (lambda: -STATUS, f"-health.status: health.status {COMPUTE}"),
+    (lambda: STATUS * "x", f"health.status * 'x': 'x' {NO_NUMBER}"),
+    (lambda: STATUS + True, f"health.status + True: True {NO_NUMBER}"),
+    (lambda: STATUS / None, f"health.status / None: None {NO_NUMBER}"),
+    (lambda: [1] + STATUS,  # noqa: RUF005  # the addition is what is tested
+     f"[1] + health.status: [1] {NO_NUMBER}"),
+    (lambda: STATUS**2, f"health.status ** 2: health.status {COMPUTE}"),
+    (lambda: +STATUS, f"+health.status: health.status {COMPUTE}"),
     (lambda: int(STATUS), f"int(health.status): health.status {COMPUTE}"),
     (lambda: round(STATUS), f"round(health.status): health.status {COMPUTE}"),
     (lambda: len(STATUS), f"len(health.status): health.status {UNKNOWN}; "
-     "ask is_empty(...), or count in a node and read its output"),
+     "write count(...), or is_empty(...)"),
     (lambda: STATUS.upper(), f"health.status.upper(...): health.status {UNKNOWN} and has no methods; "
      f"call .upper(...) in a node that takes it; to put it into a text, {TEXT}"),
     (lambda: STATUS.startswith("x"), f"health.status.startswith(...): health.status {UNKNOWN} and has no methods; "
@@ -79,13 +80,14 @@ ANSWERS: list[tuple[Callable[[], object], str]] = [
     (lambda: "x" in STATUS, f"'x' in health.status: health.status {UNKNOWN}; write contains(health.status, 'x')"),
     (lambda: STATUS in output("known"), f"health.status in known: known {UNKNOWN}; "
      "write contains(known, health.status) or one_of(health.status, known)"),
-    (iterate, f"health.status cannot be iterated: it {UNKNOWN}; give it to a node, and iterate there"),
+    (iterate, f"health.status cannot be iterated: it {UNKNOWN}; write where(...), first(...), count(...), any_of(...) "
+     "or all_of(...), or give it to a node, and iterate there"),
     (lambda: str(STATUS), f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
     (lambda: f"{STATUS} is down", f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
     (lambda: f"{STATUS:>10}", f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
     (lambda: f"%s {'is'}" % STATUS, f"health.status is not text yet: it {UNKNOWN}; {TEXT}"),
     (lambda: now() + cast("timedelta", 5), f"now + 5: {TIMES}"),
-    (lambda: now() - now(), f"now - now: {TIMES}"),
+    (lambda: now() - cast("datetime", "noon"), f"now - 'noon': {TIMES}"),
 ]  # fmt: skip
 
 
@@ -160,6 +162,13 @@ ENCODED: list[tuple[object, object]] = [
     (env("A", bool, default=False), {"$env": {"name": "A", "type": "bool", "default": False}}),
     (secret("A"), {"$secret": "A"}),
     (now() - timedelta(hours=24) + timedelta(hours=1), {"$now": -82800.0}),
+    (timedelta(hours=1) + now(), {"$now": 3600.0}),
+    (now() - output("a.at"), {"$sub": [{"$now": 0.0}, {"$output": ["a", "at"]}]}),
+    (scheduled_for() - timedelta(minutes=5), {"$sub": [{"$scheduled": []}, "PT5M"]}),
+    (datetime(2026, 1, 1, tzinfo=UTC) - STATUS, {"$sub": ["2026-01-01T00:00:00Z", {"$output": ["health", "status"]}]}),
+    (1 + STATUS * 2.5, {"$add": [1, {"$mul": [{"$output": ["health", "status"]}, 2.5]}]}),
+    (-STATUS / 3, {"$div": [{"$neg": [{"$output": ["health", "status"]}]}, 3]}),
+    (7 // STATUS % 2, {"$mod": [{"$floordiv": [7, {"$output": ["health", "status"]}]}, 2]}),
     (text("{} {{}}", STATUS), {"$text": ["{} {{}}", {"$output": ["health", "status"]}]}),
     ((STATUS == "a") & ~(STATUS != "b"), {"$and": [
         {"$eq": [{"$output": ["health", "status"]}, "a"]},

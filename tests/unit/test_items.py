@@ -2,9 +2,9 @@
 
 import pytest
 
+from resolute.plan.described import describe
 from resolute.plan.errors import EvaluationError
 from resolute.plan.expressions import Reference, encode
-from resolute.plan.language import describe
 from resolute.plan.shapes import Shape
 from resolute.plan.values import Json
 from resolute.running.compared import compared

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from resolute.plan.expressions import input_data, secret
 from resolute.plan.once import Once, by_field, by_header
 from resolute.plan.triggers import (
     MAX_BODY,
@@ -20,6 +19,7 @@ from resolute.plan.triggers import (
     webhook,
 )
 from resolute.plan.verification import Verification, bearer_token, hmac_sha256, unverified
+from resolute.plan.words import input_data, secret
 
 
 class Restart(BaseModel):

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 
 from pydantic import Field, JsonValue
 
-from resolute.plan.language import describe
+from resolute.plan.described import describe
 from resolute.plan.policies import Lane, Policy
 from resolute.plan.step import Block, Step, name_problems, walk
 from resolute.plan.values import Json

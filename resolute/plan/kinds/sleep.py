@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, cast
 
 from pydantic import JsonValue
 
-from resolute.plan.language import describe
+from resolute.plan.described import describe
 from resolute.plan.step import Figure, Step
 from resolute.plan.values import Json
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, cast
 
 from pydantic import JsonValue
 
-from resolute.plan.language import describe
+from resolute.plan.described import describe
 from resolute.plan.step import Block, Figure, Step, Steps
 from resolute.plan.values import Json
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from resolute.plan.language import describe
+from resolute.plan.described import describe
 from resolute.plan.plan import Plan
 from resolute.plan.step import walk
 from resolute.plan.values import Json

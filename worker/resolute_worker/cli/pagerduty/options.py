@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from resolute.plan.errors import ConfigurationError
-from resolute.plan.expressions import secret
+from resolute.plan.words import secret
 from resolute_worker.cli.pagerduty.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
