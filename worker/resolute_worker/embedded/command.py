@@ -21,6 +21,9 @@ _TUNED: Final = (
     "history.timerProcessorMaxPollRPS=5000",
     "history.visibilityProcessorMaxPollRPS=5000",
     'history.timerProcessorMaxTimeShift="10ms"',
+    # A run is deleted only after its end has been ticked off, which happens every half minute by itself.
+    'history.transferProcessorUpdateAckInterval="1s"',
+    'history.visibilityProcessorUpdateAckInterval="1s"',
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
     "matching.enableFairness=true",
