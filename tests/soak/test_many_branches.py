@@ -24,16 +24,10 @@ async def double(number: int) -> int:
     return 2 * number
 
 
-wide = (
-    flow("wide")
-    .triggered_by(manual("start"))
-    .then_parallel(*(double(number).as_(f"at_{number}") for number in range(BRANCHES)))
-    .build()
-)
-
-
 async def test_more_branches_than_temporal_takes(temporal_client: Client) -> None:
     """All of them run, a bounded number at a time, and each has its result."""
+    branches = (double(number).as_(f"at_{number}") for number in range(BRANCHES))
+    wide = flow("wide").triggered_by(manual("start")).then_parallel(*branches).build()
     queue = f"wide-{uuid4().hex[:8]}"
     activities = Activities([wide], executor_of([wide]), KEYS)
     async with temporal_worker(temporal_client, activities, task_queue=queue, graceful_shutdown=timedelta(0)):

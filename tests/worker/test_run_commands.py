@@ -1,11 +1,13 @@
 """Commands that find a run, cancel it, or try its failed step again."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client, WorkflowFailureError
 
 from resolute_worker.embedded import EmbeddedServer
 from tests.worker.processes import resolute, started
@@ -22,7 +24,7 @@ def count(name: str) -> int:
     return number
 
 @node
-def open_door(marker: str = "mended") -> str:
+def open_door(marker: str) -> str:
     if not Path(marker).exists():
         raise TerminalError("the door is shut")
     return "open"
@@ -36,7 +38,7 @@ for lane in ("activity", "local"):
     globals()[lane] = (
         flow(f"{lane}-door").triggered_by(start)
         .then(count(f"{lane}.count").as_("counted"))
-        .then(open_door().lane(lane).as_("door"))
+        .then(open_door(f"{lane}.mended").lane(lane).as_("door"))
         .build()
     )
 undone = (
@@ -49,26 +51,32 @@ waiting = flow("waiting").triggered_by(start).then(never().as_("patience")).buil
 """
 
 
-@pytest.fixture
-async def place(flows: Path, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
-    """The variables of a worker at work on the flows above."""
-    (flows / "doors.py").write_text(FLOWS)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the worker and the commands run."""
+    return tmp_path_factory.mktemp("doors")
+
+
+@pytest.fixture(scope="module")
+async def place(folder: Path, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
+    """The variables of a worker at work on the flows above, one for all tests."""
+    (folder / "flows").mkdir()
+    (folder / "flows" / "doors.py").write_text(FLOWS)
     place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
-    async with started("worker", folder=flows.parent, **place) as worker:
+    async with started("worker", folder=folder, **place) as worker:
         await worker.url()
         yield place
         await worker.stopped()
 
 
 @pytest.mark.parametrize("lane", ["activity", "local"])
-async def test_a_failed_step_is_tried_again(flows: Path, place: dict[str, str], lane: str) -> None:
+async def test_a_failed_step_is_tried_again(folder: Path, place: dict[str, str], client: Client, lane: str) -> None:
     """After its cause is mended, a failed run goes on at the step that failed; what completed is not done again."""
-    folder = flows.parent
     failed = await resolute("run", f"{lane}-door", "--json", folder=folder, **place)
-    (folder / "mended").touch()
+    (folder / f"{lane}.mended").touch()
     run = json.loads(failed[1])["run"]
     retried = await resolute("retry", run, "--json", folder=folder, **place)
-    result = await _ended(run, folder, place)
+    result = await _ended(client, run, folder, place)
 
     assert (1, 0) == (failed[0], retried[0]), retried[2]
     assert "door" == json.loads(retried[1])["step"]
@@ -76,31 +84,30 @@ async def test_a_failed_step_is_tried_again(flows: Path, place: dict[str, str], 
     assert "1" == (folder / f"{lane}.count").read_text()
 
 
-async def _ended(run: str, folder: Path, place: dict[str, str]) -> tuple[str, object]:
-    """How a run ended, and its result; the wait of each command is the pause between two looks."""
-    while True:
-        _, printed, _ = await resolute("show", run, "--json", folder=folder, **place)
-        shown = json.loads(printed)
-        if shown["status"] != "running":
-            return shown["status"], shown["report"]["result"]
+async def _ended(client: Client, run: str, folder: Path, place: dict[str, str]) -> tuple[str, object]:
+    """How a run ended, as soon as it has, and its result."""
+    with contextlib.suppress(WorkflowFailureError):
+        await client.get_workflow_handle(run).result()
+    _, printed, _ = await resolute("show", run, "--json", folder=folder, **place)
+    shown = json.loads(printed)
+    return shown["status"], shown["report"]["result"]
 
 
-async def test_what_was_undone_is_not_tried_again(flows: Path, place: dict[str, str]) -> None:
+async def test_what_was_undone_is_not_tried_again(folder: Path, place: dict[str, str]) -> None:
     """A run whose undo steps have run cannot go on from its middle, and the reason is said."""
-    failed = await resolute("run", "undone-door", "--json", folder=flows.parent, **place)
-    code, _, said = await resolute("retry", "undone-door", folder=flows.parent, **place)
+    failed = await resolute("run", "undone-door", "--json", folder=folder, **place)
+    code, _, said = await resolute("retry", "undone-door", folder=folder, **place)
 
     assert (1, 2) == (failed[0], code)
     assert "has been undone (back)" in said
 
 
-async def test_a_run_is_cancelled(flows: Path, place: dict[str, str]) -> None:
+async def test_a_run_is_cancelled(folder: Path, place: dict[str, str], client: Client) -> None:
     """A run that would be tried for ever ends when it is cancelled; one that has ended is not cancelled again."""
-    folder = flows.parent
     begun = await resolute("run", "waiting", "--no-wait", "--json", folder=folder, **place)
     run = json.loads(begun[1])["run"]
     cancelled = await resolute("cancel", run, folder=folder, **place)
-    status, _ = await _ended(run, folder, place)
+    status, _ = await _ended(client, run, folder, place)
     again = await resolute("cancel", run, folder=folder, **place)
     retried = await resolute("retry", run, folder=folder, **place)
 
@@ -110,9 +117,8 @@ async def test_a_run_is_cancelled(flows: Path, place: dict[str, str]) -> None:
     assert "only a failed run can be retried" in retried[2]
 
 
-async def test_a_run_is_found_by_what_a_person_knows(flows: Path, place: dict[str, str]) -> None:
+async def test_a_run_is_found_by_what_a_person_knows(folder: Path, place: dict[str, str]) -> None:
     """A flow's name is its latest run, the beginning of an id is enough, and one that fits several names them."""
-    folder = flows.parent
     first, second = [
         json.loads((await resolute("run", "undone-door", "--json", folder=folder, **place))[1])["run"] for _ in "12"
     ]
