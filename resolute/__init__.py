@@ -1,6 +1,6 @@
 """Resolute: durable automation for on-call teams.
 
-A flow is written in Python, `build()` turns it into data (a plan) once, and the plan is only read after that.
+You write a flow in Python, `build()` turns it into data (a plan) once, and from then on the plan is only read.
 """
 
 from resolute.plan.clock import now, scheduled_for

@@ -1,4 +1,4 @@
-"""What goes into a node and what comes out of it, held against what its function declares."""
+"""Checks a node's input and output against what its function declares."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def arguments_for(definition: NodeDefinition, arguments: Mapping[str, Json]) -> 
     """The arguments as the node's parameters declare them: models, times, texts.
 
     Raises:
-        InvalidArgumentsError: they do not fit; names every mistake, and no value.
+        InvalidArgumentsError: they do not fit; the message lists every mistake, but no values.
     """
     values: dict[str, object] = {}
     mistakes: list[str] = []
@@ -58,8 +58,8 @@ def output_of(definition: NodeDefinition, result: object, environment: Environme
 
     Raises:
         InvalidResultError: it is not what the node declares, or has no JSON form.
-        SecretInResultError: it holds a secret of the environment.
-        ResultTooLargeError: Temporal would not take it.
+        SecretInResultError: it contains a secret of the environment.
+        ResultTooLargeError: Temporal would not accept it.
     """
     output = _dumped(definition, result)
     if problem := problem_of(output):

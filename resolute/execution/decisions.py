@@ -1,4 +1,4 @@
-"""Finds the function of a decision for a run in flight, whose plan names it as the flow was then."""
+"""Finds the function of a decision for a run in flight, whose plan names it as it was called then."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OLDER: Final = "."
 
 
 def decision_for(call: CallContext, definitions: Mapping[str, NodeDefinition]) -> NodeDefinition | None:
-    """The decision that a call means, where no node has its name any more; None where nothing of it is left.
+    """The decision that a call refers to, if no node has its name any longer; None if nothing is left of it.
 
-    A function is found by its name, wherever in the flow it decides now, or where it only stands in the file. One
-    without a name, or whose name is gone, is what decides at that step of that flow now.
+    A function is found by its name, wherever the flow uses it now, or even if it is only defined in the file. For one
+    without a name, or whose name is gone, it is the function that decides at that step of that flow now.
     """
     if not call.node.startswith(PREFIX):
         return None
@@ -37,7 +37,7 @@ def _by_function(call: CallContext, decisions: list[NodeDefinition]) -> NodeDefi
     for candidates in (own, found):
         if len({each.origin for each in candidates}) == 1:
             return candidates[0]
-    return None  # none, or several functions of one name in different modules
+    return None  # none, or several functions with the same name in different modules
 
 
 def _by_step(call: CallContext, decisions: list[NodeDefinition]) -> NodeDefinition | None:

@@ -1,6 +1,6 @@
-"""Runs one node once: fills the holes, checks the arguments, calls the function, checks the result.
+"""Runs one node once: resolves and checks its arguments, calls its function, checks the result.
 
-Every engine calls nodes through here, so that a node behaves the same under test and in production.
+Every engine calls nodes through here, so a node behaves the same in tests and in production.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from resolute.writing.flow import Flow
 
 @dataclass(frozen=True, kw_only=True)
 class FailureFacts:
-    """What an engine needs to know of an error that a node raised. Free of secrets.
+    """What an engine needs to know about an error that a node raised. Contains no secrets.
 
-    `trace` are the lines of the author's code that it came from. `error` is the error itself, which may hold secrets:
-    for a test's author alone, never for a record.
+    `trace` has the lines of the author's code that it came from. `error` is the error itself, which may contain
+    secrets: it is only for a test's author, never for a record.
     """
 
     error_type: str
@@ -76,7 +76,7 @@ class NodeExecutor:
         environment: Environment | None = None,
         extra: Iterable[NodeDefinition] = (),
     ) -> NodeExecutor:
-        """An executor of every node of these flows, of the providers, and of `extra`."""
+        """An executor for every node of these flows, of the providers, and of `extra`."""
         found = [definition for flow in flows for definition in flow.nodes.values()]
         return cls([*found, *extra], providers, environment)
 
@@ -90,12 +90,12 @@ class NodeExecutor:
                 )
 
     async def execute(self, call: CallContext, arguments: JsonObject) -> Json:
-        """Runs a node with arguments as the interpreter prepared them, and gives its output as JSON.
+        """Runs a node with arguments as the interpreter prepared them, and returns its output as JSON.
 
         Raises:
             NodeError: the node cannot run here, or its arguments or result are not what it declared.
-            EscapeError: the node raised what would have ended the process, or cancelled itself.
-            Exception: whatever else the node raised.
+            EscapeError: the node raised something that would have ended the process, or cancelled itself.
+            Exception: anything else that the node raised.
         """
         return await guarded(lambda: self._executed(call, arguments))
 
@@ -106,7 +106,7 @@ class NodeExecutor:
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
             )
         call = self._watched(call)
-        enter_call(call)  # first of all: a provider that refuses the node says in its audit log who asked
+        enter_call(call)  # comes first, because a provider that refuses the node writes the caller to its audit log
         try:
             function = self.function_for(definition, call)
         except NotGrantedError:
@@ -132,10 +132,10 @@ class NodeExecutor:
         return output_of(definition, result, self.environment)
 
     def _watched(self, call: CallContext) -> CallContext:
-        """The call as its node sees it: whatever the node says on the way is kept free of secrets."""
+        """The call as its node sees it: secrets are kept out of everything the node reports."""
 
         def heartbeat(*details: Json) -> None:
-            # These flow on to the next attempt: only what is a secret for certain is left out.
+            # These go to the next attempt: only what is certainly a secret is left out.
             call.heartbeat(*[MASK if self.environment.secret_in(repr(each)) else each for each in details])
 
         def keep_secret(value: str) -> None:
@@ -144,16 +144,16 @@ class NodeExecutor:
         return replace(call, heartbeat=heartbeat, keep_secret=keep_secret)
 
     def _remember(self, definition: NodeDefinition) -> None:
-        """Asks a provider again what it must not show: it may have fetched a token on the way."""
+        """Asks a provider again for its secrets: it may have fetched a token during the call."""
         if definition.provider is not None and definition.provider in self.providers:
             self.environment.remember(self.providers[definition.provider].secrets())
 
     def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
-        """What to call for a node: its function, with the provider's instance where it is a provider's.
+        """What to call for a node: its function, with the provider's instance if it belongs to a provider.
 
         Raises:
-            UnknownNodeError: the provider is not here.
-            NotGrantedError: the provider was not granted what the node does.
+            UnknownNodeError: this worker does not have the provider.
+            NotGrantedError: the provider lacks a grant that the node needs.
         """
         if definition.provider is None:
             return definition.function
@@ -170,13 +170,15 @@ class NodeExecutor:
     def failure_facts(self, error: BaseException, node: str = "") -> FailureFacts:
         """An error as the engines record it: named by its class, without secrets.
 
-        An error that comes from no line of the author's, such as a result of the wrong type, is placed where the node
-        is declared.
+        An error that does not come from a line of the author's, such as a result of the wrong type, gets the place
+        where the node is declared.
         """
         if isinstance(error, LastAttemptError):
             return replace(self.failure_facts(error.error, node), retryable=False)
         error = error.error if isinstance(error, EscapeError) else error
-        message = shortened(self.environment.mask(said_by(error)))  # masked whole: half a secret would not be found
+        message = shortened(
+            self.environment.mask(said_by(error))
+        )  # masked before cutting: half a secret would not be found
         definition = self.definitions.get(node)
         place = declared_at(definition.function) if definition and definition.provider is None else ""
         trace = shortened(self.environment.mask(trace_of(error, self.environment.mask) or place))
@@ -190,7 +192,7 @@ class NodeExecutor:
                 trace=trace,
                 error=error,
             )
-        # A FlowError in a node comes of the plan, so it would come again.
+        # A FlowError in a node comes from the plan, so it would happen again.
         return FailureFacts(
             error_type=error_type,
             message=message,

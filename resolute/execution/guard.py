@@ -1,7 +1,7 @@
-"""Lets a node fail without taking the process with it, whatever it raises.
+"""Lets a node fail without ending the process, whatever it raises.
 
-`sys.exit()` in a node would end the worker, a `StopIteration` in a plain one would never reach whoever waits for it,
-and a `CancelledError` of the node's own would look like Temporal's. Each becomes a failure of its step here.
+`sys.exit()` in a node would end the worker, a `StopIteration` in a plain one would never reach its caller, and a
+`CancelledError` of the node's own would look like Temporal's. Here each of them becomes a failure of its step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class EscapeError(NodeError):
-    """What a node raised that is no ordinary error. `error` is what it was."""
+    """A node raised something other than an ordinary error. `error` is what it raised."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -26,10 +26,10 @@ class EscapeError(NodeError):
 
 
 async def guarded(work: Callable[[], Awaitable[T]]) -> T:
-    """Waits for author's code; what it raises is an `Exception`, except where this task itself is cancelled.
+    """Waits for the author's code; what it raises is an `Exception`, unless this task itself is cancelled.
 
     Raises:
-        EscapeError: it raised what would have ended more than itself.
+        EscapeError: it raised something that would have ended more than itself.
     """
     try:
         return await work()
@@ -39,7 +39,7 @@ async def guarded(work: Callable[[], Awaitable[T]]) -> T:
             raise
         raise EscapeError(error) from None
     except RuntimeError as error:
-        # What Python makes of a StopIteration that leaves a coroutine.
+        # Python turns a StopIteration that leaves a coroutine into this.
         if isinstance(error.__cause__, (StopIteration, StopAsyncIteration)):
             raise EscapeError(error.__cause__) from None
         raise
@@ -50,10 +50,10 @@ async def guarded(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def in_task(work: Coroutine[Any, Any, T]) -> T:
-    """Runs author's code in a task of its own, so that what it does to its task and its context stays with it.
+    """Runs the author's code in its own task, so that what it does to its task and context affects nothing else.
 
     Raises:
-        EscapeError: it raised what would have ended more than itself, or cancelled its own task.
+        EscapeError: it raised something that would have ended more than itself, or cancelled its own task.
     """
     return await guarded(lambda: asyncio.create_task(work))
 
@@ -62,12 +62,12 @@ async def in_thread(function: Callable[..., Any], values: dict[str, object]) -> 
     """Runs a plain function in a thread, with the context variables of this task.
 
     Raises:
-        EscapeError: it raised what would have ended more than itself.
+        EscapeError: it raised something that would have ended more than itself.
     """
     context = contextvars.copy_context()
 
     def run() -> tuple[object, BaseException | None]:
-        # As a value: a future takes no StopIteration, and would never be done.
+        # As a value: a future does not accept a StopIteration, and would never be done.
         try:
             return context.run(function, **values), None
         except BaseException as error:

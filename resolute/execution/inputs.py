@@ -1,7 +1,7 @@
-"""Reads a run's input through the model of its trigger, so that every run sees what the model says.
+"""Reads a run's input through its trigger's model, so that every run gets what the model defines.
 
-The model reads names and aliases, fills in defaults, checks formats and runs its own validators; the run gets what the
-model holds, by field name. A plan has only the JSON Schema of the model, for readers who do not have the flow itself.
+The model reads names and aliases, fills in defaults, checks formats and runs its own validators; the run gets the
+model's values by field name. A plan has only the model's JSON Schema, for readers that do not have the flow itself.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from resolute.plan.values import Json, plain
 from resolute.writing.flow import Flow
 
 _MOST: Final = 10
-"""Mistakes that a message names; the rest are counted."""
+"""How many mistakes a message lists; the rest are counted."""
 
 _TOO_MANY: Final = 2_000
-"""Mistakes beyond which none is named: pydantic spells out all or none of them, and holds the process meanwhile."""
+"""With more mistakes than this, none is listed: pydantic formats all or none of them, which blocks the process."""
 
 _LONGEST: Final = 200
-"""Characters of one mistake: who sends the input also chooses the names in it."""
+"""The length of one mistake in characters: the sender of the input also chooses the names in it."""
 
 
 def read_input(flow: Flow, trigger: Webhook | Manual, value: Json) -> Json:
-    """The input of a run that a trigger starts, as its model holds it; as it came where the trigger has no model.
+    """The input of a run that a trigger starts, read by its model; unchanged if the trigger has no model.
 
-    No input at all is an empty object to a model: each of its fields may have a default.
+    A model reads a missing input as an empty object: each of its fields may have a default.
 
     Raises:
-        InvalidInputError: the input is not what the flow wants; names every field (ten at most), and no value.
+        InvalidInputError: the input does not match the model; lists every field (at most ten), but no values.
     """
     model = flow.input_model(trigger)
     try:
@@ -46,17 +46,17 @@ def read_input(flow: Flow, trigger: Webhook | Manual, value: Json) -> Json:
         raise _refusal(flow, f"{error.place or 'input'}: {error.reason}") from None
     except PydanticSerializationError as error:
         raise _refusal(flow, f"its model has no JSON form for it: {error}") from None
-    except Exception as error:  # a validator of the author's failed on what it was given
+    except Exception as error:  # one of the author's validators failed on the value
         raise _refusal(flow, f"its model cannot read it: {type(error).__name__}") from None
 
 
 def read_any_input(flow: Flow, value: Json) -> Json:
-    """The input of a run that nobody named a trigger for: read by the first trigger that takes it.
+    """The input of a run without a named trigger: read by the first trigger that accepts it.
 
-    Triggers with a model are asked first. A schedule gives no input, so none is needed where a flow has one.
+    Triggers with a model are tried first. A schedule has no input, so a flow with a schedule needs none.
 
     Raises:
-        InvalidInputError: no trigger takes it; says why the first does not.
+        InvalidInputError: no trigger accepts it; says why the first one does not.
     """
     triggers = sorted(triggers_with_input(flow), key=lambda trigger: flow.input_model(trigger) is None)
     if not triggers or (value is None and len(triggers) < len(flow.plan.triggers)):
@@ -71,7 +71,7 @@ def read_any_input(flow: Flow, value: Json) -> Json:
 
 
 def triggers_with_input(flow: Flow) -> list[Manual | Webhook]:
-    """The triggers that are given an input, manual ones first."""
+    """The triggers that get an input, manual ones first."""
     found = [trigger for trigger in flow.plan.triggers if not isinstance(trigger, Schedule)]
     return sorted(found, key=lambda trigger: isinstance(trigger, Webhook))
 
@@ -88,7 +88,7 @@ def spoken_mistakes(error: ValidationError) -> str:
 
 def _spoken(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"]) or "input"
-    # The one message of pydantic's that repeats what it was given.
+    # The only message of pydantic that repeats the value.
     what = "is not one of the known kinds" if detail["type"] == "union_tag_invalid" else detail["msg"]
     return f"{where}: {what}"[:_LONGEST]
 
@@ -98,7 +98,7 @@ def _refusal(flow: Flow, mistakes: str) -> InvalidInputError:
 
 
 def _read(model: type[BaseModel], value: Json) -> Json:
-    # As JSON, not as Python: a strict model takes a time as text in JSON, and there only.
+    # As JSON, not as Python: a strict model accepts a time as text only in JSON.
     adapter = _adapter(model)
     read = adapter.validate_json(to_json(value), by_alias=True, by_name=True)
     return cast("Json", adapter.dump_python(read, mode="json", by_alias=False, warnings="error"))

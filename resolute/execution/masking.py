@@ -1,7 +1,7 @@
-"""Finds known secrets in texts, also where something has written them in another way.
+"""Finds known secrets in texts, even if they are written in another form.
 
-Texts that leave for people (logs, errors, reports) are masked. Values that flow on are never changed: a secret that
-reads "critical" must not turn a status into `***`. What a node returns is only looked through, see `Masks.telling`.
+Texts for people (logs, errors, reports) are masked. Values that other steps use are never changed: a secret whose
+value is "critical" must not turn a status into `***`. A node's result is only searched, see `Masks.telling`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from resolute.plan.values import Json, place_of
 MASK: Final = "***"
 
 SHORTEST: Final = 6
-"""Secrets shorter than this are not looked for in texts: they would be found everywhere."""
+"""Secrets shorter than this are not searched for in texts: they would be found everywhere."""
 
 TELLING: Final = 8
-"""The length from which a secret is told from data; a plain word or number, from twice that length."""
+"""From this length, a secret can be told from data; a plain word or number, from twice that length."""
 
 MOST: Final = 2_000
-"""Secrets that are known at a time. Beyond that the one that was read longest ago is forgotten."""
+"""How many secrets are known at a time. Beyond that, the one that was read longest ago is forgotten."""
 
 
 class Masks:
-    """The secrets that a process has seen, and every way in which they may stand in a text."""
+    """The secrets that a process has seen, in every form in which they may appear in a text."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, None] = {}
@@ -36,7 +36,7 @@ class Masks:
         self._telling: tuple[str, ...] = ()
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Adds values that must not be shown; one that is known counts as read again."""
+        """Adds values that must not be shown; a known one counts as read again."""
         fresh = False
         for value in secrets:
             if len(value.strip()) >= SHORTEST:
@@ -47,7 +47,7 @@ class Masks:
             return
         while len(self._secrets) > MOST:
             del self._secrets[next(iter(self._secrets))]
-        # The longest first: one that begins with another would leave its end behind.
+        # Longest first: a secret that starts with another one would leave its end visible.
         self._all = _longest_first(form for secret in self._secrets for form in _forms(secret))
         self._telling = _longest_first(form for secret in self._secrets for form in _telling_forms(secret))
 
@@ -59,7 +59,7 @@ class Masks:
         return text
 
     def value(self, value: Json) -> Json:
-        """A value for people, without any known secret, keys included."""
+        """A value for people, without any known secret, including in keys."""
         if not self._all:
             return value
         match value:
@@ -73,11 +73,11 @@ class Masks:
                 return value
 
     def place_in(self, value: Json) -> str | None:
-        """Where a value holds a secret that is long enough to be told from data; None where it holds none."""
+        """Where a value contains a secret that is long enough to be told from data; None if it contains none."""
         if not self._telling:
             return None
         found = list(_texts(value))
-        # All at once first: most values hold none, and a form is looked for in one long text much faster.
+        # All texts at once first: most values contain none, and searching one long text is much faster.
         if not self._tells("\0".join(text for _, text, _ in found)):
             return None
         for path, text, is_key in found:
@@ -91,7 +91,7 @@ class Masks:
 
 
 def _texts(value: Json) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
-    """Every text in a value, with the way to it, and whether it is a key of what stands there."""
+    """Every text in a value, with its path, and whether it is a key there."""
     waiting: list[tuple[tuple[str | int, ...], Json]] = [((), value)]
     while waiting:
         path, item = waiting.pop()
@@ -109,7 +109,7 @@ def _texts(value: Json) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
 
 
 def is_telling(secret: str) -> bool:
-    """Whether a secret cannot be taken for data: a status like "critical" or a number like "20260101" could be."""
+    """Whether a secret cannot be mistaken for data: a status like "critical" or a number like "20260101" could."""
     bare = secret.strip()
     plain = bare.isdigit() or (bare.isalpha() and (bare.islower() or bare.isupper() or bare.istitle()))
     return len(bare) >= (2 * TELLING if plain else TELLING)
@@ -125,14 +125,14 @@ def _telling_forms(secret: str) -> Iterator[str]:
 
 @lru_cache(maxsize=MOST)
 def _forms(secret: str) -> tuple[str, ...]:
-    """A secret as it is, without the line break of its file, line by line, and as others write it."""
+    """A secret as it is, without its file's line break, line by line, and in the forms that others write."""
     parts = [secret, secret.strip(), *_lines(secret), *_lines(secret.replace("\\n", "\n"))]
     found = [form for part in dict.fromkeys(parts) for form in _written(part)]
     return tuple(dict.fromkeys(form for form in found if len(form) >= SHORTEST))
 
 
 def _lines(secret: str) -> list[str]:
-    """The lines of a key in PEM form; its first and last say nothing."""
+    """The lines of a key in PEM form; its first and last line are not secret."""
     lines = [line.strip() for line in secret.splitlines()]
     return [line for line in lines if is_telling(line) and not line.startswith("-----")] if len(lines) > 1 else []
 
@@ -160,7 +160,7 @@ def _both_cases(quoted: str) -> tuple[str, str]:
 
 
 def _base64(raw: bytes, offset: int) -> Iterator[str]:
-    """What base64 makes of the bytes inside of a longer text, less the characters that their neighbours share."""
+    """The base64 form of the bytes inside a longer text, without the characters that they share with neighbours."""
     encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
     first = -(-offset * 8 // 6)
     last = (offset + len(raw)) * 8 // 6

@@ -1,4 +1,4 @@
-"""Reads `env(...)` and `secret(...)` on the worker, and keeps what it read as a secret out of what people are shown."""
+"""Reads `env(...)` and `secret(...)` on the worker, and keeps the secrets it read out of everything shown to people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BOOLS: Final[Mapping[str, bool]] = {
 
 
 class Environment:
-    """The worker's environment variables. Values are read anew for every call, so a rotated secret is picked up."""
+    """The worker's environment variables. Values are read again for every call, so a rotated secret is picked up."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
@@ -27,7 +27,7 @@ class Environment:
         """The value of an `$env` or `$secret` expression.
 
         Raises:
-            MissingEnvironmentError: the variable is not set, or is not of the type that was asked for.
+            MissingEnvironmentError: the variable is not set, or is not of the requested type.
         """
         if operator == "$secret":
             return self._secret(str(operand))
@@ -40,15 +40,15 @@ class Environment:
         self._masks.add(secrets)
 
     def mask(self, text: str) -> str:
-        """A text for people, without any secret that is known so far."""
+        """A text for people, without any secret known so far."""
         return self._masks.text(text)
 
     def mask_json(self, value: Json) -> Json:
-        """A value for people, without any secret that is known so far. Never for a value that flows on."""
+        """A value for people, without any secret known so far. Never for a value that other steps use."""
         return self._masks.value(value)
 
     def secret_in(self, value: Json) -> str | None:
-        """Where a value holds a secret that cannot be taken for data; None where it holds none."""
+        """Where a value contains a secret that cannot be mistaken for data; None if it contains none."""
         return self._masks.place_in(value)
 
     def _secret(self, name: str) -> str:

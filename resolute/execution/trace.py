@@ -1,4 +1,4 @@
-"""Where an error came from: the lines of the author's own code, for whoever has to mend it."""
+"""Where an error came from: the lines of the author's own code, for the person who fixes it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _MOST_FRAMES: Final = 12
 _MOST_ERRORS: Final = 5
 _LONGEST_LINE: Final = 200
 _DECORATORS: Final = 20
-"""Lines of decorators, at most, above the line that a function is declared in."""
+"""The most lines of decorators above the line that declares a function."""
 _LIBRARIES: Final = tuple(
     str(Path(sysconfig.get_path(name)).resolve()) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 
 
 def trace_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
-    """The frames of an error that stand in the author's files, its causes and group members with theirs.
+    """The frames of an error in the author's files, and those of its causes and group members.
 
-    Files, lines, functions and their code, the innermost last, as Python prints them; the errors' own texts are left
-    out, except those of causes. Without any frame of the author's, an empty text. `mask` takes secrets out of each text
-    before it is cut: half a secret would not be found.
+    Files, lines, functions and their code, innermost last, as Python prints them; the errors' own texts are left out,
+    except those of causes. The text is empty if no frame is the author's. `mask` removes secrets from each text before
+    it is cut: half a secret would not be found.
 
     >>> try:
     ...     {}["nope"]
@@ -46,7 +46,7 @@ def trace_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
 
 
 def declared_at(function: Callable[..., object]) -> str:
-    """Where a function of the author's is declared, as a frame; an empty text for any other function."""
+    """Where the author declared a function, as a frame; an empty text for any other function."""
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
     if code is None or is_ours(function.__module__):
@@ -58,7 +58,7 @@ def declared_at(function: Callable[..., object]) -> str:
 
 
 def stack_of_thread(thread: int | None, mask: Callable[[str], str] = str) -> str:
-    """Where a thread is just now: the author's frames, the innermost last; every frame, where none is the author's."""
+    """Where a thread currently is: the author's frames, innermost last; all frames if none is the author's."""
     frame = None if thread is None else sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]  # the documented way
     found = [*traceback.walk_stack(frame)][::-1] if frame else []
     return "\n".join(_lines([each for each in found if _is_the_authors(each[0])] or found, mask))

@@ -1,7 +1,7 @@
-"""Runs flows in this process, without a server and without waiting: what `FlowTester` is made of.
+"""Runs flows in this process, without a server and without waiting: the engine behind `FlowTester`.
 
-The interpreter and the nodes are those of production. What differs is the clock: a pause before a retry moves it
-instead of taking time.
+The interpreter and the nodes are those of production. Only the clock differs: a pause before a retry moves it instead
+of taking time.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from resolute.running.result import result_of
 from resolute.running.runtime import CallRequest
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a virtual clock begins unless told otherwise."""
+"""When a virtual clock starts by default."""
 
 _TURNS: Final = 5
-"""Turns of the event loop without a sign of life, after which everything waits: branches begin and join in fewer."""
+"""Turns of the event loop without activity after which everything is waiting: branches start and join in fewer."""
 
 
 class VirtualClock:
     """A clock that moves when everybody waits for it, straight to the earliest time that somebody waits for.
 
-    While a node is at work the clock stands still, however long that takes. So a parallel branch that waits for its
-    next attempt never overtakes one that is at work.
+    While a node is running the clock stands still, however long that takes. So a parallel branch that waits for its
+    next attempt never overtakes one that is running.
     """
 
     def __init__(self, start: datetime = START) -> None:
@@ -57,7 +57,7 @@ class VirtualClock:
 
     def now(self) -> datetime:
         """The time, in UTC unless the clock was started in another zone."""
-        self._signs += 1  # the interpreter asks whenever a step begins or ends
+        self._signs += 1  # the interpreter asks whenever a step starts or ends
         return self._now
 
     def move(self, by: timedelta) -> None:
@@ -74,7 +74,7 @@ class VirtualClock:
             self._rest()
 
     async def sleep(self, seconds: float) -> None:
-        """Waits in virtual time. For whoever holds the clock, which is let go meanwhile."""
+        """Waits in virtual time. The caller holds the clock, which is released meanwhile."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (self._now + timedelta(seconds=seconds), next(self._order), woken))
         self._rest()
@@ -114,7 +114,7 @@ class VirtualClock:
             self._settling = False
             return
         if signs != self._signs:
-            turns = _TURNS  # a branch has just begun or ended: it may be about to do more
+            turns = _TURNS  # a branch has just started or ended: it may be about to do more
         if not turns:
             self._move_on()
             turns = _TURNS
@@ -124,7 +124,7 @@ class VirtualClock:
         """Wakes who waits for the earliest time; where nobody waits for one, nothing can come any more."""
         while self._waiting:
             at, _, woken = heapq.heappop(self._waiting)
-            if not woken.done():  # who was cancelled waits no more
+            if not woken.done():  # the cancelled waiter no longer waits
                 self._now = max(self._now, at)
                 woken.set_result(None)
                 return
@@ -139,7 +139,7 @@ class StuckError(FlowError):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedCall:
-    """One attempt of a call: what the node was given, with secrets masked, and when in virtual time."""
+    """One attempt of a call: the node's arguments, with secrets masked, and the virtual time."""
 
     step: str
     node: str
@@ -150,7 +150,7 @@ class RecordedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryRun:
-    """A run that has ended. `memory` is what it hands on to the next run, however it ended."""
+    """A run that has ended. `memory` is what it passes on to the next run, however it ended."""
 
     report: RunReport
     calls: tuple[RecordedCall, ...]
@@ -161,8 +161,8 @@ class MemoryRun:
 class MemoryRuntime:
     """Runs nodes in this process, by their policies, in virtual time.
 
-    A node that does not answer is given up after its timeout, or after `patience` of real seconds where that is less;
-    the virtual clock moves by the whole timeout.
+    A node that does not answer is given up after its timeout, or after `patience` real seconds if that is less; the
+    virtual clock moves by the whole timeout.
     """
 
     def __init__(
@@ -209,11 +209,11 @@ class MemoryRuntime:
             del self._at_work[request.step]
 
     def cancel(self) -> None:
-        """Cancels the nodes at work; see `Runtime.cancel`."""
+        """Cancels the running nodes; see `Runtime.cancel`."""
         self._give_up(tuple(self._at_work.values()), _TURNS)
 
     def _give_up(self, tasks: tuple[asyncio.Task[Json], ...], turns: int) -> None:
-        if turns:  # what ended in the same moment as the cancel came has ended
+        if turns:  # what ended at the moment of the cancellation has ended
             asyncio.get_running_loop().call_soon(self._give_up, tasks, turns - 1)
             return
         for task in tasks:
@@ -249,7 +249,7 @@ class MemoryRuntime:
         ended: list[int] = []
 
         def beat(*details: Json) -> None:
-            if ended:  # a thread that was left behind: the next attempt is not to hear of it
+            if ended:  # a thread that was left behind: it must not affect the next attempt
                 raise asyncio.CancelledError(f"nobody waits for step {request.step!r} any more")
             heartbeat.beat(*details)
 
@@ -285,7 +285,7 @@ class MemoryRuntime:
         )
 
     def _limit(self, policy: Policy, began: datetime) -> _Limit:
-        """What cuts the next attempt off: its own timeout, or the end of the time that all attempts have together."""
+        """What limits the next attempt: its own timeout, or the time that all attempts have together."""
         left = None if policy.within is None else policy.within - self._since(began)
         if left is not None and left <= policy.timeout:
             return _Limit(left, "not done", policy.within)
@@ -319,7 +319,7 @@ class _Limit:
 
 
 class _Heartbeat:
-    """The heartbeats of one call: what the last one said, and how long none has come."""
+    """The heartbeats of one call: the details of the last one, and how long ago it was."""
 
     def __init__(self, every: float | None) -> None:
         self.every = every or 0.0
@@ -330,17 +330,17 @@ class _Heartbeat:
 
     @property
     def silent(self) -> bool:
-        """Whether it was the silence that cut the attempt off."""
+        """Whether missing heartbeats ended the attempt."""
         when = self._watch.when() if self._watch else None
         return when is not None and self._end is not None and when < self._end
 
     def begin(self, watch: asyncio.Timeout) -> None:
-        """Watches over an attempt."""
+        """Watches an attempt."""
         self._watch, self._end = watch, watch.when()
         self._wait()
 
     def beat(self, *details: Json) -> None:
-        """What a node calls, from whatever thread it runs in."""
+        """What a node calls, from any thread."""
         self.details = details
         self._loop.call_soon_threadsafe(self._wait)
 
@@ -365,9 +365,9 @@ async def run_in_memory(
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
-    `begun` is given the interpreter before it runs, by which the run can be cancelled. `outcomes` are what the run
-    begins with, and `full` says when it is to be continued in another history, as Temporal does with long ones; both
-    are what `resolute.running.outcomes` describes.
+    `begun` gets the interpreter before it runs, so that the run can be cancelled through it. `outcomes` are what the
+    run starts with, and `full` says when to continue it in another history, as Temporal does with long runs;
+    `resolute.running.outcomes` describes both.
     """
     runtime = MemoryRuntime(
         executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience, full=full

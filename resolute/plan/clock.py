@@ -41,7 +41,7 @@ class Now(Expression):
 
 
 def now() -> datetime:
-    """The run's own clock at the moment the step begins: `now() - timedelta(hours=24)`."""
+    """The run's own clock when the step starts: `now() - timedelta(hours=24)`."""
     return cast("datetime", Now())
 
 

@@ -10,12 +10,12 @@ from resolute.plan.patterns import check_pattern
 
 
 def contains(collection: object, item: object) -> bool:
-    """True where a list holds the item, an object the key, or a text the text."""
+    """True if a list contains the item, an object the key, or a text the text."""
     return cast("bool", Expression("$contains", collection, item))
 
 
 def one_of(item: object, collection: object) -> bool:
-    """True where the item is one of the collection's: `one_of(incident.output.urgency, ["high"])`."""
+    """True if the item is in the collection: `one_of(incident.output.urgency, ["high"])`."""
     return cast("bool", Expression("$in", item, collection))
 
 
@@ -25,7 +25,7 @@ def is_empty(value: object) -> bool:
 
 
 def matches(value: object, pattern: str) -> bool:
-    """True where a text has a match of the regular expression anywhere in it.
+    """True if the regular expression matches anywhere in the text.
 
     The syntax is Python's without looking around and back-references, so that no text can hold the worker. Classes such
     as digits and words mean ASCII, and `$` is the end of the text; see `resolute.plan.patterns`.
@@ -43,5 +43,5 @@ def matches(value: object, pattern: str) -> bool:
 
 
 def not_(condition: object) -> bool:
-    """The opposite of a condition; `~condition` is the same, this one is also typed as `bool`."""
+    """The opposite of a condition; like `~condition`, but typed as `bool`."""
     return cast("bool", Expression("$not", condition))

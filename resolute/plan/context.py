@@ -1,4 +1,4 @@
-"""What author's code may look at while it runs: the call it is in, and the state a decision decides on."""
+"""What the author's code can see while it runs: the current call, and the state that a decision decides on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _ignore(*_: Json) -> None:
 class CallContext:
     """The call of a node: which flow, run and step it belongs to, and which attempt it is (from 1).
 
-    `run_id` is the run's own, `workflow_id` what people call it (both are Temporal's words).
+    `run_id` is Temporal's run id, `workflow_id` is the name of the run in lists and logs (Temporal's workflow id).
     """
 
     flow: str
@@ -34,27 +34,27 @@ class CallContext:
     attempt: int = 1
     workflow_id: str = ""
     heartbeat: Callable[..., None] = _ignore
-    """Tells the server that a long node is alive; its arguments are what `last_heartbeat` holds in the next attempt.
+    """Tells the server that a long node is alive; its arguments become `last_heartbeat` of the next attempt.
 
-    It works in plain nodes too, which run in a thread. There it also ends a node that nobody waits for any more,
+    It also works in plain nodes, which run in a thread. There it also ends a node that nobody waits for any longer,
     because its run was cancelled or its time is over: it raises `asyncio.CancelledError`.
     """
     last_heartbeat: tuple[Json, ...] = ()
     keep_secret: Callable[[str], None] = _ignore
-    """Takes a secret that the node has fetched or made, such as a token: from then on it is masked like any other."""
+    """Registers a secret that the node has fetched, such as a token: from then on it is masked like any other."""
     deadline: float = math.inf
-    """When this attempt is given up, on the clock of `time.monotonic()`. A client waits for no answer beyond it."""
+    """When this attempt is given up, on the clock of `time.monotonic()`. A client should not wait longer."""
     last_deadline: float = math.inf
-    """When the step is given up, whatever attempts are left, on the same clock."""
+    """When the step is given up, however many attempts are left, on the same clock."""
 
     @property
     def run(self) -> str:
-        """What the run is called: in lists, logs and the audit log, and by every command that takes a run."""
+        """The name of the run in lists, logs and the audit log, and for every command that takes a run."""
         return self.workflow_id or self.run_id
 
     @property
     def idempotency_key(self) -> str:
-        """The same text in every attempt of this step of this run, and in no other."""
+        """The same text in every attempt of this step of this run, and different everywhere else."""
         return f"{self.flow}/{self.run_id}/{self.step}"
 
 
@@ -65,16 +65,16 @@ def current_call() -> CallContext:
     """The call that this code runs in.
 
     Raises:
-        ResoluteError: called outside of a node.
+        ResoluteError: called outside a node.
     """
     try:
         return _current.get()
     except LookupError:
-        raise ResoluteError("current_call() works inside a node only, while a worker or a tester runs it") from None
+        raise ResoluteError("current_call() only works inside a node, while a worker or a tester runs it") from None
 
 
 def enter_call(call: CallContext) -> None:
-    """Makes the call the current one of this task (for whoever runs nodes)."""
+    """Makes the call the current one of this task (for engines that run nodes)."""
     _current.set(call)
 
 
@@ -102,11 +102,11 @@ class State:
     @overload
     def get(self, step: str) -> Any: ...
     def get(self, step: str, as_type: type[Any] | None = None) -> Any:
-        """A step's output, as its model where one is given: `state.get("health", Health).status`."""
+        """A step's output, as a model if one is given: `state.get("health", Health).status`."""
         value = self.outputs.get(step)
         return value if as_type is None else TypeAdapter(as_type).validate_python(value, by_name=True, by_alias=True)
 
 
 def state_from(value: Mapping[str, Any]) -> State:
-    """The state as the interpreter hands it over."""
+    """The state as the interpreter passes it on."""
     return State(outputs=value["outputs"], input=value.get("input"), previous=value.get("previous"))

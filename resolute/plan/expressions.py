@@ -26,7 +26,7 @@ T = TypeVar("T")
 NameOf = Callable[[object], str]
 
 NAMED: Final = frozenset({"$output", "$previous", "$item"})
-"""Operators whose first operand is what they read from: a name, or an object that `NameOf` gives the name of."""
+"""Operators whose first operand is what they read from: a name, or an object whose name `NameOf` returns."""
 
 
 class Expression(Unready):
@@ -149,7 +149,7 @@ class Reference(Expression):
         return Reference(self._operator, *self._operands, key)
 
     def __dir__(self) -> list[str]:
-        """The fields of the value, where its type is known: what completion in a shell offers."""
+        """The fields of the value, if its type is known: for completion in a shell."""
         path = list(self._operands)
         source = path.pop(0) if path and self._operator != "$failure" else None
         known = Failure if self._operator == "$failure" else getattr(source, "model", Any)
@@ -159,7 +159,7 @@ class Reference(Expression):
         return shape.fields if shape else []
 
     def __call__(self, *arguments: object, **named: object) -> NoReturn:
-        """Refuses `health.output.message.upper()`: the last name is a method of what stands before it."""
+        """Refuses `health.output.message.upper()`: the last name is a method of the value before it."""
         *path, name = self._operands
         if not isinstance(name, str) or (not path and self._operator in {*NAMED, "$at"}):
             raise ExpressionError(f"{self!r} is a value of the run and cannot be called; call it in a node")
@@ -168,7 +168,7 @@ class Reference(Expression):
 
 @dataclasses.dataclass(frozen=True)
 class InputModel:
-    """What an author takes the run's input for. No part of the plan: `build()` asks if a trigger reads it so."""
+    """The type that an author expects of the run's input. Not in the plan: `build()` checks it against the triggers."""
 
     model: Any
 
@@ -186,7 +186,7 @@ def _own_name(source: object) -> str:
 
 
 def encode(value: object, name_of: NameOf = _own_name) -> Json:
-    """The JSON form of anything an author writes; `name_of` says what a step, or whatever has items, is called.
+    """The JSON form of anything an author writes; `name_of` returns the name of a step, or of anything with items.
 
     Raises:
         ValueError: a value has no JSON form.
@@ -213,7 +213,7 @@ def encode(value: object, name_of: NameOf = _own_name) -> Json:
     if isinstance(value, (list, tuple)):
         return [encode(item, name_of) for item in cast("list[object]", value)]
     if isinstance(value, (set, frozenset)):
-        # Python's own order is another one in each process, and a plan is the same in all.
+        # Python's own order differs in each process, but a plan must be the same in all.
         items = [encode(item, name_of) for item in cast("frozenset[object]", value)]
         return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
     if fields_of(value) and _any_part(value, lambda part: isinstance(part, (Expression, set, frozenset))):
@@ -270,7 +270,7 @@ def _key(key: object) -> str:
 
 
 def fields_of(value: object) -> list[tuple[str, object]]:
-    """The fields of a model or dataclass, by name; nothing for every other value."""
+    """The fields of a model or dataclass, by name; nothing for any other value."""
     if isinstance(value, BaseModel):
         return [(name, getattr(value, name)) for name in type(value).model_fields]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -292,7 +292,7 @@ def _any_part(value: object, wanted: Callable[[object], bool]) -> bool:
             return True
         if isinstance(item, Expression):
             continue
-        if id(item) in seen:  # also where a list holds itself, which build() will say
+        if id(item) in seen:  # even if a list contains itself, which build() reports
             continue
         inner: list[object]
         if isinstance(item, Mapping):

@@ -14,25 +14,25 @@ flight, or the node has a queue with a rate limit, the interpreter uses the acti
 """
 
 LONGEST: Final = 100 * 365 * 24 * 3600
-"""Seconds of the longest time that can be asked for: 100 years."""
+"""The longest possible time, in seconds: 100 years."""
 
 Seconds = Annotated[float, Field(ge=0.001, le=LONGEST)]
 
 SIGN_OF_LIFE: Final = 15.0
-"""Seconds of silence after which a worker counts as lost, and its nodes in the activity lane are tried again.
+"""Seconds without a heartbeat after which a worker counts as lost, and its nodes in the activity lane are retried.
 
-Workers give the sign of life by themselves. It is for nodes whose policy names no `heartbeat`.
+Workers send these heartbeats automatically, for nodes whose policy has no `heartbeat`.
 """
 
 QUEUE_PATIENCE: Final = 24 * 3600.0
 """Seconds that a call may wait for a worker on the queue of its provider.
 
-Long, since a call waits there behind the provider's rate limit, and through an outage of all workers.
+Long, because a call waits there for the provider's rate limit, and through an outage of all workers.
 """
 
 
 class Retry(BaseModel):
-    """When a failed node is tried again. The default tries for about five minutes.
+    """When a failed node is retried. The default keeps trying for about five minutes.
 
     Source: Temporal's RetryPolicy. `attempts` of 0 means no limit.
 
@@ -48,7 +48,7 @@ class Retry(BaseModel):
     coefficient: Annotated[float, Field(ge=1, le=1000)] = 2.0
 
     def pause(self, attempt: int) -> float:
-        """Seconds to wait after the attempt of that number (from 1) failed: never less than `initial`."""
+        """Seconds to wait after the attempt with that number (from 1) failed: never less than `initial`."""
         longest = max(self.maximum, self.initial)
         try:
             return min(self.initial * self.coefficient ** (attempt - 1), longest)
@@ -60,7 +60,7 @@ class Policy(BaseModel):
     """Retry and timeouts of one step, in seconds.
 
     `timeout` limits one attempt (Temporal: start-to-close), `within` all attempts together (schedule-to-close),
-    `heartbeat` the silence between two heartbeats of a long node; without it the worker gives the signs of life.
+    `heartbeat` the time between two heartbeats of a long node; without it, the worker sends them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""What a node is to those who run it, and what a provider promises."""
+"""What engines know about a node, and what a provider implements."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SecretText = Annotated[str, SecretMark()]
 
 @dataclass(frozen=True, kw_only=True)
 class NodeDefinition:
-    """A node as it was declared: its name (Temporal's activity type), its function, how it is tried by default.
+    """A node as it was declared: its name (Temporal's activity type), its function, and its default policy.
 
     `provider` names the provider whose instance is the function's first argument; None for an author's own node.
-    `queue` is the one of the provider's queues whose rate limit the node starts under; None for no limit.
-    `attempts` is how often an error of the function's own is tried, where that is less than the policy says.
-    `facts` are what a reader of the reference wants to know, such as the scope that is needed.
+    `queue` is the provider's queue whose rate limit applies to the node; None for no limit.
+    `attempts` limits how often the function's own errors are retried, if that is less than the policy's limit.
+    `facts` are for readers of the reference, such as the scope that is needed.
     """
 
     name: str
@@ -65,7 +65,7 @@ class NodeDefinition:
 
     @property
     def says_result(self) -> bool:
-        """Whether the function says what it returns; without that, nothing can be checked of its output."""
+        """Whether the function declares its return type; otherwise nothing about its output can be checked."""
         return inspect.signature(self.function).return_annotation is not inspect.Signature.empty
 
     @property
@@ -75,11 +75,11 @@ class NodeDefinition:
 
     @property
     def origin(self) -> str:
-        """Where the function stands, for messages."""
+        """Where the function is defined, for messages."""
         return f"{self.function.__module__}.{getattr(self.function, '__qualname__', '')}"
 
     def same_as(self, other: NodeDefinition) -> bool:
-        """Whether two definitions are the same node, also where a module was loaded anew."""
+        """Whether two definitions are the same node, even if a module was reloaded."""
         return self.function is other.function or self.origin == other.origin
 
     def is_secret(self, parameter: str) -> bool:
@@ -96,11 +96,11 @@ def _has_mark(annotation: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a verification says of a webhook delivery, and the HTTP status that answers it.
+    """What a verification says about a webhook delivery, and the HTTP status of the answer.
 
     `accepted` starts a run. `ignored` is answered with 2xx and starts none: a ping, or an event nobody asked for.
-    `refused` does not prove where it comes from, or is no delivery at all. `signed` is what the proof covers, and so
-    what tells deliveries apart: the body, with the headers that are signed beside it; None where nothing is signed.
+    `refused` does not prove its origin, or is not a delivery at all. `signed` is what the signature covers, and so what
+    identifies a delivery: the body, with the signed headers; None if nothing is signed.
     """
 
     outcome: Literal["accepted", "ignored", "refused"]
@@ -123,7 +123,7 @@ def ignored(reason: str) -> Verdict:
 
 
 def refused(reason: str, *, status: int = 403) -> Verdict:
-    """A delivery that is not taken. `reason` goes to the log, never to the sender."""
+    """A delivery that is not accepted. `reason` goes to the log, never to the sender."""
     return Verdict(outcome="refused", status=status, reason=reason)
 
 
@@ -133,21 +133,21 @@ class Verifier(Protocol):
     def __call__(
         self, settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
     ) -> Verdict:
-        """Judges one delivery.
+        """Checks one delivery.
 
         Args:
-            settings: the verification as data, as it stands in the plan's trigger.
+            settings: the verification as data, as in the plan's trigger.
             headers: the request's headers, their names in lower case.
-            body: the raw bytes; a signature is of these and of nothing that was parsed from them.
+            body: the raw bytes; a signature covers these, not anything parsed from them.
             secrets: the values of the secrets that `settings` refers to, in order.
         """
         ...
 
 
 class Provider(ABC):
-    """A service that flows work with: its nodes, and the credentials and connections that they share.
+    """A service that flows use: its nodes, and the credentials and connections that they share.
 
-    A worker enters each of its providers once (`async with`), and passes it to every call of its nodes.
+    A worker opens each of its providers once (`async with`), and passes it to every call of its nodes.
     """
 
     name: ClassVar[str]
@@ -158,11 +158,11 @@ class Provider(ABC):
         """Every node of the provider."""
 
     def refusal(self, node: NodeDefinition) -> str | None:
-        """Why this instance may not run the node, or None where it may."""
+        """Why this instance may not run the node, or None if it may."""
         return None
 
     async def refused(self, node: NodeDefinition) -> None:
-        """Told that a run asked for the node and was refused: for providers that keep a log of that."""
+        """Called when a run asked for the node and was refused, for providers that log that."""
         return
 
     @classmethod
@@ -171,9 +171,9 @@ class Provider(ABC):
         return {}
 
     def queues(self) -> Mapping[str, float]:
-        """The queues that nodes of the provider are put on, and how many of their calls may start per second.
+        """The queues of the provider's nodes, and how many of their calls may start per second.
 
-        Each limit holds for all workers together. Source: Temporal's queue-wide rate limit.
+        Each limit applies to all workers together. Source: Temporal's queue-wide rate limit.
         """
         return {}
 

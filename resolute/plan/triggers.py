@@ -1,8 +1,7 @@
 """What starts a flow: a schedule, a webhook, a person. Data only; nothing here looks at a clock or opens a socket.
 
-Authors write `schedule(...)`, `every(...)`, `webhook(...)` and `manual(...)`. What is wrong with a trigger is not
-raised where it is written: `problems()` says it, and `build()` reports it together with everything else that is wrong
-with the flow.
+Authors write `schedule(...)`, `every(...)`, `webhook(...)` and `manual(...)`. Mistakes in a trigger are not raised
+where it is written: `problems()` lists them, and `build()` reports them together with all other mistakes in the flow.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from resolute.plan.values import Json
 from resolute.plan.verification import Verification
 
 Overlap: TypeAlias = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
-"""What happens when a run is due while the one before still runs. Temporal's ScheduleOverlapPolicy by name."""
+"""What happens when a run is due while the previous one is still running. Temporal's ScheduleOverlapPolicy by name."""
 
 CATCHUP: Final = timedelta(hours=1)
 """How late a run may start after Temporal itself was down, unless the author says otherwise.
 
-Temporal's own default is a year: after an outage every missed run of it would start, and a health check of last night
-helps nobody. An hour covers the restart or upgrade of a server, so that a nightly job is not lost to one.
+Temporal's own default is a year: after an outage every missed run would start, and last night's health check helps
+nobody. An hour covers the restart or upgrade of a server, so that it does not cost a nightly job.
 """
 
 MAX_BODY: Final = 1_572_864
-"""The largest `max_bytes`: a body travels in the start of its run, which has to stay below Temporal's 2 MiB."""
+"""The largest `max_bytes`: a body is part of the start of its run, which must stay below Temporal's 2 MiB."""
 
 _SHORTEST_CATCHUP: Final = 10
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -47,7 +46,7 @@ Complaint: TypeAlias = tuple[str, str]
 
 
 class Schedule(BaseModel, frozen=True, extra="forbid"):
-    """Runs of a flow at certain times: those of `cron` in `timezone`, or every so many seconds since 1970 (UTC).
+    """Runs of a flow at certain times: those of `cron` in `timezone`, or at an interval counted from 1970 (UTC).
 
     Source: Temporal's Schedule (spec and policies).
     """
@@ -64,7 +63,7 @@ class Schedule(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def keeps_previous(self) -> bool:
-        """Whether a run can read values of the run before it: not where runs may be at work side by side."""
+        """Whether a run can read values of the previous run: not if several runs may run at the same time."""
         return self.overlap != "allow_all"
 
     @property
@@ -127,11 +126,11 @@ class Schedule(BaseModel, frozen=True, extra="forbid"):
 class Webhook(BaseModel, frozen=True, extra="forbid"):
     """Runs of a flow for HTTP requests to a path. The request's JSON body is the run's input.
 
-    `verify` says how a delivery proves where it comes from: `scheme` names a verification that the worker knows, the
-    rest is what that scheme wants to know. Secrets in it are references (`{"$secret": NAME}`), never values.
-    Deliveries are told apart by the field of the input that `once` leads to, by the header `delivery_id_header`, or by
-    their bodies; where `once` is "never", each is another one.
-    `input_schema` is the JSON Schema of the body, `None` where any JSON object will do.
+    `verify` says how a delivery proves its origin: `scheme` names a verification that the worker knows, the rest are
+    the settings of that scheme. Secrets in it are references (`{"$secret": NAME}`), never values.
+    Deliveries are identified by the input field that `once` names, by the header `delivery_id_header`, or by their
+    bodies; if `once` is "never", each delivery is a new one.
+    `input_schema` is the JSON Schema of the body; `None` accepts any JSON object.
     """
 
     kind: Literal["webhook"] = "webhook"
@@ -156,16 +155,16 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
     def delivery_id(
         self, headers: Mapping[str, str], body: bytes, *, value: Json = None, signed: bytes | None = None
     ) -> str | None:
-        """The name of a delivery, which is the same when it comes again; None where each delivery is another one.
+        """The name of a delivery, which is the same when it is redelivered; None if each delivery is a new one.
 
-        A name that would not do as part of a workflow id is replaced by its digest. Header names are compared without
-        regard to case.
+        A name that cannot be part of a workflow id is replaced by its digest. Header names are compared ignoring
+        case.
 
         Args:
-            headers: those of the request.
+            headers: the request's headers.
             body: the raw body.
             value: the input that was read from it.
-            signed: what the sender's signature covers. A header that it does not cover names nothing: the name of a
+            signed: what the sender's signature covers. A header outside it identifies nothing: the name of a
                 signed delivery is the digest of what is signed, or a field in it.
         """
         found: str | None = None
@@ -199,7 +198,7 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
 
 
 class Manual(BaseModel, frozen=True, extra="forbid"):
-    """Runs of a flow that a person or a program asks for, with the JSON Schema of what they have to give."""
+    """Runs of a flow that a person or a program requests, with the JSON Schema of their input."""
 
     kind: Literal["manual"] = "manual"
     id: str
@@ -214,7 +213,7 @@ class Manual(BaseModel, frozen=True, extra="forbid"):
         """Every mistake in this trigger, each with what to do about it."""
         if _NAME.fullmatch(self.id):
             return []
-        return [(f"id {self.id!r}", "start with a letter or digit, go on with letters, digits, . _ -")]
+        return [(f"id {self.id!r}", "start with a letter or digit, continue with letters, digits, . _ -")]
 
 
 Trigger: TypeAlias = Annotated[Schedule | Webhook | Manual, Field(discriminator="kind")]
@@ -222,7 +221,7 @@ Trigger: TypeAlias = Annotated[Schedule | Webhook | Manual, Field(discriminator=
 
 @dataclass(frozen=True)
 class TriggerSpec:
-    """A trigger as its author wrote it: data for the plan, and beside it the model of the input and mistakes."""
+    """A trigger as its author wrote it: data for the plan, plus the model of the input and any mistakes."""
 
     trigger: Schedule | Webhook | Manual
     input_type: type[BaseModel] | None = None
@@ -241,12 +240,12 @@ def schedule(
     """Run the flow at the times of a cron text, read as croniter reads it (see `resolute.plan.cron`).
 
     Args:
-        cron: five fields: minute, hour, day of month, month, day of week; or `@hourly` and its like.
+        cron: five fields: minute, hour, day of month, month, day of week; or `@hourly` and so on.
         timezone: an IANA name; the fields are local time there.
         jitter: each start is delayed by up to this, so that many flows do not start in the same second.
-        overlap: what to do when the run before has not ended.
+        overlap: what to do when the previous run has not ended.
         catchup: how late a run may start after Temporal was down; see `CATCHUP` for the default.
-        paused: whether the schedule starts its life paused. Who pauses or resumes it later is not overruled.
+        paused: whether the schedule is created paused. Pausing or resuming it later is not overruled.
 
     >>> schedule("*/5 * * * *").trigger.text
     '*/5 * * * * UTC'
@@ -302,11 +301,11 @@ def webhook(
 
     Args:
         path: such as "/hooks/deploys".
-        verify: `hmac_sha256(...)`, `bearer_token(...)`, a provider's own; `unverified()` says that none is wanted.
+        verify: `hmac_sha256(...)`, `bearer_token(...)` or a provider's own; `unverified()` for none.
         input: the model of the body; the run's input is checked against it.
-        once: what tells deliveries apart; one that comes again starts nothing. By their bodies, unless you say
-            `by_field(input_data("event.id"))` or `by_header("X-Delivery")`. None: each delivery starts a run, and so
-            does each repeat of one.
+        once: what identifies a delivery; a redelivered one starts nothing. By default the body, else
+            `by_field(input_data("event.id"))` or `by_header("X-Delivery")`. None: each delivery starts a run, even a
+            redelivered one.
         max_bytes: larger bodies are refused.
 
     >>> from resolute import hmac_sha256, secret
@@ -326,7 +325,7 @@ def webhook(
 
 
 def _problems_of(once: object, verify: Verification) -> Iterator[Complaint]:
-    """What is wrong with how deliveries are told apart, and is not seen in the plan."""
+    """Mistakes in how deliveries are identified that the plan does not show."""
     match once:
         case ByHeader() if verify.signs_body:
             yield (
@@ -334,7 +333,7 @@ def _problems_of(once: object, verify: Verification) -> Iterator[Complaint]:
                 "a captured delivery could come again under another name: leave `once` out, or use by_field(...)",
             )
         case ByField(None):
-            yield "once by a field that is no field of the input", 'write by_field(input_data("event.id"))'
+            yield "once by a field that is not a field of the input", 'write by_field(input_data("event.id"))'
         case ByHeader() | ByField() | "body" | None:
             return
         case _:
@@ -346,7 +345,7 @@ def manual(
     *,
     input: type[BaseModel] | None = None,  # noqa: A002  # see webhook
 ) -> TriggerSpec:
-    """Run the flow when somebody asks for it: `resolute run`, another program, an agent.
+    """Run the flow on request: by `resolute run`, another program or an agent.
 
     >>> class Order(BaseModel):
     ...     service: str
@@ -361,7 +360,7 @@ def _schema(model: type[BaseModel] | None) -> dict[str, JsonValue] | None:
 
 
 def _ordered(schema: Any) -> Any:
-    """A schema in which the default of a set has an order: Python's own is another one in each process."""
+    """A schema in which the default of a set has a fixed order: Python's own differs in each process."""
     if isinstance(schema, list):
         return [_ordered(item) for item in cast("list[Any]", schema)]
     if not isinstance(schema, dict):

@@ -47,7 +47,7 @@ def input_data(of: str = "") -> Any: ...
 def input_data(of: type[Any] | str = "") -> Any:
     """The run's input, or a field of it: `input_data("channel")`, or typed: `input_data(Notice).channel`.
 
-    The input of a webhook run is the JSON body of the request, that of a manual run what `resolute run` was given.
+    The input of a webhook run is the JSON body of the request; that of a manual run is what `resolute run` was given.
     """
     return Reference(
         "$input", *(_split(of) if isinstance(of, str) and of else () if isinstance(of, str) else (InputModel(of),))
@@ -59,9 +59,9 @@ def previous(reference: T) -> T | None: ...
 @overload
 def previous(reference: T, *, default: T) -> T: ...
 def previous(reference: Any, *, default: Any = None) -> Any:
-    """The same value in the latest run in which its step completed; null, or `default`, where there was none.
+    """The same value in the latest run in which its step completed; null, or `default`, if there was none.
 
-    Null has no order, so a comparison like `previous(load.output.percent, default=0) > 90` wants a default.
+    Null has no order, so a comparison like `previous(load.output.percent, default=0) > 90` needs a default.
 
     >>> previous(output("load.percent"), default=0) > 90
     (previous(load.percent) or else 0) > 90
@@ -104,7 +104,7 @@ def secret(name: str) -> str:
 
 
 def text(template: str, *values: object) -> str:
-    """Text with values of the run in it, in the syntax of `str.format` with positional fields.
+    """Text that contains values of the run, in the syntax of `str.format` with positional fields.
 
     >>> text("{} is down since {}", output("health.component"), output("health.since"))
     text('{} is down since {}', health.component, health.since)

@@ -1,4 +1,4 @@
-"""The one activity: it runs whatever node its activity type names."""
+"""The only activity: it runs the node that its activity type names."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _AT_ONCE: Final = timedelta(milliseconds=1)
 
 
 class Activities:
-    """The nodes and the flows of one worker, and the keys by which it knows what to believe (see `seals`).
+    """The nodes and flows of one worker, and the keys with which it verifies what it runs (see `seals`).
 
-    `replace` swaps nodes and flows while the worker goes on. Nodes run on `loops`; without them, on the loop of whoever
-    polls.
+    `replace` swaps nodes and flows while the worker keeps running. Nodes run on `loops`; without them, on the loop
+    that polls.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Activities:
             raise traced(_activity_failure(facts, call, attempts), facts.trace, activity.payload_converter()) from None
 
     def _attempts(self, info: activity.Info, facts: FailureFacts, heart: Heart | None) -> Attempts:
-        """Every failed attempt of the step so far, which the next one is to know."""
+        """Every failed attempt of the step so far, for the next one to know."""
         run_id, step, this = info.workflow_run_id or "", info.activity_id, failed_attempt(info.attempt, facts)
         if heart is None:
             attempts = (*self._local.before(run_id, step, info.attempt), this)[-KEPT:]
@@ -127,7 +127,7 @@ class Activities:
 
     def _plan(self, arguments: JsonObject, info: activity.Info) -> Json:
         name = str(arguments.get("flow"))
-        # Only a run of that very flow records it, and only on its own worker: others would ask for the seal alone.
+        # Only a run of that flow records it, and only on its own worker: others would only be after the seal.
         flow = self._flows.get(name) if name == info.workflow_type and info.is_local else None
         try:
             if flow is None:
@@ -145,10 +145,10 @@ class Activities:
 
 
 def _read(flow: Flow, given: Json) -> Mapping[Literal["input"], Json] | None:
-    """The input as the flow reads it; None where that is as it was given.
+    """The input as the flow reads it; None if that is unchanged.
 
     Raises:
-        InvalidInputError: the flow does not take it.
+        InvalidInputError: the flow does not accept it.
     """
     inputs = triggers_with_input(flow)
     if given is not None and len(inputs) < len(flow.plan.triggers) and (flow.plan.remembers or not inputs):
@@ -165,7 +165,7 @@ async def _on(loop: NodeLoop | None, work: Coroutine[Any, Any, Json]) -> Json:
 
 
 def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json]:
-    """A node's arguments, and the seal of the call where it has one."""
+    """A node's arguments, and the seal of the call if it has one."""
     converter = activity.payload_converter()
     arguments: JsonObject = {}
     if args:
@@ -181,7 +181,7 @@ def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts
         as_detail(attempts),
         type=facts.error_type,
         non_retryable=not facts.retryable,
-        # A delay of nothing would count as none given, and the policy's pause would follow.
+        # A delay of zero would count as unset, and the policy's pause would apply.
         next_retry_delay=None if facts.retry_after is None else max(facts.retry_after, _AT_ONCE),
     )
 

@@ -1,4 +1,4 @@
-"""What a worker is at: the nodes that it waits for, and the threads of plain nodes, which nobody can stop."""
+"""What a worker is running: the nodes that it waits for, and the threads of plain nodes, which nobody can stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Work:
 
 
 class AtWork:
-    """The attempts that a worker is at, from any thread."""
+    """The attempts that a worker is running, accessible from any thread."""
 
     def __init__(self) -> None:
         self._numbers = count()
@@ -36,7 +36,7 @@ class AtWork:
 
     @contextmanager
     def held(self, work: Work) -> Generator[None]:
-        """Counts an attempt as at work for the length of a `with`."""
+        """Counts an attempt as running for the length of a `with`."""
         number = next(self._numbers)
         self._held[number] = work
         token = _CURRENT.set(work)
@@ -47,24 +47,24 @@ class AtWork:
             del self._held[number]
 
     def now(self) -> list[Work]:
-        """Each attempt that is at work, the oldest first."""
+        """Each running attempt, oldest first."""
         return list(dict.fromkeys(work for _, work in sorted(self._held.copy().items())))
 
 
 def current_work(context: Context | None = None) -> Work | None:
-    """What is at work in a context; in the current one, if none is given."""
+    """What is running in a context; by default in the current one."""
     return _CURRENT.get() if context is None else context.get(_CURRENT)
 
 
 class NodeThreads(ThreadPoolExecutor):
-    """Threads for plain nodes. An attempt is at work until its thread has ended, also where nobody waits for it."""
+    """Threads for plain nodes. An attempt counts as running until its thread has ended, even if nobody waits for it."""
 
     def __init__(self, at_work: AtWork, most: int) -> None:
         super().__init__(most, thread_name_prefix="node")
         self._at_work = at_work
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """As every executor's; what a node calls is held as its work."""
+        """Like every executor's; what a node submits counts as its work."""
         work = _CURRENT.get()
         return super().submit(fn if work is None else self._holding(work, fn), *args, **kwargs)
 

@@ -1,8 +1,8 @@
-"""The failed attempts of a step, kept beside its last one.
+"""The failed attempts of a step, kept in addition to its last one.
 
-Temporal records why the last attempt of an activity failed, and forgets the ones before. So each failed attempt hands
-on what it knows of those before it: in the details of its failure, and, to the next attempt, in the details of its
-last heartbeat. Neither adds an event to the history.
+Temporal records why the last attempt of an activity failed, and forgets the earlier ones. So each failed attempt passes
+on what it knows about them: in the details of its failure and, to the next attempt, in the details of its last
+heartbeat. Neither adds an event to the history.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.report import Attempt
 
 KEPT: Final = 10
-"""Attempts that are kept of a step: the latest."""
+"""How many attempts of a step are kept: the latest ones."""
 
 _KEY: Final = "resolute.attempts"
 _LONGEST: Final = 500
@@ -43,7 +43,7 @@ def as_detail(attempts: Attempts) -> JsonObject:
 
 
 def split(details: Sequence[object]) -> tuple[tuple[Json, ...], Attempts]:
-    """What a node said in its heartbeat or failure, and the attempts that we have put beside it."""
+    """The details of a node's heartbeat or failure, and the attempts that we have added to them."""
     said: list[Json] = []
     attempts: Attempts = ()
     for detail in details:
@@ -55,7 +55,7 @@ def split(details: Sequence[object]) -> tuple[tuple[Json, ...], Attempts]:
 
 
 def attempts_in(error: BaseException | None) -> Attempts:
-    """The failed attempts that an activity's failure tells of, its own among them."""
+    """The failed attempts in an activity's failure, including its own."""
     while error is not None:
         if isinstance(error, ApplicationError) and (attempts := split(error.details)[1]):
             return attempts
@@ -67,26 +67,26 @@ def _read(value: object) -> Attempts:
     try:
         return tuple(Attempt.model_validate(each) for each in cast("Sequence[object]", value))
     except (ValidationError, TypeError):
-        return ()  # written by another version, or by somebody else
+        return ()  # written by another version, or by something else
 
 
 class LocalAttempts:
-    """The failed attempts of steps in the local lane, which have no heartbeats: kept by the worker that tries them."""
+    """The failed attempts of steps in the local lane, which have no heartbeats: kept by the worker that runs them."""
 
     def __init__(self) -> None:
         self._steps: OrderedDict[tuple[str, str], Attempts] = OrderedDict()
 
     def before(self, run_id: str, step: str, attempt: int) -> Attempts:
-        """What is known of the attempts before one."""
+        """What is known about the attempts before one."""
         return self._steps.get((run_id, step), ()) if attempt > 1 else ()
 
     def keep(self, run_id: str, step: str, attempts: Attempts) -> None:
-        """Keeps what the next attempt is to know; of very many steps, the latest ones."""
+        """Keeps what the next attempt should know; of very many steps, only the latest ones."""
         self._steps[run_id, step] = attempts
         self._steps.move_to_end((run_id, step))
         while len(self._steps) > _LOCAL_STEPS:
             self._steps.popitem(last=False)
 
     def forget(self, run_id: str, step: str) -> None:
-        """The step has come to its end."""
+        """The step has ended."""
         self._steps.pop((run_id, step), None)

@@ -1,4 +1,4 @@
-"""Which calls of nodes a worker carries out: those that a plan asked for which it believes."""
+"""Which calls of nodes a worker carries out: those of plans that it trusts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Hole: TypeAlias = tuple[str, str, str, str]
 
 
 class Belief:
-    """What one worker believes.
+    """What one worker trusts.
 
-    With keys, a call has to be sealed by a run whose own plan was sealed: nobody else can have a node run here, let
-    alone read a secret with it. Without keys no call can be told from a forged one. Then a call reads only what the
-    worker's own flows read in the same argument of the same node.
+    With keys, a call must be sealed by a run whose own plan was sealed: nobody else can run a node here, let alone
+    read a secret with it. Without keys, a call cannot be distinguished from a forged one. Then a call can read only
+    what the worker's own flows read in the same argument of the same node.
     """
 
     def __init__(self, keys: PlanKeys, plans: Iterable[Plan]) -> None:
@@ -30,7 +30,7 @@ class Belief:
         self._held = frozenset(hole for plan in plans for hole in _holes_of(plan)) if not keys else frozenset[Hole]()
 
     def check(self, call: CallContext, workflow_id: str, arguments: JsonObject, seal: Json) -> None:
-        """Refuses a call that is not believed.
+        """Refuses a call that is not trusted.
 
         Raises:
             UnsealedCallError: its seal is missing or wrong, or it reads what no flow of this worker reads there.
@@ -43,7 +43,7 @@ class Belief:
             if (call.node, argument, operator, name) not in self._held:
                 raise UnsealedCallError(
                     f"no flow of this worker gives {operator[1:]}({name!r}) to {argument!r} of node {call.node!r}: "
-                    "if the flow has changed since the run began, start it again (with RESOLUTE_PLAN_KEYS set, "
+                    "if the flow has changed since the run started, start it again (with RESOLUTE_PLAN_KEYS set, "
                     "a run keeps what its plan reads)"
                 )
 
@@ -51,15 +51,15 @@ class Belief:
 def _unsealed(call: CallContext, seal: Json, *, known: bool) -> str:
     if seal is None:
         return (
-            f"nobody with a key asked for step {call.step!r} ({call.node}): its run is forged, was begun without "
-            "RESOLUTE_PLAN_KEYS, or is sealed with a key that was taken away; start it again, or put the key back"
+            f"nobody with a key asked for step {call.step!r} ({call.node}): its run is forged, was started without "
+            "RESOLUTE_PLAN_KEYS, or is sealed with a key that was removed; start it again, or restore the key"
         )
     if not known:
         return (
             f"step {call.step!r} ({call.node}) is sealed with a key that this worker does not have: "
             "give every worker the same RESOLUTE_PLAN_KEYS, and keep an old key until its runs have ended"
         )
-    return f"the seal of step {call.step!r} ({call.node}) does not fit it: it was changed on its way, or forged"
+    return f"the seal of step {call.step!r} ({call.node}) does not fit it: it was changed on the way, or forged"
 
 
 def _holes_of(plan: Plan) -> Iterator[Hole]:

@@ -43,7 +43,7 @@ DEFAULT_ADDRESS = "127.0.0.1:7233"
 async def connect(
     address: str | None = None, *, namespace: str | None = None, runtime: Runtime | None = None, lazy: bool = False
 ) -> Client:
-    """Connects to Temporal: to `address` where given, else as Temporal's own environment variables and profile say.
+    """Connects to Temporal: to `address` if given, else as Temporal's own environment variables and profile say.
 
     Those are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_*, TEMPORAL_PROFILE and the file
     temporal.toml; without any of them, a server on this machine.
@@ -69,7 +69,7 @@ async def connect(
 def unreachable(address: str, error: BaseException) -> TemporalUnreachableError:
     """The error for a Temporal server that does not answer."""
     said = str(error) or type(error).__name__
-    inner = re.search(r'(?:message|error): "([^"]+)"', said)  # the system, inside what Rust says of it
+    inner = re.search(r'(?:message|error): "([^"]+)"', said)  # the operating system's text, inside Rust's message
     reason = inner[1] if inner else said.splitlines()[0]
     return TemporalUnreachableError(
         f"no Temporal server answers at {address} ({reason[:160]}): start one (resolute dev), or set TEMPORAL_ADDRESS"
@@ -77,7 +77,7 @@ def unreachable(address: str, error: BaseException) -> TemporalUnreachableError:
 
 
 def is_unreachable(error: BaseException) -> bool:
-    """Whether an RPC failed because the server is away, so that the same call may work later."""
+    """Whether an RPC failed because the server is unreachable, so that the same call may work later."""
     return isinstance(error, RPCError) and error.status in {
         RPCStatusCode.UNAVAILABLE,
         RPCStatusCode.DEADLINE_EXCEEDED,
@@ -101,15 +101,15 @@ class RunHandle:
 
     @property
     def run_id(self) -> str | None:
-        """Temporal's run id, where it is known."""
+        """Temporal's run id, if it is known."""
         return self.handle.result_run_id or self.handle.run_id
 
     async def result(self) -> Json:
-        """Waits for the run's end and gives its result.
+        """Waits for the run to end and returns its result.
 
         Raises:
-            NodeFailedError: a node failed, and with it the run.
-            FlowError: the run failed otherwise, or was cancelled or terminated.
+            NodeFailedError: a node failed, and so did the run.
+            FlowError: the run failed for another reason, or was cancelled or terminated.
         """
         try:
             return result_of(cast("Json", await self.handle.result()))
@@ -131,18 +131,18 @@ async def start_run(
 ) -> RunHandle:
     """Starts a run that carries its plan, sealed with the first of the keys.
 
-    Without keys it carries none, and the worker takes the flow of that name as it is deployed there.
+    Without keys it carries none, and the worker uses the flow of that name as it is deployed there.
 
-    With `workflow_id` the id is used once in the namespace's retention: a second start of it finds the first run, also
-    where that has ended (`is_new` is then False). `eager` asks for the first task at once, which works where a worker
-    of the task queue runs on the same client. `patience` is how long the server may take; it is told, so that it drops
-    a start for which nobody waits any more. `started_by` says to people who or what started it (Temporal's memo).
+    With `workflow_id` the id is used once within the namespace's retention: a second start finds the first run, even
+    if that has ended (`is_new` is then False). `eager` requests the first task immediately, which works if a worker of
+    the task queue runs on the same client. `patience` is how long the server may take; the server knows it, so that it
+    drops a start that nobody waits for any longer. `started_by` shows people who or what started it (Temporal's memo).
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
-        PayloadTooLargeError: plan and input are larger than Temporal takes.
+        PayloadTooLargeError: plan and input are larger than Temporal accepts.
     """
-    _check_recordable(plan.name, input_data)  # before it is sealed: a seal is of what can be written down
+    _check_recordable(plan.name, input_data)  # before sealing: a seal covers what can be written down
     return await _start(
         client,
         plan.name,
@@ -156,11 +156,11 @@ async def start_run(
 
 
 async def start_deployed(client: Client, flow: str, *, task_queue: str, input_data: Json = None) -> RunHandle:
-    """Starts a run of a flow by its name: with the plan that its worker has, which also reads the input.
+    """Starts a run of a flow by its name, with its worker's plan; the worker also reads the input.
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
-        PayloadTooLargeError: the input is larger than Temporal takes.
+        PayloadTooLargeError: the input is larger than Temporal accepts.
     """
     _check_recordable(flow, input_data)
     return await _start(client, flow, input_data, task_queue=task_queue, started_by="request")
@@ -203,7 +203,7 @@ async def _start(
 
 
 def flow_failure(error: WorkflowFailureError) -> FlowError:
-    """Why a run did not complete, as an error of ours."""
+    """Why a run did not complete, as one of our errors."""
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == RunCancelledError.__name__:
         return RunCancelledError()  # what failed afterwards is in the run's report

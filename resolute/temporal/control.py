@@ -1,4 +1,4 @@
-"""Cancels a run, and has a failed run try its failed step again."""
+"""Cancels a run, and retries the failed step of a failed run."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from resolute.temporal.runs import describe_run
 
 
 class NotRetriedError(ConfigurationError):
-    """A run cannot try its failed step again."""
+    """A run cannot retry its failed step."""
 
 
 class NotRunningError(ConfigurationError):
-    """A run has ended, so that nothing of it can be stopped."""
+    """A run has already ended, so it cannot be stopped."""
 
 
 async def cancel_run(client: Client, key: RunKey) -> None:
-    """Asks a run to end: its steps at work are cancelled, what has to be undone is undone.
+    """Cancels a run: its running steps are cancelled, and what must be undone is undone.
 
     Raises:
-        NotRunningError: it has ended already.
+        NotRunningError: it has already ended.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
     handle = client.get_workflow_handle(key.workflow_id, run_id=key.run_id)
     if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
-        raise NotRunningError(f"run {key.workflow_id} has ended already: there is nothing to cancel")
+        raise NotRunningError(f"run {key.workflow_id} has already ended: there is nothing to cancel")
     await handle.cancel()
 
 
 async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
-    """Takes a failed run up again at the step that failed, with everything before it as it was.
+    """Resumes a failed run at the step that failed, with everything before it unchanged.
 
-    Temporal calls this a reset. The run goes on by the plan that it began with, under the same workflow id and a new
-    run id. Gives the new run, and the step that is tried again.
+    Temporal calls this a reset. The run continues with the plan that it started with, under the same workflow id and a
+    new run id. Returns the new run, and the step that is retried.
 
     Raises:
-        NotRetriedError: the run did not fail at a step, or its undo steps have run already.
+        NotRetriedError: the run did not fail at a step, or its undo steps have already run.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
     described = await describe_run(client, key.workflow_id, key.run_id)
@@ -54,13 +54,13 @@ async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
     if described.summary.status != "failed" or report is None or plan is None:
         raise NotRetriedError(f"run {key.workflow_id} is {described.summary.status}: only a failed run can be retried")
     if report.failure is None or not report.failure.step:
-        raise NotRetriedError(f"run {key.workflow_id} did not fail at a step: start it anew")
+        raise NotRetriedError(f"run {key.workflow_id} did not fail at a step: start a new run")
     undo = {step.id for call in calls_in(plan.steps) for step in call.undo}
     undone = [step.id for step in report.steps if step.id in undo and step.status == "completed"]
     if undone:
         raise NotRetriedError(
             f"run {key.workflow_id} has been undone ({', '.join(undone)}), so it cannot go on from step "
-            f"{report.failure.step!r}: start it anew"
+            f"{report.failure.step!r}: start a new run"
         )
     history = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).fetch_history()
     answer = await client.workflow_service.reset_workflow_execution(
@@ -77,7 +77,7 @@ async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
 
 
 def _task_of(step: str, events: Sequence[HistoryEvent]) -> int:
-    """The workflow task that began a step: what Temporal resets to; the last one where it began nothing."""
+    """The workflow task that started a step, to which Temporal resets; the last one if it started nothing."""
     last = 0
     for event in events:
         match event.event_type:

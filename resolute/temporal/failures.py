@@ -1,8 +1,8 @@
 """One shape for every failure, live and replayed, local and on the queue.
 
-The SDK gives a local activity's timeout as `ActivityError` while it happens and as a bare `TimeoutError` when it is
-replayed; an application failure of a local activity is never wrapped. Code that told these apart would run one way
-live and another way on replay, so everything is caught as `FailureError` and unwrapped to a `NodeFailedError` here.
+The SDK raises a local activity's timeout as `ActivityError` when it happens and as a bare `TimeoutError` when it is
+replayed; an application failure of a local activity is never wrapped. Code that distinguished these would behave
+differently live and in a replay, so everything is caught as `FailureError` and unwrapped to a `NodeFailedError` here.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from resolute.running.runtime import CallRequest
 from resolute.running.state import failure_of
 
 ENDED: Final = "resolute.ended"
-"""The memo of a run that was cancelled and ended by a failure, so that lists can tell."""
+"""The memo of a run that was cancelled and ended with a failure, so that lists can show it as cancelled."""
 
 
 _MOST: Final = 20
-"""Failures of undo and on_failure steps that a run's own failure tells; the run's report has all of them."""
+"""How many failures of undo and on_failure steps a run's own failure lists; the run's report has all of them."""
 
 
 def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
-    """What the interpreter is told when an activity failed for good."""
+    """What the interpreter gets when an activity failed permanently."""
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, TemporalTimeoutError):
         if isinstance(cause.cause, ApplicationError):
@@ -84,22 +84,22 @@ def run_failure(
 
 
 def with_memory(error: ApplicationError, memory: Memory | None) -> ApplicationError:
-    """A failure that hands a memory on."""
+    """A failure that passes on a memory."""
     details = [*error.details, *([] if memory is None else [memory.as_detail()])]
     return ApplicationError(error.message, *details, type=error.type, non_retryable=error.non_retryable)
 
 
 def traced(error: ApplicationError, trace: str, to: PayloadConverter) -> ApplicationError:
-    """An error with a stack trace of ours: the SDK would record the frames that raised it here, and unmasked."""
+    """An error with our own stack trace: the SDK would record the frames that raised it here, unmasked."""
     failure = FailureMessage()
     DefaultFailureConverter().to_failure(error, to, failure)
     failure.stack_trace = trace
-    error._failure = failure  # pyright: ignore[reportPrivateUsage]  # what the SDK records as it is, where it is there
+    error._failure = failure  # pyright: ignore[reportPrivateUsage]  # the SDK records this as it is, if it exists
     return error
 
 
 def last_failure(step: str, node: str, error: BaseException) -> Failure:
-    """Why the last attempt of a step that is still tried failed."""
+    """Why the last attempt of a step that is still being retried failed."""
     cause = error
     if isinstance(error, TemporalTimeoutError):
         return Failure(step=step, node=node, error_type="TimeoutError", message=error.message)
@@ -109,7 +109,7 @@ def last_failure(step: str, node: str, error: BaseException) -> Failure:
 
 
 def run_failure_of(error: BaseException | None) -> Failure | None:
-    """Why a run failed, where no step says it."""
+    """Why a run failed, if no step says so."""
     if not isinstance(error, ApplicationError):
         return None
     if error.type == NodeFailedError.__name__ and error.details and isinstance(error.details[0], Mapping):

@@ -1,4 +1,4 @@
-"""Finds the run that a person means: by its id, by the beginning of its id, or as the latest run of a flow."""
+"""Finds the run that a person means: by its id, by the start of its id, or as the latest run of a flow."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _MOST: Final = 5
 
 
 class UnknownRunError(ConfigurationError):
-    """Temporal knows no run of that id."""
+    """Temporal knows no run with that id."""
 
 
 @dataclass(frozen=True)
 class RunKey:
-    """What Temporal knows a run by."""
+    """What identifies a run in Temporal."""
 
     workflow_id: str
     run_id: str
 
 
 async def find_run(client: Client, name: str, run_id: str | None = None) -> RunKey:
-    """The run of an id, of the beginning of an id that no other run has, or the latest run of a flow.
+    """The run with an id or with a unique prefix of one, or the latest run of a flow.
 
     Raises:
-        UnknownRunError: there is none, or several ids begin so.
+        UnknownRunError: there is none, or several ids start with it.
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
     try:
@@ -58,5 +58,5 @@ async def _listed(client: Client, query: str, *, most: int) -> list[RunKey]:
 
 
 def quoted(text: str) -> str:
-    """Text as it stands in a query of Temporal's visibility."""
+    """Text as it is written in a Temporal visibility query."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,7 +1,7 @@
-"""What Temporal hands a run of a schedule of the runs before it: the last result, and the failure since, if any.
+"""What Temporal passes to a schedule's run from earlier runs: the last result, and the failure since, if any.
 
-A run that was cancelled, terminated or timed out by Temporal changes neither: the next run is handed what that run was
-handed itself. (Observed on Temporal 1.32; a completed run makes Temporal forget the failure before it.)
+A run that was cancelled, terminated or timed out by Temporal changes neither: the next run gets what that run got.
+(Observed on Temporal 1.32; a completed run makes Temporal forget the failure before it.)
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from resolute.plan.values import Json
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result, newest
 
 READS_FAILURES: Final = 2
-"""The first interpreter whose runs know of runs that failed. What older ones did must come again in a replay."""
+"""The first interpreter whose runs know of runs that failed. What older ones did must be repeated in a replay."""
 
 
 def handed_memory(*, failed: bool = True) -> Memory | None:
-    """The newest memory that this run was handed; None where there is none, or none that can be read."""
+    """The newest memory that this run received; None if there is none, or none that can be read."""
     completed = _read("result", _of_result)
     return newest(completed, _read("failure", _of_failure) if failed else None)
 
@@ -47,6 +47,6 @@ def _of_failure() -> Memory | None:
 def _read(what: str, read: Callable[[], Memory | None]) -> Memory | None:
     try:
         return read()
-    except Exception as error:  # what the converter of another client's data may raise has no common type
+    except Exception as error:  # the converter of another client's data may raise anything
         workflow.logger.warning("previous(...) is null: the last run's %s cannot be read as memory: %s", what, error)
         return None

@@ -1,7 +1,7 @@
-"""Signs of life: a worker that was killed is noticed in seconds, however long its nodes may take.
+"""Automatic heartbeats: a killed worker is noticed in seconds, however long its nodes may take.
 
-A node whose author asks for no heartbeat of its own is kept alive by its worker, from the worker's event loop. Where
-something blocks that loop, a thread does it instead: a healthy node never counts as lost because of its neighbour.
+If a node's policy has no heartbeat of its own, its worker sends heartbeats for it, from the worker's event loop. If
+something blocks that loop, a thread does it instead: a healthy node never counts as lost because of another one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from resolute.temporal.attempts import Attempts, as_detail, split
 log = logging.getLogger(__name__)
 
 EVERY: Final = 4.0
-"""Seconds between two signs of life: three fit into `SIGN_OF_LIFE`, so two may get lost. A quick node gives none."""
+"""Seconds between two heartbeats: three fit into `SIGN_OF_LIFE`, so two may get lost. A quick node sends none."""
 
 THROTTLE: Final = timedelta(seconds=1)
-"""How long the SDK may hold a heartbeat back. Its own answer, 80 % of the timeout, would leave little to spare."""
+"""How long the SDK may hold back a heartbeat. Its default, 80 % of the timeout, would leave little to spare."""
 
 _LATE: Final = 1.5 * EVERY
 _LOOK: Final = 1.0
@@ -40,9 +40,9 @@ _RPC_TIMEOUT: Final = timedelta(seconds=5)
 
 
 class Heart:
-    """The heartbeats of one attempt of a node, its own and those that its worker gives for it.
+    """The heartbeats of one attempt of a node: its own and those that its worker sends for it.
 
-    `node_thread` is the thread of the loop that the node runs on, where that is not the loop of the worker.
+    `node_thread` is the thread of the loop that the node runs on, if that is not the worker's loop.
     """
 
     def __init__(self, info: activity.Info, node_thread: int | None = None) -> None:
@@ -56,11 +56,11 @@ class Heart:
         self._last = monotonic()
 
     def beat(self, *details: Json) -> None:
-        """What a node calls, from whatever thread it runs in.
+        """What a node calls, from any thread.
 
         Raises:
-            asyncio.CancelledError: in a thread, where nobody waits for the node any more. A coroutine needs no such
-                word: it is cancelled where it waits.
+            asyncio.CancelledError: in a thread, if nobody waits for the node any longer. A coroutine does not need
+                this: it is cancelled where it waits.
         """
         self.said = details
         if threading.get_ident() == self.thread:
@@ -73,7 +73,7 @@ class Heart:
 
     @contextmanager
     def beating(self) -> Generator[None]:
-        """Gives signs of life while the block runs, unless the author wants to hear them from the node itself."""
+        """Sends heartbeats while the block runs, unless the author expects them from the node itself."""
         if not self._automatic:
             yield
             return
@@ -91,10 +91,10 @@ class Heart:
 
     def _send(self) -> None:
         self._last = monotonic()
-        activity.heartbeat(*self._details)  # with what the node said last: nothing said is something forgotten
+        activity.heartbeat(*self._details)  # with the node's last details: an empty heartbeat would erase them
 
     def remember(self, attempts: Attempts) -> None:
-        """Hands failed attempts on to the next one."""
+        """Passes failed attempts on to the next one."""
         self._attempts = attempts
         self._send()
 
@@ -104,22 +104,22 @@ class Heart:
 
     @property
     def late(self) -> bool:
-        """Whether the event loop did not come to it in time."""
+        """Whether the event loop was too late."""
         return monotonic() - self._last > _LATE
 
     async def send_elsewhere(self) -> None:
-        """Gives the sign of life from another event loop."""
+        """Sends the heartbeat from another event loop."""
         self._last = monotonic()
         try:
             await self._handle.heartbeat(*self._details, rpc_timeout=_RPC_TIMEOUT)
         except AsyncActivityCancelledError:
-            return  # the blocked loop hears of it when it runs again
+            return  # the blocked loop learns about it when it runs again
         except RPCError as error:
-            log.warning("no sign of life could be given for step %s: %s", self.step, error.message)
+            log.warning("no heartbeat could be sent for step %s: %s", self.step, error.message)
 
 
 class _Watch:
-    """A thread that looks after hearts whose event loop stands still. It ends where there is nothing to look after."""
+    """A thread that sends heartbeats for blocked event loops. It ends when there is nothing to do."""
 
     def __init__(self) -> None:
         self._hearts: dict[int, Heart] = {}
@@ -146,7 +146,7 @@ class _Watch:
             late = [heart for heart in hearts if heart.late]
             if late:
                 log.warning(
-                    "the worker's event loop has stood still for %g s; other threads keep its nodes alive: %s",
+                    "the worker's event loop has been blocked for %g s; other threads keep its nodes alive: %s",
                     _LATE,
                     ", ".join(sorted(heart.step for heart in late)),
                     extra={"trace": stack_of_thread(late[0].thread)},

@@ -1,7 +1,7 @@
 """The time that all attempts of a local activity have together.
 
-Temporal's SDK tries a local activity again whatever its schedule-to-close timeout says (seen in temporalio 1.35), so
-the attempts themselves keep to it. The SDK is told a little more, so that it never gives up at the same moment.
+Temporal's SDK retries a local activity regardless of its schedule-to-close timeout (seen in temporalio 1.35), so the
+attempts themselves observe it. The SDK gets a slightly longer one, so that it never gives up at the same moment.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from resolute.temporal.runtime import GRACE
 
 
 async def in_time(info: activity.Info, work: Callable[[], Awaitable[Json]]) -> Json:
-    """Runs an attempt, as long as all attempts together may take.
+    """Runs an attempt, for at most the time that all attempts have together.
 
     Raises:
-        TimeoutError: no time is left, and the attempt did not begin or did not end.
+        TimeoutError: no time is left, and the attempt did not start or did not end.
     """
     within = _within(info)
     if within is None:

@@ -1,8 +1,8 @@
-"""The event loops that nodes run on, apart from the one that speaks to Temporal.
+"""The event loops that nodes run on, separate from the one that talks to Temporal.
 
-Authors' async nodes have one; their plain ones have another, which hands them to threads; and each provider has one, on
-which it is opened, used and closed. So an async node that blocks holds up its like and nothing else: signs of life,
-webhooks, health and all other nodes go on.
+Authors' async nodes have one; their plain ones have another, which passes them to threads; and each provider has one,
+on which it is opened, used and closed. So an async node that blocks delays only others of its kind: heartbeats,
+webhooks, health checks and all other nodes continue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CLOSING: Final = 5.0
 """Seconds that a provider may take to close its connections."""
 
 _CLEARING: Final = 0.5
-"""Seconds for tasks that nodes have left behind to end, and for a loop that stands still to answer."""
+"""Seconds for tasks that nodes have left behind to end, and for a blocked loop to answer."""
 
 
 class NodeLoop:
@@ -52,9 +52,9 @@ class NodeLoop:
         return self._thread.ident
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
-        """As `asyncio.create_task`, on this loop: with the caller's context, and cancelled where its waiter is.
+        """Like `asyncio.create_task`, on this loop: with the caller's context, and cancelled when its waiter is.
 
-        Like a task, it ends when the work has ended, also where that takes its time over being cancelled.
+        Like a task, it ends when the work has ended, even if its cancellation takes time.
         """
         answer: _Answer[T] = _Answer(self._loop)
         context = copy_context()
@@ -68,7 +68,7 @@ class NodeLoop:
 
     @contextlib.contextmanager
     def watched(self) -> Generator[None]:
-        """Has somebody notice if the loop stands still while the block runs."""
+        """Watches for a blocked loop while the block runs."""
         self._standstill.begin()
         try:
             yield
@@ -106,7 +106,7 @@ class NodeLoop:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Cancels what is left on the loop. A loop that stands still is left behind, with its thread."""
+        """Cancels what is left on the loop. A blocked loop is left behind, with its thread."""
         await asyncio.wait([self.begin(self._clear())], timeout=_CLEARING)
         self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -128,8 +128,8 @@ class NodeLoop:
         while not self._closing:
             try:
                 self._loop.run_forever()
-            except BaseException as error:  # sys.exit() in a task that a node has left behind
-                log.error("a task that a node had begun ended with %s", type(error).__name__)
+            except BaseException as error:  # sys.exit() in a task that a node left behind
+                log.error("a task that a node had started ended with %s", type(error).__name__)
         self._loop.close()
 
     def _task(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
@@ -140,13 +140,13 @@ class NodeLoop:
         return task
 
     def _work(self) -> Work | None:
-        """Whose task is at work just now; from any thread."""
+        """Whose task is currently running; from any thread."""
         task = asyncio.current_task(self._loop)
         return None if task is None else self._works.get(task)
 
 
 class _Answer(asyncio.Future[T]):
-    """Stands on one loop for a task of another."""
+    """Represents, on one loop, a task of another."""
 
     def __init__(self, there: asyncio.AbstractEventLoop) -> None:
         self._here, self._there = asyncio.get_running_loop(), there
@@ -166,7 +166,7 @@ class _Answer(asyncio.Future[T]):
 
     def tell(self, task: asyncio.Task[T]) -> None:
         """Called on the task's loop when it has ended."""
-        with contextlib.suppress(RuntimeError):  # this loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # this loop is closed: nobody is waiting any longer
             self._here.call_soon_threadsafe(self._settle, task)
 
     def _settle(self, task: asyncio.Task[T]) -> None:

@@ -1,6 +1,6 @@
-"""What Temporal recorded of a run: how it began, what each activity answered, how it ended.
+"""What Temporal recorded about a run: how it started, what each activity returned, how it ended.
 
-Activity ids are step ids, which is what maps a history onto its plan.
+Activity ids are step ids, which maps a history to its plan.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ENDS: Final = (
 
 @dataclass
 class Answer:
-    """What is recorded of one activity. `ended_by` is the number of the event that says so."""
+    """What is recorded about one activity. `ended_by` is the number of the event that ended it."""
 
     began_at: datetime
     ended_at: datetime | None = None
@@ -113,7 +113,9 @@ class _Reader:
                 recorded.answers[step] = Answer(began_at=_time(event), queue=queue)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 begun = event.activity_task_started_event_attributes
-                if begun.HasField("last_failure"):  # of the attempt before the last one, which is told by how it ended
+                if begun.HasField(
+                    "last_failure"
+                ):  # of the attempt before the last one, whose failure is in the event that ended it
                     answer = recorded.answers[self._scheduled[begun.scheduled_event_id]]
                     answer.attempts = attempts_in(await self._failure(begun.last_failure))
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
@@ -200,7 +202,7 @@ class _Reader:
 
 
 def _readable(read: Callable[[], Memory | None]) -> Memory | None:
-    with suppress(ValueError):  # the run itself was null there, and said so
+    with suppress(ValueError):  # the run itself was null there, and recorded that
         return read()
     return None
 

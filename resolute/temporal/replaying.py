@@ -1,7 +1,7 @@
-"""A recorded run, read back on the run's own plan.
+"""A recorded run, replayed with its own plan.
 
-The interpreter runs once more over the recorded answers, so that a run can be shown with its conditions and skipped
-steps when no worker is there.
+The interpreter runs again with the recorded answers, so that a run can be shown with its conditions and skipped steps
+even without a worker.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from resolute.temporal.recorded import Answer, Recorded
 from resolute.temporal.shelter import SHELTERS
 
 _TURNS: Final = 20
-"""Turns of the event loop without a sign of the interpreter, after which every branch waits."""
+"""Turns of the event loop without activity of the interpreter, after which every branch is waiting."""
 
 
 class _StillGoing(BaseException):
@@ -81,14 +81,14 @@ class _RecordedRuntime:
         self._is_cancelled = True
 
     def _was_at_work(self, answer: Answer | None) -> bool:
-        """Whether the call was at work when the run was cancelled."""
+        """Whether the call was running when the run was cancelled."""
         cancelled_by = self._recorded.cancelled_by
         if cancelled_by is None or self._is_cancelled:
             return False
         return answer is None or answer.ended_at is None or answer.ended_by > cancelled_by
 
     async def _cancelled(self) -> None:
-        """Waits until all that was recorded before the cancel has been told, then has the run cancelled, once."""
+        """Waits until everything recorded before the cancellation has been replayed, then cancels the run, once."""
         if self._at_cancel is None:
             self._at_cancel = asyncio.Event()
             signs, turns = -1, 0
@@ -102,7 +102,7 @@ class _RecordedRuntime:
 
 
 async def replayed(recorded: Recorded) -> RunReport | None:
-    """The run as far as it is recorded; None where it has not recorded its plan yet."""
+    """The run as far as it is recorded; None if it has not recorded its plan yet."""
     plan = recorded.start.plan or recorded.plan
     if plan is None:
         return None
@@ -120,7 +120,7 @@ async def replayed(recorded: Recorded) -> RunReport | None:
     )
     runtime.cancel_run = interpreter.cancel
     if plan.interpreter < SHELTERS:
-        recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
+        recorded.cancelled_by = None  # what it did when it was cancelled is not part of its plan
     with suppress(_StillGoing, FlowError):
         await interpreter.run()
     report = interpreter.state.report()
@@ -129,7 +129,7 @@ async def replayed(recorded: Recorded) -> RunReport | None:
 
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:
-    """A step with the times of its own activity: the replay's clock stands at the latest of those beside it."""
+    """A step with its own activity's times: the replay's clock is at the latest of all parallel ones."""
     if answer is None or step.kind != "call":
         return step
     ended = {"ended_at": answer.ended_at} if answer.ended_at and step.ended_at else {}

@@ -1,4 +1,4 @@
-"""Asks Temporal for runs: which there are, and how one of them stands."""
+"""Asks Temporal for runs: lists them, and describes one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from resolute.temporal.replaying import replayed
 from resolute.temporal.start import STARTED_BY
 
 _POLLS_AT_LEAST: Final = timedelta(seconds=75)
-"""A poll takes a minute at most, so a worker that has not polled for longer is gone."""
+"""A poll takes at most a minute, so a worker that has not polled for longer is gone."""
 
 _SCHEDULED: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
@@ -61,10 +61,10 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
-    """One run whole. `plan` and `report` are None where the run has not begun to run its plan.
+    """One complete run. `plan` and `report` are None if the run has not started to run its plan.
 
-    `unpolled` are the task queues that it waits for, and that no worker polls. `failure` says why the run itself ended,
-    also where it ended before it had a plan.
+    `unpolled` are the task queues that it waits for but no worker polls. `failure` says why the run itself ended, even
+    if that was before it had a plan.
     """
 
     summary: RunSummary
@@ -91,7 +91,7 @@ async def list_runs(
     if flows:
         clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
     if status is not None:
-        # A cancelled run that had something to hand on is counted as failed by Temporal, and says so in its memo.
+        # Temporal counts a cancelled run that passed something on as failed; its memo says that it was cancelled.
         names = [_NAMES[status], *([_NAMES["failed"]] if status == "cancelled" else [])]
         clauses.append("ExecutionStatus IN (" + ", ".join(quoted(name) for name in names) + ")")
     if task_queue is not None:
@@ -107,7 +107,7 @@ async def list_runs(
 
 
 async def describe_run(client: Client, workflow_id: str, run_id: str | None = None) -> RunDescription:
-    """How a run stands, read from its history: no worker has to be there.
+    """The state of a run, read from its history: no worker is needed.
 
     Raises:
         UnknownRunError: Temporal knows no such run, or no longer.
@@ -140,7 +140,7 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
 
 
 async def _unpolled(client: Client, description: WorkflowExecutionDescription, recorded: Recorded) -> tuple[str, ...]:
-    """The task queues of what waits to be taken up, where no worker polls them."""
+    """The task queues of waiting tasks that no worker polls."""
     raw = description.raw_description
     wanted: dict[tuple[str, TaskQueueType.ValueType], None] = {}
     waiting = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
@@ -158,7 +158,7 @@ async def is_polled(
     task_queue: str,
     kind: TaskQueueType.ValueType = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
 ) -> bool:
-    """Whether a worker polls a task queue, as far as Temporal knows: one that was killed counts for a minute longer."""
+    """Whether a worker polls a task queue, as far as Temporal knows: a killed one counts for another minute."""
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
@@ -169,7 +169,7 @@ async def is_polled(
 
 
 async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
-    """Adds to steps at work which attempt they are in, and why the last one failed; none works in an ended run."""
+    """Adds to running steps their attempt, and why the last one failed; an ended run has no running steps."""
     steps = {step.id: step for step in report.steps}
     for pending in description.raw_description.pending_activities:
         step = steps.get(pending.activity_id)

@@ -21,16 +21,16 @@ from resolute.running.turns import Turns
 from resolute.temporal.failures import node_failure
 
 GRACE: Final = timedelta(seconds=0.5)
-"""How much longer the SDK waits for a local activity than its attempts themselves (see `resolute.temporal.local`)."""
+"""How much longer the SDK waits for a local activity than its attempts do (see `resolute.temporal.local`)."""
 
 _A_MOMENT: Final = timedelta(milliseconds=1)
 
 _TURNS: Final = 5
-"""Turns of the event loop in which whatever a workflow task brought has arrived where it is waited for."""
+"""Turns of the event loop in which everything that a workflow task brought reaches its waiters."""
 
 
 def queue_of(task_queue: str, queue: str) -> str:
-    """The task queue of a provider's queue, beside the one that runs are put on.
+    """The task queue of a provider's queue, next to the runs' own.
 
     >>> queue_of("alerting", "pagerduty")
     'alerting.pagerduty'
@@ -47,8 +47,8 @@ class TemporalRuntime:
     before its first call, and `full` says when the history is to end.
 
     One workflow task ends in one message, with the arguments of every activity that it schedules, the result of every
-    local activity that it ran, and the result of the run. So calls wait for activities that are at work, or for the
-    next task, which a timer brings about.
+    local activity that it ran, and the result of the run. So calls wait for running activities, or for the next
+    task, which a timer triggers.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class TemporalRuntime:
             try:
                 return await self._called(request)
             finally:
-                self._unsent = 0  # whatever was recorded before an activity is sent by when it has ended
+                self._unsent = 0  # what was recorded before an activity has been sent when the activity has ended
 
     def _stop_where_cancelled(self, before: tuple[str, ...] | None) -> None:
         if self._given_up is not before:
-            raise asyncio.CancelledError  # while the call waited: it is not begun any more
+            raise asyncio.CancelledError  # while the call waited: it is not started any more
 
     async def make_room(self, size: int) -> None:
-        """Waits for the next workflow task, where the message of this one has no room for so many bytes."""
+        """Waits for the next workflow task, if this one's message has no room for so many bytes."""
         if self._bounded and self._unsent and self._unsent + size > MESSAGE_LIMIT:
             await workflow.sleep(_A_MOMENT, summary="send what is recorded so far")
             self._unsent = 0
@@ -155,18 +155,18 @@ class TemporalRuntime:
             return cast("Json", await handle)
         except FailureError as error:
             if is_cancelled_exception(error) and self._is_given_up(request):
-                raise asyncio.CancelledError from None  # the run is cancelled, which is no failure of the step
+                raise asyncio.CancelledError from None  # the run is cancelled, which is not a failure of the step
             raise node_failure(request, error) from None
         finally:
             del self._at_work[request.step]
 
     def cancel(self) -> None:
-        """Asks the nodes at work to end; see `Runtime.cancel`."""
+        """Cancels the running nodes; see `Runtime.cancel`."""
         self._given_up = tuple(self._at_work)
         self._giving_up = asyncio.ensure_future(self._give_up())
 
     async def _give_up(self) -> None:
-        # What ended in the same moment as the cancel came has ended: its result must not get lost.
+        # What ended at the moment of the cancellation has ended: its result must not get lost.
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         for handle in tuple(self._at_work.values()):
@@ -178,7 +178,7 @@ class TemporalRuntime:
         return request.step in self._given_up
 
     def _check_task(self, request: CallRequest, size: int) -> None:
-        # What interpreter 1 does where calls that are scheduled together do not fit into one message.
+        # What interpreter 1 does if calls that are scheduled together do not fit into one message.
         task = workflow.info().get_current_history_length()
         self._scheduled = size + (self._scheduled if task == self._task else 0)
         self._task = task
@@ -191,7 +191,7 @@ class TemporalRuntime:
 
 
 def _heartbeat_timeout(policy: Policy) -> timedelta:
-    """The silence that Temporal bears. The worker knows by its length whether it is to break the silence itself."""
+    """The heartbeat timeout for Temporal. Its length tells the worker whether to send the heartbeats itself."""
     if policy.heartbeat is None:
         return timedelta(seconds=SIGN_OF_LIFE)
     if policy.heartbeat == SIGN_OF_LIFE:

@@ -1,4 +1,4 @@
-"""What a deploy does about one schedule, and why: decided from what is there and from what is wanted, in one place."""
+"""What a deployment does about one schedule, and why: decided in one place, from the current and the wanted state."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TIMES = ("cron", "every_seconds", "offset_seconds", "timezone", "jitter_seconds
 
 @dataclass(frozen=True)
 class ScheduleChange:
-    """What a deploy did, or would do, about one flow's schedule.
+    """What a deployment did, or would do, about one flow's schedule.
 
-    `kept` leaves it as it is although the flow asks for something else, and `orphaned` is a schedule of the same task
-    queue whose flow is not among those deployed; `reason` says why. `differs` names what an update changes, and `by`
-    who deployed what is there.
+    `kept` leaves it unchanged although the flow differs, and `orphaned` is a schedule of the same task queue whose flow
+    is not among those deployed; `reason` says why. `differs` names what an update changes, and `by` who deployed the
+    current one.
     """
 
     flow: str
@@ -41,12 +41,12 @@ class Release:
     released: datetime
     by: Deployer | None
     year: int = field(default_factory=lambda: datetime.now(UTC).year)
-    """From which year on changes of the clocks are told one by one."""
+    """The year from which clock changes are listed one by one."""
     take_over: bool = False
-    """Whether a person wants it so, whatever a newer release or another set has deployed."""
+    """Whether a person forces it, whatever a newer release or another set has deployed."""
 
     def mark(self, flow: ScheduledFlow) -> Mark:
-        """What the schedule of a flow carries once this release has deployed it."""
+        """What the flow's schedule contains once this release has deployed it."""
         return Mark(
             worker_set=self.worker_set,
             released=self.released,
@@ -60,14 +60,14 @@ class Release:
 
 @dataclass(frozen=True)
 class Found:
-    """A schedule that is there: its mark, if Resolute made it, and where it puts its runs."""
+    """An existing schedule: its mark, if Resolute created it, and the task queue of its runs."""
 
     mark: Mark | None
     task_queue: str | None
 
     @property
     def owner(self) -> str:
-        """The named set that deployed it; empty where there is none."""
+        """The named set that deployed it; empty if there is none."""
         return self.mark.owner(self.task_queue) if self.mark else ""
 
 
@@ -90,14 +90,14 @@ def decide(flow: ScheduledFlow, found: Found | None, release: Release, record: R
 
 
 def _not_ours_to_change(found: Found, mark: Mark, release: Release, *, older: bool) -> str:
-    """Why a schedule that differs is left to whoever deployed it; empty where this release may change it."""
+    """Why a schedule that differs is left to its deployer; empty if this release may change it."""
     if found.owner:
         if not release.worker_set:
             return f"it belongs to worker set {found.owner!r}, and this worker has no RESOLUTE_WORKER_SET"
         if mark.released > release.released or (older and found.owner == release.worker_set):
             return f"worker set {found.owner!r} has deployed a newer release of it"
     elif not release.worker_set and mark.released > release.released and _same_place(mark.by, release.by):
-        # Workers without a name that run the same folder are taken for releases of one program.
+        # Workers without a name that run the same folder count as releases of one program.
         return "a newer release of the same folder has deployed it"
     return ""
 
@@ -108,7 +108,7 @@ def _same_place(one: Deployer | None, other: Deployer | None) -> bool:
 
 def _taken_away(release: Release, record: Record) -> str:
     return (
-        f"worker set {release.worker_set!r} took it away in the newer release of {record.released:%Y-%m-%d %H:%M:%S %Z}"
+        f"worker set {release.worker_set!r} removed it in the newer release of {record.released:%Y-%m-%d %H:%M:%S %Z}"
     )
 
 
@@ -130,7 +130,7 @@ def _differences(found: Found, mark: Mark, release: Release, wanted: Mark) -> tu
         said.append(f"worker set: {found.owner or 'none'} -> {release.worker_set or 'none'}")
     if mark.argument != wanted.argument:
         said.append(f"plan: {mark.argument or 'unknown'} -> {wanted.argument}")
-    return tuple(said) or ("how Temporal is told of it",)
+    return tuple(said) or ("how it is written in Temporal",)
 
 
 def _times(trigger: Schedule) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""What people do with deployed schedules: look at them, start a run now, pause, resume, delete."""
+"""What people do with deployed schedules: list them, start a run now, pause, resume, delete."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _GLANCE: Final = 0.05
 
 
 class FlowBusyError(ResoluteError):
-    """A run of the flow is at work, and its schedule lets none start beside it."""
+    """A run of the flow is in progress, and its schedule does not allow another one."""
 
     def __init__(self, flow: str, running: tuple[str, ...]) -> None:
         self.flow = flow
@@ -49,7 +49,7 @@ class FlowBusyError(ResoluteError):
 
 
 class NotTriggeredError(ResoluteError):
-    """A schedule was asked for a run, and none came."""
+    """A schedule was asked for a run, but none started."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class ScheduledRun:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployedSchedule:
-    """A schedule as Temporal has it. `trigger` is the flow's own word for it; none where Resolute did not make it.
+    """A schedule as Temporal has it. `trigger` is its text in the flow; None if Resolute did not create it.
 
-    `next_times` are Temporal's own, jitter included, in the schedule's time zone; empty times are a schedule that has
-    none left. `skipped` counts starts left out because of a run at work, `missed` those that came too late to catch up.
+    `next_times` are Temporal's own, including jitter, in the schedule's time zone; they are empty if it has none left.
+    `skipped` counts starts left out because of a running run, `missed` those that were too late to catch up.
     """
 
     flow: str
@@ -88,7 +88,7 @@ class DeployedSchedule:
 async def list_schedules(client: Client) -> list[DeployedSchedule]:
     """Every deployed schedule of the namespace, by name of flow.
 
-    Temporal's list of schedules lags a moment behind; what it still names and is gone is left out.
+    Temporal's list of schedules lags a moment behind; schedules that it still lists but are gone are left out.
     """
     found: list[DeployedSchedule] = []
     async for entry in await client.list_schedules():
@@ -139,16 +139,16 @@ async def has_schedule(client: Client, flow: str) -> bool:
 
 
 async def trigger_schedule(client: Client, flow: str, *, patience: timedelta = _PATIENCE) -> ScheduledRun:
-    """Start a run now through the flow's schedule, so that it knows the run before it. Works while it is paused.
+    """Start a run now through the flow's schedule, so that it knows the previous run. Works while it is paused.
 
-    The request names a time of its own, to the microsecond, and the run is found again by it: whatever else the
-    schedule starts at the same moment is not mistaken for it. Temporal makes that time, to the second, part of the
-    workflow id; a second that is taken is not used again.
+    The request contains its own time, to the microsecond, by which the run is found again: it is not confused with
+    another run that the schedule starts at the same moment. Temporal puts that time, to the second, into the workflow
+    id; a second that is taken is not used again.
 
     Raises:
         UnknownFlowError: the flow has no schedule in this namespace.
-        FlowBusyError: a run is at work, and the schedule's overlap policy would skip this one or make it wait.
-        NotTriggeredError: no run came within `patience`.
+        FlowBusyError: a run is in progress, and the schedule's overlap policy would skip this one or make it wait.
+        NotTriggeredError: no run started within `patience`.
     """
     async with _schedule(client, flow) as handle:
         before = await handle.describe()
@@ -166,17 +166,17 @@ async def trigger_schedule(client: Client, flow: str, *, patience: timedelta = _
                 raise FlowBusyError(flow, _running(now))
             if asyncio.get_running_loop().time() > deadline:
                 break
-            await asyncio.sleep(_GLANCE)  # Temporal announces nothing of a schedule
+            await asyncio.sleep(_GLANCE)  # Temporal sends no notifications about schedules
     if running := _running(now):
         raise FlowBusyError(flow, running)
     raise NotTriggeredError(
         f"the schedule of flow {flow!r} started no run within {patience.total_seconds():g} seconds: "
-        "look whether it came later before you ask again"
+        "check whether it has started since before you trigger it again"
     )
 
 
 async def pause_schedule(client: Client, flow: str, note: str) -> None:
-    """Let a flow's schedule start nothing until it is resumed. The note says who did it, and why.
+    """Pause a flow's schedule until it is resumed. The note says who did it, and why.
 
     Raises:
         UnknownFlowError: the flow has no schedule in this namespace.
@@ -186,7 +186,7 @@ async def pause_schedule(client: Client, flow: str, note: str) -> None:
 
 
 async def unpause_schedule(client: Client, flow: str, note: str) -> None:
-    """Let a paused schedule go on; what fell due meanwhile is not made up for.
+    """Resume a paused schedule; runs that were due meanwhile are not started.
 
     Raises:
         UnknownFlowError: the flow has no schedule in this namespace.
@@ -196,7 +196,7 @@ async def unpause_schedule(client: Client, flow: str, note: str) -> None:
 
 
 async def delete_schedule(client: Client, flow: str) -> None:
-    """Delete a flow's schedule, and with it what `previous(...)` knows. The next deploy of the flow makes it anew.
+    """Delete a flow's schedule, and with it what `previous(...)` knows. The flow's next deployment creates it again.
 
     Raises:
         UnknownFlowError: the flow has no schedule in this namespace.
@@ -219,7 +219,7 @@ async def _schedule(client: Client, flow: str) -> AsyncGenerator[ScheduleHandle]
 
 
 async def _patch(client: Client, handle: ScheduleHandle, due: datetime) -> None:
-    """As `ScheduleHandle.trigger`, which cannot name the time."""
+    """Like `ScheduleHandle.trigger`, which cannot set the time."""
     scheduled = Timestamp()
     scheduled.FromDatetime(due)
     await client.workflow_service.patch_schedule(
@@ -235,7 +235,7 @@ async def _patch(client: Client, handle: ScheduleHandle, due: datetime) -> None:
 
 
 def _free_time(flow: str, description: ScheduleDescription) -> datetime:
-    """Now, or the next second that no known run of the schedule bears in its id."""
+    """Now, or the next second that no known run of the schedule has in its id."""
     taken = {*_running(description), *(_run(action).workflow_id for action in description.info.recent_actions)}
     at = datetime.now(UTC)
     while f"{flow}-{at:%Y-%m-%dT%H:%M:%SZ}" in taken:

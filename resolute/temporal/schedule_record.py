@@ -1,7 +1,7 @@
 """What a named set of workers has deployed: a record in Temporal, kept as a paused schedule without times.
 
-It says what a set may remove, and keeps an older worker of the set from bringing back what a newer release took away.
-A set without a name keeps no record, because it never removes anything.
+It says what a set may remove, and keeps an older worker of the set from restoring what a newer release removed. A set
+without a name keeps no record, because it never removes anything.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NOTE: Final = (
 
 
 class Record(BaseModel, frozen=True):
-    """The newest release of a set, the flows that have a schedule since, and those that it took away."""
+    """The newest release of a set, the flows that have had a schedule since, and those that it removed."""
 
     released: datetime
     flows: tuple[str, ...]
@@ -42,7 +42,7 @@ class Record(BaseModel, frozen=True):
     def after(self, flows: set[str], *, gone: set[str], released: datetime, by: Deployer | None) -> Record:
         """The record once a release has deployed these flows and removed those that are gone.
 
-        An older release adds what was missing; the newest release, and what it took away, stay as they are.
+        An older release adds what was missing; the newest release, and what it removed, stay unchanged.
         """
         if released < self.released:
             return self.model_copy(update={"flows": tuple(sorted({*self.flows, *flows}))})
@@ -52,7 +52,7 @@ class Record(BaseModel, frozen=True):
 
 
 async def read_record(client: Client, worker_set: str) -> Record | None:
-    """The record of a named set; none where it has deployed nothing yet."""
+    """The record of a named set; None if it has deployed nothing yet."""
     try:
         description = await client.get_schedule_handle(RECORD_PREFIX + worker_set).describe()
     except RPCError as error:
@@ -67,7 +67,7 @@ async def read_record(client: Client, worker_set: str) -> Record | None:
 
 
 async def write_record(client: Client, worker_set: str, task_queue: str, record: Record) -> None:
-    """Put the record of a named set in place of the one before."""
+    """Replace the record of a named set."""
     name = RECORD_PREFIX + worker_set
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(

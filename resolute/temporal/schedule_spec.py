@@ -1,8 +1,7 @@
-"""A flow's schedule in Temporal's terms, and the mark by which a deployed one is known again.
+"""A flow's schedule in Temporal's terms, and the mark that identifies a deployed one.
 
-Temporal gives back calendars, never the cron text, and a schedule's own memo cannot be changed once it is there. So
-what has to be read back stands in the memo of the action: it is replaced with every update, and each run shows by
-which deploy it was started.
+Temporal returns calendars, never the cron text, and a schedule's own memo cannot be changed once it exists. So what is
+read back later is in the memo of the action: every update replaces it, and each run shows which deployment started it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from resolute.plan.triggers import Overlap, Schedule
 from resolute.plan.values import Json, digest, jsonable
 
 FORMAT: Final = 2
-"""Counted up when the same flow is to be deployed differently."""
+"""Increased when the same flow must be deployed differently."""
 
 PREFIX: Final = "resolute:"
 MARK: Final = "resolute.schedule"
@@ -50,7 +49,7 @@ _OVERLAPS: Final[dict[Overlap, ScheduleOverlapPolicy]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduledFlow:
-    """What is deployed: a flow by name, its schedule, and the one argument that its runs are started with."""
+    """What is deployed: a flow by name, its schedule, and the only argument of its runs."""
 
     name: str
     schedule: Schedule
@@ -71,9 +70,9 @@ class Deployer(BaseModel, frozen=True):
 class Mark(BaseModel, frozen=True):
     """Who deployed a schedule, and what.
 
-    The changes of the clocks are told from `year` on. `worker_set` is empty where the workers' set has no name. What
-    older versions deployed has no `by` and no `argument` (the digest of what runs are started with), and their
-    `worker_set` is the task queue where the set had no name.
+    Clock changes are listed from `year` on. `worker_set` is empty if the workers' set has no name. What older versions
+    deployed has no `by` and no `argument` (the digest of the runs' argument), and their `worker_set` is the task queue
+    if the set had no name.
     """
 
     worker_set: str
@@ -85,7 +84,7 @@ class Mark(BaseModel, frozen=True):
     by: Deployer | None = None
 
     def owner(self, task_queue: str | None) -> str:
-        """The name of the set that deployed it; empty where it has none, or where that cannot be told."""
+        """The name of the set that deployed it; empty if it has none or is unknown."""
         return "" if self.by is None and self.worker_set == task_queue else self.worker_set
 
 
@@ -95,14 +94,14 @@ def schedule_id(flow: str) -> str:
 
 
 def fingerprint(flow: ScheduledFlow, task_queue: str, year: int) -> str:
-    """The same for deploys that make no difference to Temporal."""
+    """The same for deployments that make no difference to Temporal."""
     trigger = flow.schedule
     times = translate(trigger.cron, trigger.timezone, year) if trigger.cron is not None else None
     return digest([FORMAT, task_queue, trigger.model_dump(mode="json"), jsonable(times), flow.start_argument])
 
 
 def temporal_schedule(flow: ScheduledFlow, *, task_queue: str, mark: Mark, state: ScheduleState) -> TemporalSchedule:
-    """What Temporal is given.
+    """What Temporal gets.
 
     Temporal appends the time of each start to the workflow id, which is the flow's name.
     """
@@ -124,9 +123,9 @@ def temporal_schedule(flow: ScheduledFlow, *, task_queue: str, mark: Mark, state
 
 
 async def mark_of(description: ScheduleDescription) -> Mark | None:
-    """The mark of a deployed schedule; none where it was not Resolute that made it, or where it cannot be read.
+    """The mark of a deployed schedule; None if Resolute did not create it, or if it cannot be read.
 
-    A schedule that somebody else wrote must not keep a worker from its start.
+    A schedule from elsewhere must not keep a worker from starting.
     """
     payload = memo_of(description).get(MARK)
     if payload is None:
@@ -139,13 +138,13 @@ async def mark_of(description: ScheduleDescription) -> Mark | None:
 
 
 def task_queue_of(description: ScheduleDescription) -> str | None:
-    """Where a described schedule puts its runs."""
+    """The task queue of a described schedule's runs."""
     action = description.schedule.action
     return action.task_queue if isinstance(action, ScheduleActionStartWorkflow) else None
 
 
 def memo_of(description: ScheduleDescription) -> dict[str, Payload]:
-    """What a described schedule's runs carry as memo, still encoded."""
+    """The memo of a described schedule's runs, still encoded."""
     action = description.schedule.action
     if not isinstance(action, ScheduleActionStartWorkflow):
         return {}

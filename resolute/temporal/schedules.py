@@ -1,18 +1,18 @@
-"""Brings Temporal's Schedules up to date with the flows of a worker, without taking anything from anybody else.
+"""Updates Temporal's Schedules to the flows of a worker, without affecting anybody else's.
 
-Every worker deploys when it starts, so deploying has to be safe to repeat, from several processes at once, by a worker
-that comes back with old code, and from a laptop that reaches production's Temporal by mistake:
+Every worker deploys when it starts, so deploying must be safe to repeat, from several processes at once, by a worker
+that restarts with old code, and from a laptop that reaches production's Temporal by mistake:
 
 - A worker creates and updates the schedules of its own flows. It removes only what the same *named* set of workers has
-  deployed before; a worker without such a name removes nothing, and learns of schedules without a flow as orphans.
-- A deploy is named by its release, a time that comes from the build and not from the process: an old worker that
-  restarts late still has its old release, and leaves alone what a newer one of its set deployed.
-- A missing schedule is put back, unless the newer release of the same named set took it away (`schedule_record`).
+  deployed before; a worker without such a name removes nothing, and lists schedules without a flow as orphans.
+- A deployment is identified by its release, a time that comes from the build and not from the process: an old worker
+  that restarts late still has its old release, and leaves alone what a newer one of its set deployed.
+- A missing schedule is restored, unless a newer release of the same named set removed it (`schedule_record`).
 - Each schedule carries a mark (`schedule_spec`) with who deployed it, the release and a fingerprint. Nothing is
-  written where the fingerprint is the same.
+  written if the fingerprint is the same.
 
-`preview_schedules` and `deploy_schedules` decide alike, by `schedule_change`. What an operator did stays: pause and
-note of a schedule survive every deploy, until the flow itself says something new about `paused`.
+`preview_schedules` and `deploy_schedules` decide in the same way, with `schedule_change`. What an operator did stays:
+pause and note of a schedule survive every deployment, until the flow itself changes its `paused`.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ async def deploy_schedules(
         client: connected to the namespace of the schedules.
         flows: every scheduled flow of this set of workers, each name once.
         release: who deploys them. A named set's schedules are those of its newest release.
-        only_missing: put back what is missing, and change nothing else.
+        only_missing: restore what is missing, and change nothing else.
 
     Returns:
         One change for each flow, and one for each schedule that was removed.
 
     Raises:
-        ValueError: two flows of one name, or a release without time zone.
-        temporalio.service.RPCError: Temporal refused, or is out of reach. Deploy again: what is done is not done twice.
+        ValueError: two flows have the same name, or the release has no time zone.
+        temporalio.service.RPCError: Temporal refused, or is unreachable. Deploy again: nothing is done twice.
     """
     names = _names(flows, release)
     record = await read_record(client, release.worker_set) if release.worker_set else None
@@ -69,7 +69,7 @@ async def deploy_schedules(
     if only_missing:
         return [await deploy.put_back(flow) for flow in flows]
     gone = _gone(record, names, release)
-    # First the flows of both releases: a deploy that breaks off must not forget what there is to remove.
+    # First the flows of both releases: an interrupted deployment must not forget what to remove.
     await deploy.remember(names, gone=set())
     changes = [await deploy.put(flow) for flow in flows]
     changes += [change for name in sorted(gone) if (change := await deploy.remove(name))]
@@ -81,7 +81,7 @@ async def preview_schedules(client: Client, flows: Sequence[ScheduledFlow], rele
     """What `deploy_schedules` would do now, without doing it.
 
     Raises:
-        ValueError, temporalio.service.RPCError: as `deploy_schedules`.
+        ValueError, temporalio.service.RPCError: like `deploy_schedules`.
     """
     names = _names(flows, release)
     record = await read_record(client, release.worker_set) if release.worker_set else None
@@ -96,10 +96,10 @@ async def preview_schedules(client: Client, flows: Sequence[ScheduledFlow], rele
 async def find_orphans(client: Client, names: Iterable[str], release: Release) -> list[ScheduleChange]:
     """The schedules of the release's task queue that belong to no flow of these names, nor to another named set.
 
-    Temporal's list of schedules lags a moment behind: what was deployed in this second may be missing from it.
+    Temporal's list of schedules lags a moment behind: what was deployed just now may be missing.
 
     Raises:
-        temporalio.service.RPCError: Temporal refused, or is out of reach.
+        temporalio.service.RPCError: Temporal refused, or is unreachable.
     """
     known, at_once = set(names), asyncio.Semaphore(_AT_ONCE)
 
@@ -118,10 +118,10 @@ async def find_orphans(client: Client, names: Iterable[str], release: Release) -
 
 
 async def remove_orphans(client: Client, names: Iterable[str], release: Release) -> list[ScheduleChange]:
-    """Remove schedules that `find_orphans` found; not those that somebody else has taken over meanwhile.
+    """Remove schedules that `find_orphans` found, except those that somebody else has taken over since.
 
     Raises:
-        temporalio.service.RPCError: Temporal refused, or is out of reach.
+        temporalio.service.RPCError: Temporal refused, or is unreachable.
     """
     deploy = _Deploy(client, release, None)
     return [change for name in names if (change := await deploy.remove(name, orphan=True))]
@@ -134,7 +134,7 @@ async def _deployed(client: Client) -> AsyncIterator[str]:
 
 
 class _Deploy:
-    """One deploy: what it found in the record, and what it writes."""
+    """One deployment: what it found in the record, and what it writes."""
 
     def __init__(self, client: Client, release: Release, record: Record | None) -> None:
         self._client = client
@@ -142,7 +142,7 @@ class _Deploy:
         self._record = record
 
     async def put(self, flow: ScheduledFlow) -> ScheduleChange:
-        """Create the flow's schedule, or bring it up to date."""
+        """Create or update the flow's schedule."""
         try:
             return await self._update(flow)
         except RPCError as error:
@@ -154,7 +154,7 @@ class _Deploy:
         return change
 
     async def put_back(self, flow: ScheduledFlow) -> ScheduleChange:
-        """Create the flow's schedule where there is none."""
+        """Create the flow's schedule if there is none."""
         if await _find(self._client, flow.name):
             return ScheduleChange(flow.name, "unchanged")
         change = decide(flow, None, self._release, self._record)
@@ -163,7 +163,7 @@ class _Deploy:
         return change
 
     async def remove(self, name: str, *, orphan: bool = False) -> ScheduleChange | None:
-        """Remove a schedule that this set no longer has; not where somebody else, or a newer release, has it now."""
+        """Remove a schedule that this set no longer has, unless somebody else or a newer release has it now."""
         found = await _find(self._client, name)
         if found is None or not (_is_orphan if orphan else _may_remove)(found, self._release):
             return None
@@ -176,7 +176,7 @@ class _Deploy:
         return ScheduleChange(name, "removed", by=found.mark.by if found.mark else None)
 
     async def remember(self, names: set[str], *, gone: set[str]) -> None:
-        """Bring the record of a named set up to date."""
+        """Update the record of a named set."""
         if not self._release.worker_set:
             return
         mine, before = self._release, self._record
@@ -189,7 +189,7 @@ class _Deploy:
         self._record = record
 
     async def _create(self, flow: ScheduledFlow) -> bool:
-        """Whether it was made; not where there is one by now."""
+        """Whether it was created; False if one already exists."""
         state = ScheduleState(paused=flow.schedule.paused)
         mark, task_queue = self._release.mark(flow), self._release.task_queue
         schedule = temporal_schedule(flow, task_queue=task_queue, mark=mark, state=state)
@@ -223,12 +223,12 @@ def _names(flows: Sequence[ScheduledFlow], release: Release) -> set[str]:
     if len(set(names)) < len(names):
         raise ValueError(f"two flows of one name in {', '.join(names)}: a flow has one schedule")
     if release.released.tzinfo is None:
-        raise ValueError(f"release {release.released} has no time zone, so it cannot be told which of two is newer")
+        raise ValueError(f"release {release.released} has no time zone, so releases cannot be compared")
     return set(names)
 
 
 def _gone(record: Record | None, names: set[str], release: Release) -> set[str]:
-    """What a named set has deployed and no longer has; nothing where a newer release has the word."""
+    """What a named set has deployed and no longer has; nothing if there is a newer release."""
     if record is None or (record.released > release.released and not release.take_over):
         return set()
     return set(record.flows) - names
@@ -241,7 +241,7 @@ def _may_remove(found: Found, release: Release) -> bool:
 
 
 def _is_orphan(found: Found, release: Release) -> bool:
-    """Whether a schedule of no known flow is of the release's task queue, and of no other named set."""
+    """Whether a schedule without a known flow is on the release's task queue and not of another named set."""
     ours = found.owner in ("", release.worker_set)
     return found.mark is not None and found.task_queue == release.task_queue and ours
 

@@ -1,13 +1,13 @@
-"""Seals: keyed digests (HMAC-SHA256) by which a worker tells what it believes from what anybody could have sent.
+"""Seals: keyed digests (HMAC-SHA256) that distinguish what a worker trusts from what anybody could have sent.
 
-Whoever reaches Temporal can start a run with a plan of their own, and can schedule a node with arguments of their own.
-A worker with keys believes neither without a seal:
+Anybody who can reach Temporal can start a run with a plan of their own, and call a node with arguments of their own.
+A worker with keys trusts neither without a seal:
 
-- a start that carries a plan is sealed over flow, plan and input, by whoever starts the run;
+- a start that carries a plan is sealed over flow, plan and input, by the starter of the run;
 - a plan that a run records at its first step is sealed over flow, run and plan, by the worker;
-- a call of a node is sealed over flow, run, step, node and arguments, by the run, where its own plan was sealed.
+- a call of a node is sealed over flow, run, step, node and arguments, by the run, if its own plan was sealed.
 
-A seal names its key by a short id, so that keys can be replaced one after the other.
+A seal contains a short id of its key, so that keys can be replaced one after the other.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.values import Json
 
 SHORTEST_KEY: Final = 32
-"""Characters of the shortest key: 128 bits, written in hexadecimal digits."""
+"""The minimum length of a key in characters: 128 bits in hexadecimal digits."""
 
 MOST_KEYS: Final = 16
 
 Purpose: TypeAlias = Literal["start", "record", "call"]
-"""What is sealed, so that a seal of one thing is never one of another."""
+"""What is sealed, so that a seal of one thing is never valid for another."""
 
 
 @dataclass(frozen=True)
 class PlanKeys:
-    """The keys that seal plans: the first one seals, all of them verify. Without any, nothing is sealed or believed.
+    """The keys that seal plans: the first one seals, all of them verify. Without any, nothing is sealed or trusted.
 
     >>> keys = PlanKeys((SecretStr("not-a-key-for-production-but-long"),))
     >>> seal = keys.seal("start", "alerting", {"steps": []}, None)
@@ -54,11 +54,11 @@ class PlanKeys:
         if any(len(key.get_secret_value()) < SHORTEST_KEY for key in self.keys):
             raise ConfigurationError(
                 f"a key that seals plans has fewer than {SHORTEST_KEY} characters: "
-                "make one with `openssl rand -hex 32`, and give it in RESOLUTE_PLAN_KEYS"
+                "make one with `openssl rand -hex 32`, and set it in RESOLUTE_PLAN_KEYS"
             )
         if len(self.keys) > MOST_KEYS:
             raise ConfigurationError(
-                f"{len(self.keys)} keys seal plans, {MOST_KEYS} are the most: take the oldest out of RESOLUTE_PLAN_KEYS"
+                f"{len(self.keys)} keys seal plans, {MOST_KEYS} are the most: remove the oldest from RESOLUTE_PLAN_KEYS"
             )
 
     def __bool__(self) -> bool:
@@ -81,7 +81,7 @@ class PlanKeys:
         return f"{self.sealing_id}:{_digest(self.keys[0], purpose, parts)}"
 
     def verifies(self, seal: Json, purpose: Purpose, *parts: Json) -> bool:
-        """Whether a seal was made with one of these keys, for just this."""
+        """Whether a seal was made with one of these keys, for exactly this."""
         if not isinstance(seal, str):
             return False
         key = self._by_id.get(seal.partition(":")[0])
@@ -89,12 +89,12 @@ class PlanKeys:
             return False
         try:
             expected = _digest(key, purpose, parts)
-        except (ValueError, TypeError, RecursionError):  # nothing that was ever sealed
+        except (ValueError, TypeError, RecursionError):  # never sealed
             return False
         return hmac.compare_digest(expected.encode(), seal.partition(":")[2].encode(errors="replace"))
 
     def knows(self, seal: Json) -> bool:
-        """Whether a seal names one of these keys, right or wrong."""
+        """Whether a seal refers to one of these keys, valid or not."""
         return isinstance(seal, str) and seal.partition(":")[0] in self._by_id
 
     @cached_property
@@ -110,6 +110,6 @@ def _id_of(key: SecretStr) -> str:
 
 
 def _digest(key: SecretStr, purpose: Purpose, parts: tuple[Json, ...]) -> str:
-    # Sorted and without white space: the same for equal values, whatever client or server has rewritten them since.
+    # Sorted and without white space: the same for equal values, even if a client or server has rewritten them.
     canonical = json.dumps([purpose, *parts], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hmac.new(key.get_secret_value().encode(), canonical.encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Work that a cancel of the run does not reach: it is told of the cancel, and ends in its own time."""
+"""Work that a run's cancellation does not interrupt: it is notified, and ends in its own time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SHELTERS: Final = 2
 
 
 async def sheltered(work: Coroutine[Any, Any, T], cancelled: Callable[[], None]) -> T:
-    """Waits for work in a task of its own. Each cancel of the waiting task is told to `cancelled` and goes no further.
+    """Waits for work in its own task. Each cancellation of the waiting task calls `cancelled` and goes no further.
 
-    When the SDK takes a run out of its cache it cancels every task, the work's too; then waiting ends at once.
+    When the SDK evicts a run from its cache it cancels every task, including the work's; then waiting ends immediately.
     """
     task = asyncio.ensure_future(work)
     while not task.done():

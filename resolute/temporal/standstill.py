@@ -1,4 +1,4 @@
-"""Says of an event loop that stands still which node blocks it, and where."""
+"""Reports which node blocks an event loop, and where."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ BLOCKED: Final = 3.0
 """Seconds without an answer after which a loop counts as blocked."""
 
 _AGAIN: Final = 60.0
-"""Seconds until it is said again."""
+"""Seconds until it is reported again."""
 
 _LOOK: Final = 0.5
 _LINGER: Final = 10.0
 
 
 class Standstill:
-    """Looks after one loop, from a thread that lives as long as something is at work there.
+    """Watches one loop, from a thread that lives as long as something is running there.
 
     Args:
         loop: the loop.
-        thread: the one that it runs in.
-        work: whose task is at work on it just now.
-        mask: takes secrets out of the lines of code that are shown.
+        thread: the thread that it runs in.
+        work: whose task is currently running on it.
+        mask: removes secrets from the lines of code that are shown.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Standstill:
         while self._something():
             answered = threading.Event()
             asked = monotonic()
-            with contextlib.suppress(RuntimeError):  # closed: nothing runs there any more
+            with contextlib.suppress(RuntimeError):  # closed: nothing runs there any longer
                 self._loop.call_soon_threadsafe(answered.set)
                 self._wait(answered, asked)
             threading.Event().wait(_LOOK)
@@ -86,14 +86,14 @@ class Standstill:
             self._say(monotonic() - asked)
             patience = _AGAIN
         if patience != BLOCKED:
-            log.info("the event loop %s goes on after %.0f s", self._thread.name, monotonic() - asked)
+            log.info("the event loop %s continues after %.0f s", self._thread.name, monotonic() - asked)
 
     def _say(self, seconds: float) -> None:
         work = self._work()
         trace = stack_of_thread(self._thread.ident, self._mask)
         about = {} if work is None else {"flow": work.flow, "run": work.run, "step": work.step, "attempt": work.attempt}
         log.warning(
-            "%s blocks the event loop %s, which has stood still for %.0f s: other async nodes wait for it. Make it a "
+            "%s blocks the event loop %s, which has not run for %.0f s: other async nodes wait for it. Make it a "
             "plain function (def), which runs in a thread of its own, or await what it waits for",
             "a task" if work is None else f"step {work.step}",
             self._thread.name,

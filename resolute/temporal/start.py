@@ -1,8 +1,8 @@
-"""The one argument that a run starts with: its plan with the plan's seal, and beside them its input.
+"""The only argument of a run: its plan with the plan's seal, and its input.
 
 A run that another client started without a plan (Temporal's UI, CLI or HTTP API) has only its input here; it records
-the plan that its worker knows at its first step. A plan counts only with a seal (see `seals`): an input that looks like
-a plan is one without.
+its worker's plan at its first step. A plan counts only with a seal (see `seals`): an input that looks like a plan has
+none.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class Start:
 
 @dataclass(frozen=True)
 class Envelope:
-    """A run's argument, before anything in it is believed or read. `plan` is None where the start carries none.
+    """A run's argument, before anything in it is trusted or read. `plan` is None if the start carries none.
 
-    `unread` is the input of a start that is nothing but its input: whoever gave it did not hold it against the flow.
+    `unread` is the input of a start that is nothing but its input: nobody has checked it against the flow.
     """
 
     plan: Json
@@ -78,7 +78,7 @@ class Envelope:
 
 
 def start_argument(plan: Plan, input_data: Json = None, *, keys: PlanKeys, earlier: Earlier = NOTHING_EARLIER) -> Json:
-    """The argument to start a run of a plan with. Without keys it leaves the plan out: nobody would believe it."""
+    """The argument to start a run of a plan with. Without keys it leaves out the plan: nobody would trust it."""
     if not keys:
         return {_KEY: {}, "input": input_data}
     return continued_argument(plan, input_data, keys=keys, earlier=earlier)
@@ -101,7 +101,7 @@ def _sealed(flow: str, plan: Json, input_data: Json, earlier: Earlier) -> tuple[
 
 
 def open_envelope(argument: Json) -> Envelope:
-    """What a run's argument holds, unread."""
+    """What a run's argument contains, unread."""
     if isinstance(argument, Mapping) and set(argument) == {_KEY, "input"}:
         carried = argument[_KEY]
         if isinstance(carried, Mapping) and (not carried or "plan" in carried):
@@ -116,10 +116,10 @@ def open_envelope(argument: Json) -> Envelope:
 
 
 def read_start(argument: Json) -> Start:
-    """What is in a run's argument, believed or not.
+    """What is in a run's argument, trusted or not.
 
     Raises:
-        UnsupportedPlanError: the plan in it is not one that this worker can read.
+        UnsupportedPlanError: this worker cannot read the plan in it.
     """
     envelope = open_envelope(argument)
     return Start(None if envelope.plan is None else read_plan(envelope.plan), envelope.input, envelope.earlier)
@@ -127,7 +127,7 @@ def read_start(argument: Json) -> Start:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run recorded at its first step: the plan, its seal, and the input where it was read differently."""
+    """What a run recorded at its first step: the plan, its seal, and the input if reading it changed it."""
 
     plan: Json
     seal: Json = None
@@ -141,7 +141,7 @@ class Record:
 def recorded_plan(
     plan: Plan, workflow_id: str, keys: PlanKeys, *, read: Mapping[Literal["input"], Json] | None = None
 ) -> Json:
-    """What a run records of its worker's plan; `read` holds its input if that differs from what was given."""
+    """What a run records about its worker's plan; `read` contains its input if that differs from what was given."""
     known = cast("Json", plan.model_dump(mode="json"))
     seal = keys.seal("record", plan.name, workflow_id, known)
     if read:
@@ -161,7 +161,7 @@ def read_plan(value: Json) -> Plan:
     """A plan from its JSON.
 
     Raises:
-        UnsupportedPlanError: it is not a plan that this worker can read.
+        UnsupportedPlanError: this worker cannot read it.
     """
     try:
         plan = Plan.model_validate(value)

@@ -23,15 +23,15 @@ from resolute.temporal.seals import PlanKeys
 from resolute.temporal.workflow import FULL, KEYS, FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
-"""How many calls wait for tasks of a kind at a time, as the server asks for them.
+"""How many calls wait for tasks of a kind at a time, as the server requests them.
 
-A server under load takes up to a second to hand out a task. Five calls are five tasks a second then: far less than it
-starts runs, which would pile up until no more are started.
+A server under load takes up to a second to return a task. Five calls then mean five tasks a second: far fewer than the
+runs it starts, which would pile up until no more are started.
 """
 
 
 class _WithKeys(Interceptor):
-    """Hands the worker's keys to its runs, which must not look for them in the environment themselves."""
+    """Passes the worker's keys to its runs, which must not read them from the environment themselves."""
 
     def __init__(self, keys: PlanKeys, full: Callable[[int], bool] | None) -> None:
         self._keys = keys
@@ -41,7 +41,7 @@ class _WithKeys(Interceptor):
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002  # the SDK's name
     ) -> type[WorkflowInboundInterceptor] | None:
-        """Adds what runs ask for; intercepts nothing."""
+        """Adds what runs need; intercepts nothing."""
         functions = cast("MutableMapping[str, Callable[..., object]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
         functions[KEYS] = lambda: self._keys
         if self._full is not None:
@@ -61,8 +61,8 @@ def temporal_worker(
 ) -> Worker:
     """A worker that polls a task queue for runs and nodes, with the keys of its activities.
 
-    `graceful_shutdown` is how long nodes at work may take to end when the worker stops; then they are cancelled, and
-    another worker tries them again. `full` says, by the number of steps that have ended in a history, when the run is
+    `graceful_shutdown` is how long running nodes may take to finish when the worker stops; then they are cancelled, and
+    another worker retries them. `full` says, by the number of steps that have ended in a history, when the run is
     continued in another one; without it Temporal says when. Every worker of a task queue has to say the same.
     """
     return Worker(
@@ -91,9 +91,9 @@ def queue_worker(
     graceful_shutdown: timedelta = timedelta(seconds=20),
     max_concurrent_activities: int = 100,
 ) -> Worker:
-    """A worker that polls one queue of a provider, beside `temporal_worker` for the task queue of the runs.
+    """A worker that polls one queue of a provider, in addition to `temporal_worker` for the runs' task queue.
 
-    `per_second` is how many nodes start, on all workers of the queue together: Temporal's server keeps that limit.
+    `per_second` is how many nodes start, on all workers of the queue together: Temporal's server enforces that limit.
     """
     return Worker(
         client,

@@ -1,4 +1,4 @@
-"""Flows in a test: no server, no network, no waiting."""
+"""Tests for flows: no server, no network, no waiting."""
 
 from resolute.memory.runtime import RecordedCall
 from resolute.testing.fakes import FakeError, NoAnswerError, UnknownFakeError, WrongAnswerError

@@ -20,33 +20,33 @@ from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 
 Answer = Any
-"""A value, an exception to raise, or a function of the node's arguments that gives either."""
+"""A value, an exception to raise, or a function of the node's arguments that returns either."""
 
 NOTHING: Final = object()
-"""No answer; None is one."""
+"""No answer; None would be an answer."""
 
 _ENOUGH: Final = 1000
-"""Attempts after which a step that never gives up is taken for a test that would never end."""
+"""After this many attempts of a step that never gives up, the test counts as endless."""
 
 
 class UnknownFakeError(ResoluteError):
-    """A test answers for a node or step that the flow does not have."""
+    """A test gives an answer for a node or step that the flow does not have."""
 
 
 class FakeError(TerminalError):
-    """A test's answers do not fit its flow: no failure of the flow, so `FlowTester.run` raises it."""
+    """A test's answers do not fit its flow: not a failure of the flow, so `FlowTester.run` raises it."""
 
 
 class NoAnswerError(FakeError):
-    """A test has no answer for a call that must not reach the world."""
+    """A test has no answer for a call that must not reach the outside world."""
 
 
 class WrongAnswerError(FakeError):
-    """A test answers with what the node could not return."""
+    """A test answers with something that the node could not return."""
 
 
 class Fakes:
-    """The answers of one test, by step or node name. A step's own answer goes before its node's."""
+    """The answers of one test, by step or node name. A step's own answer takes precedence over its node's."""
 
     def __init__(self, steps: Iterable[str], nodes: Iterable[str]) -> None:
         self._known = sorted({*steps, *nodes})
@@ -59,7 +59,7 @@ class Fakes:
         return cls([call.id for call in calls], [call.node for call in calls])
 
     def add(self, name: str, answers: Iterable[Answer]) -> None:
-        """Answers the calls of a step or node, one after the other; the last answer is for all that follow.
+        """Answers the calls of a step or node, one after the other; the last answer also applies to all later calls.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -71,7 +71,7 @@ class Fakes:
         self._answers[name] = given
 
     def clear(self, name: str) -> None:
-        """Takes the answers of a step or node back.
+        """Removes the answers of a step or node.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -89,7 +89,7 @@ class Fakes:
             raise UnknownFakeError(f"the flow has no step or node {name!r} ({did_you_mean(name, self._known)})")
 
     def next_for(self, call: CallContext) -> Answer:
-        """The answer for a call; `NOTHING` where the test gave none."""
+        """The answer for a call; `NOTHING` if the test gave none."""
         for name in (call.step, call.node):
             if name in self._answers:
                 answers = self._answers[name]
@@ -100,7 +100,7 @@ class Fakes:
 class FakeExecutor(NodeExecutor):
     """An executor that asks the test first.
 
-    What the test has no answer for runs for real, except where that needs a provider that the test was not given.
+    Calls without an answer run for real, unless they need a provider that the test was not given.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class FakeExecutor(NodeExecutor):
         self.mistakes: list[FakeError] = []
 
     async def execute(self, call: CallContext, arguments: JsonObject) -> Json:
-        """See `NodeExecutor.execute`; remembers what is the test's own mistake."""
+        """See `NodeExecutor.execute`; remembers the test's own mistakes."""
         try:
             if call.attempt > _ENOUGH:
                 raise FakeError(
@@ -127,7 +127,7 @@ class FakeExecutor(NodeExecutor):
             raise
 
     def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
-        """The stand-in where the test gave one, else the node's own function."""
+        """The test's stand-in if it gave one, else the node's own function."""
         answer = self._fakes.next_for(call)
         if answer is not NOTHING:
             return _standing_in(answer, definition)
@@ -140,7 +140,7 @@ class FakeExecutor(NodeExecutor):
 
 
 class PlaceholderEnvironment(Environment):
-    """Variables as the test gives them. A secret that it does not give is a placeholder that names it."""
+    """Variables as the test gives them. A secret that it does not give is a placeholder with its name."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__(variables)
@@ -148,7 +148,7 @@ class PlaceholderEnvironment(Environment):
         self._placeholders = Masks()
 
     def secret_in(self, value: Json) -> str | None:
-        """See `Environment.secret_in`: a placeholder must not be returned where its secret must not."""
+        """See `Environment.secret_in`: a placeholder must not be returned if its secret must not."""
         return super().secret_in(value) or self._placeholders.place_in(value)
 
     def read(self, operator: str, operand: Json) -> Json:

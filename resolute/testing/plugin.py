@@ -1,4 +1,4 @@
-"""What `resolute` brings to every pytest that can import it: the fixture `flow_tester`."""
+"""The pytest plugin of `resolute`: the fixture `flow_tester`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def flow_tester() -> type[FlowTester]:
-    """Gives `FlowTester`, to be called with a flow."""
-    # Here, so that a pytest that tests something else does not load the engine.
+    """Returns `FlowTester`, to call with a flow."""
+    # Imported here, so that pytest runs that test something else do not load the engine.
     from resolute.testing import FlowTester
 
     return FlowTester

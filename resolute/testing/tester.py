@@ -1,4 +1,4 @@
-"""`FlowTester`: runs a flow in a test, with answers of the test's own in place of the world."""
+"""`FlowTester`: runs a flow in a test, with the test's own answers in place of the outside world."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from resolute.writing.flow import Flow
 
 @dataclass(frozen=True)
 class TestedRun:
-    """A run in a test, after its end."""
+    """A run in a test, after it has ended."""
 
     __test__ = False
 
@@ -35,10 +35,10 @@ class TestedRun:
 
     @property
     def result(self) -> Any:
-        """What the run gave: its named outputs, or what `returns` says.
+        """The run's result: its named outputs, or what `returns` says.
 
         Raises:
-            FlowError: the run failed, and with this.
+            FlowError: the run failed with this error.
         """
         if self.run.error is not None:
             raise self.run.error
@@ -46,7 +46,7 @@ class TestedRun:
 
     @property
     def report(self) -> RunReport:
-        """The run on its own plan."""
+        """The report of the run: its plan's steps and what they did."""
         return self.run.report
 
     @property
@@ -66,7 +66,7 @@ class TestedRun:
 
     @property
     def calls(self) -> tuple[RecordedCall, ...]:
-        """Every attempt of every call, in order, with the arguments as the node got them."""
+        """Every attempt of every call, in order, with the arguments that the node got."""
         return self.run.calls
 
     @property
@@ -106,15 +106,15 @@ class TestedRun:
 class FlowTester:
     """Runs a flow without a server: production's interpreter and node execution, on a virtual clock.
 
-    Nodes of providers need an answer, or their provider; an author's own nodes run for real where they have none.
-    Runs of one tester follow each other as those of a schedule do: `previous(...)` reads what a step had in the latest
-    run in which it completed, however that run ended.
+    Providers' nodes need an answer, or their provider; an author's own nodes run for real without an answer. Runs of
+    one tester follow each other like those of a schedule: `previous(...)` reads what a step returned in the latest run
+    in which it completed, however that run ended.
 
     Args:
         flow: the flow to test.
-        env: environment variables for `env(...)`; secrets in it too, where a test needs a certain value.
-        providers: providers to use for real, entered by the test, such as one that talks to a simulator.
-        start: when the virtual clock begins.
+        env: environment variables for `env(...)`, and for secrets if a test needs a certain value.
+        providers: providers to use for real, opened by the test, such as one that talks to a simulator.
+        start: when the virtual clock starts.
         patience: how long, in seconds of real time, a node may take before it counts as not answering.
 
     >>> import asyncio
@@ -153,8 +153,8 @@ class FlowTester:
     def answer(self, name: str, value: Answer) -> None:
         """Answers every call of a step or node: with a value, or with a function of the call's arguments.
 
-        The value is what the node returns: its model, or a dict that fits it. The function may be async; it is given
-        the arguments by name, as the node would be.
+        The value is what the node returns: its model, or a dict that fits it. The function may be async; it gets the
+        arguments by name, as the node would.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -162,7 +162,7 @@ class FlowTester:
         self._fakes.add(name, [value])
 
     def fails(self, name: str, error: BaseException) -> None:
-        """Fails every call of a step or node with an error; whether it is tried again is said by the error's type.
+        """Fails every call of a step or node with an error, whose type decides whether it is retried.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -170,7 +170,7 @@ class FlowTester:
         self._fakes.add(name, [error])
 
     def sequence(self, name: str, answers: Iterable[Answer]) -> None:
-        """Answers the calls of a step or node one after the other, errors among them; the last answer stays.
+        """Answers the calls of a step or node one after the other, with values or errors; the last answer stays.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -178,7 +178,7 @@ class FlowTester:
         self._fakes.add(name, answers)
 
     def clear(self, name: str) -> None:
-        """Takes the answers of a step or node back: from now on it runs for real.
+        """Removes the answers of a step or node: from now on it runs for real.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
@@ -186,16 +186,16 @@ class FlowTester:
         self._fakes.clear(name)
 
     def cancel(self) -> None:
-        """Cancels the run that is at work, as a person or the schedule's next run may. For answers to call.
+        """Cancels the current run, as a person or the schedule's next run may. For answers to call.
 
-        The answer's own step is cancelled where it still waits; where it returns, the step has completed and is undone.
+        The answer's own step is cancelled if it is still waiting; if it returns, the step has completed and is undone.
 
         Raises:
-            UnknownFakeError: no run is at work.
+            UnknownFakeError: no run is in progress.
         """
         if self._at_work is None:
             raise UnknownFakeError(
-                "no run is at work: call cancel() in an answer, such as an async one that waits then"
+                "no run is in progress: call cancel() in an answer, such as an async one that then waits"
             )
         self._at_work.cancel()
 
@@ -210,14 +210,14 @@ class FlowTester:
 
         Args:
             input: the run's input: a model, or JSON; read through the model of a trigger, as in production.
-            previous: what `previous(...)` reads, by step name, instead of what this tester's own runs have left.
+            previous: what `previous(...)` reads, by step name, instead of the results of this tester's earlier runs.
             scheduled_for: when the run was due; without it, when it begins. Without an offset it is in UTC.
 
         Raises:
-            NoAnswerError: a provider's node was called that has no answer, and the provider was not given.
-            WrongAnswerError: an answer is not what its node could return.
-            InvalidInputError: no trigger of the flow takes the input.
-            UnknownFakeError: `previous` names a step whose output the flow does not hand to its next run.
+            NoAnswerError: a provider's node was called without an answer, and the provider was not given.
+            WrongAnswerError: an answer is not something its node could return.
+            InvalidInputError: no trigger of the flow accepts the input.
+            UnknownFakeError: `previous` names a step whose output the flow does not pass on to its next run.
         """
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)

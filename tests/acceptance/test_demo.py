@@ -55,7 +55,7 @@ def test_the_demo_can_be_interrupted(tmp_path: Path) -> None:
     with start(tmp_path) as demo:
         assert demo.stdout is not None
         said = ""
-        while "falls ill" not in said:
+        while "goes down" not in said:
             said += demo.stdout.readline()
         demo.send_signal(signal.SIGINT)
         said += demo.communicate(timeout=PATIENCE)[0]

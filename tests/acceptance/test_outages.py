@@ -81,7 +81,7 @@ async def test_nothing_is_lost_where_the_server_is_killed_under_load(tmp_path: P
     assert [{"first": number, "second": number, "third": number} for number in range(RUNS)] == results
     assert RUNS == len(set(runs))
     assert 0 == code
-    assert KILLS == worker.output.count("it is started again")
+    assert KILLS == worker.output.count("restarting it")
 
 
 async def delivered(url: str, number: int) -> str:

@@ -38,7 +38,7 @@ async def test_the_command_serves_https(certificates: Certificates, tmp_path: Pa
     [
         (("--certificate", "authority.pem"), "cannot be served with the key in"),
         (("--certificate", "missing.pem"), "No such file"),
-        (("--key", "key.pem"), "give --certificate too"),
+        (("--key", "key.pem"), "add --certificate"),
     ],
 )
 async def test_a_certificate_that_cannot_be_served(

@@ -133,7 +133,7 @@ async def test_a_node_knows_its_call() -> None:
 
 def test_there_is_no_call_outside_of_a_node() -> None:
     """It is said where it can be used."""
-    with pytest.raises(ResoluteError, match="works inside a node only"):
+    with pytest.raises(ResoluteError, match="only works inside a node"):
         current_call()
 
 

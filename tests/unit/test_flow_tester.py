@@ -423,7 +423,7 @@ class TestCancel:
 
     async def test_there_has_to_be_a_run(self, flow_tester: Tester) -> None:
         """Between two runs nothing can be cancelled."""
-        with pytest.raises(UnknownFakeError, match="no run is at work"):
+        with pytest.raises(UnknownFakeError, match="no run is in progress"):
             flow_tester(self.drained()).cancel()
 
 

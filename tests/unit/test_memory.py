@@ -353,5 +353,5 @@ async def test_what_a_node_sets_for_itself_stays_with_it() -> None:
     """A run leaves nothing behind in the task of whoever ran it."""
     await run(of(tick("a")))
 
-    with pytest.raises(Exception, match="works inside a node only"):
+    with pytest.raises(Exception, match="only works inside a node"):
         current_call()

@@ -89,7 +89,7 @@ def test_moving_a_line_makes_no_other_flow(tmp_path: Path) -> None:
 
     assert here.places != there.places
     assert here.fingerprint == there.fingerprint
-    assert ["the plan of the file is the deployed one (as in a run)"] == difference(here, there, "a run")
+    assert ["the plan from the file is the deployed one (as in a run)"] == difference(here, there, "a run")
 
 
 def test_a_plan_says_nothing_of_the_machine(tmp_path: Path) -> None:

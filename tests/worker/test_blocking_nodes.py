@@ -61,7 +61,7 @@ async def test_a_node_that_blocks_is_named_and_holds_up_nobody_else(tmp_path: Pa
         code, _, errors = await resolute("run", "by-hand", folder=tmp_path, **place)
         await worker.line(f'"run": "{hooked.json()["flows"][0]["run"]}", "outcome": "completed"')
         (tmp_path / "gate").touch()
-        end = json.loads(await worker.line("the event loop nodes-async goes on"))
+        end = json.loads(await worker.line("the event loop nodes-async continues"))
         await worker.line(f'"run": "{blocked}", "outcome": "completed"')
 
     whose = {"flow": "blocking", "run": blocked, "step": "stuck", "attempt": 1}

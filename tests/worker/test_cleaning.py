@@ -69,7 +69,7 @@ async def test_old_runs_are_deleted_and_the_database_shrinks(tmp_path: Path) -> 
 
     assert (RUNS, False) == (json.loads(dry[1])["runs"], json.loads(dry[1])["deleted"])
     assert 0 == json.loads(young[1])["runs"]
-    assert (2, True) == (asked[0], "give --yes" in asked[2])
+    assert (2, True) == (asked[0], "add --yes" in asked[2])
     cleaned = json.loads(done[1])
     assert (RUNS, True) == (cleaned["runs"], cleaned["deleted"])
     assert cleaned["bytes_after"] < cleaned["bytes_before"] - RUNS * len(BULK)

@@ -119,7 +119,7 @@ async def test_a_worker_on_a_laptop_takes_nothing_away(
 
     assert f"deployed from {server / 'flows'} on " in warned
     assert other in warned
-    assert "left as it is" not in worker.output
+    assert "left unchanged" not in worker.output
     assert [name, other] == [(await describe_schedule(client, each)).flow for each in (name, other)]
 
 
@@ -221,8 +221,8 @@ async def test_nothing_is_changed_where_nobody_can_be_asked(
     unknown, _, _ = await resolute("schedules", "delete", name, "--yes", folder=folder, **place)
 
     assert (2, 2, 0, 2) == (refused, kept, gone, unknown)
-    assert "give --yes" in said
-    assert "give --yes" in told
+    assert "add --yes" in said
+    assert "add --yes" in told
     assert f"deployed from {folder / 'flows'} on " in told
     assert name == there.flow
 

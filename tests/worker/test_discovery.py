@@ -194,5 +194,5 @@ def test_a_variable_that_a_file_reads_itself_is_answered_with_env(flows: Path) -
     assert "flows/wrong.py:8" == place
     assert message == (
         "the environment variable 'NOWHERE_SET' is not set where the file is read, which is before any run: write "
-        "env('NOWHERE_SET'), or secret('NOWHERE_SET') for what nobody may see, and the worker reads it when a node runs"
+        "env('NOWHERE_SET'), or secret('NOWHERE_SET') for confidential values, and the worker reads it when a node runs"
     )

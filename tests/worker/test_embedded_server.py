@@ -40,7 +40,7 @@ async def test_a_server_that_dies_is_started_again_in_its_place(
     assert before != after
     assert address == server.address
     assert [
-        "the embedded Temporal server ended with exit code -9: it is started again",
+        "the embedded Temporal server ended with exit code -9: restarting it",
         "runs continue where they were",
     ] == [record.getMessage().rpartition(" s: ")[2] for record in caplog.records]
 
@@ -95,7 +95,9 @@ async def test_a_damaged_database_is_told_of_and_kept(tmp_path: Path) -> None:
     """What cannot be read is never overwritten: the message says what to do with it."""
     content = b"not a database" * 1000
     (tmp_path / "temporal.db").write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"is damaged \(.*\): put back a copy of that folder, or move it away"):
+    with pytest.raises(
+        ConfigurationError, match=r"is damaged \(.*\): restore a backup of that folder, or move it away"
+    ):
         async with EmbeddedServer(tmp_path, port=0):
             pass
 

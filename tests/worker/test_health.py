@@ -51,7 +51,7 @@ async def test_a_server_that_takes_no_writes_makes_its_worker_not_ready(tmp_path
 
     assert [
         None,
-        "the embedded Temporal server accepts no writes: see whether its disk is full or read-only",
+        "the embedded Temporal server accepts no writes: check whether its disk is full or read-only",
         None,
     ] == answers
 

@@ -63,7 +63,7 @@ def test_an_empty_key_file_is_refused(tmp_path: Path) -> None:
     keys_of_embedded(embedded(tmp_path))
     (tmp_path / KEY_FILE).write_text("\n")
 
-    with pytest.raises(ConfigurationError, match="holds no key"):
+    with pytest.raises(ConfigurationError, match="contains no key"):
         keys_of_embedded(embedded(tmp_path))
 
 

@@ -266,7 +266,7 @@ async def test_a_key_is_for_one_intention(sim: Simulator, temporal: Temporal, tm
         notes = await agent.call("pagerduty_list_notes", incident_id=incident.id)
 
     assert said.is_error
-    assert "give a new one" in said.value
+    assert "use a new one" in said.value
     assert 1 == len(notes.value["notes"])
 
 
@@ -330,7 +330,7 @@ async def test_without_a_worker_the_call_waits_to_be_done(sim: Simulator, tempor
         shown = await agent.call("run_status", run=before.value["run"])
 
     assert "running" == before.value["status"]
-    assert "no worker has taken it" in before.hints
+    assert "no worker has picked it up" in before.hints
     assert "note_id" in after.value
     assert "completed" == shown.value["status"]
 
@@ -373,7 +373,7 @@ async def test_a_flow_is_a_tool(sim: Simulator, temporal: Temporal, tmp_path: Pa
 
     assert ["service", "force", "idempotency_key"] == list(schema["properties"])
     assert {"done": "restarted checkout"} == first.value == again.value
-    assert "give a new one" in other.value
+    assert "use a new one" in other.value
     assert "there is nothing to restart" in failed.value
     assert ("restart.service", "completed") == (shown.value["flow"], shown.value["status"])
 

@@ -138,7 +138,7 @@ async def test_writes_without_temporal_are_refused_at_once(sim: Simulator, tmp_p
     )
 
     assert (2, "") == (code, printed)
-    assert "What writes is done by a worker on Temporal: start one, or leave --enable-write-tools out" in said
+    assert "A worker on Temporal performs the writes: start one, or leave out --enable-write-tools" in said
 
 
 async def test_a_missing_setting_is_said(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_settings_are_named(tmp_path: Path) -> None:
     [
         ("../x", None, "cannot be a project's name"),
         ("class", None, "cannot be a project's name"),
-        ("here", None, "exists already"),
+        ("here", None, "already exists"),
         ("new", "smart-alertin", "did you mean 'smart-alerting'"),
     ],
 )

@@ -248,7 +248,7 @@ def test_a_trigger_without_an_answer_is_one_alert(resolute: Command, sim: Simula
 
     assert 0 == answer.code
     assert 1 == len(sim.incidents())
-    assert "trying again" in answer.said
+    assert "retrying" in answer.said
 
 
 def test_incidents_are_acknowledged_and_resolved(resolute: Command, sim: Simulator) -> None:

@@ -116,7 +116,7 @@ def test_the_changes_that_may_have_caused_an_incident(resolute: Command, sim: Si
     answer = resolute("changes", "--incident", "#1")
 
     assert ["Deployed", "most_recent"] == answer.printed.splitlines()[1].split()[-2:]
-    assert "no changes in that time\n" == resolute("changes", "--service", "search").printed
+    assert "no changes in that period\n" == resolute("changes", "--service", "search").printed
 
 
 def test_maintenance_is_started_listed_and_ended(resolute: Command, sim: Simulator) -> None:
@@ -174,7 +174,7 @@ def test_maintenance_that_is_refused_for_now_is_tried_again(resolute: Command, s
         (["changes", "--since", "soon"], "'soon' is not a time"),
         (["change", "Deployed", "--details", "[]"], "--details is not a JSON object"),
         (["change", "x" * 2000], "PagerDuty accepts 1,024"),
-        (["maintenance", "start", "--service", "checkout", "--until", "2h"], "with a plus, such as +2h"),
+        (["maintenance", "start", "--service", "checkout", "--until", "2h"], "with a plus sign, such as +2h"),
         (["maintenance", "start", "--service", "checkout", "--from", "+3h", "--until", "+2h"], "is not after --from"),
     ],
 )

@@ -113,7 +113,7 @@ async def test_a_run_is_cancelled(folder: Path, place: dict[str, str], client: C
 
     assert (0, "cancelled") == (cancelled[0], status)
     assert (2, 2) == (again[0], retried[0])
-    assert "has ended already" in again[2]
+    assert "has already ended" in again[2]
     assert "only a failed run can be retried" in retried[2]
 
 

@@ -1,4 +1,4 @@
-"""Calls nodes without a run: for people at a terminal and for agents, with the grants, checks and audit of a worker."""
+"""Calls nodes without a run, for people in a terminal and for agents, with the grants, checks and audit of a worker."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Caller:
 
     Attributes:
         executor: the nodes, with the providers behind them.
-        flow: what the audit log calls who asks.
-        tell: says a line to whoever waits.
+        flow: the caller's name in the audit log.
+        tell: shows a line to the person who waits.
     """
 
     executor: NodeExecutor
@@ -36,16 +36,16 @@ class Caller:
     tell: Callable[[str], None] = _silent
 
     async def call(self, node: str, arguments: JsonObject, *, run_id: str, step: str) -> Json:
-        """The output of a node. An error that may pass is tried again a few times, as long as somebody will wait.
+        """The output of a node. A temporary error is retried a few times, for as long as a person would wait.
 
         Args:
             node: its name, such as `pagerduty.AddNote`.
-            arguments: as the interpreter would hand them over: `$secret` and its like are read.
-            run_id: with `step`, what makes this the same call when it is given again, so that a write is done once.
-            step: what the audit log calls the call.
+            arguments: as the interpreter would pass them: `$secret` and so on are resolved.
+            run_id: with `step`, identifies the call, so that a repeated write is done once.
+            step: the call's name in the audit log.
 
         Raises:
-            NodeError: the node cannot run here, or the service said no.
+            NodeError: the node cannot run here, or the service refused.
         """
         beats: list[tuple[Any, ...]] = [()]
         attempt = 1
@@ -65,6 +65,6 @@ class Caller:
                 wait = error.retry_after or timedelta(seconds=2 ** (attempt - 1))
                 if not error.retryable or attempt == ATTEMPTS or wait > LONGEST_WAIT:
                     raise
-                self.tell(f"{self.executor.failure_facts(error).message}; trying again in {wait.total_seconds():.0f} s")
+                self.tell(f"{self.executor.failure_facts(error).message}; retrying in {wait.total_seconds():.0f} s")
                 await asyncio.sleep(wait.total_seconds())
                 attempt += 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Connection:
-    """A client that works, the keys that seal what goes over it, and the embedded server behind it if there is one."""
+    """A working client, the keys that seal its plans, and the embedded server behind it if there is one."""
 
     client: Client
     keys: PlanKeys
@@ -32,19 +32,19 @@ class Connection:
 
 @asynccontextmanager
 async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerator[Connection]:
-    """A connection for the length of an `async with`; starts and stops the embedded server where it is asked for.
+    """A connection for the length of an `async with`; starts and stops the embedded server if the settings ask for it.
 
     `pages` says whether that server shows its web interface.
 
     Raises:
         TemporalUnreachableError: no server answers.
-        ConfigurationError: the namespace is not there, the credentials are refused, or the embedded server cannot run.
+        ConfigurationError: the namespace is missing, the credentials are refused, or the embedded server cannot run.
     """
     if not settings.embedded:
         client = await checked_client()
         yield Connection(client, await keys_for_worker(client, settings))
         return
-    from resolute_worker.embedded import (  # not on Windows, which has no file locks of its kind
+    from resolute_worker.embedded import (  # not on Windows, which has no file locks of this kind
         NAMESPACE,
         EmbeddedServer,
     )
@@ -52,7 +52,7 @@ async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerato
 
     place, port, kept = settings.state_dir, settings.embedded_port, settings.retention
     async with EmbeddedServer(place, port, pages=pages, retention=kept) as server:
-        # Not through Temporal's configuration: an API key or TLS settings are meant for another server.
+        # Not through Temporal's configuration: its API key or TLS settings are for another server.
         client, keys = await Client.connect(server.address, namespace=NAMESPACE), keys_of_embedded(settings)
         await announce(client, keys)
         async with kept_below(client, server.database, settings.database_mb):
@@ -60,11 +60,11 @@ async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerato
 
 
 async def check_namespace(client: Client) -> None:
-    """Sees that the client may work in its namespace.
+    """Checks that the client may use its namespace.
 
     Raises:
         TemporalUnreachableError: no server answers.
-        ConfigurationError: the namespace is not there, or the credentials are refused.
+        ConfigurationError: the namespace is missing, or the credentials are refused.
     """
     try:
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
@@ -85,11 +85,11 @@ async def check_namespace(client: Client) -> None:
 
 
 async def checked_client() -> Client:
-    """A client as Temporal's own configuration describes it, which has been seen to work.
+    """A client as Temporal's own configuration describes it, after checking that it works.
 
     Raises:
         TemporalUnreachableError: no server answers.
-        ConfigurationError: the namespace is not there, or the credentials are refused.
+        ConfigurationError: the namespace is missing, or the credentials are refused.
     """
     client = await connect()
     await check_namespace(client)

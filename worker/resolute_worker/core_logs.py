@@ -1,6 +1,6 @@
-"""The log lines of the Temporal SDK's core: as lines of the worker, masked and in its format.
+"""Turns the log lines of the Temporal SDK's core into lines of the worker, masked and in its format.
 
-Left alone, the core writes to the terminal by itself, in colours, past every setting of the log.
+By default the core writes to the terminal directly, in colour, ignoring every log setting.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ CORE: Final = "temporalio.core"
 _PERIOD: Final = 60.0
 _KINDS: Final = 64
 _BEGINNING: Final = 80
-"""Characters by which two lines are told apart: what follows are figures and addresses."""
+"""How many characters distinguish two lines: what follows are figures and addresses."""
 
 
 class WithoutRepeats(logging.Filter):
-    """Lets each kind of line through once a minute, and no retry: each poller says so over and over.
+    """Lets each kind of line through once a minute, and no retries: each poller reports them over and over.
 
-    That Temporal is away, and that it is back, `Health` says once.
+    `Health` reports once that Temporal is unreachable, and once that it is back.
     """
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class WithoutRepeats(logging.Filter):
 
 
 def forward_core_logs() -> None:
-    """Takes over the core's log lines, for every connection that is made from now on."""
+    """Takes over the core's log lines for all later connections."""
     logger = logging.getLogger(CORE)
     if not logger.isEnabledFor(logging.DEBUG):
         logger.addFilter(WithoutRepeats())
     logging_config = LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=LogForwardingConfig(logger=logger)
     )
-    with contextlib.suppress(RuntimeError):  # a program that has connections already has made its choice
+    with contextlib.suppress(RuntimeError):  # a program that already has connections has made its choice
         Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logging_config)))

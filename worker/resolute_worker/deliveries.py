@@ -1,4 +1,4 @@
-"""What a webhook delivery comes to, flow by flow: verified, checked, and started exactly once."""
+"""Handles webhook deliveries, flow by flow: verified, checked, and started exactly once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from resolute_worker.seldom import Seldom
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 4.0
-"""Seconds that Temporal has to accept a start. PagerDuty waits five for an answer, and delivers again."""
+"""Seconds that Temporal has to accept a start. PagerDuty waits five for an answer, then delivers again."""
 
 _READERS: Final = 2
 _LONGEST_REASON: Final = 500
@@ -47,7 +47,7 @@ Result: TypeAlias = Literal["started", "duplicate", "ignored", "malformed", "too
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a delivery came to for one flow, and the HTTP status that says so. `detail` is for the sender."""
+    """The outcome of a delivery for one flow, and its HTTP status. `detail` is for the sender."""
 
     flow: str
     result: Result
@@ -63,7 +63,7 @@ class _Route:
 
 
 class Deliveries:
-    """The webhooks of a worker's flows. `replace` swaps them while the server goes on."""
+    """The webhooks of a worker's flows. `replace` swaps them while the server keeps running."""
 
     def __init__(
         self,
@@ -99,7 +99,9 @@ class Deliveries:
 
     def _check(self, flow: str, webhook: Webhook) -> None:
         if webhook.path in RESERVED:
-            raise ConfigurationError(f"flow {flow!r}: path {webhook.path} tells how the worker is; choose another one")
+            raise ConfigurationError(
+                f"flow {flow!r}: path {webhook.path} reports the worker's health; choose another one"
+            )
         scheme = str(webhook.verify.get("scheme"))
         if scheme not in self._verifiers:
             raise ConfigurationError(
@@ -113,25 +115,25 @@ class Deliveries:
         return {path: tuple(route.flow.name for route in routes) for path, routes in self._routes.items()}
 
     def limit(self, path: str) -> int | None:
-        """The most bytes that any flow behind a path takes; None where nothing is served."""
+        """The largest body that any flow behind a path accepts; None if nothing is served there."""
         routes = self._routes.get(path)
         return max(route.webhook.max_bytes for route in routes) if routes else None
 
     async def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> list[Outcome]:
-        """Hands a delivery to every flow behind a path. Header names are in lower case."""
+        """Passes a delivery to every flow behind a path. Header names are in lower case."""
         outcomes = await asyncio.gather(
             *(self._hand_over(route, headers, body) for route in self._routes.get(path, ()))
         )
         return list(outcomes)
 
     async def _hand_over(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome:
-        """Ends within `PATIENCE`, whatever the body holds and however Temporal does."""
+        """Ends within `PATIENCE`, whatever the body contains and however slow Temporal is."""
         flow, path = route.flow.name, route.webhook.path
         try:
             async with asyncio.timeout(PATIENCE):
                 outcome = await self._taken(route, headers, body)
         except TimeoutError:
-            self._say(logging.ERROR, "webhook %s not taken: %.0f s were not enough", path, PATIENCE, flow=flow)
+            self._say(logging.ERROR, "webhook %s not accepted: %.0f s were not enough", path, PATIENCE, flow=flow)
             return Outcome(flow, "unavailable", 503)
         if outcome.result in ("malformed", "too_large"):
             detail = outcome.detail[:_LONGEST_REASON]
@@ -146,7 +148,7 @@ class Deliveries:
         if isinstance(judged, Outcome):
             return judged
         try:
-            # In a thread of its own kind: a large body is work, and neither the loop nor any node should wait for it.
+            # In a separate thread pool: a large body takes time, and neither the loop nor any node should wait for it.
             value = await asyncio.get_running_loop().run_in_executor(self._readers, _read, route, body)
         except InvalidInputError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
@@ -154,7 +156,7 @@ class Deliveries:
         return await self._start(route, name or uuid4().hex, value)
 
     def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | Verdict:
-        """What ends a delivery before its body is read, or that it is accepted."""
+        """Why a delivery ends before its body is read, or that it is accepted."""
         flow, settings = route.flow.name, route.webhook.verify
         try:
             secrets = self._secrets(settings)
@@ -174,7 +176,7 @@ class Deliveries:
                 return Outcome(flow, "refused", verdict.status)
 
     def _secrets(self, settings: Mapping[str, Json]) -> list[str]:
-        """The values of the secrets that are set; one is enough, while another one is being introduced."""
+        """The values of the secrets that are set; one is enough while another is being introduced."""
         references = cast("list[Mapping[str, Json]]", settings.get("secrets", []))
         found: list[str] = []
         missing: MissingEnvironmentError | None = None
@@ -188,7 +190,7 @@ class Deliveries:
         return found
 
     async def _start(self, route: _Route, delivery_id: str, value: Json) -> Outcome:
-        # The path is part of what names a delivery: one of two paths is two deliveries.
+        # The path is part of a delivery's identity: the same one on two paths counts twice.
         flow, workflow_id = route.flow.name, f"{route.flow.name}/webhook{route.webhook.path}/{delivery_id}"
         try:
             run = await start_run(
@@ -207,7 +209,7 @@ class Deliveries:
         except UnusableValueError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
         except RPCError as error:
-            self._say(logging.ERROR, "webhook %s not taken: Temporal: %s", route.webhook.path, error, flow=flow)
+            self._say(logging.ERROR, "webhook %s not accepted: Temporal: %s", route.webhook.path, error, flow=flow)
             return Outcome(flow, "unavailable", 503)
         result = "started" if run.is_new else "duplicate"
         log.info("webhook %s %s", route.webhook.path, result, extra={"flow": flow, "run": workflow_id})
@@ -215,10 +217,10 @@ class Deliveries:
 
 
 def _read(route: _Route, body: bytes) -> Json:
-    """The input that a body holds.
+    """The input in a body.
 
     Raises:
-        InvalidInputError: it is not what the flow wants.
+        InvalidInputError: it does not match the flow's input type.
     """
     try:
         value = cast("Json", from_json(body, allow_inf_nan=False))

@@ -1,4 +1,4 @@
-"""A worker's schedules in Temporal: deployed when it starts, and put back when they are missing while it works."""
+"""A worker's schedules in Temporal: deployed when it starts, and restored if they go missing while it runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MOST_TOLD: Final = 20
 class Load:
     """What a worker runs: its flows, and the nodes beyond theirs that runs in flight may still need.
 
-    `place` is the folder that the flows are from; the working folder where they are from no file.
+    `place` is the folder of the flows' files; the working folder if there are none.
     """
 
     flows: Sequence[Flow]
@@ -48,7 +48,7 @@ class Load:
 
 
 class Schedules:
-    """The schedules of what a worker runs."""
+    """The schedules of a worker's flows."""
 
     def __init__(self, client: Client, load: Load, settings: Settings, keys: PlanKeys) -> None:
         self._client = client
@@ -56,10 +56,10 @@ class Schedules:
         self.release = release_of_load(load, settings)
 
     async def deploy(self) -> None:
-        """Creates and updates them, removes what the same named set no longer has, and warns of what is left alone.
+        """Creates and updates them, removes what the same named set no longer has, and warns about what is left alone.
 
         Raises:
-            ConfigurationError: Temporal is out of reach, or refuses a schedule.
+            ConfigurationError: Temporal is unreachable, or refuses a schedule.
         """
         try:
             changes = await deploy_schedules(self._client, self.flows, self.release)
@@ -72,15 +72,15 @@ class Schedules:
         _warn_of(orphans)
 
     async def put_back(self) -> None:
-        """Creates those that are missing; Temporal being away for a while is no reason to give up."""
+        """Creates those that are missing; does not give up if Temporal is unreachable for a while."""
         try:
             changes = await deploy_schedules(self._client, self.flows, self.release, only_missing=True)
         except RPCError as error:
-            log.warning("cannot see whether schedules are missing: %s", error.message)
+            log.warning("cannot check for missing schedules: %s", error.message)
             return
         for change in changes:
             if change.action == "created":
-                log.warning("schedule was missing, and is put back", extra={"flow": change.flow})
+                log.warning("schedule was missing and has been restored", extra={"flow": change.flow})
 
     def names(self, changes: Sequence[ScheduleChange]) -> list[str]:
         """The flows that have a schedule here, and those whose schedule has just been removed."""
@@ -88,7 +88,7 @@ class Schedules:
 
 
 def scheduled_flows(flows: Sequence[Flow], keys: PlanKeys) -> list[ScheduledFlow]:
-    """The flows that a schedule starts, as they are deployed: with sealed plans, where there are keys."""
+    """The flows that a schedule starts, as they are deployed: with sealed plans, if there are keys."""
     return [
         ScheduledFlow(name=flow.name, schedule=trigger, start_argument=start_argument(flow.plan, keys=keys))
         for flow in flows
@@ -98,7 +98,7 @@ def scheduled_flows(flows: Sequence[Flow], keys: PlanKeys) -> list[ScheduledFlow
 
 
 def release_of_load(load: Load, settings: Settings, *, take_over: bool = False) -> Release:
-    """Who deploys: this host, from the folder of the flows, now."""
+    """Who deploys: this host, from the flows' folder, now."""
     place = str((load.place or Path.cwd()).resolve())
     return Release(
         task_queue=settings.task_queue,
@@ -110,7 +110,7 @@ def release_of_load(load: Load, settings: Settings, *, take_over: bool = False) 
 
 
 def place_of(files: Sequence[Path]) -> Path | None:
-    """The folder that files have in common; none where there are no files."""
+    """The common folder of files; None if there are no files."""
     if not files:
         return None
     return Path(os.path.commonpath([file.resolve().parent for file in files]))
@@ -118,7 +118,7 @@ def place_of(files: Sequence[Path]) -> Path | None:
 
 @contextlib.asynccontextmanager
 async def schedules_kept(schedules: Callable[[], Schedules], every: timedelta = CHECK_EVERY) -> AsyncGenerator[None]:
-    """Puts missing schedules back, every so often, for the length of an `async with`."""
+    """Restores missing schedules periodically, for the length of an `async with`."""
 
     async def keep() -> None:
         while True:
@@ -132,7 +132,7 @@ async def schedules_kept(schedules: Callable[[], Schedules], every: timedelta = 
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled() and (error := task.exception()):
-            log.error("missing schedules were no longer put back: %s", error)
+            log.error("missing schedules are no longer restored: %s", error)
 
 
 def _tell(changes: Sequence[ScheduleChange]) -> None:
@@ -140,7 +140,7 @@ def _tell(changes: Sequence[ScheduleChange]) -> None:
         flow = {"flow": change.flow}
         whose = f" ({change.by})" if change.by else ""
         if change.action == "kept":
-            log.warning("schedule left as it is%s: %s; see resolute deploy", whose, change.reason, extra=flow)
+            log.warning("schedule left unchanged%s: %s; see resolute deploy", whose, change.reason, extra=flow)
         elif change.action == "removed":
             log.warning("schedule removed%s: the flow is gone from its worker set", whose, extra=flow)
         elif change.action == "updated":
@@ -152,7 +152,7 @@ def _tell(changes: Sequence[ScheduleChange]) -> None:
 def _warn_of(orphans: Sequence[ScheduleChange]) -> None:
     for orphan in orphans[:_MOST_TOLD]:
         log.warning(
-            "schedule without a flow here (%s): it stays; if no worker has its flow any more, "
+            "schedule without a flow here (%s): it stays; if no worker has its flow any longer, "
             "remove it with resolute schedules delete %s, or resolute deploy --prune",
             orphan.reason,
             orphan.flow,

@@ -1,4 +1,4 @@
-"""The local set: Temporal, worker, webhooks and, if asked, a simulated PagerDuty; it reloads flows as they change."""
+"""The development setup: Temporal, worker, webhooks and optionally a simulated PagerDuty; it reloads changed flows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DevSet:
         self, paths: Sequence[Path], settings: Settings, *, simulator_port: int | None, say: Callable[[str], None]
     ) -> None:
         self._paths = paths
-        # Its server is its own, so a flow that is deleted here takes its schedule along; never those of other folders.
+        # Its server is its own, so deleting a flow here removes its schedule; never those of other folders.
         owner = settings.worker_set or "dev:" + os.pathsep.join(sorted(str(path.resolve()) for path in paths))
         self._settings = settings.model_copy(update={"worker_set": owner})
         self._simulator_port = simulator_port
@@ -51,16 +51,16 @@ class DevSet:
         self._providers: list[Provider] = []
 
     def run(self) -> None:
-        """Works until a signal asks it to end: SIGTERM, SIGINT or SIGHUP.
+        """Runs until a signal stops it: SIGTERM, SIGINT or SIGHUP.
 
         Raises:
-            ConfigurationError: there is no flow, a port is taken, the embedded server is not installed.
+            ConfigurationError: there is no flow, a port is taken, or the embedded server is not installed.
             EmbeddedServerError: the embedded server died too often.
         """
         live(self._serve, grace=self._settings.shutdown_seconds)
 
     async def _serve(self, signals: StopSignals) -> None:
-        # An edit in the same second, and of the same length, would be taken for the compiled file before it.
+        # Python would not notice an edit in the same second and of the same length, and use the old compiled file.
         sys.dont_write_bytecode = True
         environment, stop = Environment(), asyncio.Event()
         set_up_logs(environment, self._settings.log_format, self._settings.log_level)
@@ -143,7 +143,7 @@ class DevSet:
         self._say("Edited flows are reloaded. Ctrl-C stops everything; runs in flight continue at the next start.")
 
     def _tell_addresses(self, worker: Running, sim: Simulator | None) -> None:
-        """What other terminals have to know, where it is not what they take for granted."""
+        """What other terminals must set, if it is not the default."""
         if worker.server and worker.server.port != _DEFAULT_PORT:
             self._say(f"In other terminals: export TEMPORAL_ADDRESS={worker.server.address}")
         if sim is not None:
@@ -159,14 +159,14 @@ class DevSet:
 
 def _load(found: Discovery) -> Load:
     flows = [each.flow for each in found.flows]
-    # Here the newest edit is the release; a deployed worker tells it from its files.
+    # Here the newest edit is the release; a deployed worker derives it from its files.
     nodes = nodes_beside(flows, found.modules)
     return Load(flows=flows, nodes=nodes, released=datetime.now(UTC), place=place_of(found.files))
 
 
 @contextlib.asynccontextmanager
 async def _simulated_pagerduty(port: int) -> AsyncGenerator[Simulator]:
-    """A simulator that every account of this process is: whatever was set for the real PagerDuty is taken away."""
+    """A simulator that stands in for every account of this process: settings for the real PagerDuty are removed."""
     from resolute_pagerduty.simulator import Simulator
 
     async with contextlib.AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Finds flows in files: every flow that stands at the top of a module, and every mistake on the way there."""
+"""Finds flows in files: every flow at the top level of a module, and every mistake on the way."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class Discovery:
 
 
 def discover(paths: Sequence[Path]) -> Discovery:
-    """Loads files, and folders of files, and gives every flow in them.
+    """Loads files, and folders of files, and returns every flow in them.
 
-    Files whose name begins with `_`, `.` or `test_` are left out, as are folders that begin so.
+    Files and folders whose names start with `_`, `.` or `test_` are left out.
 
     Raises:
         ConfigurationError: a path does not exist.
@@ -73,7 +73,7 @@ def discover(paths: Sequence[Path]) -> Discovery:
             modules.append((file, _load(file)))
         except FlowBuildError as error:
             mistakes.append(Mistake(_place(error, file), str(error), flow=error.flow))
-        except (Exception, SystemExit) as error:  # whatever a file does when it is imported is its author's to mend
+        except (Exception, SystemExit) as error:  # whatever a file does when it is imported, its author has to fix
             mistakes.append(Mistake(_place(error, file), _spoken(error)))
     flows, doubled = _flows_in(modules)
     mistakes += [*doubled, *_clashing_nodes(flows)]
@@ -82,7 +82,7 @@ def discover(paths: Sequence[Path]) -> Discovery:
 
 
 def forget(paths: Iterable[Path]) -> None:
-    """Makes the next `discover` of the paths read their files anew, and the modules beside and below them."""
+    """Makes the next `discover` of the paths reload their files, and the modules next to and below them."""
     folders = {path if path.is_dir() else path.parent for path in (path.resolve() for path in paths)}
     for name, module in list(sys.modules.items()):
         file = _file_of(module)
@@ -94,7 +94,7 @@ def forget(paths: Iterable[Path]) -> None:
 
 
 def shown(file: Path) -> str:
-    """A path as a person wants to read it: relative where it is below the current folder."""
+    """A path for people: relative if it is below the current folder."""
     current = Path.cwd()
     return str(file.relative_to(current)) if file.is_relative_to(current) else str(file)
 
@@ -122,7 +122,7 @@ def _python_files(folder: Path) -> list[Path]:
 
 def _load(file: Path) -> ModuleType:
     name, root = _module_name(file)
-    # As `python -m` has it from here, and what stands beside the file; the latter must not hide a library.
+    # As with `python -m` from here, plus what is next to the file; the latter must not hide a library.
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     if str(file.parent) not in sys.path:
@@ -135,7 +135,7 @@ def _load(file: Path) -> ModuleType:
 
 
 def _load_packages(name: str, file: Path) -> None:
-    """Makes the packages above a module those above its file, whatever else is called `flows` somewhere."""
+    """Makes a module's parent packages those of its file, even if another package is called `flows`."""
     folder = file.parent
     for package in reversed(list(accumulate(name.split(".")[:-1], "{}.{}".format))):
         known, init = sys.modules.get(package), folder / "__init__.py"
@@ -166,7 +166,7 @@ def _execute(name: str, spec: ModuleSpec | None) -> ModuleType:
 
 
 def _module_name(file: Path) -> tuple[str, Path]:
-    """The name that `python -m` would know the file by from here; it is part of the names of decisions."""
+    """The module name that `python -m` would use for the file from here; it is part of the names of decisions."""
     current = Path.cwd()
     if file.is_relative_to(current):
         parts = file.relative_to(current).with_suffix("").parts
@@ -216,7 +216,7 @@ def _clashing_nodes(flows: Sequence[FoundFlow]) -> list[Mistake]:
 
 
 def _place(error: BaseException, file: Path) -> str:
-    """Where the author has to look: the innermost line of an error that is in a file of theirs."""
+    """Where the author has to look: the innermost line of an error that is in one of their files."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{shown(Path(error.filename))}:{error.lineno or 1}"
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
@@ -238,13 +238,13 @@ def _file_of(module: Any) -> Path | None:
 
 def _spoken(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return "the file ends the process when it is imported: keep that under if __name__ == '__main__'"
+        return "the file ends the process when it is imported: move that below if __name__ == '__main__'"
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg}"
     if variable := missing_variable(error):
         return (
             f"{said_by(error)} where the file is read, which is before any run: write env({variable!r}), or "
-            f"secret({variable!r}) for what nobody may see, and the worker reads it when a node runs"
+            f"secret({variable!r}) for confidential values, and the worker reads it when a node runs"
         )
     said = f"{type(error).__name__}: {said_by(error)}"
     return f"{said}; {remedy}" if (remedy := meant_value(error)) else said

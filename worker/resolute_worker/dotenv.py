@@ -13,7 +13,7 @@ FILE = ".env"
 
 
 def read_dotenv(folder: Path) -> tuple[str, ...]:
-    """Sets the variables of a folder's `.env` that are not set yet, and gives their names. An empty one sets nothing.
+    """Sets the variables of a folder's `.env` that are not set yet, and returns their names. Empty values are ignored.
 
     Raises:
         ConfigurationError: the file cannot be read.

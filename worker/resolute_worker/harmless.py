@@ -1,4 +1,4 @@
-"""Text of strangers for a terminal: titles and notes whose control characters are shown and not obeyed."""
+"""Untrusted text for a terminal: titles and notes whose control characters are shown instead of obeyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a worker is: does its loop turn, has it started, does it take work. Three questions that orchestrators ask."""
+"""The health of a worker, as orchestrators ask for it: is its loop alive, has it started, is it ready for work?"""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 _PATIENCE: Final = 2.0
 _EVERY: Final = 5.0
 _FRESH: Final = 1.0
-"""Seconds for which an answer of Temporal's counts: whoever asks more often asks nobody else."""
+"""Seconds for which an answer from Temporal is reused for further requests."""
 
 
 class Health:
-    """Answers for one worker. Each answer is None where all is well, else what is not.
+    """Answers for one worker. Each answer is None if all is well, else what is wrong.
 
     Attributes:
-        phase: how far the worker has come.
+        phase: how far the worker has started.
         client: its connection to Temporal.
-        write: writes something to the server, where the server is the worker's own; raises RPCError where it cannot.
+        write: writes something to the worker's own server, if it has one; raises RPCError if it cannot.
     """
 
     def __init__(self) -> None:
@@ -41,17 +41,17 @@ class Health:
         self._answer: str | None = None
 
     async def live(self) -> str | None:
-        """Whether the loop turns: that this is answered at all is the answer."""
+        """Whether the loop is alive: answering at all is the answer."""
         return None
 
     async def started(self) -> str | None:
-        """Whether the worker has come as far as polling."""
+        """Whether the worker has started polling."""
         return "starting" if self.phase == "starting" else None
 
     async def ready(self) -> str | None:
-        """Whether a run that is started now would be taken: the worker polls, and Temporal has its namespace.
+        """Whether a run that starts now would be picked up: the worker polls, and Temporal has its namespace.
 
-        An embedded server is also asked to write something, for its disk may be full or read-only.
+        An embedded server must also write something, because its disk may be full or read-only.
         """
         if self.phase != "running" or self.client is None:
             return self.phase
@@ -62,7 +62,7 @@ class Health:
             return self._answer
 
     async def watch(self) -> None:
-        """Says in the log when the worker is no longer ready while it should be, and when it is again; never ends."""
+        """Logs when the worker is no longer ready although it should be, and when it is again; never ends."""
         reason: str | None = None
         while True:
             await asyncio.sleep(_EVERY)
@@ -89,7 +89,7 @@ class Health:
                 if self.write is not None:
                     await self.write()
         except (RPCError, TimeoutError):
-            return "the embedded Temporal server accepts no writes: see whether its disk is full or read-only"
+            return "the embedded Temporal server accepts no writes: check whether its disk is full or read-only"
         return None
 
 

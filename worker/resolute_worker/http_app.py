@@ -1,4 +1,4 @@
-"""What the worker answers over HTTP: webhooks, and how it is."""
+"""What the worker answers over HTTP: webhooks and health checks."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _WEIGHT: Final[Sequence[Result]] = (
     "too_large",
     "refused",
 )
-"""Which of several flows' outcomes answers a delivery: the sender comes again if any of them needs it to."""
+"""Which of several flows' outcomes answers a delivery: the sender retries if any of them needs it to."""
 
 
 class _TooLargeError(ResoluteError):
-    """A body is larger than any flow behind its path takes."""
+    """A body is larger than any flow behind its path accepts."""
 
 
 def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = None) -> ASGIApp:
@@ -110,10 +110,10 @@ def _webhook(deliveries: Deliveries, intake: Intake) -> Callable[[Request], Awai
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
-    """What work comes to; it is given up where the sender leaves, who then comes again.
+    """The result of the work; it is cancelled if the sender disconnects, who then delivers again.
 
     Raises:
-        ClientDisconnect: the sender left.
+        ClientDisconnect: the sender disconnected.
     """
 
     async def left() -> None:

@@ -1,7 +1,7 @@
-"""A connection from anywhere: how long it may keep the server waiting, and what it is refused.
+"""A connection from anywhere: how long it may keep the server waiting, and which requests are refused.
 
-Uvicorn bounds neither the time that the head of a request takes nor the time that an answer waits to be read, so that
-a few hundred half requests would stand for ever. Here each wait has an end.
+Uvicorn limits neither the time that a request's head takes nor the time that an answer waits to be read, so a few
+hundred half-sent requests would stay forever. Here each wait has a limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resolute_worker.http_refusals import post_in
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 5
-"""How long a connection is kept without a request."""
+"""How long an idle connection is kept."""
 
 UNREAD_SECONDS: Final = 10.0
 """How long an answer may wait for a client that does not read."""
@@ -45,7 +45,7 @@ class HttpConnection(H11Protocol):
         self._rest = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-        """Begins to wait for a request, or turns the client away."""
+        """Starts to wait for a request, or turns the client away."""
         super().connection_made(transport)
         self._admitted = self._crowd.admit(self)
         if self._admitted:
@@ -63,7 +63,7 @@ class HttpConnection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came, and sees that a head which has begun comes to its end."""
+        """Takes the data, and limits the time until the head is complete."""
         if not self._admitted:
             return
         if self._rest:
@@ -99,23 +99,23 @@ class HttpConnection(H11Protocol):
         self._note()
 
     def pause_writing(self) -> None:
-        """Gives a client that does not read a while."""
+        """Gives a client that does not read some time."""
         super().pause_writing()
         self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """The client is reading again."""
         super().resume_writing()
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
 
     def timeout_keep_alive_handler(self) -> None:
-        """Ends an idle connection at once: what is still to be written would keep it open."""
+        """Closes an idle connection immediately: unwritten data would keep it open."""
         self.transport.abort()
 
     def _turns_away(self, data: bytes) -> bool:
-        """Whether data is a request that is refused; nothing more is read until it is answered."""
+        """Whether data is a refused request; nothing more is read until it is answered."""
         if self._is_busy or self._has_begun or self.flow.write_paused or (post := post_in(data)) is None:
             return False
         self._refused = self._crowd.refusal(post.path)
@@ -134,7 +134,7 @@ class HttpConnection(H11Protocol):
 
     @property
     def _has_begun(self) -> bool:
-        """Whether the parser holds a part of a request."""
+        """Whether the parser has part of a request."""
         return self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0] != b""
 
     @property
@@ -157,7 +157,7 @@ class HttpConnection(H11Protocol):
             self._head = None
 
     def _end(self, answer: bytes) -> None:
-        """Answers and closes; without an answer where the client has not even read the last one."""
+        """Answers and closes; without an answer if the client has not even read the last one."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
             return

@@ -1,6 +1,6 @@
-"""The connections of one server: how many there may be at a time, and what they are refused.
+"""The connections of one server: how many there may be at a time, and which requests are refused.
 
-Where there are too many, the one that has kept the server waiting longest makes room.
+If there are too many, the one that has kept the server waiting longest is closed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from resolute_worker.seldom import Seldom
 log = logging.getLogger(__name__)
 
 HEAD_SECONDS: Final = 10.0
-"""How long the head of a request may take, from the connection or from its first byte on a connection that is kept."""
+"""How long a request's head may take, from the connection or from its first byte on a kept-alive connection."""
 
 _MOST: Final = 1000
 
 
 def most_connections() -> int:
-    """How many connections a server takes: half of the files that the process may open, for nodes need some too."""
+    """How many connections a server accepts: half of the files that the process may open, as nodes need some too."""
     if sys.platform == "win32":
         return _MOST
     import resource
@@ -43,7 +43,7 @@ class Crowd:
     Attributes:
         most: how many there may be.
         head_seconds: see `HEAD_SECONDS`.
-        refusal: says which requests are refused before an application is entered.
+        refusal: says which requests are refused before they reach an application.
         pace: when refusals go out.
     """
 
@@ -62,7 +62,7 @@ class Crowd:
         return len(self._all)
 
     def admit(self, connection: Member) -> bool:
-        """Counts a connection in; False where everybody who is there is being served."""
+        """Adds a connection; False if there is no room because all others are being served."""
         if len(self._all) >= self.most:
             self.say(logging.WARNING, "HTTP: more than %d connections; the slowest are closed", self.most)
             if not self.make_room():
@@ -72,7 +72,7 @@ class Crowd:
         return True
 
     def make_room(self) -> bool:
-        """Closes the connection that has been without a request longest; False where each has one."""
+        """Closes the connection that has been idle longest; False if none is idle."""
         oldest = next(iter(self._waiting), None)
         if oldest is None:
             return False
@@ -81,13 +81,13 @@ class Crowd:
         return True
 
     def serve(self, connection: Member, *, busy: bool) -> None:
-        """Notes whether a request of a connection is at work."""
+        """Records whether a connection has a request in progress."""
         if busy:
             self._waiting.pop(connection, None)
         elif connection in self._all:
             self._waiting.setdefault(connection)
 
     def leave(self, connection: Member) -> None:
-        """Counts a connection out."""
+        """Removes a connection."""
         self._all.discard(connection)
         self._waiting.pop(connection, None)

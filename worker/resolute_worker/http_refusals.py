@@ -1,8 +1,7 @@
-"""Refuses requests before an application is entered, so that a flood takes little from the requests that are served.
+"""Refuses requests before they reach an application, so that a flood takes little from the requests that are served.
 
-What a connection asks is looked at once, without the state of a parser. Where more is refused than a worker can refuse
-lightly, refusals wait their turn: a client that comes again at once, against what it is asked, is slowed down, and not
-those who are served.
+A connection's data is looked at once, without a parser's state. If there are more refusals than a worker can handle
+easily, they wait their turn: that slows down clients that ignore `Retry-After`, but not the requests that are served.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 PER_SECOND: Final = 2000.0
-"""How many requests are refused in a second, at most: under a tenth of what a core does."""
+"""The most requests refused per second: under a tenth of what a core can do."""
 
 ROUND_SECONDS: Final = 0.01
-"""How often those that wait for their refusal are looked at."""
+"""How often waiting refusals are looked at."""
 
 SAVED_SECONDS: Final = 0.05
-"""For how long unused refusals are saved up."""
+"""For how long unused refusals accumulate."""
 
 LONGEST_HEAD: Final = 16 * 1024
 LONGEST_BODY: Final = 8 * 1024 * 1024
-"""Bytes of a refused body that are read and thrown away, so that the sender gets to the answer instead of a reset."""
+"""Bytes of a refused body that are read and discarded, so that the sender sees the answer instead of a reset."""
 
 _POST: Final = re.compile(
     rb"POST (?P<path>/[!\"$&->@-~]*)(?:\?[!-~]*)? HTTP/1\.1\r\n"
@@ -37,7 +36,7 @@ _UNUSUAL: Final = re.compile(
 )
 
 Refusal: TypeAlias = Callable[[str], bytes | None]
-"""What a POST to a path is answered with, head and body, if it is to be refused now."""
+"""The answer to a POST to a path, head and body, if it must be refused now."""
 
 
 def no_refusal(path: str) -> None:
@@ -47,17 +46,17 @@ def no_refusal(path: str) -> None:
 
 @dataclass(frozen=True)
 class Post:
-    """A request that can be answered without an application: what it posts to, and the bytes of it still to come."""
+    """A request that can be answered without an application: its path, and how many bytes are still to come."""
 
     path: str
     rest: int
 
 
 def post_in(data: bytes) -> Post | None:
-    """The request that data consists of, if it is a POST of the plainest kind.
+    """The request in the data, if it is a simple POST.
 
-    The head is whole, the body may be on its way. Anything else (chunks, upgrades, more than one request, whatever is
-    not well-formed) is left to the application's own parser.
+    The head is complete, the body may still be arriving. Anything else (chunks, upgrades, several requests, malformed
+    data) is left to the application's own parser.
     """
     head = _POST.match(data, 0, LONGEST_HEAD)
     if head is None or _UNUSUAL.search(head["fields"]):
@@ -78,7 +77,7 @@ class Refusable(Protocol):
 
 
 class Pace:
-    """When each refusal of a server goes out: at once, as long as there are not more of them than `PER_SECOND`.
+    """When each refusal of a server goes out: immediately, unless there are more than `PER_SECOND`.
 
     Needs a running loop.
     """
@@ -93,7 +92,7 @@ class Pace:
         return len(self._waiting)
 
     def is_open(self) -> bool:
-        """Counts a refusal that goes out at once; False where it has to wait."""
+        """Counts a refusal that goes out immediately; False if it has to wait."""
         if not self._waiting:
             self._count()
         if self._waiting or self._free < 1:
@@ -102,7 +101,7 @@ class Pace:
         return True
 
     def add(self, connection: Refusable) -> None:
-        """Lets a connection wait for its turn."""
+        """Makes a connection wait for its turn."""
         if not self._waiting:
             self._plan()
         self._waiting.append(connection)

@@ -1,4 +1,4 @@
-"""Serves an application on a port, inside the loop of whoever asks for it."""
+"""Serves an application on a port, inside the caller's event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GRACE: Final = 10
 _BACKLOG: Final = 2048
 
 _PAUSE: Final = 1.0
-"""Seconds until the next try, where the system has no file or memory for another connection."""
+"""Seconds until the next attempt, if the system has no file or memory for another connection."""
 
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -29,7 +29,7 @@ _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class _Server(uvicorn.Server):
     """Uvicorn, with connections that are accepted here.
 
-    Asyncio's own loop goes on accepting where no file is left, as often as the backlog is long, and logs each try.
+    If no file is left, asyncio's own loop keeps accepting, as often as the backlog is long, and logs each attempt.
     """
 
     def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
@@ -48,7 +48,7 @@ class _Server(uvicorn.Server):
         self._accepting = [asyncio.create_task(self._accept(each), name="http accept") for each in sockets or []]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accepts no more, and lets requests at work end."""
+        """Stops accepting, and lets requests in progress finish."""
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
@@ -64,7 +64,7 @@ class _Server(uvicorn.Server):
                     self._crowd.say(logging.ERROR, "HTTP: no connection can be accepted: %s", error.strerror)
                     self._crowd.make_room()
                     await asyncio.sleep(_PAUSE)
-                continue  # or the client left before it was its turn
+                continue  # or the client disconnected before its turn
             with contextlib.suppress(OSError):
                 await loop.connect_accepted_socket(self._connection, accepted)
 
@@ -115,7 +115,7 @@ class HttpServer:
             timeout_graceful_shutdown=_GRACE,
         )
         listener.setblocking(False)
-        listener.listen(_BACKLOG)  # from here on nobody is turned away, even if the server takes another moment
+        listener.listen(_BACKLOG)  # from here on nobody is turned away, even if the server needs another moment
         self._server = _Server(config, self.crowd)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="http server")
         return self
@@ -135,7 +135,7 @@ def listen(host: str, port: int) -> socket.socket:
         ConfigurationError: the port is taken, or the address is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named so that asyncio sees TCP and sends small answers at once instead of collecting them.
+    # The protocol is named so that asyncio sees TCP and sends small answers immediately instead of collecting them.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Holds values against a JSON Schema, where that is all there is: the arguments of tools."""
+"""Checks values against a JSON Schema where there is nothing else: the arguments of tools."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Schema = Mapping[str, Any]
 
 
 def mistakes_in(schema: Schema, value: Json) -> list[str]:
-    """What is wrong with a value, by field, and without the value: it may be a secret. At most ten mistakes."""
-    # The first ten that are found, and no others are looked for: in a large value that would take many seconds.
+    """What is wrong with a value, by field, without the value: it may be a secret. At most ten mistakes."""
+    # Stops after the first ten: finding all in a large value would take many seconds.
     errors: list[Any] = sorted(islice(_validator(to_json(schema)).iter_errors(value), 10), key=_where)
     return [f"{_where(error)}: {_what(error)}" for error in errors]
 
 
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> Any:
-    # Loaded with the first input that has to be checked: it costs as much as the rest of the command line.
+    # Loaded with the first input to check: it takes as long to load as the rest of the command line.
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(from_json(schema))
@@ -48,7 +48,7 @@ def _what(error: Any) -> str:
             return f"is not {wanted!r}"
         case "additionalProperties":
             unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
-            return f"has fields that are not known: {', '.join(unknown)}"
+            return f"has unknown fields: {', '.join(unknown)}"
         case "anyOf" | "oneOf":
             return "has none of the allowed forms"
         case _:

@@ -1,4 +1,4 @@
-"""How many deliveries a worker takes in at a time, and how much of their bodies it holds."""
+"""How many deliveries a worker accepts at a time, and how much of their bodies it keeps in memory."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from resolute_worker.seldom import Seldom
 log = logging.getLogger(__name__)
 
 DELIVERIES: Final = 48
-"""Deliveries in flight, unless told otherwise.
+"""The default limit of deliveries in flight.
 
-Beyond what Temporal starts at its full speed, more of them only make each start later, until all of them are too late.
+Beyond Temporal's full speed, more deliveries only delay each start, until all of them are too late.
 """
 
 BODIES: Final = 64 * 1024 * 1024
-"""Bytes of bodies that are held at a time."""
+"""Bytes of bodies in memory at a time."""
 
 _FEWEST: Final = 4
 _SLOW: Final = 0.8
-"""Seconds from which on a delivery is one of too many.
+"""Seconds after which a delivery shows overload.
 
 A run needs several answers from Temporal after its start, each as slow as the start. If starts filled Temporal until
 each of them took two seconds, runs would take ten, and hundreds of them would pile up: they cost more the more there
@@ -32,23 +32,23 @@ are, so fewer would be accepted in the end.
 """
 
 _QUICK: Final = 0.4
-"""Seconds up to which a delivery shows that there is room for more."""
+"""Seconds within which a delivery shows that there is room for more."""
 
 _LESS: Final = 0.75
 _MORE: Final = 0.25
 
 
 class BusyError(ResoluteError):
-    """As many deliveries are in flight as the worker takes: the sender has to come again."""
+    """The worker has as many deliveries in flight as it accepts: the sender must retry."""
 
     def __init__(self) -> None:
         super().__init__("too many requests; try again later")
 
 
 class Intake:
-    """Bounds on the deliveries that a worker has in hand; what is beyond them is refused at once.
+    """Limits on the deliveries that a worker handles at a time; others are refused immediately.
 
-    Where deliveries take long, fewer of them are let in at a time: as many as end in time, on any machine.
+    If deliveries take long, fewer are accepted at a time: as many as finish in time, on any machine.
 
     Attributes:
         most: deliveries in flight at a time, at most.
@@ -98,9 +98,9 @@ class Intake:
             self._adapt(began)
 
     def _adapt(self, began: float) -> None:
-        """Learns from a delivery how many of them end in time.
+        """Learns from a delivery how many can finish in time.
 
-        Fewer only once for all deliveries that were in flight together: they were slow for the same reason.
+        Deliveries that were in flight together lower the limit only once: they were slow for the same reason.
         """
         now = self._clock()
         if now - began < _QUICK:
@@ -129,7 +129,7 @@ class Intake:
         self._held += size
 
     def note_refusal(self, path: str) -> None:
-        """Says that a delivery is refused."""
+        """Logs that a delivery is refused."""
         self._say(
             logging.WARNING, "webhook %s not accepted: too many deliveries at once; senders are asked to retry", path
         )
@@ -148,7 +148,7 @@ class Held:
         self._path = path
 
     def add(self, size: int) -> None:
-        """Counts more of the body in.
+        """Counts more of the body.
 
         Raises:
             BusyError: too many bytes are held, of all bodies together.

@@ -21,35 +21,35 @@ from resolute_worker.private import private_folder
 from resolute_worker.settings import Settings
 
 KEY_FILE: Final = "plan.keys"
-"""In the state folder: one key a line, of which the first seals."""
+"""In the state folder: one key per line; the first one seals."""
 
 _ANNOUNCED: Final = "resolute.plan_key"
-"""The entry of a namespace that names the key of its embedded server, so that commands know which key is meant."""
+"""The namespace entry with the id of its embedded server's key, so that commands know which key it uses."""
 
 
 NO_KEYS_NOTE: Final = (
-    "RESOLUTE_PLAN_KEYS is not set: a run takes the plan that its worker has instead of carrying its own, and whoever "
-    "reaches Temporal can have nodes run with the secrets of this worker's flows (see docs/secrets.md)"
+    "RESOLUTE_PLAN_KEYS is not set: a run uses its worker's plan instead of carrying its own, and anybody who can "
+    "reach Temporal can run nodes with the secrets of this worker's flows (see docs/secrets.md)"
 )
-"""What a worker without keys says once, when it starts."""
+"""What a worker without keys logs once, when it starts."""
 
 
 def keys_of_embedded(settings: Settings) -> PlanKeys:
-    """The keys of the worker that has an embedded server. A key is made at its first start.
+    """The keys of a worker with an embedded server. Its first start creates a key.
 
     Raises:
-        ConfigurationError: a key is not one, or the file cannot be read or written.
+        ConfigurationError: a key is invalid, or the file cannot be read or written.
     """
-    # The file's keys stay good beside those of the variable: runs in flight may be sealed with them.
+    # The file's keys stay valid in addition to the variable's: runs in flight may be sealed with them.
     made = _read(_made(settings.state_dir))
     return PlanKeys((*settings.plan_keys, *(key for key in made if key not in settings.plan_keys)))
 
 
 async def keys_for_client(client: Client, settings: Settings) -> PlanKeys:
-    """The keys of whoever starts runs: those of the variable, or of the embedded server that the client talks to.
+    """The keys for starting runs: those of the variable, or of the embedded server that the client uses.
 
     Raises:
-        ConfigurationError: a key is not one, or the file cannot be read.
+        ConfigurationError: a key is invalid, or the file cannot be read.
     """
     if settings.plan_keys:
         return PlanKeys(settings.plan_keys)
@@ -65,7 +65,7 @@ async def keys_for_worker(client: Client, settings: Settings) -> PlanKeys:
     """The keys of a worker on a server that is not its own.
 
     Raises:
-        ConfigurationError: a key is not one, or the workers beside this one have a key that it does not have.
+        ConfigurationError: a key is invalid, or the other workers have a key that this one does not have.
     """
     keys = await keys_for_client(client, settings)
     wanted = await announced(client)
@@ -78,7 +78,7 @@ async def keys_for_worker(client: Client, settings: Settings) -> PlanKeys:
 
 
 async def announce(client: Client, keys: PlanKeys) -> None:
-    """Says in the server's namespace which key its worker seals with; only the key's id."""
+    """Records in the server's namespace which key its worker seals with; only the key's id."""
     await client.workflow_service.update_namespace(
         UpdateNamespaceRequest(
             namespace=client.namespace, update_info=UpdateNamespaceInfo(data={_ANNOUNCED: keys.sealing_id or ""})
@@ -88,7 +88,7 @@ async def announce(client: Client, keys: PlanKeys) -> None:
 
 
 async def announced(client: Client) -> str | None:
-    """The id of the key that the embedded server's worker seals with, where there is one."""
+    """The id of the key that the embedded server's worker seals with, if there is one."""
     answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     data: Mapping[str, str] = answer.namespace_info.data
     return data.get(_ANNOUNCED)
@@ -100,7 +100,7 @@ def remember(keys: PlanKeys, environment: Environment) -> None:
 
 
 def _made(folder: Path) -> Path:
-    """The file with the embedded server's keys, made with a new one where there is none."""
+    """The file with the embedded server's keys, created with a new key if it does not exist."""
     file = private_folder(folder) / KEY_FILE
     if file.exists():
         return file
@@ -111,7 +111,7 @@ def _made(folder: Path) -> Path:
             written.flush()
             os.fsync(written.fileno())
         with contextlib.suppress(FileExistsError):
-            os.link(draft, file)  # whole or not at all, and never over another process's
+            os.link(draft, file)  # completely or not at all, and never over another process's file
     except OSError as error:
         raise ConfigurationError(
             f"the key that seals plans cannot be written to {file} ({error.strerror}): "
@@ -131,8 +131,8 @@ def _read(file: Path) -> tuple[SecretStr, ...]:
     if mode and os.name == "posix":
         raise ConfigurationError(
             f"{file} can be read or written by other users of this machine, so its keys prove nothing: "
-            "delete it, and the next start makes a new one (runs in flight then have to be started again)"
+            "delete it, and the next start makes a new one (runs in flight must then be started again)"
         )
     if not lines:
-        raise ConfigurationError(f"{file} holds no key: delete it, and the next start makes a new one")
+        raise ConfigurationError(f"{file} contains no key: delete it, and the next start makes a new one")
     return tuple(SecretStr(line) for line in lines)

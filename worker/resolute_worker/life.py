@@ -1,4 +1,4 @@
-"""A process from its first line to its exit code."""
+"""A process from start to exit code."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from resolute_worker.signals import StopSignals
 from resolute_worker.streams import unbreakable_streams
 
 OVERTIME: Final = 1.5
-"""Seconds beyond the grace that closing everything may take. After them the process is cut off."""
+"""Seconds beyond the grace period that closing everything may take. Then the process is killed."""
 
 log = logging.getLogger(__name__)
 
 
 class WorkLeftError(ResoluteError):
-    """The worker has ended, and nodes are still at work in it: threads that do not end, tasks that ignore cancellation.
+    """The worker has ended while nodes are still running: threads that do not end, tasks that ignore cancellation.
 
     `work` says what they are.
     """
@@ -32,29 +32,29 @@ class WorkLeftError(ResoluteError):
 
 
 def left_behind(work: Sequence[object]) -> str:
-    """What is said of work that a process leaves behind; names ten at most."""
+    """The message about work that a process leaves behind; names at most ten nodes."""
     named = "; ".join(map(str, work[:10])) + (f"; and {len(work) - 10} more" if len(work) > 10 else "")
     return f"did not end in time and is abandoned; it is retried when its timeout expires: {named}"
 
 
 def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: float) -> None:
-    """Does what a process does all its life, and ends it within `grace` seconds of a signal, whatever it is busy with.
+    """Runs a process's work, and ends it within `grace` seconds of a signal, whatever it is busy with.
 
-    Returns where all has ended. Ends the process itself, with code 1, where something did not: Python would wait for
-    threads that never end.
+    Returns if everything has ended. Otherwise it ends the process itself, with code 1: Python would wait for threads
+    that never end.
     """
     with unbreakable_streams(), StopSignals(grace + OVERTIME) as signals:
         try:
             asyncio.run(_to_its_end(work(signals)))
         finally:
-            gc.collect()  # what the Temporal SDK leaves behind may crash an interpreter that is going down
+            gc.collect()  # what the Temporal SDK leaves behind may crash the interpreter at shutdown
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except WorkLeftError as error:
-        log.error("%s", error)  # whoever reads it needs no traceback
+        log.error("%s", error)  # the reader needs no traceback
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Log lines that name flow, run and step: JSON for machines, short lines for people, and no secret in either."""
+"""Log lines with flow, run and step: JSON for machines, short lines for people, and no secrets in either."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from resolute_worker.harmless import harmless
 from resolute_worker.settings import LogFormat, LogLevel
 
 FIELDS: Final = ("flow", "run", "step", "attempt", "outcome", "started_by")
-"""What log calls give as `extra`, and every line shows where it is known."""
+"""What log calls pass as `extra`, and every line shows if it is known."""
 
 _LONGEST_PRINT: Final = 8_000
-"""Characters of a printed line without an end that are logged as one."""
+"""How many characters of an unfinished printed line are logged as one line."""
 
 printed = logging.getLogger("resolute.printed")
 
@@ -69,7 +69,7 @@ class ConsoleLines(logging.Formatter):
 
 
 class Masked(logging.Formatter):
-    """Another formatter's text with every known secret masked: for handlers that somebody else has set up."""
+    """Another formatter's text with every known secret masked: for handlers that others have set up."""
 
     def __init__(self, environment: Environment, inner: logging.Formatter) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Masked(logging.Formatter):
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Which flow, run and step a record is about: as its writer said, or those of the node that wrote it."""
+    """Which flow, run and step a record is about: from its `extra`, or from the node that wrote it."""
     said = {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
     if said:
         return said
@@ -94,14 +94,14 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class PrintedLines:
-    """Standard output of a worker: what a node prints becomes log lines, which say whose they are."""
+    """Standard output of a worker: what a node prints becomes log lines with its flow, run and step."""
 
     def __init__(self, inner: TextIO) -> None:
         self._inner = inner
         self._begun: ContextVar[str] = ContextVar("resolute_printed", default="")
 
     def write(self, text: str) -> int:
-        """Writes what is printed outside of nodes, and logs whole lines of what is printed in one."""
+        """Writes what is printed outside nodes, and logs what nodes print, line by line."""
         if not _in_node():
             return self._inner.write(text)
         *lines, rest = (self._begun.get() + text).split("\n")
@@ -114,14 +114,14 @@ class PrintedLines:
         return len(text)
 
     def flush(self) -> None:
-        """Flushes what is below; in a node, logs a line that has not ended yet."""
+        """Flushes the underlying stream; in a node, logs an unfinished line."""
         if _in_node() and (rest := self._begun.get()):
             _log_printed(rest)
             self._begun.set("")
         self._inner.flush()
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is as it is below."""
+        """Everything else is the underlying stream's."""
         return getattr(self._inner, name)
 
 
@@ -153,12 +153,12 @@ def set_up_logs(environment: Environment, form: LogFormat, level: LogLevel) -> N
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
     logging.getLogger("temporalio.worker._worker").setLevel(logging.WARNING)
-    # The activity says what failed with flow, run and step; the SDK would say it again with a traceback.
+    # The activity logs what failed with flow, run and step; the SDK would log it again with a traceback.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
 
 
 def mask_handlers(environment: Environment) -> None:
-    """Masks what every handler writes that is there already, whoever has set it up."""
+    """Masks what every existing handler writes, whoever has set it up."""
     named = [each for each in logging.Logger.manager.loggerDict.values() if isinstance(each, logging.Logger)]
     for handler in {id(each): each for logger in (logging.getLogger(), *named) for each in logger.handlers}.values():
         known = handler.formatter

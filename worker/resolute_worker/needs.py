@@ -1,4 +1,4 @@
-"""What flows want to read from the worker's environment, and what of it is not there."""
+"""What flows read from the worker's environment, and what is missing from it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Missing:
 
 
 def secret_names(plans: Iterable[Plan]) -> set[str]:
-    """The names of all secrets that plans refer to, those of webhooks included."""
+    """The names of all secrets that plans refer to, including those of webhooks."""
     return {name for plan in plans for kind, name in _required(plan) if kind == "secret"}
 
 
 def missing_variables(flows: Iterable[Flow], variables: Mapping[str, str] | None = None) -> list[Missing]:
-    """Every variable that a flow reads, has no default, and is not set."""
+    """Every variable that a flow reads and that has no default and is not set."""
     given = os.environ if variables is None else variables
     readers: dict[tuple[str, str], list[str]] = {}
     for flow in flows:

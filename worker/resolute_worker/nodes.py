@@ -1,4 +1,4 @@
-"""Nodes and decisions that no flow has any more, kept for the runs in flight that still name them."""
+"""Nodes and decisions that no flow has any longer, kept for the runs in flight that still refer to them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from resolute.writing.node import NodeFactory
 
 
 def nodes_beside(flows: Sequence[Flow], modules: Iterable[ModuleType] = ()) -> list[NodeDefinition]:
-    """What stands in the given modules, and in those that the flows' nodes come from, less what the flows use.
+    """What the given modules, and those that the flows' nodes come from, contain beyond what the flows use.
 
-    That is every `@node`, and every function that could have been given to `when`: a flow may have stopped using it
-    while a run in flight has not.
+    That is every `@node`, and every function that could have been passed to `when`: a run in flight may still use it
+    after its flow has stopped.
     """
     homes: dict[str, ModuleType] = {module.__name__: module for module in modules}
     for flow in flows:
@@ -42,7 +42,7 @@ def _nodes_in(module: ModuleType) -> list[NodeDefinition]:
 
 
 def _decisions_in(module: ModuleType, homes: Mapping[str, ModuleType]) -> list[NodeDefinition]:
-    """The functions of a module that could decide; imported ones only where they are from a module of the flows."""
+    """The functions of a module that could be decisions; imported ones only if they are from a module of the flows."""
     values = list(vars(module).values())
     for value in [each for each in values if inspect.isclass(each) and each.__module__ == module.__name__]:
         values += [each.__func__ for each in vars(value).values() if isinstance(each, staticmethod)]

@@ -1,4 +1,4 @@
-"""Folders that belong to one user of the machine alone."""
+"""Folders that only one user of the machine can access."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def private_folder(path: Path) -> Path:
-    """The folder, which nobody but this user may enter (mode 0700): made where it is missing, else closed to others.
+    """The folder, which only this user may enter (mode 0700): created if it is missing, else closed to others.
 
     Raises:
-        OSError: it cannot be made, or is somebody else's.
+        OSError: it cannot be created, or belongs to another user.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -1,4 +1,4 @@
-"""A worker at work: it polls Temporal, serves webhooks and health, and has deployed its schedules."""
+"""A running worker: it polls Temporal, serves webhooks and health checks, and has deployed its schedules."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ log = logging.getLogger(__name__)
 
 
 _OVERTIME: Final = 0.4
-"""Seconds beyond the grace for what was cancelled to end."""
+"""Seconds beyond the grace period for cancelled work to end."""
 
 _LEISURE: Final = 2.0
-"""Seconds of the grace that must be left for the embedded server to end in good order. It loses nothing otherwise."""
+"""Seconds of the grace period needed to stop the embedded server gracefully. It loses nothing otherwise either."""
 
 
 class PollingError(ResoluteError):
@@ -56,7 +56,7 @@ class PollingError(ResoluteError):
 
 
 class Running:
-    """A worker at work, as `running` gives it."""
+    """A running worker, as `running` yields it."""
 
     def __init__(
         self,
@@ -105,13 +105,13 @@ class Running:
         return [queue for provider in self.providers for queue in provider.queues().items()]
 
     async def replace(self, load: Load) -> None:
-        """Goes on with other flows and nodes; runs in flight keep their plans.
+        """Switches to other flows and nodes; runs in flight keep their plans.
 
         Raises:
-            ConfigurationError: the new flows cannot be served, or Temporal is out of reach.
+            ConfigurationError: the new flows cannot be served, or Temporal is unreachable.
         """
         fresh = NodeExecutor.for_flows(load.flows, self.providers, self._environment, load.nodes)
-        # A node that is gone from its file stays for the runs in flight that still name it.
+        # A node that is gone from its file stays for the runs in flight that still refer to it.
         gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
         self._executor = NodeExecutor.for_flows(load.flows, self.providers, self._environment, [*load.nodes, *gone])
         self.deliveries.replace(load.flows)
@@ -119,23 +119,23 @@ class Running:
         await self.deploy(load)
 
     async def deploy(self, load: Load) -> None:
-        """Makes Temporal's schedules those of the flows.
+        """Updates Temporal's schedules to those of the flows.
 
         Raises:
-            ConfigurationError: Temporal is out of reach, or refuses a schedule.
+            ConfigurationError: Temporal is unreachable, or refuses a schedule.
         """
         self._remember_secrets(load.flows)
         self.schedules = Schedules(self.client, load, self._settings, self._keys)
         await self.schedules.deploy()
 
     def _remember_secrets(self, flows: Sequence[Flow]) -> None:
-        """Reads every secret once, so that log lines are masked from the first one on."""
+        """Reads every secret once, so that log lines are masked from the start."""
         for name in secret_names(flow.plan for flow in flows):
             with contextlib.suppress(MissingEnvironmentError):
                 self._environment.read("$secret", name)
 
     def ends_with(self, signals: StopSignals) -> None:
-        """Tells whoever may have to cut the process off what it would leave behind."""
+        """Says what the process would leave behind if it were killed."""
 
         def last_words() -> str:
             left = self.left()
@@ -149,17 +149,17 @@ class Running:
         signals.on_exit.append(end_server)
 
     def left(self) -> Sequence[object]:
-        """What is still at work: nodes, and the SDK's worker itself where it has been told to end and does not."""
+        """What is still running: nodes, and the SDK's worker itself if it has been asked to stop but has not."""
         nodes = self.activities.at_work.now()
         stuck = self.health.phase == "stopping" and self.polling is not None and not self.polling.done()
         return [*nodes, "a task of the Temporal SDK"] if stuck and not nodes else nodes
 
     async def until(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set.
+        """Runs until `stop` is set.
 
         Raises:
             EmbeddedServerError: the embedded server died too often.
-            ConfigurationError: it died of what a person has to mend: a disk that is full, a database that is damaged.
+            ConfigurationError: it died of something that a person has to fix: a full disk, a damaged database.
             PollingError: Temporal no longer gives this worker any work.
         """
 
@@ -169,7 +169,7 @@ class Running:
         async def polling_ended() -> None:
             if self.polling is not None:
                 await asyncio.wait([self.polling])
-                raise PollingError(f"the worker cannot go on: {self.polling.exception() or 'it stopped polling'}")
+                raise PollingError(f"the worker cannot continue: {self.polling.exception() or 'it stopped polling'}")
 
         tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(polling_ended())]
         if self.server:
@@ -193,20 +193,20 @@ async def running(
     client: Client | None = None,
     pages: bool = False,
 ) -> AsyncGenerator[Running]:
-    """A worker for the length of an `async with`; inside, it polls and all is served.
+    """A worker for the length of an `async with`; inside, it polls and serves everything.
 
-    On the way out it stops polling, lets nodes at work end or hands them back, and then closes everything else.
+    On exit it stops polling, lets running nodes finish or hands them back, and then closes everything else.
 
     Args:
         load: what it runs.
-        settings: how it is set up.
-        providers: entered once, each on the loop of its nodes.
+        settings: its settings.
+        providers: opened once, each on the loop of its nodes.
         environment: where `env` and `secret` are read.
-        client: a connection to use instead of the one that the settings ask for.
+        client: a connection to use instead of the one in the settings.
         pages: whether an embedded server shows Temporal's web interface.
 
     Raises:
-        ConfigurationError: Temporal is out of reach, a port is taken, or a flow cannot be served.
+        ConfigurationError: Temporal is unreachable, a port is taken, or a flow cannot be served.
     """
     at_work = AtWork()
     async with contextlib.AsyncExitStack() as stack:
@@ -291,10 +291,10 @@ async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
         yield
     finally:
         worker.health.phase = "stopping"
-        # As `poller.shutdown()`, which would wait for a server that is away where the worker has not begun to poll.
+        # Like `poller.shutdown()`, which would wait for an unreachable server if the worker has not started to poll.
         began = monotonic()
         task.cancel()
-        # The SDK waits for a node that ignores its cancellation, and for a run that cannot be evicted, for ever.
+        # The SDK waits forever for a node that ignores its cancellation, and for a run that cannot be evicted.
         await asyncio.wait([task], timeout=settings.shutdown_seconds + _OVERTIME)
         if worker.server and monotonic() - began > settings.shutdown_seconds - _LEISURE:
             worker.server.hurry()

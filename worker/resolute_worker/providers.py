@@ -1,4 +1,4 @@
-"""The providers for flows: those that their files set up, and the known ones as the environment describes them."""
+"""The providers for flows: those that their files set up, and known ones configured by the environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KnownProvider:
         return cast("Provider", self._type().from_env())
 
     def nodes(self) -> Sequence[NodeDefinition]:
-        """Every node of the provider; nothing needs to be set up for that."""
+        """Every node of the provider; this needs no configuration."""
         return cast("Sequence[NodeDefinition]", self._type().nodes())
 
     def _type(self) -> Any:
@@ -39,9 +39,9 @@ KNOWN: Final = {"pagerduty": KnownProvider("resolute_pagerduty", "PagerDuty")}
 def providers_for(modules: Sequence[ModuleType]) -> list[Provider]:
     """The providers for the flows in modules.
 
-    A module may set providers up itself and put them into a list `providers`. Of those that are then missing, the known
-    ones come from the environment. One whose package is loaded counts as needed, so that a run in flight finds its
-    nodes after the last of them was removed from the flow.
+    A module may set up providers itself and put them into a list `providers`. If others are missing, known ones come
+    from the environment. A provider whose package is loaded counts as needed, so that a run in flight finds its nodes
+    after the last of them was removed from the flow.
 
     Raises:
         ConfigurationError: a provider's settings are wrong.
@@ -59,10 +59,10 @@ def providers_for(modules: Sequence[ModuleType]) -> list[Provider]:
 
 
 def check_providers(flows: Iterable[Flow], providers: Iterable[Provider]) -> None:
-    """Sees that every node of the flows has its provider, and that the provider may run it.
+    """Checks that every node of the flows has its provider, and that the provider may run it.
 
     Raises:
-        ConfigurationError: a provider is missing, or was not granted what a node does.
+        ConfigurationError: a provider is missing, or lacks a grant that a node needs.
     """
     by_name = {provider.name: provider for provider in providers}
     problems: dict[str, None] = {}
@@ -76,7 +76,7 @@ def check_providers(flows: Iterable[Flow], providers: Iterable[Provider]) -> Non
 
 
 def refusals(flow: Flow, providers: Iterable[Provider]) -> list[str]:
-    """Why these providers would not run nodes of the flow; a provider that is missing is no refusal."""
+    """Why these providers would not run nodes of the flow; a missing provider does not count."""
     given = list(providers)
     reasons = [
         provider.refusal(definition)
@@ -93,6 +93,6 @@ def _refusal(definition: NodeDefinition, providers: dict[str, Provider]) -> str 
     provider = providers.get(definition.provider)
     if provider is None:
         return (
-            f"node {definition.name} needs provider {definition.provider!r}: give it to the worker in providers=[...]"
+            f"node {definition.name} needs provider {definition.provider!r}: pass it to the worker in providers=[...]"
         )
     return provider.refusal(definition)

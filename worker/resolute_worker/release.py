@@ -1,6 +1,6 @@
-"""When flows were released, told from their files: never from the start of a process.
+"""When flows were released, according to their files: never according to the start of a process.
 
-A worker that comes back with old code must keep its old release; otherwise it would undo what a newer one deployed.
+A worker that restarts with old code must keep its old release; otherwise it would undo a newer deployment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def release_of(files: Sequence[Path]) -> datetime:
-    """The time of the commit that all files are from, or of the newest file where they were changed since."""
+    """The time of the commit that all files are from, or of the newest file if they were changed since."""
     newest = max((_changed_at(file) for file in files if file.exists()), default=BEGINNING)
     committed = _committed_at(files)
     return committed or newest
@@ -26,7 +26,7 @@ def _changed_at(file: Path) -> datetime:
 
 
 def _committed_at(files: Sequence[Path]) -> datetime | None:
-    """The time of the checked-out commit; none where git is missing, or a file is not as it was committed."""
+    """The time of the checked-out commit; None if git is missing, or a file differs from the commit."""
     if not files:
         return None
     folder, names = files[0].parent, [str(file) for file in files]

@@ -20,7 +20,7 @@ def _hmac_sha256(
         return refused(f"no {header}")
     wanted = [prefix + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets]
     fits = _is_one_of(given.strip(), wanted)
-    return accepted(body) if fits else refused(f"{header} fits none of {len(secrets)} secret(s)")
+    return accepted(body) if fits else refused(f"{header} matches none of {len(secrets)} secret(s)")
 
 
 def _bearer_token(
@@ -40,7 +40,7 @@ def _unverified(
 
 
 def _is_one_of(given: str, wanted: Sequence[str]) -> bool:
-    # Each is compared, and each in constant time: how long it takes says nothing about a secret.
+    # All are compared, each in constant time: the duration reveals nothing about a secret.
     fits = [hmac.compare_digest(given.encode(), value.encode()) for value in wanted]
     return any(fits)
 
@@ -56,7 +56,7 @@ def verifiers_of(providers: Iterable[Provider]) -> dict[str, Verifier]:
     """Every scheme that a worker with these providers knows.
 
     Raises:
-        ConfigurationError: two providers call a scheme the same.
+        ConfigurationError: two providers use the same name for a scheme.
     """
     found = dict(_CORE)
     for provider in providers:

@@ -14,7 +14,7 @@ _KINDS: Final = 64
 class Seldom:
     """Writes the first lines of a kind in each minute, and at the end of the minute how many more there were.
 
-    Lines are of one kind where message and arguments are the same. Needs a running loop.
+    Lines are of one kind if their message and arguments are the same. Needs a running loop.
 
     Args:
         log: where to write.
@@ -34,7 +34,7 @@ class Seldom:
         """Writes a line, or counts it."""
         kind: tuple[object, ...] = (message, args, flow)
         if kind not in self._counts and len(self._counts) >= _KINDS:
-            kind = (message,)  # so many kinds are no longer told apart
+            kind = (message,)  # too many kinds to tell apart
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
         if count == 1:
             loop = asyncio.get_running_loop()

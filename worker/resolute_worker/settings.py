@@ -1,4 +1,4 @@
-"""How the process is set up: environment variables that begin with `RESOLUTE_`."""
+"""The settings of the process: environment variables that start with `RESOLUTE_`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class Settings(BaseSettings):
     """The settings of a worker process.
 
-    Where Temporal is, is said by Temporal's own variables and profile file (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
-    TEMPORAL_API_KEY, TEMPORAL_TLS_..., TEMPORAL_PROFILE), and what a provider needs by the provider's.
+    Temporal's own variables and profile file say where Temporal is (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+    TEMPORAL_API_KEY, TEMPORAL_TLS_..., TEMPORAL_PROFILE), and each provider has its own variables.
 
     Attributes:
         flows: the files and folders that commands look for flows in; several are separated as in PATH.
@@ -48,22 +48,23 @@ class Settings(BaseSettings):
         worker_set: the name of the workers that run the same flows. Workers of a named set remove the schedules that
             the set deployed and no longer has; without a name, a worker removes none.
         released: when these flows were released (ISO 8601 with zone), so that an older worker that starts again does
-            not undo a newer deploy. Without it, the time of their commit, or that of the newest file.
+            not undo a newer deployment. Without it, the time of their commit, or of the newest file.
         http_host: where webhooks and health endpoints are served.
         http_port: their port; 0 takes a free one.
-        max_deliveries: how many webhook deliveries are in flight at a time; the sender of another one is asked at once
-            to come again (503 with `Retry-After`).
+        max_deliveries: how many webhook deliveries are in flight at a time; the sender of another one is asked
+            immediately to retry (503 with `Retry-After`).
         log_format: `json`, `console`, or `auto`: console on a terminal.
         log_level: the least important lines that are written.
         embedded: whether the worker starts a Temporal server of its own, for one machine.
         embedded_port: that server's port; 0 takes a free one.
         state_dir: where the embedded server keeps its state.
         plan_keys: the keys that seal plans, separated by commas or spaces: the first seals, all of them verify. They
-            are the same for every worker of a task queue, and for whoever starts runs. An embedded server has its own.
-        retention_days: for how many days the embedded server keeps closed runs, and with them the ids that make a
-            redelivered webhook start nothing.
-        database_mb: from how many megabytes in use on the embedded server's database loses its oldest closed runs.
-        shutdown_seconds: how long nodes at work may take to end when the worker is stopped.
+            are the same for every worker of a task queue, and for everybody who starts runs. An embedded server has
+            its own.
+        retention_days: for how many days the embedded server keeps closed runs, and with them the ids that keep a
+            redelivered webhook from starting a run.
+        database_mb: the megabytes that the embedded server's database may use before its oldest closed runs go.
+        shutdown_seconds: how long running nodes may take to finish when the worker is stopped.
         max_activities: how many nodes run at the same time.
 
     Example:
@@ -100,10 +101,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: Any) -> Settings:
-    """The settings of the environment; what is given and not None goes first.
+    """The settings from the environment; arguments that are not None take precedence.
 
     Raises:
-        ConfigurationError: a variable is not what it should be; the message names it.
+        ConfigurationError: a variable is invalid; the message names it.
     """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -1,7 +1,8 @@
-"""How a process is asked to end: SIGTERM, SIGINT and SIGHUP, answered whatever its event loop is busy with.
+"""How a process is stopped: by SIGTERM, SIGINT and SIGHUP, whatever its event loop is busy with.
 
-The first signal asks: nothing new is begun, what is at work may end. A second one ends the process at once. A process
-that has not ended some time after the first is cut off; that takes a thread, for a node may block the event loop.
+After the first signal nothing new starts, and running work may finish. A second signal ends the process immediately.
+A process that has not ended some time after the first is killed; that needs a thread, because a node may block the
+event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 NUMBERS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if sys.platform != "win32")
 KILLED_BY: Final = 128
-"""A process that a signal ends has this exit code and the signal's number, as shells have it."""
+"""The exit code of a process that a signal ended is this plus the signal's number, as in shells."""
 
 _LAST_WORDS: Final = 0.3
 
@@ -32,12 +33,12 @@ class StopSignals:
     """Listens for signals for the length of a `with`, on the main thread of a system that has them.
 
     Args:
-        limit: seconds from the first signal after which the process is cut off; never, if not given.
+        limit: seconds after the first signal until the process is killed; never by default.
 
     Attributes:
         asked: whether a signal has come.
-        last_words: says what is left behind by a process that is cut off; nothing, if nothing is.
-        on_exit: called before the process is ended at once; must not wait for anything.
+        last_words: says what a killed process leaves behind; empty if nothing.
+        on_exit: called before the process is killed; must not wait for anything.
     """
 
     def __init__(self, limit: float | None = None) -> None:
@@ -49,7 +50,7 @@ class StopSignals:
         self.on_exit: list[Callable[[], object]] = []
 
     def sets(self, stop: asyncio.Event) -> None:
-        """Has the first signal set an event of the running loop, also where it has come already."""
+        """Makes the first signal set an event of the running loop, even if it has already arrived."""
         loop = asyncio.get_running_loop()
 
         def set_it() -> None:
@@ -63,7 +64,7 @@ class StopSignals:
     def __enter__(self) -> Self:
         if not NUMBERS or threading.current_thread() is not threading.main_thread():
             return self
-        # What is ignored stays ignored: `nohup` means it so.
+        # What is ignored stays ignored, as `nohup` intends.
         heard = [number for number in NUMBERS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
@@ -95,7 +96,7 @@ class StopSignals:
             if not numbers:
                 return
             if numbers[0] not in self._before:
-                with contextlib.suppress(OSError):  # somebody else's signal, for whoever listened before
+                with contextlib.suppress(OSError):  # not our signal: it is for the previous handler
                     os.write(self._fd_before, numbers)
             elif self.asked:
                 self._exit(KILLED_BY + numbers[0])
@@ -106,7 +107,7 @@ class StopSignals:
 
     def _cut_off(self) -> None:
         said = self.last_words()
-        # In a thread of its own: somebody who is stuck may hold the lock of the log.
+        # In a separate thread: blocked code may hold the log's lock.
         last = threading.Thread(target=log.error, args=("%s", said or "ended before all was closed"), daemon=True)
         last.start()
         last.join(_LAST_WORDS)
@@ -121,7 +122,7 @@ class StopSignals:
 
 @contextlib.contextmanager
 def stopping_signals(stop: asyncio.Event) -> Generator[None]:
-    """Has a signal set an event of the running loop, for the length of a `with`."""
+    """Makes a signal set an event of the running loop, for the length of a `with`."""
     with StopSignals() as signals:
         signals.sets(stop)
         yield

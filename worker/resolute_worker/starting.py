@@ -1,4 +1,4 @@
-"""Starts a run of a flow for somebody who asks for it: of its deployed plan, or of one that stands in a file."""
+"""Starts a run of a flow on request: with its deployed plan, or with one from a file."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _GLANCE: Final = 0.1
 async def start_on_request(client: Client, flow: str, *, task_queue: str, input_data: Json = None) -> RunHandle:
     """Starts a run of a flow as it is deployed: by name, or through its schedule, so that it knows its previous run.
 
-    With an input, a flow is started beside its schedule. The worker holds the input against the flow.
+    With an input, a flow is started outside its schedule. The worker checks the input against the flow.
 
     Raises:
-        InvalidInputError: the input is not what the flow wants.
+        InvalidInputError: the input does not match the flow's input type.
         UnknownFlowError: the worker has no flow of that name.
-        FlowBusyError: a run is at work, and the schedule lets none start beside it.
+        FlowBusyError: a run is in progress, and the schedule does not allow another one.
     """
     if input_data is None and await has_schedule(client, flow):
         scheduled = await trigger_schedule(client, flow)
@@ -49,10 +49,10 @@ async def start_on_request(client: Client, flow: str, *, task_queue: str, input_
 async def start_from_file(
     client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None
 ) -> RunHandle:
-    """Starts a run of the plan of a file, sealed; beside the flow's schedule, where it has one.
+    """Starts a run with a file's plan, sealed; outside the flow's schedule, if it has one.
 
     Raises:
-        InvalidInputError: the input is not what the flow wants.
+        InvalidInputError: the input does not match the flow's input type.
     """
     value = read_any_input(flow, input_data)
     return await start_run(client, flow.plan, task_queue=task_queue, input_data=value, keys=keys)
@@ -76,7 +76,7 @@ async def known_plan(client: Client, flow: str) -> tuple[Plan, str] | None:
 
 
 async def _begun(client: Client, run: RunHandle) -> None:
-    """Waits a moment for the worker to take the run up.
+    """Waits a moment for the worker to pick up the run.
 
     Raises:
         InvalidInputError: the worker refused the input.
@@ -90,7 +90,7 @@ async def _begun(client: Client, run: RunHandle) -> None:
         if found.summary.status == "failed":
             await _refused(run)
             return
-        await asyncio.sleep(_GLANCE)  # Temporal announces nothing before the end of a run
+        await asyncio.sleep(_GLANCE)  # Temporal reports nothing before a run ends
 
 
 async def _refused(run: RunHandle) -> None:

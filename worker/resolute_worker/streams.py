@@ -1,4 +1,4 @@
-"""Standard streams that nobody has to read: a log line that cannot be written is dropped, and stops nothing."""
+"""Standard streams that nobody has to read: a log line that cannot be written is dropped and blocks nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Dropping(io.FileIO):
     """A file whose reader may be gone."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Writes what can be written, and says that it was all."""
+        """Writes what can be written, and reports that it was everything."""
         try:
             written = super().write(data)
         except OSError:  # a closed pipe, a terminal that is gone, a full disk
@@ -28,7 +28,7 @@ class _Dropping(io.FileIO):
 
 @contextlib.contextmanager
 def unbreakable_streams() -> Generator[None]:
-    """Makes stdout and stderr of the process such streams for the length of a `with`."""
+    """Turns the process's stdout and stderr into such streams for the length of a `with`."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_unbreakable(stream) for stream in before)
     try:
@@ -41,7 +41,7 @@ def unbreakable_streams() -> Generator[None]:
 
 
 def _unbreakable(stream: TextIO | None) -> TextIO:
-    if stream is None:  # it was closed before Python began
+    if stream is None:  # it was closed before Python started
         return Path(os.devnull).open("w", encoding="utf-8")
     try:
         stream.flush()
@@ -56,12 +56,12 @@ def _unbreakable(stream: TextIO | None) -> TextIO:
 def open_missing_streams() -> None:
     """Gives a process that was started without stdin, stdout or stderr ones that lead nowhere.
 
-    Else the next file or socket would get that number, and whoever prints would write into it.
+    Otherwise the next file or socket would get that number, and printing would write into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # for the life of the process
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115

@@ -38,10 +38,10 @@ class Worker:
         task_queue: the queue that runs are put on; `RESOLUTE_TASK_QUEUE` if not given.
         flows: what it runs; each name once.
         providers: the providers that the flows' nodes belong to.
-        nodes: further nodes, for runs in flight whose flows no longer have them. Those that stand in the same modules
-            as the flows' nodes are found without.
+        nodes: further nodes, for runs in flight whose flows no longer have them. Those in the same modules as the
+            flows' nodes are found automatically.
         settings: everything else; from the environment if not given.
-        files: the files that the flows are from; told from their nodes if not given.
+        files: the files that the flows are from; derived from their nodes if not given.
 
     Example:
         >>> from resolute import flow, manual, node
@@ -54,7 +54,7 @@ class Worker:
         'greetings'
 
     Raises:
-        ConfigurationError: two flows of one name, a provider that is missing, a setting that is wrong.
+        ConfigurationError: two flows have the same name, a provider is missing, or a setting is wrong.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class Worker:
         check_providers(self.flows, self.providers)
 
     def run(self) -> None:
-        """Works until a signal asks it to end (SIGTERM, SIGINT or SIGHUP), then ends what is at work and returns.
+        """Runs until a signal stops it (SIGTERM, SIGINT or SIGHUP), then ends running work and returns.
 
-        Nodes at work have the settings' `shutdown_seconds` to end, then they are handed back to Temporal. A node that
-        does not even end then is named in the log, and the process ends with code 1. A second signal ends it at once. A
-        mistake in how the process is set up is written to stderr in one line, and ends the process with code 2.
+        Running nodes have the settings' `shutdown_seconds` to finish, then Temporal gets them back. A node that still
+        does not end is named in the log, and the process ends with code 1. A second signal ends it immediately. A
+        configuration mistake is written to stderr in one line, and ends the process with code 2.
         """
         from resolute_worker.core_logs import forward_core_logs
         from resolute_worker.logs import mask_handlers, set_up_logs
@@ -112,18 +112,18 @@ class Worker:
         client: Client | None = None,
         environment: Environment | None = None,
     ) -> None:
-        """As `run`, inside a loop that is there already.
+        """Like `run`, inside an existing event loop.
 
         Args:
-            ready: called once it polls and all is served.
+            ready: called once it polls and serves everything.
             stop: ends it, as a signal does.
-            client: a connection to Temporal to use instead of making one.
+            client: a connection to Temporal to use instead of opening one.
             environment: where `env` and `secret` are read (`resolute.execution.secrets.Environment`).
 
         Raises:
-            ConfigurationError: Temporal is out of reach, a port is taken, a secret is missing.
+            ConfigurationError: Temporal is unreachable, a port is taken, or a secret is missing.
             EmbeddedServerError: the embedded server died too often.
-            WorkLeftError: it has ended, and left nodes behind that do not.
+            WorkLeftError: it has ended, but left running nodes behind.
         """
         with StopSignals(self.settings.shutdown_seconds + OVERTIME) as signals:
             await self._serve(signals, ready=ready, stop=stop, client=client, environment=environment)
@@ -137,7 +137,7 @@ class Worker:
         client: Client | None = None,
         environment: Environment | None = None,
     ) -> None:
-        # Loaded by processes that work, not by every program that names a worker.
+        # Loaded by processes that run a worker, not by every program that creates one.
         from resolute_worker.deploying import Load, place_of
         from resolute_worker.process import running
 
@@ -170,7 +170,7 @@ class Worker:
 
     def _nodes_beside(self) -> list[NodeDefinition]:
         named = {node.name for node in self.nodes}
-        # A program that is its own flow file: its nodes may all come from elsewhere.
+        # A program that is its own flow file: all its nodes may come from elsewhere.
         program = sys.modules.get("__main__")
         modules = [program] if program is not None and getattr(program, "__file__", None) else []
         return [node for node in nodes_beside(self.flows, modules) if node.name not in named]
@@ -181,7 +181,7 @@ class Worker:
 
 
 def _files_of(flows: Sequence[Flow]) -> list[Path]:
-    """The files that flows are from, as far as their own nodes tell, and the program that was started."""
+    """The files that flows are from, according to their own nodes, and the program that was started."""
     nodes = [node for flow in flows for node in flow.nodes.values() if not node.provider]
     modules = {node.function.__module__ for node in nodes}
     files = [getattr(sys.modules.get(name), "__file__", None) for name in sorted({*modules, "__main__"})]
@@ -191,5 +191,5 @@ def _files_of(flows: Sequence[Flow]) -> list[Path]:
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    print(f"resolute: {message}", file=sys.stderr)  # noqa: T201  # the last word of a process
+    print(f"resolute: {message}", file=sys.stderr)  # noqa: T201  # the last line of a process
     sys.exit(code)

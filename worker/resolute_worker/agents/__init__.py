@@ -1,1 +1,1 @@
-"""What agents are given to work with: nodes and flows as tools of the Model Context Protocol."""
+"""Nodes and flows as tools for agents, through the Model Context Protocol."""

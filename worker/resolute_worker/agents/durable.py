@@ -1,4 +1,4 @@
-"""Runs that agents start: each under a key, so that a call that is repeated starts nothing new."""
+"""Runs that agents start, each under a key, so that a repeated call starts nothing new."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 STATUS_TOOL: Final = "run_status"
 
 _BEFORE_A_WORKER: Final = 2
-"""The events of a run that no worker has taken: it was started, and a task for it waits."""
+"""The events of a run that no worker has picked up: it was started, and a task is waiting."""
 
 _SCHEDULED: Final = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
-_NOT_TAKEN: Final = "no worker has taken it: is one running for queue {!r}, with the provider?"
+_NOT_TAKEN: Final = "no worker has picked it up: is one running for queue {!r}, with the provider?"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Durable:
-    """Starts runs on Temporal, and waits a while for each.
+    """Starts runs on Temporal and waits a while for each.
 
     Attributes:
         client: the connection.
         task_queue: the queue of the workers that run them.
-        keys: seal their plans; the workers have the same.
-        patience: seconds to wait for a run's end before the agent is told that it goes on.
-        size: characters of one result at most.
+        keys: seal their plans; the workers have the same keys.
+        patience: seconds to wait for a run to end before telling the agent that it is still running.
+        size: the maximum length of one result, in characters.
     """
 
     client: Client
@@ -63,9 +63,9 @@ class Durable:
 
         Args:
             plan: what to run.
-            workflow_id: names the run. Where there is one already, it has to be of the same plan and input.
+            workflow_id: identifies the run. An existing run with this id must have the same plan and input.
             input_data: the run's input.
-            output: what of the run's result the agent gets.
+            output: the part of the run's result that the agent gets.
         """
         from temporalio.service import RPCError
 
@@ -90,16 +90,16 @@ class Durable:
             return Result(str(error), is_error=True)
 
     async def _check_same(self, handle: RunHandle, wanted: Start) -> None:
-        """Sees that a run which is there already is the one that was asked for.
+        """Checks that an existing run is the requested one.
 
         Raises:
-            InvalidInputError: it is another one.
+            InvalidInputError: it is a different one.
         """
         history = await handle.handle.fetch_history()
         known = (await read_history(list(history.events), self.client.data_converter)).start
         if _intention(known) != _intention(wanted):
             raise InvalidInputError(
-                "this idempotency_key was used for a call with other arguments: give a new one for a new intention"
+                "this idempotency_key was used for a call with other arguments: use a new one for a new intention"
             )
 
     async def _result(self, handle: RunHandle, output: Callable[[Json], Json]) -> Result:
@@ -130,19 +130,19 @@ class Durable:
         lasts = (datetime.now(UTC) - description.start_time).total_seconds()
         why = tried or ([] if _taken(description) else [_NOT_TAKEN.format(self.task_queue)])
         value: Json = {"run": handle.workflow_id, "status": "running", "seconds": round(lasts)}
-        follow = f"it goes on; look with {STATUS_TOOL}, or call again with the same key and arguments"
+        follow = f"it is still running; look with {STATUS_TOOL}, or call again with the same key and arguments"
         return result_of(value, size=self.size, advice=lambda _: [*why, follow])
 
 
 def _taken(description: WorkflowExecutionDescription) -> bool:
-    """Whether a worker has begun to do anything about a run, and about its steps."""
+    """Whether a worker has picked up a run, and its steps."""
     began = description.history_length > _BEFORE_A_WORKER
     steps = description.raw_description.pending_activities
     return began and not any(each.state == _SCHEDULED and each.attempt == 1 for each in steps)
 
 
 def _intention(start: Start) -> Json:
-    """What an agent asked for: the input of a flow, whatever has become of its plan since; or one node's arguments."""
+    """What an agent requested: a flow's input, even if its plan has changed since; or one node's arguments."""
     if start.plan is None or start.plan.name != ACTOR:
         return start.input
     return [[call.node, call.arguments] for call in calls_in(start.plan.steps)]

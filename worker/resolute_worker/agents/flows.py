@@ -1,4 +1,4 @@
-"""Flows with a manual trigger, as tools: a call starts a real run. And the tool that looks how a run stands."""
+"""Flows with a manual trigger as tools, where a call starts a real run; and the tool that shows a run's status."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 def within_grants(flows: Iterable[Flow], providers: Sequence[Provider]) -> list[Flow]:
-    """The flows of which these providers would run every node; of the others the log says why they are not offered.
+    """The flows whose nodes these providers would all run; the log says why others are not offered.
 
-    A run carries the plan that was held against the grants here, sealed. So a worker with more grants runs that plan
+    A run carries the sealed plan that was checked against the grants here. So a worker with more grants runs that plan
     and nothing else, whatever it has under the flow's name.
     """
     offered: list[Flow] = []
@@ -38,7 +38,7 @@ def within_grants(flows: Iterable[Flow], providers: Sequence[Provider]) -> list[
 
 
 def flow_tools(flows: Iterable[Flow], durable: Durable) -> list[AgentTool]:
-    """A tool for each flow that somebody may start by hand, and one to look at runs."""
+    """A tool for each flow with a manual trigger, and one to look at runs."""
     tools = [
         _tool(flow, trigger, durable) for flow in flows for trigger in flow.plan.triggers if isinstance(trigger, Manual)
     ]
@@ -80,10 +80,12 @@ def _status_tool(durable: Durable) -> AgentTool:
 
     return AgentTool(
         name=STATUS_TOOL,
-        description="Shows how a run stands: its status, each step with its output, and why one failed.",
+        description="Shows the status of a run, each step with its output, and why one failed.",
         schema={
             "type": "object",
-            "properties": {"run": {"type": "string", "description": "The run, as the tool that started it named it."}},
+            "properties": {
+                "run": {"type": "string", "description": "The run id that the tool which started it returned."}
+            },
             "required": ["run"],
             "additionalProperties": False,
         },

@@ -1,4 +1,4 @@
-"""Nodes that only read, as tools: called at once, in this process."""
+"""Nodes that only read, as tools: called directly, in this process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def read_tools(provider: Provider, caller: Caller, *, size: int, bounds: Sequenc
     """A tool for each node of a provider that only reads and that its grants allow.
 
     Args:
-        provider: the provider, entered.
+        provider: the provider, which is open.
         caller: calls its nodes.
-        size: characters of one result at most.
-        bounds: providers whose grants hold as well.
+        size: the maximum length of one result, in characters.
+        bounds: providers whose grants apply as well.
     """
     session = f"read-{secrets.token_hex(4)}"
     return [
@@ -36,7 +36,7 @@ def _tool(definition: NodeDefinition, provider: Provider, caller: Caller, sessio
     name = tool_name(provider.name, definition.function.__name__)
 
     async def call(arguments: JsonObject) -> Result:
-        # Encoded, so that text such as {"$secret": ...} is text and is never looked up.
+        # Encoded, so that text such as {"$secret": ...} stays text and is never resolved.
         encoded = cast("JsonObject", encode(arguments))
         try:
             output = await caller.call(definition.name, encoded, run_id=session, step=name)
@@ -54,9 +54,9 @@ def _tool(definition: NodeDefinition, provider: Provider, caller: Caller, sessio
 
 
 def _paging(definition: NodeDefinition, arguments: JsonObject, output: Json, shown: Shown) -> Sequence[str]:
-    """How to read on."""
+    """How to read the rest."""
     if "offset" not in definition.parameters or not isinstance(output, Mapping):
-        return ["narrow the question to see the rest"] if shown else []
+        return ["narrow the request to see the rest"] if shown else []
     listed = next(((name, value) for name, value in output.items() if isinstance(value, (list, tuple))), None)
     if listed is None:
         return []

@@ -1,4 +1,4 @@
-"""A tool as an agent meets it, and what all tools have in common."""
+"""A tool as an agent sees it, and what all tools share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resolute_worker.reference.phrases import without_null
 Schema = dict[str, Any]
 
 ACTOR: Final = "agent"
-"""What runs and the audit log call the flow of an agent's calls."""
+"""The name of the flow of an agent's calls, in runs and in the audit log."""
 
 KEY: Final = "idempotency_key"
 _KEY_SCHEMA: Final[Mapping[str, Any]] = {
@@ -52,7 +52,7 @@ class AgentTool:
 
 
 def tool_name(*words: str) -> str:
-    """A name that every client takes.
+    """A name that every client accepts.
 
     >>> tool_name("flow", "restart.service")
     'flow_restart_service'
@@ -64,23 +64,22 @@ def tool_name(*words: str) -> str:
 
 
 def with_key(schema: Schema) -> Schema:
-    """The schema with an idempotency key that has to be given."""
+    """The schema with a required idempotency key."""
     properties = {**schema.get("properties", {}), KEY: dict(_KEY_SCHEMA)}
     return {**schema, "type": "object", "properties": properties, "required": [*schema.get("required", ()), KEY]}
 
 
 def is_read(definition: NodeDefinition) -> bool:
-    """Whether a node only reads, as far as its provider says; one of which nothing is said may write."""
+    """Whether its provider says that a node only reads; otherwise it may write."""
     grants = definition.facts.get("grant", "")
     return bool(grants) and all(grant.endswith(":read") for grant in grants.split(", "))
 
 
 def is_offered(definition: NodeDefinition, provider: Provider, bounds: Sequence[Provider] = ()) -> bool:
-    """Whether an agent is given a node at all.
+    """Whether a node is offered to agents.
 
-    Not what the provider's grants refuse, or those of `bounds`. Not what writes a file on the worker, for the agent
-    would choose which. And not what reads a list to its end where a page of it can be read: agents drown in long
-    results.
+    Not if the grants of the provider or of `bounds` refuse it. Not if it writes a file on the worker, because the agent
+    would choose which. And not if it reads a whole list that can also be read by page: agents drown in long results.
     """
     siblings = {each.name for each in provider.nodes()}
     return (
@@ -94,7 +93,7 @@ def schema_of(definition: NodeDefinition, provider: Provider) -> Schema:
     """The arguments that an agent gives to a node.
 
     Secrets are left out: the provider has its own, and none should pass through an agent. So is the choice of an
-    account where there is only one.
+    account if there is only one.
     """
     accounts: Mapping[str, object] = getattr(provider, "configs", {})
     schema = input_schema(definition)
@@ -108,7 +107,7 @@ def schema_of(definition: NodeDefinition, provider: Provider) -> Schema:
 
 
 def description_of(definition: NodeDefinition) -> str:
-    """What a node is for, in the words of its docstring, without those for authors."""
+    """A node's purpose in the words of its docstring, without the parts for authors."""
     said = docstring_of(definition.function)
     text = " ".join(f"{said.summary} {said.body}".split())
     return re.sub(r"\s*`all_\w+`[^.]*\.", "", text)

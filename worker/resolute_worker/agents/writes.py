@@ -1,4 +1,4 @@
-"""Nodes that write, as tools: each call is a run of one step on Temporal, done once for its key by a worker."""
+"""Nodes that write, as tools: each call is a run of one step on Temporal, which a worker does once for its key."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _tool(definition: NodeDefinition, provider: Provider, durable: Durable) -> A
 
 
 def _plan(definition: NodeDefinition, step: str, arguments: JsonObject) -> Plan:
-    # Encoded, so that text such as {"$secret": ...} is text and is never looked up.
+    # Encoded, so that text such as {"$secret": ...} stays text and is never resolved.
     encoded = cast("dict[str, JsonValue]", encode(arguments))
     call = Call(id=step, node=definition.name, arguments=encoded, policy=definition.policy, queue=definition.queue)
     return Plan(name=ACTOR, description=f"{definition.name} for an agent", steps=(call,), outputs=(step,))

@@ -1,4 +1,4 @@
-"""What to do about a run that failed, in a line: from what failed and where, for whoever reads the run first."""
+"""What to do about a failed run, in one line, from what failed and where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BY_TYPE: Final[Mapping[str, str]] = {
     "InvalidInputError": "start another run with an input that fits",
     "UnknownFlowError": "start a worker that has the flow, or run one that is known (resolute list)",
     "UnknownNodeError": "start a worker whose flows or providers have the node",
-    "UnsealedPlanError": "give whoever starts runs the RESOLUTE_PLAN_KEYS of the workers",
+    "UnsealedPlanError": "set the workers' RESOLUTE_PLAN_KEYS where runs are started",
     "ResultTooLargeError": "return a reference to the data (an id, a URL)",
     "SecretInResultError": "return what later steps need of the secret, not the secret",
     "NotGrantedError": "grant it to the worker, or take the step out of the flow",
@@ -34,7 +34,7 @@ _BY_TYPE: Final[Mapping[str, str]] = {
     ),
 }
 _AFTERWARDS: Final = {"InvalidInputError", "UnknownFlowError", "UnsealedPlanError"}
-"""Runs that never began: there is no step to try again."""
+"""Runs that never started: there is no step to retry."""
 
 _FRAME: Final = re.compile(r'File "([^"]+)", line (\d+)')
 
@@ -43,7 +43,7 @@ _LOST: Final = "the worker that ran it was lost"
 
 
 def advice(error_type: str, trace: str, run: str, message: str = "") -> str:
-    """What to do next about a failure; `trace` are the author's lines that it came from, `message` what it says."""
+    """What to do about a failure; `trace` has the author's lines that it came from, `message` is its text."""
     said = _BY_TYPE.get(error_type)
     if message.startswith(_LOST):
         said = "find out why the worker ended (its log, the memory of its machine), start one"

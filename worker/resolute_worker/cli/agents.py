@@ -35,10 +35,10 @@ TOKEN = "RESOLUTE_MCP_TOKEN"  # noqa: S105  # the variable's name
 
 @dataclass(frozen=True, kw_only=True)
 class _Offer:
-    """What agents are to be given.
+    """What agents get.
 
-    `bounds` are the providers as the environment describes them: their grants hold beside those that a file of flows
-    gives to providers of its own.
+    `bounds` are the providers as the environment describes them: their grants apply in addition to those that a file
+    of flows gives to its own providers.
     """
 
     providers: Sequence[Provider]
@@ -93,13 +93,13 @@ def mcp(
         size=max_result,
     )
     if not http:
-        # A thread waits for the next line of stdin, and would keep the process until that comes.
+        # A thread waits for the next line of stdin and would keep the process alive until then.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(_serve(offer, NodeExecutor([], providers, environment), port if http else None))
 
 
 def _found(paths: Sequence[Path] | None, *, with_flows: bool) -> tuple[list[Provider], list[Flow]]:
-    """The providers, and the flows of the paths; a broken file is said, and leaves out only itself."""
+    """The providers, and the flows of the paths; a broken file is reported, the others are used."""
     from resolute_worker.providers import KNOWN, providers_for
 
     given = [path for path in paths_or_default(paths) if paths or path.exists()] if with_flows or paths else []
@@ -143,7 +143,7 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
         server = agent_server(tools)
         writing = sum(tool.writes for tool in tools)
         if port is None:
-            log.info("%d tools, %d of them write, on stdio", len(tools), writing)
+            log.info("%d tools, %d of them can write, on stdio", len(tools), writing)
             await serve_stdio(server)
             return
         stop = asyncio.Event()
@@ -160,7 +160,7 @@ async def _client() -> Client:
         return await checked_client()
     except TemporalUnreachableError as error:
         raise ConfigurationError(
-            f"{error}. What writes is done by a worker on Temporal: start one, or leave --enable-write-tools out"
+            f"{error}. A worker on Temporal performs the writes: start one, or leave out --enable-write-tools"
         ) from None
 
 
@@ -170,7 +170,7 @@ async def _keys(client: Client, settings: Settings) -> PlanKeys:
     keys = await keys_for_client(client, settings)
     if not keys:
         raise ConfigurationError(
-            "what agents write is done by a worker, which trusts only sealed plans: set RESOLUTE_PLAN_KEYS to its "
+            "a worker performs agents' writes, and trusts only sealed plans: set RESOLUTE_PLAN_KEYS to its "
             "keys (with an embedded server, RESOLUTE_STATE_DIR to its state folder), or leave --enable-write-tools out"
         )
     return keys

@@ -1,6 +1,6 @@
-"""The command line: its commands, how mistakes are said, and with which code it ends.
+"""The command line: its commands, how mistakes are reported, and exit codes.
 
-Codes: 0 all is well; 1 a flow has mistakes, or a run failed; 2 the environment or the call of the command is wrong.
+Codes: 0 success; 1 a flow has mistakes, or a run failed; 2 the environment or the command's arguments are wrong.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def resolute(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command and gives its exit code."""
+    """Runs one command and returns its exit code."""
     try:
         app(args=list(arguments))
     except SystemExit as end:
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has seen enough. Python would complain when it flushes at its end.
+        # The reader of the output has closed it. Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ResoluteError as error:
@@ -95,7 +95,7 @@ def main() -> NoReturn:
     code = run(sys.argv[1:])
     logging.shutdown()
     if "temporalio" in sys.modules:
-        # Threads of the Temporal SDK may crash an interpreter that is going down, and with it the exit code.
+        # Threads of the Temporal SDK may crash the interpreter at shutdown, which would change the exit code.
         gc.collect()
         sys.stdout.flush()
         sys.stderr.flush()

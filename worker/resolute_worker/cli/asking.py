@@ -1,4 +1,4 @@
-"""Questions before something is changed for good: asked on a terminal, answered with --yes everywhere else."""
+"""Questions before something is changed permanently: asked on a terminal, answered with --yes elsewhere."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 
 
 def confirmed(question: str) -> bool:
-    """Whether somebody says yes; no is the answer to an empty line.
+    """Whether the user says yes; an empty line means no.
 
     Raises:
         ConfigurationError: there is no terminal to ask on.
     """
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"{question} There is no terminal to ask on: give --yes")
+        raise ConfigurationError(f"{question} There is no terminal for the question: add --yes")
     return typer.confirm(question, err=True)

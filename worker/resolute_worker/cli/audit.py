@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What came of a request."""
+    """The outcome of a request."""
 
     done = "done"
     failed = "failed"
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 _BAD: Final = 5
-"""Lines that are no entry, of which the place is told; the others are counted."""
+"""How many invalid lines are listed with their place; the others are counted."""
 
 _COLOURS: Final = {"done": "green", "failed": "red", "unknown": "yellow", "refused": "magenta"}
 
@@ -108,7 +108,7 @@ def _configured() -> Path:
     """The log that the environment's provider writes.
 
     Raises:
-        ConfigurationError: a variable is not what it should be.
+        ConfigurationError: a variable is invalid.
     """
     from resolute_pagerduty import PagerDuty
 
@@ -119,10 +119,10 @@ def _configured() -> Path:
 
 
 def _entries(path: Path, bad: list[str], *, must_exist: bool) -> Iterable[AuditEntry]:
-    """The entries of a log; none where it was never written to. `bad` gets the places of lines that are none.
+    """The entries of a log; none if nothing was ever written. `bad` gets the places of invalid lines.
 
     Raises:
-        ConfigurationError: it cannot be read, or the one that was named is not there.
+        ConfigurationError: it cannot be read, or the given file does not exist.
     """
     from resolute_pagerduty.account.audit import read_audit
 
@@ -136,7 +136,7 @@ def _entries(path: Path, bad: list[str], *, must_exist: bool) -> Iterable[AuditE
 def _last(
     entries: Iterable[AuditEntry], fits: Callable[[AuditEntry], bool], limit: int
 ) -> tuple[Sequence[AuditEntry], int]:
-    """The last entries that fit, and how many before them fit too."""
+    """The last entries that match, and how many earlier ones match too."""
     kept: deque[AuditEntry] = deque(maxlen=limit)
     count = 0
     for entry in entries:

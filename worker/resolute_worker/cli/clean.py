@@ -1,4 +1,4 @@
-"""The command that deletes old closed runs, and makes the embedded server's database smaller."""
+"""The command that deletes old closed runs and shrinks the embedded server's database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MEGABYTE: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class _Cleaned:
-    """What was deleted, or would be, and the bytes of the database before and after; none where it is elsewhere."""
+    """What was deleted, or would be, and the database's size in bytes before and after; None if it is elsewhere."""
 
     before: datetime
     runs: int
@@ -72,7 +72,7 @@ def _work(settings: Settings, before: datetime, *, delete: bool) -> _Cleaned:
 
 
 async def _served(client: Client, task_queue: str | None, before: datetime, *, delete: bool) -> _Cleaned:
-    """Where a server runs that others use too: only what is of this task queue goes."""
+    """For a running server that others may use too: deletes only runs of this task queue."""
     from resolute_worker.embedded.cleaning import count_closed, delete_closed
 
     runs = await (delete_closed if delete else count_closed)(client, before, task_queue)
@@ -80,7 +80,7 @@ async def _served(client: Client, task_queue: str | None, before: datetime, *, d
 
 
 async def _stopped(settings: Settings, before: datetime, *, delete: bool) -> _Cleaned:
-    """Where the embedded server is stopped: it is started for as long as this takes, and its database shrinks."""
+    """For a stopped embedded server: starts it for as long as this takes, and shrinks its database."""
     from temporalio.client import Client
 
     from resolute_worker.embedded import NAMESPACE, EmbeddedServer
@@ -113,9 +113,7 @@ def _tell(cleaned: _Cleaned, as_json: bool) -> None:
         elif cleaned.bytes_before is not None:
             lines.append(f"database: {cleaned.bytes_before / _MEGABYTE:,.1f} MB")
         elif cleaned.deleted:
-            lines.append(
-                "their space is used again; an embedded server's file shrinks when you clean while it is stopped"
-            )
+            lines.append("their space is reused; an embedded server's file shrinks when you clean while it is stopped")
         return "\n".join(lines)
 
     show(as_json, asdict(cleaned), render)

@@ -1,4 +1,4 @@
-"""The command that brings Temporal's schedules up to date: it shows what it would change, and asks."""
+"""The command that updates Temporal's schedules: it shows what it would change, and asks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHANGES: Final = ("created", "updated", "removed")
 
 @dataclass(frozen=True)
 class _Deployment:
-    """What is deployed, by whom, and whether orphans go."""
+    """What is deployed, by whom, and whether orphans are removed."""
 
     flows: list[Flow]
     settings: Settings

@@ -1,4 +1,4 @@
-"""Commands about flows as they are written: check, graph, list."""
+"""Commands about the flows in files: check, graph, list."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def check(paths: Paths = None, as_json: AsJson = False) -> None:
         say(f"{wrong} of {len(found.files)} file(s) have mistakes" if len(found.files) > 1 else "not ready")
         raise typer.Exit(1)
     if not rows:
-        raise ConfigurationError(f"no flow in {', '.join(map(str, given))}: a flow is what .build() gives")
+        raise ConfigurationError(f"no flow in {', '.join(map(str, given))}: a flow is the result of .build()")
 
 
 def _with_refusals(found: Discovery) -> Discovery:
-    """What was found, with the nodes that the grants of the providers here forbid as mistakes."""
+    """What was found; nodes that the grants here forbid count as mistakes."""
     from resolute_worker.providers import providers_for, refusals
 
     providers = providers_for(found.modules)
@@ -74,7 +74,7 @@ def _cells(row: dict[str, Any]) -> Sequence[Any]:
 
 
 class GraphFormat(StrEnum):
-    """What a graph is drawn as."""
+    """The format of a graph."""
 
     text = "text"
     mermaid = "mermaid"
@@ -103,7 +103,7 @@ def list_(paths: Paths = None, as_json: AsJson = False) -> None:
         deployed = {schedule.flow: schedule for schedule in with_temporal(_schedules)}
     except TemporalUnreachableError as error:
         deployed = {}
-        say(f"resolute: {error}; shown is what the files say")
+        say(f"resolute: {error}; showing what the files say")
     rows = [*_known(found, deployed), *_elsewhere(found, deployed)]
 
     def render() -> Any:

@@ -30,7 +30,7 @@ _PATIENCE: Final = 15.0
 
 
 def paths_or_default(paths: Sequence[Path] | None) -> list[Path]:
-    """The paths that were given, or those of the settings.
+    """The given paths, or those of the settings.
 
     Raises:
         ConfigurationError: a path does not exist.
@@ -39,7 +39,7 @@ def paths_or_default(paths: Sequence[Path] | None) -> list[Path]:
 
 
 def loaded(paths: Sequence[Path] | None) -> Discovery:
-    """Flows without a mistake; mistakes are said, and end the command with code 1.
+    """The valid flows; mistakes are reported and end the command with code 1.
 
     Raises:
         ConfigurationError: there is no flow in the paths.
@@ -56,13 +56,13 @@ def loaded(paths: Sequence[Path] | None) -> Discovery:
 
 
 def tell_mistakes(found: Discovery) -> None:
-    """Says every mistake, with its place."""
+    """Reports every mistake with its place."""
     for mistake in found.mistakes:
         say(f"{mistake.place}: {mistake.message}")
 
 
 def flow_named(name: str, paths: Sequence[Path] | None) -> Flow:
-    """A flow by its name, or the only one of the file that is named.
+    """A flow by its name, or the only flow of the given file.
 
     Raises:
         UnknownFlowError: there is none.
@@ -71,7 +71,7 @@ def flow_named(name: str, paths: Sequence[Path] | None) -> Flow:
         found = loaded([Path(name)])
         if len(found.flows) == 1:
             return found.flows[0].flow
-        raise UnknownFlowError(f"{name} has {len(found.flows)} flows: name one of them and give the file after it")
+        raise UnknownFlowError(f"{name} has {len(found.flows)} flows: give the name of one of them, then the file")
     found = loaded(paths)
     flow = found.flow(name)
     if flow is None:
@@ -85,7 +85,7 @@ def with_temporal(work: Callable[[Client], Awaitable[T]]) -> T:
 
     Raises:
         TemporalUnreachableError: no server answers.
-        ConfigurationError: Temporal refuses what was asked.
+        ConfigurationError: Temporal refuses the request.
     """
     from temporalio.service import RPCError
 

@@ -1,4 +1,4 @@
-"""Starts a run of the plan of a file, and says first how that differs from what is deployed."""
+"""Starts a run of a file's plan, after showing how it differs from what is deployed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from resolute.temporal.client import RunHandle
 
 _MOST: Final = 30
-"""Lines of a difference that are shown."""
+"""How many lines of a difference are shown."""
 
 
 async def start_local(client: Client, flow: Flow, settings: Settings, *, input_data: Json) -> RunHandle:
-    """Starts a run of the plan of a file.
+    """Starts a run of a file's plan.
 
     Raises:
-        ConfigurationError: no key is known here, so no worker would believe the plan.
-        InvalidInputError: the input is not what the flow wants.
+        ConfigurationError: no key is known here, so no worker would trust the plan.
+        InvalidInputError: the input does not match the flow's input type.
     """
     from resolute_worker.keys import keys_for_client
     from resolute_worker.starting import known_plan, start_from_file
@@ -36,12 +36,12 @@ async def start_local(client: Client, flow: Flow, settings: Settings, *, input_d
     keys = await keys_for_client(client, settings)
     if not keys:
         raise ConfigurationError(
-            "a plan of your own needs the key of the workers: set RESOLUTE_PLAN_KEYS (for an embedded server, "
+            "a plan of your own needs the workers' key: set RESOLUTE_PLAN_KEYS (for an embedded server, "
             f"RESOLUTE_STATE_DIR), or run the deployed plan: resolute run {flow.name}"
         )
     known = await known_plan(client, flow.name)
     if known is None:
-        say(f"nothing is known of a deployed plan of {flow.name}; this run has the plan of the file")
+        say(f"nothing is known of a deployed plan of {flow.name}; this run uses the plan from the file")
     else:
         for line in difference(known[0], flow.plan, known[1]):
             say(line)
@@ -49,12 +49,12 @@ async def start_local(client: Client, flow: Flow, settings: Settings, *, input_d
 
 
 def difference(deployed: Plan, local: Plan, origin: str) -> list[str]:
-    """How the plan of a file differs from that which is deployed, in lines; the outline first, else the details."""
+    """How a file's plan differs from the deployed one, in lines: the outline, or else the details."""
     if deployed.fingerprint == local.fingerprint:
-        return [f"the plan of the file is the deployed one (as in {origin})"]
+        return [f"the plan from the file is the deployed one (as in {origin})"]
     lines = _changes(outline(deployed), outline(local)) or _changes(_details(deployed), _details(local))
     more = [f"  ... and {len(lines) - _MOST} more lines"] if len(lines) > _MOST else []
-    return [f"the plan of the file (+) is not the deployed one (-, as in {origin}):", *lines[:_MOST], *more]
+    return [f"the plan from the file (+) is not the deployed one (-, as in {origin}):", *lines[:_MOST], *more]
 
 
 def _changes(old: str, new: str) -> list[str]:

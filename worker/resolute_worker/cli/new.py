@@ -1,4 +1,4 @@
-"""The command that begins a project."""
+"""The command that creates a project."""
 
 from __future__ import annotations
 

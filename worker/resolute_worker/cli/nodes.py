@@ -1,4 +1,4 @@
-"""The command that shows what nodes there are."""
+"""The command that shows the available nodes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def nodes(
     """
     if markdown:
         if name or as_json:
-            raise ConfigurationError("--markdown is the whole document: leave the name and --json out")
+            raise ConfigurationError("--markdown prints the whole document: leave out the name and --json")
         typer.echo(document(), nl=False)
         return
     found = _references()
@@ -42,7 +42,7 @@ def nodes(
 
 
 def document() -> str:
-    """The reference of PagerDuty's nodes, as it stands in the documentation."""
+    """The reference of PagerDuty's nodes, as in the documentation."""
     from resolute_worker.reference.markdown import markdown
 
     return markdown("PagerDuty", "resolute_pagerduty", _references())

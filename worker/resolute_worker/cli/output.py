@@ -35,7 +35,7 @@ _COLOURS: Final = {
 
 
 def console(*, to_stderr: bool = False) -> Console:
-    """Where to print; lines of a pipe are never cut to the width of a terminal."""
+    """Where to print; lines in a pipe are never cut to a terminal's width."""
     stream = sys.stderr if to_stderr else sys.stdout
     made = Console(stderr=to_stderr, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
     made.push_render_hook(_Harmless())
@@ -43,7 +43,7 @@ def console(*, to_stderr: bool = False) -> Console:
 
 
 class _Harmless(RenderHook):
-    """Shows the control characters of whatever is printed; rich's own colours are none of it."""
+    """Shows control characters in printed text; rich's own colours are not affected."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Every renderable, harmless."""
@@ -63,7 +63,7 @@ class _Shown:
 
 
 def show(as_json: bool, value: Any, render: Callable[[], RenderableType]) -> None:
-    """Prints a value as JSON, or as what `render` makes of it."""
+    """Prints a value as JSON, or as `render` returns it."""
     if as_json:
         typer.echo(harmless(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False)))
     else:
@@ -76,7 +76,7 @@ def say(message: str) -> None:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> RenderableType:
-    """Rows under headers; `empty` where there is none. Cells may hold rich markup."""
+    """Rows under headers; `empty` if there are none. Cells may contain rich markup."""
     made = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         made.add_row(*row)

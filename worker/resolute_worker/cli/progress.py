@@ -1,4 +1,4 @@
-"""Follows a run to its end, and says on the way what happens."""
+"""Follows a run to its end and reports what happens."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LONELY: Final = 2.0
 
 
 class Progress:
-    """Says each change of a step once."""
+    """Reports each change of a step once."""
 
     def __init__(self, task_queue: str) -> None:
         self.task_queue = task_queue
         self._said: dict[str, str] = {}
 
     def tell(self, step: StepReport) -> None:
-        """Says how a step stands, if that is news."""
+        """Reports a step's status if it has changed."""
         line = self._line(step)
         if line and self._said.get(step.id) != line:
             self._said[step.id] = line
@@ -49,7 +49,7 @@ def _why(step: StepReport) -> str:
 
 
 async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str, Any]:
-    """Waits for the end of a run; gives status, result and failure."""
+    """Waits for the end of a run; returns status, result and failure."""
     began, warned = time.monotonic(), False
     result = asyncio.ensure_future(run.result())
     while not result.done():

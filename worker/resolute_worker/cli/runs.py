@@ -37,7 +37,7 @@ RunId = Annotated[
 
 
 class Status(StrEnum):
-    """How a run stands."""
+    """The status of a run."""
 
     running = "running"
     completed = "completed"
@@ -111,7 +111,7 @@ def _input(given: str | None) -> Json:
     try:
         return cast("Json", json.loads(raw))
     except ValueError as error:
-        raise InvalidInputError(f'the input is not JSON ({error}): give it like \'{{"name": "value"}}\'') from None
+        raise InvalidInputError(f'the input is not JSON ({error}): write it like \'{{"name": "value"}}\'') from None
 
 
 def _rendered_outcome(outcome: dict[str, Any]) -> RenderableType:

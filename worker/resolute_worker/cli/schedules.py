@@ -125,9 +125,9 @@ def delete(flow: FlowName, yes: Yes = False) -> None:
     found = with_temporal(look)
     times = found.trigger.text if found.trigger else "not made by Resolute"
     say(f"{flow}: {times}, {found.by or 'deployed by an older version'}, {found.started} runs so far")
-    say("Its memory (previous values) goes with it; a worker that has the flow makes it anew. To stop it, pause it.")
+    say("Its memory (previous values) goes too. A worker that has the flow creates it again; to stop it, pause it.")
     if not yes and not confirmed(f"Delete the schedule of {flow}?"):
         say("nothing was deleted")
         raise typer.Exit(1)
     with_temporal(work)
-    say(f"{flow} has no schedule any more")
+    say(f"{flow} no longer has a schedule")

@@ -1,4 +1,4 @@
-"""Commands that stay: worker, dev, simulator; and the demo, which ends by itself."""
+"""Commands that keep running: worker, dev, simulator; and the demo, which ends on its own."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def simulator(
 def _check_certificate(certificate: Path | None, key: Path | None) -> None:
     if certificate is None:
         if key:
-            raise ConfigurationError("--key belongs to a certificate: give --certificate too")
+            raise ConfigurationError("--key needs a certificate: add --certificate")
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)

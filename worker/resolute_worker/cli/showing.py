@@ -1,4 +1,4 @@
-"""One run as a terminal shows it: on its own plan, each step with what went in, what came out, and what went wrong."""
+"""One run as a terminal shows it: each step of its plan with its input, its output, and what went wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resolute.temporal.runs import RunDescription
 
 _LONGEST: Final = 400
-"""Characters of a value that are shown; --json has all of it."""
+"""How many characters of a value are shown; --json has all of it."""
 
 
 def rendered_run(found: RunDescription) -> RenderableType:
@@ -39,7 +39,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     ]
     if found.report is None or found.plan is None:
         if found.failure is None:
-            return Group(head, *(waiting or ["it has not begun to run its plan"]))
+            return Group(head, *(waiting or ["it has not started to run its plan"]))
         why = failure_text(found.failure.model_dump())
         return Group(head, f"[red]{escape(why)}[/]", escape(advice(found.failure.error_type, "", summary.workflow_id)))
     report = found.report
@@ -61,13 +61,13 @@ def rendered_run(found: RunDescription) -> RenderableType:
 
 
 def failure_text(failure: Mapping[str, Any]) -> str:
-    """A failure in a line."""
+    """A failure in one line."""
     where = f"step {failure['step']} ({failure['node']}): " if failure.get("step") else ""
     return f"{where}{failure['error_type']}: {failure['message']}"
 
 
 def _standing(plan: Plan, report: RunReport) -> dict[str, str]:
-    """How each step stands; a condition that held for no block is no step that was done."""
+    """The status of each step; a condition without a matching block does not count as a completed step."""
     found: dict[str, str] = {step.id: step.status for step in report.steps}
     for step in walk((*plan.steps, *plan.on_failure)):
         taken = report.step(step.id).taken

@@ -1,4 +1,4 @@
-"""`resolute demo`: one incident from its first alert to its end."""
+"""`resolute demo`: one incident from its first alert to its resolution."""
 
 from resolute_worker.demo.show import run
 

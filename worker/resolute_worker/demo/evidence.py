@@ -1,4 +1,4 @@
-"""What must have happened for the demo to count as a success, read where it happened and not from what was printed."""
+"""What must have happened for the demo to succeed, read from PagerDuty, the channel and Temporal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Finding:
 
 
 def evidence(sim: Simulator, town: Town, runs: list[RunSummary]) -> list[Finding]:
-    """What PagerDuty, the channel and Temporal hold at the end."""
+    """What PagerDuty, the channel and Temporal contain at the end."""
     incidents = sim.incidents()
     kinds = [entry.type.removesuffix("_log_entry") for each in incidents for entry in each.entries]
     lost = [each for each in sim.requests if each.path == "/v2/enqueue" and each.status is None]
@@ -27,7 +27,7 @@ def evidence(sim: Simulator, town: Town, runs: list[RunSummary]) -> list[Finding
     on_call = [user.name for user in sim.account.state.users.values()]
     return [
         Finding(
-            "exactly one incident was opened, although the answer to the first event got lost",
+            "exactly one incident was opened, although the answer to the first event was lost",
             [(each.title, each.key) for each in incidents] == [(ILLNESS, DEDUP_KEY)] and len(lost) == 1,
         ),
         Finding("PagerDuty was asked who is on call", bool(lookups)),

@@ -1,4 +1,4 @@
-"""The flow that the demo runs: it looks at a service, opens an incident, tells who is on call, and resolves it."""
+"""The demo's flow: it checks a service, opens an incident, says who is on call, and resolves it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEDUP_KEY: Final = "system-health"
 
 
 class Health(BaseModel):
-    """What the service says of itself."""
+    """What the service reports about itself."""
 
     status: str
     message: str
@@ -27,7 +27,7 @@ class Health(BaseModel):
 
 @node(timeout=timedelta(seconds=5))
 async def check_system_health(url: str) -> Health:
-    """Asks the service how it is."""
+    """Asks the service for its health."""
     async with httpx.AsyncClient() as client:
         answer = await client.get(url)
     return Health.model_validate(answer.json())
@@ -56,13 +56,13 @@ known = remember(health.output.status).as_("known")
 oncall = pagerduty.get_on_calls(escalation_policy_ids=[env("ESCALATION_POLICY")]).as_("oncall")
 
 smart_alerting = (
-    flow("smart-alerting", description="Opens an incident while a service is critical, and resolves it after")
+    flow("smart-alerting", description="Opens an incident while a service is critical, and resolves it afterwards")
     .triggered_by(every(timedelta(seconds=1)))
     .then(health)
     .when((health.output.status == "healthy") & (previous(known.output) == "critical"))
         .then(pagerduty.resolve_event(routing_key=secret("PAGERDUTY_ROUTING_KEY"), dedup_key=DEDUP_KEY))
     .end_when()
-    .then(known)  # after the resolve, before the page: whichever step fails, what was opened is resolved in the end
+    .then(known)  # after resolving, before paging: whichever step fails, an open incident is resolved in the end
     .when(health.output.status == "critical")
         .then(pagerduty.trigger_event(
             routing_key=secret("PAGERDUTY_ROUTING_KEY"),

@@ -1,4 +1,4 @@
-"""The demo as a person sees it: it sets a scene, lets things happen, and tells what it sees."""
+"""The demo as a person sees it: it sets up a scene, runs it, and reports what happens."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ INTERRUPTED: Final = 130
 
 
 def run() -> int:
-    """Shows the demo; 0 only if an incident was really opened, told of and resolved."""
+    """Shows the demo; 0 only if an incident was really opened, announced and resolved."""
     return asyncio.run(demo(Console(highlight=False)))
 
 
 async def demo(console: Console) -> int:
-    """Shows the demo on a console. Everything it starts is on loopback, on free ports, and gone at its end."""
+    """Shows the demo on a console. Everything it starts is on loopback, on free ports, and gone at the end."""
     stop = asyncio.Event()
     with stopping_signals(stop), tempfile.TemporaryDirectory(prefix="resolute-demo-") as folder:
         logs = Path(folder) / "demo.log"
@@ -57,7 +57,7 @@ async def demo(console: Console) -> int:
             if not play.done():
                 play.cancel()
                 await asyncio.wait([play])
-                console.print("\nStopped; everything that the demo had started is gone.")
+                console.print("\nStopped; everything that the demo started is gone.")
                 return INTERRUPTED
             try:
                 return play.result()
@@ -81,14 +81,14 @@ class _Scene:
     async def until(self, happened: Callable[[], object]) -> None:
         """Waits until something is true in the simulator."""
         while True:
-            # In short turns: the thread that waits cannot be cancelled.
+            # In short intervals: the waiting thread cannot be cancelled.
             with contextlib.suppress(TimeoutError):
                 return await self.sim.until(happened, timeout=0.5)
 
 
 async def _play(console: Console, folder: Path) -> int:
     begun = time.monotonic()
-    console.print("[bold]One incident, from its first alert to its end[/]  (nobody is paged)\n")
+    console.print("[bold]One incident, from its first alert to its resolution[/]  (nobody is paged)\n")
     async with _scene(console, folder) as scene:
         await _story(scene)
         runs = await _closed_runs(scene.worker.client)
@@ -139,37 +139,37 @@ async def _scene(console: Console, folder: Path) -> AsyncGenerator[_Scene]:
         )
         pages = f", its pages at {worker.server.ui_url}" if worker.server.ui_url else ""
         say("Temporal", f"a real server at {worker.server.address}{pages}")
-        say("Worker", "runs the flow smart-alerting: a look at the shop each second")
+        say("Worker", "runs the flow smart-alerting: it checks the shop every second")
         yield _Scene(sim, town, worker, say)
 
 
 async def _story(scene: _Scene) -> None:
     sim, town, say = scene.sim, scene.town, scene.say
     await town.looked["healthy"].wait()
-    say("Flow", "looked at the shop: healthy, nothing to do")
+    say("Flow", "checked the shop: healthy, nothing to do")
 
-    # What is hardest to get right: PagerDuty has taken the event, and its answer never arrives.
+    # The hardest case: PagerDuty has accepted the event, but its answer never arrives.
     sim.faults.add(action="reset", method="POST", path="/v2/enqueue", after=True)
     town.ill = True
-    say("Shop", f"falls ill. {ILLNESS}")
+    say("Shop", f"goes down. {ILLNESS}")
     await scene.until(lambda: sim.incidents("triggered"))
     incident = sim.incidents()[0]
     people = ", ".join(each["assignee"]["summary"] for each in sim.show(incident)["assignments"])
     say("PagerDuty", f"incident #{incident.number} is open and assigned to {people}")
-    say("Network", "the answer to that event got lost; Temporal has the step tried again, with the same dedup key")
+    say("Network", "the answer to that event was lost; Temporal retries the step, with the same dedup key")
     await scene.until(lambda: sum(each.path == "/v2/enqueue" for each in sim.requests) > 1)
     say("PagerDuty", f"still one incident: {len(sim.incidents())}")
     await town.told.wait()
     say("Channel", town.messages[0])
 
     town.ill = False
-    say("Shop", "is well again")
+    say("Shop", "has recovered")
     await scene.until(lambda: sim.incidents("resolved"))
     say("PagerDuty", f"incident #{incident.number} is resolved")
 
 
 async def _closed_runs(client: Client) -> list[RunSummary]:
-    """The runs that have ended, as soon as Temporal lists them all; the one that resolved is among them."""
+    """The runs that have ended, once Temporal lists them all, including the one that resolved the incident."""
     while True:
         runs = await list_runs(client, flows=[smart_alerting.name])
         closed = [run for run in runs if run.status != "running"]
@@ -177,7 +177,7 @@ async def _closed_runs(client: Client) -> list[RunSummary]:
             report = (await describe_run(client, found.workflow_id, found.run_id)).report
             if report is not None and report.step("resolve_event").status == "completed":
                 return closed
-        await asyncio.sleep(0.1)  # a list of Temporal's is a moment behind, and tells nobody when it no longer is
+        await asyncio.sleep(0.1)  # Temporal's lists are a moment behind, and do not say when they have caught up
 
 
 async def _opening_run(client: Client, runs: list[RunSummary]) -> RunReport | None:
@@ -210,7 +210,7 @@ def _account(sim: Simulator) -> PagerDutyConfig:
 
 @contextlib.contextmanager
 def _logging_to(file: Path) -> Generator[None]:
-    """Sends log lines to a file: the lost answer is part of the play, and would look like trouble between its lines."""
+    """Sends log lines to a file: the lost answer is part of the demo, but would look like real trouble."""
     handler, root = logging.FileHandler(file), logging.getLogger()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     before = root.handlers[:]

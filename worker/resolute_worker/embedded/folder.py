@@ -1,4 +1,4 @@
-"""The folder in which the embedded server keeps its state; one server at a time works in it."""
+"""The folder in which the embedded server keeps its state; only one server at a time uses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resolute_worker.embedded.trouble import folder_error, owner_error
 from resolute_worker.private import private_folder
 
 _LEAVING: Final = 3.0
-"""Seconds that the server of a worker which was killed may need to end."""
+"""Seconds that the server of a killed worker may need to end."""
 
 _LONGEST_LOG: Final = 10 * 1024 * 1024
 
@@ -35,24 +35,24 @@ class StateFolder:
 
     @property
     def database(self) -> Path:
-        """The server's database. It is there from the moment on at which it is complete."""
+        """The server's database. It exists only once it is complete."""
         return self.path / "temporal.db"
 
     @property
     def is_new(self) -> bool:
-        """Whether no server has ever been set up here; an empty file is what a start leaves that was killed."""
+        """Whether no server has ever been set up here; a killed start leaves an empty file."""
         return not self.database.exists() or (self.database.stat().st_size == 0 and not self._beside("-wal").exists())
 
     @property
     def log_file(self) -> Path:
-        """Where the server's own log lines go."""
+        """The file for the server's own log lines."""
         return self.path / "temporal.log"
 
     async def __aenter__(self) -> Self:
         try:
             if self.path.exists():
                 _check_owner(self.path)
-            private_folder(self.path)  # inputs and outputs of runs are in it
+            private_folder(self.path)  # it contains inputs and outputs of runs
             self.lock = await self._locked()
             if self.log_file.exists() and self.log_file.stat().st_size > _LONGEST_LOG:
                 self.log_file.replace(self.log_file.with_suffix(".log.1"))
@@ -75,7 +75,7 @@ class StateFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # The server of a worker that was killed needs a moment to end.
+                # The server of a killed worker needs a moment to end.
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(0.05)
                     continue
@@ -87,19 +87,19 @@ class StateFolder:
 
     @contextlib.contextmanager
     def draft(self) -> Generator[Path]:
-        """A database to be set up for the length of a `with`; it becomes the folder's own if that ends well.
+        """A database to set up for the length of a `with`; it becomes the folder's own if that succeeds.
 
-        The server takes any file that it finds for a database that is complete, so one that it was killed over would
-        never start again. No process may have the draft open at the end.
+        The server takes any file that it finds for a complete database, so it could never start again after being
+        killed during setup. No process may have the draft open at the end.
         """
         aside = self.path / "new"
-        shutil.rmtree(aside, ignore_errors=True)  # of a start that was killed
+        shutil.rmtree(aside, ignore_errors=True)  # from a killed start
         aside.mkdir(mode=0o700)
         draft = aside / self.database.name
         yield draft
         for suffix in ("-shm", "-wal"):
             self._beside(suffix).unlink(missing_ok=True)
-        # The database last: until it is there, the next start begins again.
+        # The database last: until it exists, the next start sets it up again.
         for suffix in ("-wal", ""):
             part = draft.with_name(draft.name + suffix)
             if part.exists():
@@ -116,7 +116,7 @@ class StateFolder:
         return os.fstat(self.log.fileno()).st_size
 
     def last_words(self, since: int) -> str:
-        """Why the server ended, as far as it logged that after the first `since` bytes."""
+        """Why the server ended, if it logged that after the first `since` bytes."""
         with self.log_file.open("rb") as file:
             file.seek(max(since, self.log_size() - 64 * 1024))
             lines = file.read().decode(errors="replace").strip().splitlines()
@@ -125,7 +125,7 @@ class StateFolder:
 
 
 def is_free_to_use(path: Path) -> bool:
-    """Whether a server has been set up in a folder, and none works in it now."""
+    """Whether a server has been set up in a folder but none is running in it now."""
     if not (path / "temporal.db").exists():
         return False
     try:
@@ -150,7 +150,7 @@ def _check_owner(path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Has a file or a folder on the disk, also after a power cut."""
+    """Syncs a file or a folder to disk, so that it survives a power failure."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

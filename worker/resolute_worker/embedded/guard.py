@@ -1,9 +1,9 @@
-"""Stands before Temporal's web interface, which answers whoever reaches it, under whatever name.
+"""Protects Temporal's web interface, which answers anybody who reaches it, under any host name.
 
-A page from anywhere can have a browser send requests to this machine, and by DNS rebinding it can read the answers too:
-its own name then means 127.0.0.1. The web interface starts, cancels and shows runs for such a page. So it listens where
-no page finds it, on an address of loopback that is chosen at random for each start, and what people use is this guard:
-it passes on only what its own pages ask for, under its own name.
+Any web page can make a browser send requests to this machine, and with DNS rebinding it can also read the answers: its
+own name then means 127.0.0.1. The web interface would start, cancel and show runs for such a page. So it listens where
+no page finds it, on a loopback address that is chosen at random for each start. People use this guard instead, which
+forwards only requests of its own pages, under its own name.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _NAMES: Final = ("127.0.0.1", "localhost")
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _BODY_LIMIT: Final = 4 * 1024 * 1024
 _ANSWER_SECONDS: Final = 120.0
-"""More than the longest time that the web interface lets a request wait for news."""
+"""Longer than the web interface lets a request wait for news."""
 
-# They are about one connection, and this one is not that one.
+# They are about one connection, and this is another one.
 _OF_THE_CONNECTION: Final = frozenset(
     ("connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 )
 
 
 def guard(upstream: str, port: int) -> Starlette:
-    """The application that stands before a web interface at `upstream`, for people who reach it on a port."""
+    """The application in front of a web interface at `upstream`, for people who reach it on a port."""
     own = frozenset(f"{name}:{port}" for name in _NAMES)
     client = httpx.AsyncClient(
         base_url=upstream, timeout=httpx.Timeout(10.0, read=_ANSWER_SECONDS), trust_env=False, follow_redirects=False
@@ -73,11 +73,11 @@ def guard(upstream: str, port: int) -> Starlette:
 
 
 def refusal(headers: Mapping[str, str], method: str, own: frozenset[str]) -> str | None:
-    """Why a request is not passed on; None where it comes from this guard's own pages, or from the address bar.
+    """Why a request is not forwarded; None if it comes from this guard's own pages or from the address bar.
 
     Args:
-        headers: of the request; their names in lower case.
-        method: of the request.
+        headers: the request's headers; their names in lower case.
+        method: the request's method.
         own: the hosts, with port, under which the guard is known.
     """
     host, origin = headers.get("host", ""), headers.get("origin")
@@ -85,7 +85,7 @@ def refusal(headers: Mapping[str, str], method: str, own: frozenset[str]) -> str
         return f"this is not {host!r}: open it as http://{min(own)}"
     if origin is not None and origin.lower() not in {f"http://{name}" for name in own}:
         return f"pages of {origin!r} are refused"
-    # Browsers say what a request is for. A link from elsewhere may open a page here, and cannot read it.
+    # Browsers say what a request is for. A link from elsewhere may open a page here, but cannot read it.
     opens_a_page = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not opens_a_page:
         return "pages from other sites are refused"
@@ -93,7 +93,7 @@ def refusal(headers: Mapping[str, str], method: str, own: frozenset[str]) -> str
 
 
 async def _body(request: Request) -> bytes | None:
-    """The body; None where it is too large."""
+    """The body; None if it is too large."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

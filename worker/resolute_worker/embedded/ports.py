@@ -20,7 +20,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(host: str = HOST) -> int:
-    """A port that nobody uses now; somebody else may take it before it is used.
+    """A port that is free now; somebody else may take it before it is used.
 
     Raises:
         OSError: the host is not an address of this machine.
@@ -31,7 +31,7 @@ def free_port(host: str = HOST) -> int:
 
 
 def hidden_place() -> tuple[str, int] | None:
-    """An address of loopback that nobody guesses, and a free port on it; None where loopback has one address only."""
+    """A loopback address that is hard to guess, and a free port on it; None if loopback has only one address."""
     host = f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
     try:
         return host, free_port(host)

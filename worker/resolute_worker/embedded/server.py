@@ -1,4 +1,4 @@
-"""The embedded server as the worker uses it: set up at its first start, started again where it dies."""
+"""The embedded server as the worker uses it: set up at its first start, restarted if it dies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from resolute_worker.embedded.trouble import damage_in, folder_error, trouble_in
 from resolute_worker.http_server import HttpServer
 
 RETENTION: Final = timedelta(days=30)
-"""How long closed runs are kept, and with them the ids that make a redelivered webhook start nothing."""
+"""How long closed runs are kept, and with them the ids that keep a redelivered webhook from starting a run."""
 
 _TRIES: Final = 3
 _WRITTEN: Final = "resolute.written"
@@ -38,10 +38,9 @@ log = logging.getLogger(__name__)
 
 
 class EmbeddedServer:
-    """The embedded Temporal server for the length of an `async with`; gives itself, and its `address`.
+    """The embedded Temporal server for the length of an `async with`, which gets the server with its `address`.
 
-    A server that dies is started again in its place, with the same port and state. Clients and workers connect again by
-    themselves.
+    A server that dies is restarted with the same port and state. Clients and workers reconnect automatically.
 
     Args:
         state_dir: where its state is kept.
@@ -51,8 +50,8 @@ class EmbeddedServer:
 
     Raises (on entering):
         ConfigurationError: the binary is not installed, the port is taken, or the state folder cannot be used: another
-            server works in it, it is damaged, full, read-only or somebody else's.
-        EmbeddedServerError: the server does not start; says what it logged last.
+            server uses it, or it is damaged, full, read-only or owned by another user.
+        EmbeddedServerError: the server does not start; the message has its last log lines.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class EmbeddedServer:
         self._pages: tuple[str, int] | None = None
         self.port = port
         self.ui_url: str | None = None
-        """The address of Temporal's web interface, behind its guard; None where it was not asked for."""
+        """The address of Temporal's web interface, behind its guard; None without `pages`."""
 
     @property
     def address(self) -> str:
@@ -109,13 +108,13 @@ class EmbeddedServer:
         await self._stack.aclose()
 
     async def lost(self) -> ResoluteError:
-        """Waits until the server has died too often to be started once more, and says why."""
+        """Waits until the server has died too often to be restarted, and returns why."""
         if self._keeper is None:
             return EmbeddedServerError("the embedded Temporal server was not started")
         return await asyncio.shield(self._keeper)
 
     async def write(self, client: Client) -> None:
-        """Has the server write something that nobody reads.
+        """Makes the server write something that nobody reads.
 
         Raises:
             RPCError: it cannot.
@@ -126,7 +125,7 @@ class EmbeddedServer:
         )
 
     def hurry(self) -> None:
-        """Has the end of the `async with` kill the server at once. It loses nothing of what it has accepted."""
+        """Makes the end of the `async with` kill the server immediately. It loses nothing that it has accepted."""
         self._in_a_hurry = True
 
     async def _start(self) -> None:
@@ -140,8 +139,8 @@ class EmbeddedServer:
         self._keeper = asyncio.create_task(self._keep(child), name="embedded server")
 
     async def _serving(self, database: Path, wanted: int) -> Child:
-        """A server on a database, on the wanted port or on any, that answers."""
-        # A port that was free when it was chosen may be taken by the time the server wants it.
+        """A server on a database that answers, on the wanted port or on any."""
+        # A port that was free when it was chosen may be taken by the time the server uses it.
         tries_left = _TRIES if wanted == 0 else 1
         while True:
             self.port = _port(wanted)
@@ -168,7 +167,7 @@ class EmbeddedServer:
             await (self._child.kill() if self._in_a_hurry else self._child.stop())
 
     async def _keep(self, child: Child) -> ResoluteError:
-        """Starts the server again whenever it ends; gives up where that does not help."""
+        """Restarts the server whenever it ends; gives up if that does not help."""
         restarts = Restarts()
         while True:
             began = time.monotonic()
@@ -177,13 +176,13 @@ class EmbeddedServer:
             pause = restarts.pause(served=ended - began)
             if pause is None:
                 return self._given_up(code, child.last_words())
-            log.warning("the embedded Temporal server ended with exit code %s: it is started again", code)
+            log.warning("the embedded Temporal server ended with exit code %s: restarting it", code)
             await asyncio.sleep(pause)
             try:
                 child = await self._begin(self._folder.database)
             except EmbeddedServerError as error:
                 if damage := damage_in(self._folder.path, str(error)):
-                    return damage  # no pause mends that
+                    return damage  # waiting does not fix that
                 log.warning("%s", trouble_in(self._folder.path, str(error)) or error)
                 child = self._child or child
                 await child.kill()  # it may hang instead of having ended
@@ -196,13 +195,13 @@ class EmbeddedServer:
     def _given_up(self, code: int, words: str) -> ResoluteError:
         return trouble_in(self._folder.path, words) or EmbeddedServerError(
             f"the embedded Temporal server ended {len(PAUSES) + 1} times in a row, the last time with exit code {code} "
-            f"({words}): see {self.log_file} and start the worker again, runs continue where they were"
+            f"({words}): see {self.log_file} and restart the worker; runs continue where they were"
         )
 
 
 @contextlib.asynccontextmanager
 async def _guarded(pages: tuple[str, int], port: int) -> AsyncGenerator[str]:
-    """The address of the guard of a web interface, on a port if that is free."""
+    """The address of a web interface's guard, on the given port if it is free."""
     chosen = port if is_free(port) else free_port()
     app = guard(f"http://{pages[0]}:{pages[1]}", chosen)
     async with app.router.lifespan_context(app), HttpServer(app, HOST, chosen) as server:
@@ -216,7 +215,7 @@ def _port(wanted: int) -> int:
         return wanted
     raise ConfigurationError(
         f"port {wanted} is taken, so the embedded Temporal server cannot use it: stop what uses it, or set "
-        "RESOLUTE_EMBEDDED_PORT (0 chooses a free port); a Temporal that runs there is used without embedded"
+        "RESOLUTE_EMBEDDED_PORT (0 chooses a free port); to use a Temporal that already runs there, turn embedded off"
     )
 
 

@@ -1,4 +1,4 @@
-"""Why no server can work in a state folder, as far as the folder and the server's last words tell."""
+"""Why no server can use a state folder, judging by the folder and the server's last log lines."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Final
 from resolute.plan.errors import ConfigurationError
 
 _ROOM: Final = 1024 * 1024
-"""Bytes that have to fit on the disk: what the server writes at once, and some."""
+"""Bytes that must be free on the disk: what the server writes at a time, and some more."""
 
 _DAMAGED: Final = ("malformed", "not a database", "no such table", "no such column", "unable to open database file")
-"""What SQLite says of a file that is not the database it was."""
+"""What SQLite says about a damaged database file."""
 
 
 def trouble_in(folder: Path, last_words: str) -> ConfigurationError | None:
-    """What a person has to do before a server can work in a folder, or None where the folder is not to blame.
+    """What somebody has to do before a server can use a folder, or None if the folder is not the cause.
 
-    `last_words` are those of the server that did not start.
+    `last_words` are the last log lines of the server that did not start.
     """
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -33,18 +33,18 @@ def trouble_in(folder: Path, last_words: str) -> ConfigurationError | None:
 
 
 def damage_in(folder: Path, last_words: str) -> ConfigurationError | None:
-    """The error for a database that no server can read any more, if the server's last words are about that."""
+    """The error for a database that no server can read, if the server's last log lines are about that."""
     damage = next((words for words in _DAMAGED if words in last_words), None)
     if damage is None:
         return None
     return ConfigurationError(
-        f"the database of the embedded Temporal server in {folder} is damaged ({damage}): put back a copy of that "
-        "folder, or move it away to begin with an empty one, without the runs in it"
+        f"the database of the embedded Temporal server in {folder} is damaged ({damage}): restore a backup of that "
+        "folder, or move it away to start with an empty one, without its runs"
     )
 
 
 def folder_error(folder: Path, error: OSError) -> ConfigurationError:
-    """An error of the system about a state folder, with what to do about it."""
+    """A system error about a state folder, with what to do about it."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             reason, advice = "is on a disk that is full", "free some space; nothing that was accepted is lost"
@@ -53,7 +53,7 @@ def folder_error(folder: Path, error: OSError) -> ConfigurationError:
         case errno.EROFS:
             reason, advice = "is on a file system that is read-only", "make it writable"
         case errno.EACCES | errno.EPERM:
-            reason, advice = "is not writable for the user of this process", "make it so"
+            reason, advice = "is not writable by the user of this process", "make it so"
         case _:
             reason, advice = f"cannot be used ({error.strerror})", "make it a folder that can be written"
     return ConfigurationError(
@@ -62,7 +62,7 @@ def folder_error(folder: Path, error: OSError) -> ConfigurationError:
 
 
 def owner_error(folder: Path, owner: str) -> ConfigurationError:
-    """The error for a folder of somebody else, who could read and change every run in it."""
+    """The error for a folder of another user, who could read and change every run in it."""
     return ConfigurationError(
         f"the state folder {folder} belongs to {owner}: run as that user, "
         f"or set RESOLUTE_STATE_DIR to a folder of your own ({folder / 'resolute'}, where you may create it)"

@@ -1,4 +1,4 @@
-"""Makes a folder to begin with: a flow that runs at once, its test, and its settings."""
+"""Creates a project folder to start with: a flow that runs immediately, its test, and its settings."""
 
 from resolute_worker.project.new import NewProject, create, ready_flows
 

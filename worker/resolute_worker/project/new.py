@@ -26,7 +26,7 @@ _SIMULATED: Final = "PAGERDUTY_"
 
 @dataclass(frozen=True)
 class NewProject:
-    """A project that was written: its folder, its files relative to it, and what its `.env` leaves to fill in."""
+    """A new project: its folder, its files relative to it, and what to fill in in its `.env`."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -38,11 +38,11 @@ def create(name: str, *, within: Path, ready: str | None = None) -> NewProject:
 
     Args:
         name: what the folder is called, and the flow in it: letters, digits, `-` and `_`.
-        within: the folder that the project's folder is made in.
-        ready: the name of a ready flow to begin with, instead of the template.
+        within: the folder in which to create the project's folder.
+        ready: the name of a ready-made flow to start with, instead of the template.
 
     Raises:
-        ConfigurationError: the name cannot be one, the folder exists already, or there is no such ready flow.
+        ConfigurationError: the name is invalid, the folder already exists, or there is no such ready-made flow.
     """
     module = name.replace("-", "_").lower()
     if not _NAME.fullmatch(name) or iskeyword(module):
@@ -52,14 +52,14 @@ def create(name: str, *, within: Path, ready: str | None = None) -> NewProject:
     try:
         folder.mkdir()
     except FileExistsError:
-        raise ConfigurationError(f"{folder} exists already: choose another name, or remove it") from None
+        raise ConfigurationError(f"{folder} already exists: choose another name, or remove it") from None
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot be made: {error.strerror}") from None
     for file, text in written.items():
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         if file == ".env":
-            path.touch(mode=0o600)  # secrets come to stand in it
+            path.touch(mode=0o600)  # it will contain secrets
         path.write_text(text, encoding="utf-8")
     settings = [line.partition("=") for line in written[".env"].splitlines() if not line.startswith("#")]
     to_set = [variable for variable, _, value in settings if not value]
@@ -91,20 +91,22 @@ def _filled(source: str, name: str, module: str, extra: str = "") -> str:
 
 
 def ready_flows() -> dict[str, Path]:
-    """The flows that come with Resolute, by name: the file of each."""
+    """The flows that come with Resolute: the file of each, by name."""
     return {path.stem.replace("_", "-"): path for path in sorted(_ready_folder().glob("[a-z]*.py"))}
 
 
 def _ready_folder() -> Path:
     packaged = Path(__file__).parent / "ready"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "flows"  # a checkout has them at its top
+    return (
+        packaged if packaged.is_dir() else Path(__file__).parents[3] / "flows"
+    )  # in a checkout, they are at the top level
 
 
 def _ready(name: str, ready: str) -> dict[str, str]:
     known = ready_flows()
     file = known.get(ready)
     if file is None:
-        raise ConfigurationError(f"there is no ready flow {ready!r} ({did_you_mean(ready, list(known))})")
+        raise ConfigurationError(f"there is no ready-made flow {ready!r} ({did_you_mean(ready, list(known))})")
     root = file.parent
     sources = _needed(file, root)
     return {
@@ -116,7 +118,7 @@ def _ready(name: str, ready: str) -> dict[str, str]:
 
 
 def _needed(file: Path, root: Path) -> list[Path]:
-    """A ready flow with every file of the folder that it imports, directly or through another."""
+    """A ready-made flow with every file of the folder that it imports, directly or indirectly."""
     found: dict[Path, None] = {}
     waiting = [root / "__init__.py", file]
     while waiting:
@@ -147,7 +149,7 @@ def _settings(sources: Sequence[Path]) -> str:
                     pass
     notes = (
         "# Read by `resolute dev` only; production sets the same names as environment variables.",
-        "# With --simulator the simulated PagerDuty sets PAGERDUTY_... by itself.",
+        "# With --simulator, the simulated PagerDuty sets PAGERDUTY_... itself.",
     )
     lines = [f"{'' if needed[name] else '# '}{name}=" for name in sorted(needed)]
     return "\n".join((*notes, *lines, ""))

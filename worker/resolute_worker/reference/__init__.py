@@ -1,1 +1,1 @@
-"""The reference of nodes: what each takes and gives, read off its signature, its types and its docstring."""
+"""The reference of nodes: what each takes and returns, from its signature, types and docstring."""

@@ -49,13 +49,13 @@ class Value:
 
 @dataclass(frozen=True)
 class NodeReference:
-    """All that the reference says of a node.
+    """What the reference says about a node.
 
     Attributes:
         name: Temporal's activity type, such as `pagerduty.TriggerEvent`.
         call: what authors write, such as `trigger_event`.
-        topic: what the module is about that it stands in.
-        facts: the provider's facts by what a reader calls them.
+        topic: the topic of its module.
+        facts: the provider's facts by their labels.
         values: the objects among its input and output, by name.
     """
 
@@ -72,7 +72,7 @@ class NodeReference:
     policy: Policy
 
     def paths(self, *, deep: int = 2) -> list[tuple[str, Field]]:
-        """The fields of the output, and those of the objects in it as far down as `deep`, by their dotted paths."""
+        """The fields of the output and of the objects in it, down to the depth `deep`, by their dotted paths."""
         return list(self._paths(self.output, "", deep))
 
     def _paths(self, name: str, before: str, deep: int) -> Iterator[tuple[str, Field]]:
@@ -85,7 +85,7 @@ class NodeReference:
 
     @property
     def tries(self) -> str:
-        """How it is tried where the author says nothing else."""
+        """How it is retried unless the author says otherwise."""
         policy = self.policy
         limits = [f"up to {policy.retry.attempts} times"] if policy.retry.attempts else ["until it is done"]
         limits += [f"for {_length(policy.within)} at most"] if policy.within else []
@@ -93,7 +93,7 @@ class NodeReference:
 
     @property
     def operations(self) -> Sequence[str]:
-        """What it asks the service for, as `METHOD path`: what it is for first, then what helps it."""
+        """The requests that it sends, as `METHOD path`: its main one first, then those that help."""
         return [each for each in self.facts.get(FACTS["operation"], "").split(", ") if each]
 
 
@@ -174,7 +174,7 @@ def _length(seconds: float) -> str:
 
 
 def _values(shape: Shape) -> Iterator[Value]:
-    """The objects with named fields in a shape, the outermost first."""
+    """The objects with named fields in a shape, outermost first."""
     named = {str(shape.schema.get("title", "")): shape.schema, **shape.definitions}
     for name, schema in named.items():
         if name and "properties" in schema:

@@ -1,4 +1,4 @@
-"""Takes docstrings apart: what it is for, its arguments, its errors, its example (Google style)."""
+"""Parses docstrings: purpose, arguments, errors and example (Google style)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Docstring:
 
 
 def docstring_of(thing: object) -> Docstring:
-    """The docstring of a function or class of its own; an empty one where it has none."""
+    """The own docstring of a function or class; an empty one if it has none."""
     return parsed(inspect.cleandoc(getattr(thing, "__doc__", None) or ""))
 
 

@@ -1,4 +1,4 @@
-"""Says what a value can be, in the words of people who read a reference."""
+"""Says what a value can be, in plain words for the reference."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def phrase(schema: Schema) -> str:
 
 
 def without_null(schema: Schema) -> Schema:
-    """The same without null, which is how a parameter that may be left out says so."""
+    """The same without null, which marks an optional parameter."""
     members = [each for each in cast("Sequence[Schema]", schema.get("anyOf", ())) if each.get("type") != "null"]
     if not members:
         return schema

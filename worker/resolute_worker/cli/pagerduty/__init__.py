@@ -1,4 +1,4 @@
-"""Commands about PagerDuty: the questions that people ask it, and what they do about the answers."""
+"""Commands about PagerDuty: what people look up in it and do with it."""
 
 from __future__ import annotations
 

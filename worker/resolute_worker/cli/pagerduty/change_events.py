@@ -1,4 +1,4 @@
-"""Commands that list and send change events: deploys and other changes."""
+"""Commands that list and send change events: deployments and other changes."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def changes(
     ] = None,
     since: Annotated[str, since_option("Only changes at or after this time; PagerDuty keeps 90 days")] = "7d",
     until: Annotated[
-        str | None, typer.Option(help="Only changes before this time; same forms as --since.", show_default=False)
+        str | None, typer.Option(help="Only changes before this time; same formats as --since.", show_default=False)
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The maximum number of changes, newest first.")] = 50,
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List deploys and other changes, newest first."""
+    """List deployments and other changes, newest first."""
     if sum(map(bool, (service, team, incident))) > 1:
         raise ConfigurationError("--service, --team and --incident exclude each other")
     now = datetime.now(UTC)
@@ -74,14 +74,14 @@ def changes(
             (clock(each.timestamp), names_cell(each.services), escape(each.source), escape(each.summary), _reason(each))
             for each in found
         ]
-        body = table(("Time", "Services", "Source", "What", "Why"), rows, empty="no changes in that time")
+        body = table(("Time", "Services", "Source", "What", "Why"), rows, empty="no changes in that period")
         return Group(body, f"[dim]there are more: --limit {limit * 4}[/]") if more else body
 
     show(as_json, {"change_events": found, "more": more}, render)
 
 
 async def _of_services(desk: Desk, ids: Sequence[str], limit: int, **times: Any) -> tuple[Sequence[ChangeEvent], bool]:
-    """The newest of several services; PagerDuty lists one at a time."""
+    """The newest change events of several services; PagerDuty lists one service at a time."""
     import resolute_pagerduty as pagerduty
 
     found, more = dict[str, "ChangeEvent"](), False
@@ -94,7 +94,7 @@ async def _of_services(desk: Desk, ids: Sequence[str], limit: int, **times: Any)
 
 
 def _reason(change: ChangeEvent) -> str:
-    """Why PagerDuty shows a change beside an incident."""
+    """Why PagerDuty shows a change next to an incident."""
     from resolute_pagerduty.models.changes import RelatedChangeEvent
 
     return escape(change.correlation_reason.reason) if isinstance(change, RelatedChangeEvent) else ""
@@ -115,7 +115,7 @@ def change(
     account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a deploy or another change to PagerDuty. Nobody is notified; PagerDuty shows it beside later incidents."""
+    """Report a deployment or another change. Nobody is notified; PagerDuty shows it next to later incidents."""
     more = details_of(details)
 
     async def work(desk: Desk) -> Any:

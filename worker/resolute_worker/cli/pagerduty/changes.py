@@ -1,4 +1,4 @@
-"""Commands that change something: trigger, ack, resolve, note. Each is safe to give again."""
+"""Commands that change something: trigger, ack, resolve, note. Each is safe to repeat."""
 
 from __future__ import annotations
 
@@ -128,11 +128,11 @@ def _change(
         raise ConfigurationError("name one or more incidents, or give --dedup-key")
     if dedup_key:
         if resolution:
-            raise ConfigurationError("--note goes with an incident: an event says only that the alert is over")
+            raise ConfigurationError("--note needs an incident: an event only says that the alert is over")
         _send_event(status, dedup_key, routing_key, account, as_json)
         return
     if routing_key:
-        raise ConfigurationError("--routing-key-env goes with --dedup-key")
+        raise ConfigurationError("--routing-key-env needs --dedup-key")
     ids = [incident_id(each) for each in incidents or ()]
 
     async def work(desk: Desk) -> list[tuple[Incident, bool]]:
@@ -158,7 +158,7 @@ def _change(
 async def _update(
     desk: Desk, ids: Sequence[str | int], status: str, resolution: str | None
 ) -> list[tuple[Incident, bool]]:
-    """Sets the status of incidents: of one, or of several in one request that succeeds as a whole or not at all."""
+    """Sets the status of one incident, or of several in one request that succeeds as a whole or not at all."""
     import resolute_pagerduty as pagerduty
 
     change: dict[str, Any] = {"status": status, "resolution": resolution}
@@ -180,7 +180,7 @@ def _send_event(status: str, dedup_key: str, routing_key: str | None, account: s
         return await desk.run(send(dedup_key=dedup_key, routing_key=key_of(routing_key)))
 
     sent = at_desk(work, account=account)
-    show(as_json, sent, lambda: f"sent: {escape(dedup_key)} is to be {status}, where an alert with it is open")
+    show(as_json, sent, lambda: f"sent: {escape(dedup_key)} is to be {status}, if an alert with it is open")
 
 
 def note(

@@ -32,7 +32,7 @@ def create(
     ] = None,
     assignee: Annotated[
         str | None,
-        typer.Option(help="Assign the incident to this user, by name or e-mail address.", show_default=False),
+        typer.Option(help="Assign the incident to this user, by name or email address.", show_default=False),
     ] = None,
     key: Annotated[
         str | None,

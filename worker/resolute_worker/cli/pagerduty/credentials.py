@@ -1,4 +1,4 @@
-"""The command that tries the credentials."""
+"""The command that checks the credentials."""
 
 from __future__ import annotations
 

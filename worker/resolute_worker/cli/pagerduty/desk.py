@@ -1,4 +1,4 @@
-"""What commands do their work with: nodes of PagerDuty, called as a worker calls them, without a run."""
+"""What commands work with: PagerDuty's nodes, called as a worker calls them, without a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 FLOW: Final = "terminal"
-"""What the audit log calls the flow of a command."""
+"""The name of a command's flow in the audit log."""
 
 AccountName = Annotated[
     str | None,
@@ -41,12 +41,12 @@ AccountName = Annotated[
 
 @dataclass(frozen=True)
 class Desk:
-    """A command at work. Grants, checks and the audit log are those of a worker with the same settings.
+    """A running command. Grants, checks and the audit log are those of a worker with the same settings.
 
     Attributes:
         caller: calls the nodes.
-        account: which of the provider's accounts; its first where None.
-        run_id: the same where a command is given again with the same key, so that a write is done once.
+        account: one of the provider's accounts; None for the first.
+        run_id: the same if a command is repeated with the same key, so that a write is done once.
     """
 
     caller: Caller
@@ -57,7 +57,7 @@ class Desk:
         """What a node returns.
 
         Raises:
-            NodeError: PagerDuty said no, or the value is one that it refuses.
+            NodeError: PagerDuty refused, or the value is invalid.
         """
         arguments: dict[str, object] = dict(node.arguments)
         if self.account is not None:
@@ -77,12 +77,12 @@ def at_desk(work: Callable[[Desk], Awaitable[R]], *, account: str | None = None,
 
     Args:
         work: what to do.
-        account: one of the provider's accounts by name.
-        key: what makes this command the same one when it is given again.
+        account: the name of one of the provider's accounts.
+        key: identifies the command, so that repeating it does the work once.
 
     Raises:
-        ConfigurationError: a setting is wrong or missing, or the call of the command is wrong.
-        NodeError: PagerDuty said no.
+        ConfigurationError: a setting is wrong or missing, or the command's arguments are wrong.
+        NodeError: PagerDuty refused.
     """
     return asyncio.run(_at_desk(work, account, key))
 
@@ -108,8 +108,8 @@ async def _at_desk(work: Callable[[Desk], Awaitable[R]], account: str | None, ke
 
 
 def _user() -> str:
-    """Who gives the command, for the audit log."""
+    """The user who runs the command, for the audit log."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a process without a name for its user
+    except (KeyError, OSError):  # a process whose user has no name
         return "somebody"

@@ -39,7 +39,7 @@ _LONGEST: Final = timedelta(days=180)
 
 
 class Status(StrEnum):
-    """How an incident stands."""
+    """The status of an incident."""
 
     triggered = "triggered"
     acknowledged = "acknowledged"
@@ -51,7 +51,7 @@ OPEN: Final = ("triggered", "acknowledged")
 
 @dataclass(frozen=True)
 class _Found:
-    """Incidents, the newest first, and whether there are more."""
+    """Incidents, newest first, and whether there are more."""
 
     incidents: list[Incident]
     more: bool
@@ -111,7 +111,7 @@ def incidents(
 
 
 def _windows(since: datetime, until: datetime) -> Iterator[dict[str, datetime]]:
-    """A time in parts that PagerDuty lists in one go, the newest first."""
+    """A period in parts that PagerDuty can list, newest first."""
     while until > since:
         begin = max(since, until - _LONGEST)
         yield {"since": begin, "until": until}
@@ -151,7 +151,7 @@ def _row(incident: Incident) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Whole:
-    """An incident with all that people look for first."""
+    """An incident with what people look for first."""
 
     incident: Incident
     alerts: tuple[Alert, ...]
@@ -240,7 +240,7 @@ def timeline(
             )
             for each in entries
         ]
-        body = table(("Time", "What", "Who", "In words"), rows, empty="nothing happened in that time")
+        body = table(("Time", "What", "Who", "In words"), rows, empty="nothing happened in that period")
         return Group(f"[dim]earlier entries are left out: --limit {limit * 4}[/]", body) if more else body
 
     show(as_json, {"log_entries": entries, "more": more}, render)

@@ -93,7 +93,7 @@ def start(
     now = datetime.now(UTC)
     begin, end = moment(since, now), moment(until, now)
     if end <= now:
-        raise ConfigurationError(f"--until {until} is in the past: write a time from now with a plus, such as +2h")
+        raise ConfigurationError(f"--until {until} is in the past: write a time from now with a plus sign, such as +2h")
     if end <= begin:
         raise ConfigurationError(f"--until {until} is not after --from {since}")
 
@@ -132,7 +132,7 @@ def end(
     async def work(desk: Desk) -> MaintenanceWindow:
         import resolute_pagerduty as pagerduty
 
-        # Deleting a window that does not exist succeeds; at a terminal that is more likely a mistyped id.
+        # Deleting a window that does not exist succeeds; in a terminal that is more likely a mistyped id.
         found = (await desk.run(pagerduty.get_maintenance_window(id=window))).maintenance_window
         if not _is_over(found, now):
             await desk.run(pagerduty.delete_maintenance_window(id=window))

@@ -1,4 +1,4 @@
-"""The command that shows figures about incidents."""
+"""The command that shows metrics of incidents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Subject(StrEnum):
-    """What there is a line of figures for."""
+    """What each row of metrics is about."""
 
     all = "all"
     service = "service"
@@ -32,7 +32,7 @@ class Subject(StrEnum):
 
 
 class Unit(StrEnum):
-    """How long the times of a series are."""
+    """The intervals of a series."""
 
     day = "day"
     week = "week"
@@ -76,7 +76,7 @@ def metrics(
     def render() -> RenderableType:
         rows = [_row(each, series=per is not None) for each in found.data]
         headers = ("From", by.value.capitalize(), "Incidents", "MTTA", "MTTR", "Escalated", "Interruptions", "At night")
-        return table(headers if per else headers[1:], rows, empty="no incident in that time")
+        return table(headers if per else headers[1:], rows, empty="no incidents in that period")
 
     show(as_json, found, render)
 

@@ -1,4 +1,4 @@
-"""Times as people say them at a terminal."""
+"""Times as people write them in a terminal."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LENGTH: Final = re.compile(r"([+-]?)((?:\d+[wdhms])+)")
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The time that somebody means, with its zone.
+    """The time that a text means, with its zone.
 
-    A length such as `7d` or `1d12h` is that long ago, `+8h` is ahead. A time without a zone, and the beginning of a
-    day, are in the zone of this machine.
+    A duration such as `7d` or `1d12h` is in the past, `+8h` is in the future. Times without a zone, and the start of
+    a day, use the time zone of this machine.
 
     Args:
-        text: what they said.
-        now: the time that it is, with its zone.
+        text: the text.
+        now: the current time, with its zone.
 
     Raises:
-        ConfigurationError: it is no time.
+        ConfigurationError: it is not a time.
 
     >>> from datetime import UTC
     >>> moment("1d12h", datetime(2026, 3, 2, 12, tzinfo=UTC)).isoformat()

@@ -1,4 +1,4 @@
-"""Finds what people name: a service, team, schedule, escalation policy or user by name, an incident by number."""
+"""Finds things by name: services, teams, schedules, escalation policies and users; and incidents by number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN: Final = 8
 
 @dataclass(frozen=True)
 class Named:
-    """Something with a name, and what else people call it: a user's e-mail address."""
+    """Something with a name, and its other name: a user's email address."""
 
     id: str
     name: str
@@ -29,16 +29,16 @@ class Named:
 
     @property
     def text(self) -> str:
-        """The name with what tells it apart from others."""
+        """The name, with what distinguishes it from others."""
         return f"{self.name} ({self.alias or self.id})"
 
     def is_called(self, text: str) -> bool:
-        """Whether the text is exactly its name, in any case of letters."""
+        """Whether the text is exactly its name, ignoring case."""
         return text.casefold() in (self.name.casefold(), self.alias.casefold())
 
 
 Search = Callable[["Desk", str | None, int | None], Awaitable[Sequence[Named]]]
-"""Those whose name contains a text; all where None. At most so many; all where None."""
+"""Those whose name contains a text, or all if it is None; limited to a number, or all if it is None."""
 
 Read = Callable[["Desk", str], Awaitable[Named]]
 """The one with an id."""
@@ -46,7 +46,7 @@ Read = Callable[["Desk", str], Awaitable[Named]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing that has a name. `read` is None where there is no request for one by id."""
+    """A kind of thing that has a name. `read` is None if PagerDuty has no request for one by id."""
 
     noun: str
     search: Search
@@ -54,19 +54,19 @@ class Kind:
 
 
 async def ids_of(desk: Desk, kind: Kind, texts: Sequence[str] | None) -> list[str] | None:
-    """The ids of what is named; None where nothing is.
+    """The ids of the named things; None if nothing is named.
 
     Raises:
-        ConfigurationError: there is nothing of a name, or there are several.
+        ConfigurationError: nothing has that name, or several things do.
     """
     return [(await one(desk, kind, text)).id for text in texts] if texts else None
 
 
 async def one(desk: Desk, kind: Kind, text: str) -> Named:
-    """What is named, or has that id. A part of the name is enough where it fits one alone.
+    """The thing with that name or id. Part of the name is enough if only one thing matches.
 
     Raises:
-        ConfigurationError: there is nothing of the name, or there are several.
+        ConfigurationError: nothing has that name, or several things do.
     """
     from resolute_pagerduty.errors import NotFoundError
 
@@ -92,7 +92,7 @@ async def one(desk: Desk, kind: Kind, text: str) -> Named:
 
 
 def incident_id(text: str) -> str | int:
-    """An incident as people name it: by number, `#number`, id, or the address of its page.
+    """An incident as people refer to it: by number, `#number`, id, or the URL of its page.
 
     Raises:
         ConfigurationError: it is none of these.

@@ -29,7 +29,7 @@ Teams = Annotated[
 ]
 Users = Annotated[
     list[str] | None,
-    typer.Option("--user", help="Only for this user, by name or e-mail address; can be repeated.", show_default=False),
+    typer.Option("--user", help="Only for this user, by name or email address; can be repeated.", show_default=False),
 ]
 IncidentName = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its number, with or without #, or its id.")]
 
@@ -45,12 +45,12 @@ RoutingKey = Annotated[
 
 
 def since_option(text: str) -> typer.models.OptionInfo:
-    """An option for the beginning of a time."""
+    """An option for the start of a period."""
     return typer.Option("--since", help=f"{text}: {EXAMPLES}.", show_default=False)
 
 
 class Urgency(StrEnum):
-    """How urgent an incident is."""
+    """The urgency of an incident."""
 
     high = "high"
     low = "low"
@@ -74,26 +74,26 @@ def status_cell(status: str) -> str:
 
 
 def names_cell(references: tuple[Reference, ...]) -> str:
-    """What references refer to, by comma."""
+    """What references refer to, separated by commas."""
     return escape(", ".join(each.summary for each in references))
 
 
 def title_of(incident: Incident) -> str:
-    """An incident in a line."""
+    """An incident in one line."""
     return f"#{incident.incident_number} {incident.title}"
 
 
 def time_of(text: str | None, now: datetime) -> datetime | None:
-    """The time that an option says; None where it was not given.
+    """The time of an option; None if it was not given.
 
     Raises:
-        ConfigurationError: it is no time.
+        ConfigurationError: it is not a time.
     """
     return None if text is None else moment(text, now)
 
 
 def facts_table(facts: Mapping[str, str]) -> RenderableType:
-    """Facts under each other, each with its name. Both may hold rich markup."""
+    """Facts below each other, each with its name. Both may contain rich markup."""
     made = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         made.add_row(f"[dim]{name}[/]", value)
@@ -104,19 +104,19 @@ def details_of(text: str | None) -> Mapping[str, Any] | None:
     """The details as JSON.
 
     Raises:
-        ConfigurationError: they are no JSON object.
+        ConfigurationError: they are not a JSON object.
     """
     if text is None:
         return None
     try:
         found: object = json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f'--details is not JSON ({error}): give it like \'{{"disk": "97 %"}}\'') from None
+        raise ConfigurationError(f'--details is not JSON ({error}): write it like \'{{"disk": "97 %"}}\'') from None
     if not isinstance(found, dict):
-        raise ConfigurationError('--details is not a JSON object: give it like \'{"disk": "97 %"}\'')
+        raise ConfigurationError('--details is not a JSON object: write it like \'{"disk": "97 %"}\'')
     return cast("Mapping[str, Any]", found)
 
 
 def key_of(variable: str | None) -> Any:
-    """The routing key as a reference: it is read where it is needed, and gets into no message."""
+    """The routing key as a reference: it is read where it is needed, and never shown in a message."""
     return secret(variable) if variable else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from resolute_pagerduty.models.oncall import OnCall, Schedule
 
 _IDS_PER_REQUEST: Final = 50
-"""As many ids as an address holds without getting too long."""
+"""As many ids as fit into a URL."""
 
 
 def oncall(
@@ -92,7 +92,7 @@ def oncall(
 async def _policies(
     desk: Desk, teams: Sequence[str] | None, services: Sequence[str] | None, policies: Sequence[str] | None
 ) -> list[str] | None:
-    """The escalation policies of teams, of services, and those that are named; None where nothing of it is given."""
+    """The escalation policies of teams and services, and those that are named; None if none of these is given."""
     import resolute_pagerduty as pagerduty
 
     if not (teams or services or policies):

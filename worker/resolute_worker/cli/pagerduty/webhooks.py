@@ -62,7 +62,7 @@ def list_(account: AccountName = None, as_json: AsJson = False) -> None:
 
     show(as_json, {"webhook_subscriptions": [_json(each) for each in found]}, render)
     if disabled:
-        say(f"PagerDuty has disabled {len(disabled)}, for deliveries were refused: resolute pagerduty webhooks repair")
+        say(f"PagerDuty has disabled {len(disabled)} after refused deliveries: resolute pagerduty webhooks repair")
 
 
 async def _all(desk: Desk) -> tuple[WebhookSubscription, ...]:
@@ -98,7 +98,7 @@ def create(
     ],
     event: Annotated[
         list[str] | None,
-        typer.Option(help=f"An event type; may be repeated. {', '.join(_USUAL)} if not given.", show_default=False),
+        typer.Option(help=f"An event type; can be repeated. {', '.join(_USUAL)} if not given.", show_default=False),
     ] = None,
     all_events: Annotated[bool, typer.Option("--all-events", help="Subscribe to all known event types.")] = False,
     service: Annotated[str | None, typer.Option(help="Only events of this service.", show_default=False)] = None,
@@ -113,7 +113,7 @@ def create(
 ) -> None:
     """Subscribe to events. The signing secret is shown only now: PagerDuty never shows it again."""
     if service and team:
-        raise ConfigurationError("--service and --team exclude each other: make two subscriptions")
+        raise ConfigurationError("--service and --team exclude each other: create two subscriptions")
     events = _events(event, all_events)
 
     with ExitStack() as stack:
@@ -142,7 +142,7 @@ def create(
 
 
 def _tell_created(made: WebhookSubscription, secret: str | None, file: Path | None, as_json: bool) -> None:
-    """Shows the secret where it was not written to a file, on stdout alone; nothing else ever does."""
+    """Shows the secret if it was not written to a file, on stdout only; nothing else ever shows it."""
     shown = {"secret": secret} if secret else {"secret_file": str(file)}
     if as_json:
         show(True, {"webhook_subscription": _json(made), **shown}, str)
@@ -159,7 +159,7 @@ def _events(given: Sequence[str] | None, every: bool) -> list[str]:
     """The event types.
 
     Raises:
-        ConfigurationError: one looks like none that PagerDuty has.
+        ConfigurationError: one does not look like an event type of PagerDuty.
     """
     from resolute_pagerduty.webhooks import EVENT_TYPES
 
@@ -207,7 +207,7 @@ def delete(
     """Delete a subscription. Its secret becomes useless."""
     if not yes:
         if not sys.stdin.isatty():
-            raise ConfigurationError("there is no terminal to ask on: give --yes")
+            raise ConfigurationError("there is no terminal for the question: add --yes")
         typer.confirm(f"End subscription {id}?", abort=True, err=True)
 
     async def work(desk: Desk) -> None:
@@ -258,11 +258,11 @@ def repair(
 
     show(as_json, {"repaired": done}, render)
     if not all(each["delivers"] for each in done):
-        raise NodeError("a subscription is switched off: only PagerDuty's own pages switch it on again")
+        raise NodeError("a subscription is switched off: it can only be switched on again on PagerDuty's website")
 
 
 async def _repaired(desk: Desk, subscription: WebhookSubscription) -> dict[str, Any]:
-    """What was done about one subscription. One that somebody switched off is left as it is."""
+    """What was done about one subscription. One that somebody switched off is left alone."""
     import resolute_pagerduty as pagerduty
 
     now, did = subscription, list[str]()
