@@ -1,7 +1,7 @@
 """Resolves an incident as soon as its service is well, whoever opened it.
 
-It works on one deduplication key, with which a monitor of yours triggers. PagerDuty drops what resolves nothing, so it
-is sent after every look that finds the service well, and no memory of an earlier run is needed.
+It resolves the alert with one deduplication key, which your monitor triggers with. PagerDuty ignores a resolve that
+matches nothing, so one is sent after every healthy check, and no memory of an earlier run is needed.
 
 Set SERVICE_HEALTH_URL, SERVICE_DEDUP_KEY (service-health-check if not set), PAGERDUTY_ROUTING_KEY and
 SLACK_WEBHOOK_URL.

@@ -84,7 +84,7 @@ async def check_http_health(url: str, confirm: int = 3) -> Health:
 
 @dataclass(frozen=True)
 class _Silence:
-    """The endpoint said nothing of its service."""
+    """The endpoint said nothing about its service."""
 
     reason: str
 

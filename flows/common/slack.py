@@ -155,7 +155,7 @@ async def _post(url: str, text: str) -> None:
         async with httpx.AsyncClient(timeout=TIMEOUT) as client:
             answer = await client.post(url, json={"text": text})
     except httpx.InvalidURL:
-        raise SlackRefusedError("the webhook URL is no URL: set the secret to the whole address") from None
+        raise SlackRefusedError("the webhook URL is not a URL: set the secret to the whole URL") from None
     except httpx.UnsupportedProtocol:
         raise SlackRefusedError("the webhook URL does not begin with https://") from None
     except httpx.TransportError as error:
