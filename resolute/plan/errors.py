@@ -21,6 +21,7 @@ ResoluteError
 │   ├── PayloadTooLargeError        a value is larger than Temporal accepts
 │   ├── InternalError               a bug in Resolute
 │   └── StuckError                  a run in memory waits for what a test does not give it (in resolute.memory.runtime)
+├── MessageRefusedError         a message that a run does not take (in resolute.running.messages)
 ├── RunSuspendedError           no failure: a step lets go of a run that is to be continued (in resolute.running.run)
 ├── RunContinuedError           no failure: the run continues in another history (in resolute.running.interpreter)
 └── NodeError                   raised inside a node: the attempt failed; retried

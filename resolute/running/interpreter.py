@@ -17,6 +17,7 @@ from resolute.plan.values import Json
 from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.kinds import RUNNING
+from resolute.running.messages import Message
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
 from resolute.running.result import recorded_of
@@ -72,6 +73,7 @@ class Interpreter:
         )
         self._run = Run(plan, runtime, self.state, RUNNING)
         self._run.saga.restore(self._earlier.undo)
+        self._run.inbox.restore(self._earlier.inbox)
         self.state.warn((*self._earlier.warnings, *warnings))
 
     async def run(self) -> Json:
@@ -117,7 +119,24 @@ class Interpreter:
             ending=self._ending,
             warnings=tuple(self.state.warnings),
             scheduled_for=self.state.scheduled_for,
+            inbox=self._run.inbox.as_json(),
         )
+
+    def check(self, message: Message) -> None:
+        """Refuses a message that the run could not take now.
+
+        Raises:
+            MessageRefusedError: it could not; says why.
+        """
+        self._run.inbox.check(message)
+
+    def take(self, message: Message) -> Json:
+        """Takes a message, and gives the answer for who sent it.
+
+        Raises:
+            MessageRefusedError: the run does not take it; says why.
+        """
+        return self._run.inbox.take(message)
 
     def handed_on(self) -> Memory | None:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""

@@ -34,10 +34,12 @@ class Outcomes:
     ending: Ending | None = None
     warnings: tuple[str, ...] = ()
     scheduled_for: datetime | None = None
+    inbox: Json = None
 
     def as_json(self) -> JsonObject:
         """As plain data, which `outcomes_from` reads."""
         data: dict[str, Json] = {"kept": self.kept.as_json(), "undo": self.undo, "warnings": list(self.warnings)}
+        data["inbox"] = self.inbox
         if self.ending is not None:
             data["ending"] = {
                 "error": _error_as_json(self.ending.error),
@@ -64,6 +66,7 @@ def outcomes_from(data: Json) -> Outcomes:
             ending=_ending_from(ending) if ending else None,
             warnings=tuple(str(warning) for warning in cast("list[Json]", held.get("warnings", []))),
             scheduled_for=datetime.fromisoformat(cast("str", due)) if due else None,
+            inbox=held.get("inbox"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

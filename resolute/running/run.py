@@ -18,6 +18,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.step import Step
 from resolute.running.boundary import failure_at
 from resolute.running.frame import Frame
+from resolute.running.messages import Inbox
 from resolute.running.runtime import Runtime
 from resolute.running.saga import Saga
 from resolute.running.state import RunState
@@ -62,6 +63,7 @@ class Run:
         self.runtime = runtime
         self.state = state
         self.saga = Saga()
+        self.inbox = Inbox()
         self.undoing = False
         self.cancelled = False
         self.suspended = False
@@ -193,6 +195,7 @@ class Run:
     def suspend(self) -> None:
         """Has the run let go wherever it can, to be continued."""
         self.suspended = True
+        self.inbox.moving = True
         for step_id in tuple(self._waiting):
             self._end_wait(step_id, "suspended")
 

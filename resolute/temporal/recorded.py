@@ -25,6 +25,7 @@ from resolute.plan.values import Json
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.handed import of_failure
+from resolute.temporal.messages import ASK, TELL
 from resolute.temporal.start import RECORD_PLAN, SCHEDULED_FOR, Start, open_record, read_plan, read_start
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
@@ -56,7 +57,8 @@ class Recorded:
     """What is recorded of one run.
 
     `scheduled_for` is when its schedule had it due, where one started it; `cancelled_by` is the number of the event by
-    which it was asked to end. `fired` says when the timers of each step came to their end.
+    which it was asked to end. `fired` says when the timers of each step came to their end, with the number of the event
+    that says so. `said` are the messages that the run took or refused, each behind the number of its event.
     """
 
     start: Start
@@ -65,7 +67,8 @@ class Recorded:
     began_at: datetime
     scheduled_for: datetime | None = None
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
-    fired: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
+    fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
+    said: list[tuple[int, datetime, Json]] = field(default_factory=list[tuple[int, datetime, Json]])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
@@ -136,7 +139,13 @@ class _Reader:
                 self._timers[timer] = str(summary[0]) if summary else ""
             case EventType.EVENT_TYPE_TIMER_FIRED:
                 step = self._timers.get(event.timer_fired_event_attributes.timer_id, "")
-                recorded.fired.setdefault(step, []).append(_time(event))
+                recorded.fired.setdefault(step, []).append((event.event_id, _time(event)))
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                signal = event.workflow_execution_signaled_event_attributes
+                await self._said(event, recorded, signal.signal_name, signal.input.payloads)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+                asked = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
+                await self._said(event, recorded, asked.name, asked.args.payloads)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 recorded.cancelled_by = recorded.cancelled_by or event.event_id
             case _ if event.event_type in _ENDS:
@@ -146,6 +155,11 @@ class _Reader:
                 await self._marker(event, recorded)
             case _:
                 pass
+
+    async def _said(self, event: HistoryEvent, recorded: Recorded, name: str, payloads: Sequence[Payload]) -> None:
+        values = await self._values(payloads) if name in (ASK, TELL) else []
+        if values:
+            recorded.said.append((event.event_id, _time(event), values[0]))
 
     async def _end(self, event: HistoryEvent, recorded: Recorded) -> None:
         if event.HasField("workflow_execution_completed_event_attributes"):

@@ -23,12 +23,14 @@ from resolute.plan.texts import text_of
 from resolute.plan.values import Json
 from resolute.running.boundary import flow_error
 from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
 from resolute.temporal.failures import ENDED, run_failure, with_memory
 from resolute.temporal.handed import READS_FAILURES, handed_memory
+from resolute.temporal.messages import ASK, TELL, message_of, open_letter
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
@@ -67,6 +69,7 @@ class FlowWorkflow:
 
     def __init__(self) -> None:
         self._interpreter: Interpreter | None = None
+        self._early: list[Message] = []
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Json:
@@ -126,6 +129,7 @@ class FlowWorkflow:
             self._interpreter = Interpreter(
                 plan, runtime, input_data=given, memory=memory, scheduled_for=_scheduled_for(), outcomes=earlier
             )
+            self._take_early()
             run = _run(self._interpreter, runtime)
             try:
                 return await (sheltered(run, self._interpreter.cancel) if shelters else run)
@@ -168,6 +172,59 @@ class FlowWorkflow:
     def _tell_warnings(self) -> None:
         for warning in self._interpreter.state.warnings if self._interpreter else ():
             workflow.logger.warning(warning)
+
+    @workflow.update(name=ASK, description="Says something to the run, which answers: a decision, an event, an order.")
+    async def ask(self, given: Any) -> Any:
+        """Takes a message; see `resolute.temporal.messages`."""
+        await workflow.wait_condition(lambda: self._interpreter is not None)
+        try:
+            return cast("Interpreter", self._interpreter).take(message_of(given))
+        except MessageRefusedError as error:
+            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
+
+    @ask.validator
+    def check_asked(self, given: Any) -> None:
+        """Refuses what could not be taken; nothing of it is recorded then."""
+        try:
+            message = open_letter(given, *_names(), workflow.info().first_execution_run_id, _keys())
+            if self._interpreter is not None:
+                self._interpreter.check(message)
+        except MessageRefusedError as error:
+            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
+
+    @workflow.signal(name=TELL, description="Says something to the run, without an answer.")
+    def tell(self, given: Any) -> None:
+        """Takes a message; what is refused is a line in the log."""
+        try:
+            message = self._believed(given)
+            if message is None:
+                return
+            if self._interpreter is None:
+                self._early.append(message)
+            else:
+                self._interpreter.take(message)
+        except MessageRefusedError as error:
+            workflow.logger.warning("a message was refused: %s", error)
+
+    def _believed(self, given: Json) -> Message | None:
+        """The message of a signal, if it is believed: decided when it comes, and the same in every replay."""
+        message = message_of(given)
+        try:
+            open_letter(given, *_names(), workflow.info().first_execution_run_id, _keys())
+        except MessageRefusedError as error:
+            if workflow.patched(f"{_REFUSED}:{message.id[:200]}"):
+                workflow.logger.warning("a message was refused: %s", error)
+                return None
+        return message
+
+    def _take_early(self) -> None:
+        """What was said to the run before it knew its plan."""
+        early, self._early = self._early, []
+        for message in early:
+            try:
+                cast("Interpreter", self._interpreter).take(message)
+            except MessageRefusedError as error:
+                workflow.logger.warning("a message was refused: %s", error)
 
     @workflow.query(name=STATUS_QUERY, description="The run and each of its steps: status, times, outputs, failures.")
     def status(self) -> Json:

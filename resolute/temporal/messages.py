@@ -1,0 +1,123 @@
+"""Messages to runs on Temporal: an update, which is answered, or a signal where nobody waits for the answer.
+
+With keys, a run takes only messages that are sealed by one of them. A seal is for one run: for its flow, its workflow
+id and, unless it is sent to whatever run has the id, its first run id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.plan.errors import ConfigurationError
+from resolute.plan.values import Json
+from resolute.running.messages import Message, MessageRefusedError, message_from
+from resolute.temporal.finding import RunKey
+from resolute.temporal.seals import PlanKeys
+
+ASK: Final = "resolute.ask"
+"""The update by which a run is sent a message, and answers."""
+
+TELL: Final = "resolute.tell"
+"""The signal by which a run is sent a message."""
+
+
+class NotListeningError(ConfigurationError):
+    """A run has ended, or is none of Resolute's, so that it takes no message."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message on its way: for which run it is, and its seal."""
+
+    message: Message
+    run: str | None
+    seal: Json
+
+    def as_json(self) -> Json:
+        """As it is sent."""
+        return {"message": self.message.as_json(), "run": self.run, "seal": self.seal}
+
+
+def sealed(message: Message, flow: str, workflow_id: str, keys: PlanKeys, run: str | None = None) -> Letter:
+    """A message for a run, sealed where there are keys. `run` is the first run id; None for whatever run has the id."""
+    return Letter(message, run, keys.seal("message", flow, workflow_id, run, message.as_json()))
+
+
+def open_letter(data: Json, flow: str, workflow_id: str, first_run_id: str, keys: PlanKeys) -> Message:
+    """The message in what was sent to a run.
+
+    Raises:
+        MessageRefusedError: it is no message, is for another run, or is not sealed though the worker has keys.
+    """
+    message, run, seal = _parts(data)
+    if run is not None and run != first_run_id:
+        raise MessageRefusedError("the message is for an earlier run of this workflow id, which has ended")
+    if keys and not keys.verifies(seal, "message", flow, workflow_id, run, message.as_json()):
+        raise MessageRefusedError(
+            "the message is not sealed by a key of this worker: send it with `resolute` and the same RESOLUTE_PLAN_KEYS"
+        )
+    return message
+
+
+def message_of(data: Json) -> Message:
+    """The message in what was sent, whoever sent it.
+
+    Raises:
+        MessageRefusedError: it is no message.
+    """
+    return _parts(data)[0]
+
+
+def _parts(data: Json) -> tuple[Message, str | None, Json]:
+    if not isinstance(data, Mapping) or "message" not in data:
+        return message_from(data), None, None
+    run = data.get("run")
+    return message_from(data["message"]), str(run) if run is not None else None, data.get("seal")
+
+
+async def ask_run(client: Client, key: RunKey, message: Message, keys: PlanKeys) -> Json:
+    """Sends a run a message and gives its answer.
+
+    Raises:
+        MessageRefusedError: the run does not take it; says why.
+        NotListeningError: the run has ended.
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    description = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).describe()
+    first = description.raw_description.workflow_execution_info.first_run_id or key.run_id
+    letter = sealed(message, description.workflow_type, key.workflow_id, keys, first)
+    # Without a run id: a run that has moved to another history since is asked there.
+    handle = client.get_workflow_handle(key.workflow_id, first_execution_run_id=first)
+    try:
+        answer: object = await handle.execute_update(ASK, letter.as_json(), id=message.id)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+        return cast("Json", answer)
+    except WorkflowUpdateFailedError as error:
+        cause: Any = error.cause
+        said = cause.message if isinstance(cause, ApplicationError) else str(cause)
+        raise MessageRefusedError(said) from None
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NotListeningError(f"run {key.workflow_id} has ended, and takes no message any more") from None
+        raise
+
+
+async def tell_run(client: Client, flow: str, workflow_id: str, message: Message, keys: PlanKeys) -> None:
+    """Sends whatever run has the workflow id a message, and does not wait until it has been taken.
+
+    Raises:
+        NotListeningError: no run has the id.
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    letter = sealed(message, flow, workflow_id, keys)
+    try:
+        await client.get_workflow_handle(workflow_id).signal(TELL, letter.as_json())
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NotListeningError(f"no run {workflow_id} is at work, so that nobody takes the message") from None
+        raise
