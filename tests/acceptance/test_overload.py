@@ -59,6 +59,7 @@ def memory_of(worker: Process) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is read from /proc")
 async def test_a_flood_is_refused_at_once_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
     """Of far more deliveries than can be taken some are accepted and run, and the others get 503 long before those."""
