@@ -1,6 +1,6 @@
 """Every scenario."""
 
-from tests.contract import blocks, cancels, ends, failures, memories, values
+from tests.contract import blocks, cancels, ends, failures, lists, memories, values
 
 SCENARIOS = (
     *blocks.SCENARIOS,
@@ -8,5 +8,6 @@ SCENARIOS = (
     *ends.SCENARIOS,
     *cancels.SCENARIOS,
     *values.SCENARIOS,
+    *lists.SCENARIOS,
     *memories.SCENARIOS,
 )

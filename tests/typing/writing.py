@@ -13,11 +13,15 @@ from resolute import (
     Node,
     NodeFactory,
     State,
+    all_of,
+    any_of,
     branch,
     contains,
+    count,
     current_call,
     env,
     failure,
+    first,
     flow,
     input_data,
     is_empty,
@@ -28,8 +32,10 @@ from resolute import (
     now,
     one_of,
     previous,
+    scheduled_for,
     secret,
     text,
+    where,
 )
 
 
@@ -102,6 +108,22 @@ assert_type(failure(), Failure)
 assert_type(failure().error_type, str)
 tell(failure().step, [failure().node, failure().message])
 tell(failure().reason, [])  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # no such field
+
+# A list is asked with its items typed, and the answer is typed by them.
+assert_type(where([reading.output], lambda item: item.load > 0.5), list[Reading])
+assert_type(where(reading.output.tags["rack"], lambda tag: tag == "a")[0], str)
+assert_type(first([reading.output]), Reading | None)
+assert_type(first([reading.output], lambda item: any_of(item.tags["rack"], lambda tag: tag == "a")), Reading | None)
+assert_type(count([reading.output], lambda item: item.host == "db-1"), int)
+assert_type(all_of([reading.output], lambda item: item.load > 0.5), bool)
+where([reading.output], lambda item: item.lode > 0.5)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownLambdaType]  # misspelt
+where([reading.output], lambda item: item.host)  # pyright: ignore[reportArgumentType]  # text is no condition
+where(look("db-1").output, lambda item: True)  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]  # no list
+
+# Numbers, times and durations are computed as Python's are.
+assert_type(reading.output.load / count([1]) > 0.05, bool)
+assert_type(now() - scheduled_for() > timedelta(minutes=5), bool)
+assert_type(scheduled_for() - timedelta(hours=1), datetime)
 
 # Conditions are conditions.
 assert_type(reading.output.load > 0.5, bool)
