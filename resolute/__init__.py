@@ -17,6 +17,7 @@ from resolute.plan.errors import (
     TerminalError,
 )
 from resolute.plan.failing import Failure
+from resolute.plan.kinds.each import Outcome
 from resolute.plan.lists import all_of, any_of, count, first, where
 from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
@@ -27,6 +28,7 @@ from resolute.plan.verification import bearer_token, hmac_sha256, unverified
 from resolute.plan.words import Record, env, failure, input_data, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
+from resolute.writing.kinds.each import each
 from resolute.writing.node import Node, NodeFactory, node
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "NodeError",
     "NodeFactory",
     "NodeFailedError",
+    "Outcome",
     "Plan",
     "Policy",
     "Provider",
@@ -60,6 +63,7 @@ __all__ = [
     "contains",
     "count",
     "current_call",
+    "each",
     "env",
     "every",
     "failure",

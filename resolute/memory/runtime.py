@@ -208,9 +208,9 @@ class MemoryRuntime:
         finally:
             del self._at_work[request.step]
 
-    def cancel(self) -> None:
+    def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
-        self._give_up(tuple(self._at_work.values()), _TURNS)
+        self._give_up(tuple(task for step, task in self._at_work.items() if step.startswith(part)), _TURNS)
 
     def _give_up(self, tasks: tuple[asyncio.Task[Json], ...], turns: int) -> None:
         if turns:  # what ended at the moment of the cancellation has ended

@@ -71,6 +71,7 @@ class Run:
         self._turns = Turns(PENDING_LIMIT)
         self._ended = 0
         self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._given_up: list[str] = []
 
     async def block(self, steps: tuple[Step, ...], frame: Frame) -> None:
         """Runs steps one after the other."""
@@ -85,7 +86,7 @@ class Run:
             asyncio.CancelledError: it was given up.
             RunSuspendedError: the run is to be continued.
         """
-        self.stop_where_cancelled()
+        self.stop_where_cancelled(frame)
         kind = self._kinds.get(type(step))
         if kind is None:
             # Without this a second copy of the plan's classes would make a run complete and do nothing.
@@ -94,7 +95,7 @@ class Run:
             await self._step(step, kind, frame)
             return
         async with self._turns.of(1):
-            self.stop_where_cancelled()
+            self.stop_where_cancelled(frame)
             await self._step(step, kind, frame)
 
     async def _step(self, step: Step, kind: Running, frame: Frame) -> None:
@@ -131,13 +132,15 @@ class Run:
             state.complete(step, frame, output)
         self.saga.completed(step, frame)
 
-    def stop_where_cancelled(self) -> None:
-        """Begins nothing more in a run that has been cancelled.
+    def stop_where_cancelled(self, frame: Frame | None = None) -> None:
+        """Begins nothing more in a run that has been cancelled, or in a part of it that has been given up.
 
         Raises:
             asyncio.CancelledError: it has been, and does not undo its work yet.
         """
         if self.cancelled and not self.undoing:
+            raise asyncio.CancelledError
+        if frame is not None and any(frame.path.startswith(part) for part in self._given_up):
             raise asyncio.CancelledError
 
     def rest(self) -> None:
@@ -205,6 +208,18 @@ class Run:
         for step_id in tuple(self._waiting):
             self._end_wait(step_id, "cancelled")
         self.runtime.cancel()
+
+    def give_up(self, part: str) -> None:
+        """Gives up the steps whose ids begin so: none of them begins any more, until `end_part` says it is over."""
+        self._given_up.append(part)
+        for step_id in tuple(self._waiting):
+            if step_id.startswith(part):
+                self._end_wait(step_id, "cancelled")
+        self.runtime.cancel(part)
+
+    def end_part(self, part: str) -> None:
+        """Nothing of a part that may have been given up is at work any more."""
+        self._given_up = [each for each in self._given_up if each != part]
 
     def _end_wait(self, step_id: str, why: str) -> None:
         woken = self._waiting.get(step_id)

@@ -49,8 +49,8 @@ class Runtime(Protocol):
         """
         ...
 
-    def cancel(self) -> None:
-        """Gives up the calls at work: each still ends, with its output where it completed nevertheless.
+    def cancel(self, part: str = "") -> None:
+        """Gives up the calls at work whose steps begin so: each still ends, with its output where it completed.
 
         Calls that are made later are not touched by it: they undo what the run has done.
         """

@@ -83,8 +83,8 @@ class _RecordedRuntime:
             raise node_failure(request, answer.failure)
         return answer.output
 
-    def cancel(self) -> None:
-        self._is_cancelled = True
+    def cancel(self, part: str = "") -> None:
+        self._is_cancelled = self._is_cancelled or not part
 
     async def settled(self, run: asyncio.Task[Json]) -> None:
         """Waits until nothing moves any more."""

@@ -65,7 +65,8 @@ class TemporalRuntime:
             ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if waits else ActivityCancellationType.TRY_CANCEL
         )
         self._at_work: dict[str, workflow.ActivityHandle[Any]] = {}
-        self._given_up: tuple[str, ...] | None = None
+        self._given_up: list[tuple[str, frozenset[str]]] = []
+        self._giving_up: list[asyncio.Future[None]] = []
         self._bounded = bounded
         self._turns = Turns(MESSAGE_LIMIT)
         self._unsent = recorded
@@ -94,23 +95,23 @@ class TemporalRuntime:
         if not self._bounded:
             self._check_task(request, size)
             return await self._called(request)
-        cancelled = self._given_up
+        given_up = len(self._given_up)
         if request.lane == "local":
             await self.make_room(PAYLOAD_LIMIT)
-            self._stop_where_cancelled(cancelled)
+            self._stop_where_given_up(request, given_up)
             output = await self._called(request)
             self._unsent += recorded_size(output)
             return output
         async with self._turns.of(size):
             await self.make_room(self._turns.held)
-            self._stop_where_cancelled(cancelled)
+            self._stop_where_given_up(request, given_up)
             try:
                 return await self._called(request)
             finally:
                 self._unsent = 0  # what was recorded before an activity has been sent when the activity has ended
 
-    def _stop_where_cancelled(self, before: tuple[str, ...] | None) -> None:
-        if self._given_up is not before:
+    def _stop_where_given_up(self, request: CallRequest, before: int) -> None:
+        if any(request.step.startswith(part) for part, _ in self._given_up[before:]):
             raise asyncio.CancelledError  # while the call waited: it is not started any more
 
     async def make_room(self, size: int) -> None:
@@ -160,22 +161,23 @@ class TemporalRuntime:
         finally:
             del self._at_work[request.step]
 
-    def cancel(self) -> None:
+    def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
-        self._given_up = tuple(self._at_work)
-        self._giving_up = asyncio.ensure_future(self._give_up())
+        self._given_up.append((part, frozenset(step for step in self._at_work if step.startswith(part))))
+        self._giving_up.append(asyncio.ensure_future(self._give_up(part)))
 
-    async def _give_up(self) -> None:
+    async def _give_up(self, part: str) -> None:
         # What ended at the moment of the cancellation has ended: its result must not get lost.
         for _ in range(_TURNS):
             await asyncio.sleep(0)
-        for handle in tuple(self._at_work.values()):
-            handle.cancel()
+        for step, handle in tuple(self._at_work.items()):
+            if step.startswith(part):
+                handle.cancel()
 
     def _is_given_up(self, request: CallRequest) -> bool:
-        if self._given_up is None:  # as with interpreter 1, whose runs are cancelled as a whole
+        if not self._given_up:  # as with interpreter 1, whose runs are cancelled as a whole
             return workflow.cancellation_reason() is not None
-        return request.step in self._given_up
+        return any(request.step in at_work for _, at_work in self._given_up)
 
     def _check_task(self, request: CallRequest, size: int) -> None:
         # What interpreter 1 does if calls that are scheduled together do not fit into one message.

@@ -17,11 +17,10 @@ from resolute.plan.triggers import TriggerSpec
 from resolute.writing.compiler import compile_flow
 from resolute.writing.draft import Draft, FlowDraft
 from resolute.writing.flow import Flow
-from resolute.writing.kinds.call import Node
 from resolute.writing.kinds.parallel import DraftParallel
-from resolute.writing.opening import OpenWhen, mistakes_of_branch, place_inside, problems_of_open
+from resolute.writing.opening import OpenWhen, place_inside, problems_of_open
 from resolute.writing.places import place_of_caller
-from resolute.writing.placing import Chain, placed, steps_of
+from resolute.writing.placing import Chain, mistakes_of, placed, steps_of
 from resolute.writing.step import FlowStep
 
 Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
@@ -63,8 +62,7 @@ class FlowBuilder(Chain):
         place = self._place("parallel")
         builder = self._add(DraftParallel(tuple(steps_of(branch) for branch in branches)))
         for index, branch in enumerate(branches):
-            if isinstance(branch, FlowBuilder):
-                builder = builder._mistaken_as_well(mistakes_of_branch(branch._closed(f"{place}.branch[{index}].")))
+            builder = builder._mistaken_as_well(mistakes_of(branch, f"{place}.branch[{index}]."))
         return builder
 
     def when(self, condition: Condition) -> FlowBuilder:
@@ -94,9 +92,9 @@ class FlowBuilder(Chain):
             )
         return FlowBuilder(replace(self._draft, steps=self._open[-1].closed(self._draft.steps)), self._open[:-1])
 
-    def on_failure(self, *nodes: Node[Any]) -> FlowBuilder:
-        """Runs nodes, in order, when the run has failed; they can read `failure()`. The run still ends as failed."""
-        return self._with(failure_steps=(*self._draft.failure_steps, *(placed(node) for node in nodes)))
+    def on_failure(self, *steps: FlowStep[Any]) -> FlowBuilder:
+        """Runs steps, in order, when the run has failed; they can read `failure()`. The run still ends as failed."""
+        return self._with(failure_steps=(*self._draft.failure_steps, *(placed(step) for step in steps)))
 
     def returns(self, value: object) -> FlowBuilder:
         """Says what the run's result is; without it, the outputs of all named steps."""
@@ -116,9 +114,9 @@ class FlowBuilder(Chain):
         """
         return compile_flow(replace(self._closed(), providers=tuple(providers)))
 
-    def _written(self) -> FlowDraft:
+    def _written(self, prefix: str = "") -> FlowDraft:
         """What has been said so far; see `Chain`."""
-        return self._closed()
+        return self._closed(prefix)
 
     def _closed(self, prefix: str = "") -> FlowDraft:
         """What was written, with every open `when` closed and said to be a mistake."""

@@ -41,6 +41,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         known={},
         everywhere=naming.shapes,
         untyped=naming.untyped,
+        many=naming.many,
         elsewhere={name: f"step {name!r} comes later" for name in naming.shapes},
         input=input_shape(draft),
         has_previous=hands_on_memory(draft),
@@ -52,7 +53,9 @@ def compile_flow(draft: FlowDraft) -> Flow:
     returns = _result(draft, values, scope, mistakes)
     triggers = tuple(spec.trigger for spec in draft.triggers)
     reads = reads_of_earlier_runs((*good, *failed), returns)
-    for problem in problems_of_memory(reads, triggers, named=naming.named, unnamed=naming.shapes):
+    for problem in problems_of_memory(
+        reads, triggers, named=naming.named, unnamed=naming.shapes.keys() - naming.many.keys()
+    ):
         mistakes.report(problem.place, problem.message, problem.hint)
     if mistakes.found:
         raise FlowBuildError(draft.name, mistakes.found)

@@ -22,7 +22,8 @@ class Naming:
 
     All are given before a value is looked at, so that a reference to a step further down is known as exactly that.
     `named` are those that authors gave, `types` and `shapes` what each step gives, by name, and `untyped` the nodes of
-    the steps that do not say what they give.
+    the steps that do not say what they give. `many` are the steps that run many times, with the name of the innermost
+    loop around each; an author's name of one of them is not among `named`.
     """
 
     def __init__(self, draft: FlowDraft, mistakes: Mistakes) -> None:
@@ -30,6 +31,7 @@ class Naming:
         self.shapes: dict[str, Shape] = {}
         self.types: dict[str, Any] = {}
         self.untyped: dict[str, str] = {}
+        self.many: dict[str, str] = {}
         self._draft = draft
         self._mistakes = mistakes
         self._ids: dict[int, str] = {}  # by the identity of the draft, which stands once in the tree
@@ -86,6 +88,7 @@ class Naming:
 
     def _name_all(self, drafts: Sequence[Draft]) -> None:
         every = list(walk_drafts(drafts))
+        loops = [draft for draft in every if draft.repeats]
         for draft in every:
             if draft.step is not None and draft.step.name is not None:
                 self._take(draft, draft.step, draft.step.name)
@@ -96,6 +99,10 @@ class Naming:
             if draft.step is None:
                 self._ids[id(draft)] = self.free(draft.kind)
                 self._taken.add(self._ids[id(draft)])
+        for loop in loops:  # an inner one behind the one around it
+            inner = [each for block in loop.blocks() for each in walk_drafts(block)]
+            self.many |= {self._ids[id(each)]: self._ids[id(loop)] for each in inner}
+        self.named = [name for name in self.named if name not in self.many]
 
     def _take(self, draft: Draft, step: FlowStep[object], name: str) -> None:
         if step.name is not None:
@@ -106,7 +113,8 @@ class Naming:
                 self.named.append(name)
         self._ids[id(draft)] = name
         self._taken.add(name)
-        self._by_step.setdefault(id(step.identity), []).append(name)
+        for identity in draft.identities:
+            self._by_step.setdefault(id(identity), []).append(name)
         self.types[name] = step.result_type
         self.shapes[name] = shape_of_type(step.result_type, "serialization")
         if step.untyped:

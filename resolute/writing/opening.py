@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from resolute.plan.errors import Problem
 from resolute.plan.expressions import Expression
 from resolute.plan.texts import shortened
-from resolute.writing.draft import Draft, FlowDraft
+from resolute.writing.draft import Draft
 from resolute.writing.kinds.when import DraftWhen
 
 
@@ -46,14 +46,6 @@ def problems_of_open(blocks: Sequence[OpenWhen], prefix: str) -> list[Problem]:
         )
         for index, block in enumerate(blocks)
     ]
-
-
-def mistakes_of_branch(draft: FlowDraft) -> list[Problem]:
-    """The mistakes of a branch: its own, and what was said of it that only a flow as a whole can have."""
-    said = {"triggered_by": draft.triggers, "on_failure": draft.failure_steps, "returns": draft.result}
-    hint = "say it of the flow"
-    outside = [Problem("branch()", f"{name}(...) is not for a branch", hint) for name, value in said.items() if value]
-    return [*draft.mistakes, *outside]
 
 
 def _spoken(condition: object) -> str:

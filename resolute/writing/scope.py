@@ -18,8 +18,9 @@ class Scope:
 
     `known` are the steps that have certainly run; `elsewhere` says of every other step of the flow why it may not
     be read here. `items` says what an item is, by the name of what it is an item of. `untyped` names the nodes of steps
-    that do not say what they return. `present` are the references that a condition around this place has found to be
-    there, and `is_decided` says that a function has found what it wanted.
+    that do not say what they return. `many` are the steps that run many times, with the loop around each. `present` are
+    the references that a condition around this place has found to be there, and `is_decided` says that a function has
+    found what it wanted.
     """
 
     known: Mapping[str, Shape]
@@ -30,5 +31,6 @@ class Scope:
     has_previous: bool = False
     in_failure: bool = False
     untyped: Mapping[str, str] = field(default_factory=dict[str, str])
+    many: Mapping[str, str] = field(default_factory=dict[str, str])
     present: Present = NOTHING
     is_decided: bool = False

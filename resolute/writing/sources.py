@@ -71,7 +71,9 @@ def _shape_of_output(inner: list[Json], scope: Scope, report: Report) -> Shape:
             check_typed({"$output": inner}, scope, report)
         return shape_at(scope.known[step], step, inner[1:], report)
     if step in scope.elsewhere:
-        report(f"reads {dotted(inner)}: {scope.elsewhere[step]}", "read it where its step has certainly run")
+        loop = scope.many.get(step)
+        hint = f"read {loop}.output" if loop in scope.known else "read it where its step has certainly run"
+        report(f"reads {dotted(inner)}: {scope.elsewhere[step]}", hint)
     else:
         report(f"reads {dotted(inner)}: no step is called {step!r}", did_you_mean(step, list(scope.everywhere)))
     return ANY
@@ -94,6 +96,11 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
         report(
             f"reads previous({dotted(inner)}), and only a schedule passes values from run to run",
             "give the flow a schedule(...) or every(...) whose runs do not overlap",
+        )
+    if step in scope.many:
+        report(
+            f"reads previous({dotted(inner)}): step {step!r} runs many times",
+            f"read the list of all of them, previous({scope.many[step]}.output)",
         )
     if step not in scope.everywhere:
         report(

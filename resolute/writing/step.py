@@ -85,6 +85,14 @@ class Draft(ABC):
     step: FlowStep[object] | None = None
     """The author's step, whose name and output it has; None where there is neither."""
 
+    repeats: ClassVar[bool] = False
+    """Whether what is in it runs many times, once for each item or turn."""
+
+    @property
+    def identities(self) -> tuple[object, ...]:
+        """What references to the step are known by."""
+        return () if self.step is None else (self.step.identity,)
+
     @property
     def written_at(self) -> str:
         """The file and line of the author's that said it."""

@@ -12,6 +12,7 @@ from resolute import (
     FlowBuilder,
     Node,
     NodeFactory,
+    Outcome,
     State,
     all_of,
     any_of,
@@ -19,6 +20,7 @@ from resolute import (
     contains,
     count,
     current_call,
+    each,
     env,
     failure,
     first,
@@ -164,3 +166,39 @@ begun.when("always")  # pyright: ignore[reportArgumentType]  # no condition
 # What a node may ask while it runs.
 assert_type(current_call().attempt, int)
 assert_type(current_call().idempotency_key, str)
+
+
+class Fleet(BaseModel):
+    hosts: list[Order]
+
+
+@node
+async def worst(readings: list[Reading]) -> float: ...
+
+
+@node
+async def failed(readings: list[Outcome[Reading]]) -> int: ...
+
+
+def items() -> Flow:
+    hosts = input_data(Fleet).hosts
+    readings = each(hosts, lambda order: read(order.host), where=lambda order: order.urgent, at_once=5).as_("readings")
+    assert_type(readings.output, list[Reading])
+    collected = each(hosts, lambda order: read(order.host), on_error="collect")
+    assert_type(collected.output, list[Outcome[Reading]])
+    assert_type(collected.output[0].failure, Failure | None)
+    nested = each(hosts, lambda order: each([1, 2], lambda number: double(number)))
+    assert_type(nested.output, list[list[int]])
+    several = each(hosts, lambda order: branch().then(read(order.host)).when(order.urgent).then(double(1)).end_when())
+    listed = each(hosts, lambda order: [read(order.host), look(order.host)])
+    return (
+        flow("items")
+        .triggered_by(manual("go", input=Fleet))
+        .then(readings)
+        .then(worst(readings.output))
+        .then(failed(collected.output))
+        .then(nested)
+        .then(several)
+        .then(listed)
+        .build()
+    )

@@ -1,6 +1,7 @@
 """The register of what a plan may hold: one line a kind. How it is written and run stands on the other floors."""
 
 from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.sleep import Sleep
 from resolute.plan.kinds.when import When
@@ -11,4 +12,5 @@ register(
     When,
     Parallel,
     Sleep,
+    Each,
 )

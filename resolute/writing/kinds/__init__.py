@@ -3,6 +3,7 @@
 from typing import Final
 
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake
+from resolute.writing.kinds.each import DraftEach, compile_each
 from resolute.writing.kinds.parallel import DraftParallel, compile_parallel
 from resolute.writing.kinds.sleep import DraftSleep, compile_sleep
 from resolute.writing.kinds.when import DraftWhen, compile_when
@@ -15,5 +16,6 @@ COMPILING: Final[dict[type[Draft], Compiling]] = {
     DraftWhen: compile_when,
     DraftParallel: compile_parallel,
     DraftSleep: compile_sleep,
+    DraftEach: compile_each,
 }
 """Each reports every mistake in its draft."""

@@ -177,6 +177,10 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
 
 
 def _undo(node: object, steps: Steps, step_id: str, scope: Scope, place: str) -> list[Call]:
+    if isinstance(node, FlowStep) and not isinstance(node, Node):
+        hint = "let a node undo the step, or give the flow an on_failure(...) of its own"
+        steps.mistakes.report(place, f"undo steps are nodes, and this is {node.draft().kind}(...)", hint)
+        return []
     if not isinstance(node, Node):
         report_no_step(node, steps, place)
         return []
