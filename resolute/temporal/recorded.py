@@ -58,7 +58,8 @@ class Recorded:
 
     `scheduled_for` is when its schedule had it due, where one started it; `cancelled_by` is the number of the event by
     which it was asked to end. `fired` says when the timers of each step came to their end, with the number of the event
-    that says so. `said` are the messages that the run took or refused, each behind the number of its event.
+    that says so. `said` are the messages that the run took or refused, each behind the number of its event. `tasks` are
+    the numbers of the events by which workflow tasks began: each brought what is recorded since the task before.
     """
 
     start: Start
@@ -69,6 +70,7 @@ class Recorded:
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
     said: list[tuple[int, datetime, Json]] = field(default_factory=list[tuple[int, datetime, Json]])
+    tasks: list[int] = field(default_factory=list[int])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
@@ -133,6 +135,8 @@ class _Reader:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
                 ended = event.activity_task_canceled_event_attributes
                 await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+                recorded.tasks.append(event.event_id)
             case EventType.EVENT_TYPE_TIMER_STARTED:
                 timer = event.timer_started_event_attributes.timer_id
                 summary = await self._values([event.user_metadata.summary])

@@ -7,8 +7,12 @@ even without a worker.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import sys
+from bisect import bisect_right
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from typing import Final
 
 from temporalio.exceptions import is_cancelled_exception
@@ -31,16 +35,22 @@ from resolute.temporal.shelter import SHELTERS
 _TURNS: Final = 20
 """Turns of the event loop without activity of the interpreter, after which every branch is waiting."""
 
+_AT_LAST: Final = sys.maxsize
+"""In place of the number of an event: behind all of them."""
+
 
 class _RecordedRuntime:
-    """Answers as it was answered. What came from outside (messages, a cancel) comes again behind what was before it."""
+    """Answers as it was answered: what came comes again in the order of the history, one workflow task at a time."""
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
         self._now = recorded.began_at
         self._signs = 0
         self._is_cancelled = False
-        self._came = asyncio.Event()
+        self._parts: list[str] = []
+        self._order = count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._never_begun: dict[str, asyncio.Future[None]] = {}
         self._coming: list[tuple[int, datetime, Json | None]] = [*recorded.said]
         if recorded.cancelled_by is not None:
             self._coming.append((recorded.cancelled_by, recorded.began_at, None))
@@ -57,7 +67,7 @@ class _RecordedRuntime:
         self._signs += 1
         fired = self._recorded.fired.get(step)
         if until is None or not fired:
-            await self._never()
+            await asyncio.get_running_loop().create_future()
         else:
             event, at = fired.pop(0)
             await self._until(event)
@@ -71,20 +81,30 @@ class _RecordedRuntime:
         given_up = self._was_at_work(answer)
         if answer is None or answer.ended_at is None:
             if given_up and self._recorded.has_ended:
-                await self._until(None)
+                await self._until(_AT_LAST)
                 raise asyncio.CancelledError
-            await self._never()
+            ends = asyncio.get_running_loop().create_future()
+            if answer is None:
+                self._never_begun[request.step] = ends
+            await ends
             raise asyncio.CancelledError
         await self._until(answer.ended_by)
         self._now = max(self._now, answer.ended_at)
         if answer.failure is not None:
+            given_up = given_up or any(request.step.startswith(part) for part in self._parts)
             if given_up and is_cancelled_exception(answer.failure):
                 raise asyncio.CancelledError
             raise node_failure(request, answer.failure)
         return answer.output
 
     def cancel(self, part: str = "") -> None:
-        self._is_cancelled = self._is_cancelled or not part
+        if not part:
+            self._is_cancelled = True
+            return
+        self._parts.append(part)
+        for step, ends in self._never_begun.items():
+            if step.startswith(part) and not ends.done():
+                ends.set_result(None)
 
     async def settled(self, run: asyncio.Task[Json]) -> None:
         """Waits until nothing moves any more."""
@@ -95,28 +115,35 @@ class _RecordedRuntime:
             await asyncio.sleep(0)
 
     def bring(self, interpreter: Interpreter) -> bool:
-        """Brings what came next from outside; False where nothing did."""
-        if not self._coming:
+        """Brings what the next workflow task brought; False where there was none any more."""
+        following = [*(event for event, _, _ in self._waiting[:1]), *(event for event, _, _ in self._coming[:1])]
+        if not following:
             return False
-        _, at, said = self._coming.pop(0)
+        task = bisect_right(self._recorded.tasks, min(following))
+        end = self._recorded.tasks[task] if task < len(self._recorded.tasks) else _AT_LAST
+        while self._coming and self._coming[0][0] <= end:
+            self._tell(interpreter, *self._coming.pop(0)[1:])
+        while self._waiting and self._waiting[0][0] <= end:
+            _, _, woken = heapq.heappop(self._waiting)
+            if not woken.done():
+                woken.set_result(None)
+        self._signs += 1
+        return True
+
+    def _tell(self, interpreter: Interpreter, at: datetime, said: Json | None) -> None:
         if said is None:
             interpreter.cancel()
         else:
             self._now = max(self._now, at)
             with suppress(MessageRefusedError):  # so it was when it came
                 interpreter.take(message_of(said))
-        came, self._came = self._came, asyncio.Event()
-        came.set()
-        return True
 
-    async def _until(self, event: int | None) -> None:
-        """Waits until all has come that came before an event."""
-        while self._coming and (event is None or self._coming[0][0] < event):
-            await self._came.wait()
+    async def _until(self, event: int) -> None:
+        """Waits until the workflow task that an event brought about."""
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (event, next(self._order), woken))
+        await woken
         self._signs += 1
-
-    async def _never(self) -> None:
-        await asyncio.get_running_loop().create_future()
 
     def _was_at_work(self, answer: Answer | None) -> bool:
         """Whether the call was running when the run was cancelled."""

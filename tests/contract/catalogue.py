@@ -1,6 +1,6 @@
 """Every scenario."""
 
-from tests.contract import blocks, cancels, ends, failures, lists, memories, values
+from tests.contract import blocks, cancels, ends, failures, items, lists, memories, values
 
 SCENARIOS = (
     *blocks.SCENARIOS,
@@ -9,5 +9,6 @@ SCENARIOS = (
     *cancels.SCENARIOS,
     *values.SCENARIOS,
     *lists.SCENARIOS,
+    *items.SCENARIOS,
     *memories.SCENARIOS,
 )
