@@ -18,6 +18,7 @@ from resolute.plan.errors import (
 )
 from resolute.plan.failing import Failure
 from resolute.plan.kinds.each import Outcome
+from resolute.plan.kinds.repeat import Repeated
 from resolute.plan.lists import all_of, any_of, count, first, where
 from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
@@ -25,10 +26,12 @@ from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import Provider, SecretText
 from resolute.plan.triggers import every, manual, schedule, webhook
 from resolute.plan.verification import bearer_token, hmac_sha256, unverified
-from resolute.plan.words import Record, env, failure, input_data, output, previous, secret, text
+from resolute.plan.words import Record, env, failure, input_data, last_turn, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
 from resolute.writing.kinds.each import each
+from resolute.writing.kinds.repeat import repeat
+from resolute.writing.kinds.sleep import sleep
 from resolute.writing.node import Node, NodeFactory, node
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "Policy",
     "Provider",
     "Record",
+    "Repeated",
     "ResoluteError",
     "Retry",
     "SecretText",
@@ -72,6 +76,7 @@ __all__ = [
     "hmac_sha256",
     "input_data",
     "is_empty",
+    "last_turn",
     "manual",
     "matches",
     "node",
@@ -80,9 +85,11 @@ __all__ = [
     "one_of",
     "output",
     "previous",
+    "repeat",
     "schedule",
     "scheduled_for",
     "secret",
+    "sleep",
     "text",
     "unverified",
     "webhook",

@@ -7,6 +7,7 @@ from typing import Final
 
 from resolute.plan.context import CallContext
 from resolute.plan.provider import NodeDefinition
+from resolute.plan.step import plan_name
 from resolute.writing.decision import PREFIX
 
 _OLDER: Final = "."
@@ -41,5 +42,5 @@ def _by_function(call: CallContext, decisions: list[NodeDefinition]) -> NodeDefi
 
 
 def _by_step(call: CallContext, decisions: list[NodeDefinition]) -> NodeDefinition | None:
-    step = f"{PREFIX}{call.flow}.{call.step}"
+    step = f"{PREFIX}{call.flow}.{plan_name(call.step)}"
     return next((each for each in decisions if each.name.partition(":")[0] == step), None)

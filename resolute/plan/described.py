@@ -66,6 +66,8 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return "scheduled_for"
         case "$previous":
             return f"previous({dotted(inner)})"
+        case "$last":
+            return f"last_turn({dotted(inner)})"
         case "$env" | "$secret":
             name = inner[0]["name"] if isinstance(inner[0], Mapping) else inner[0]
             return f"{operator[1:]}({name!r})"

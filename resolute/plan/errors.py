@@ -17,6 +17,7 @@ ResoluteError
 │   ├── UnknownStepError            the plan contains a kind of step that this worker does not know
 │   ├── EvaluationError             an expression has no value
 │   │   └── TextError                   a text(...) cannot contain the given values
+│   ├── ExhaustedError              a repeat had all of its turns, and its condition did not end it
 │   ├── UnusableValueError          a value cannot be recorded: nested too deeply, or not JSON
 │   ├── PayloadTooLargeError        a value is larger than Temporal accepts
 │   ├── InternalError               a bug in Resolute
@@ -147,7 +148,8 @@ class NodeFailedError(FlowError):
         self.retryable = retryable
         self.attempts = attempts
         self.trace = trace
-        super().__init__(f"step {step!r} ({node}) failed: {self.error_type}: {self.reason}")
+        called = f" ({node})" if node else ""
+        super().__init__(f"step {step!r}{called} failed: {self.error_type}: {self.reason}")
 
     def facts(self) -> dict[str, str | bool | int | None]:
         """All that the error says, as plain data."""
@@ -196,6 +198,10 @@ class EvaluationError(FlowError):
 
 class TextError(EvaluationError):
     """A text(...) cannot contain the given values."""
+
+
+class ExhaustedError(FlowError):
+    """A repeat had all of its turns, and its condition did not end it."""
 
 
 class UnusableValueError(FlowError):

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 NameOf = Callable[[object], str]
 
-NAMED: Final = frozenset({"$output", "$previous", "$item"})
+NAMED: Final = frozenset({"$output", "$previous", "$last", "$item"})
 """Operators whose first operand is what they read from: a name, or an object whose name `NameOf` returns."""
 
 

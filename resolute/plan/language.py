@@ -5,6 +5,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$output": ["health", "message"]}      a field of an earlier step's output
     {"$input": ["channel"]}                 a field of the run's input
     {"$item": ["certs", "host"]}            a field of the current item of what is called "certs"
+    {"$last": ["look", "cursor"]}           the same field in the turn before, inside a repeat
     {"$previous": ["health", "status"]}     the same field in the last completed run
     {"$failure": ["message"]}               what went wrong, in an on_failure step
     {"$state": []}                          everything a decision may look at
@@ -72,6 +73,7 @@ def _over_items(role: Literal["value", "condition"]) -> Operator:
 TABLE: Final[Mapping[str, Operator]] = {
     "$output": Operator(role="source", operands=("name", "key"), most=None),
     "$previous": Operator(role="source", operands=("name", "key"), most=None),
+    "$last": Operator(role="source", operands=("name", "key"), most=None),
     "$item": Operator(role="source", operands=("name", "key"), most=None),
     "$input": Operator(role="source", operands=("key",), least=0, most=None),
     "$failure": Operator(role="source", operands=("key",), least=0, most=None),

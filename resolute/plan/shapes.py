@@ -165,6 +165,28 @@ def _shape(annotation: Any, mode: Literal["validation", "serialization"]) -> Sha
 _cached_shape = lru_cache(maxsize=2048)(_shape)
 
 
+def object_shape(title: str, fields: Mapping[str, Shape]) -> Shape:
+    """The shape of an object with exactly these fields; models of one name in different fields stay apart."""
+    definitions = {
+        f"{field}:{name}": _renamed(schema, field)
+        for field, shape in fields.items()
+        for name, schema in shape.definitions.items()
+    }
+    properties = {field: _renamed(shape.schema, field) for field, shape in fields.items()}
+    schema = {"type": "object", "title": title, "properties": properties, "additionalProperties": False}
+    return Shape(schema, definitions)
+
+
+def _renamed(schema: Any, field: str) -> Any:
+    """A schema whose definitions begin with the name of the field that they are of."""
+    if isinstance(schema, Mapping):
+        return {
+            key: f"#/$defs/{field}:{str(value).rsplit('/', 1)[-1]}" if key == "$ref" else _renamed(value, field)
+            for key, value in cast("Schema", schema).items()
+        }
+    return [_renamed(each, field) for each in cast("list[Any]", schema)] if isinstance(schema, list) else schema
+
+
 def or_null(shape: Shape) -> Shape:
     """The shape of a value that may be missing."""
     return shape if shape.is_any else Shape({"anyOf": [shape.schema, {"type": "null"}]}, shape.definitions)

@@ -146,6 +146,24 @@ def inside(step: Step) -> tuple[Step, ...]:
     return tuple(each for block in step.blocks() for each in block.steps)
 
 
+def of_one_turn(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps that run once where these do: they and what their choices and branches hold, without that of loops."""
+    for step in steps:
+        yield step
+        for block in step.blocks():
+            if block.role in ("choice", "branch"):
+                yield from of_one_turn(block.steps)
+
+
+def plan_name(step_id: str) -> str:
+    """The name in the plan of a step of a run, whose id begins with the items and turns that it stands in.
+
+    >>> plan_name("poll#7.look")
+    'look'
+    """
+    return step_id.rpartition(".")[2]
+
+
 def depth_of(steps: tuple[Step, ...]) -> int:
     """How deep steps are nested that hold others, found without nesting calls."""
     depth = 0

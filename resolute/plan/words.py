@@ -66,9 +66,30 @@ def previous(reference: Any, *, default: Any = None) -> Any:
     >>> previous(output("load.percent"), default=0) > 90
     (previous(load.percent) or else 0) > 90
     """
+    return _earlier("$previous", reference, default)
+
+
+@overload
+def last_turn(reference: T) -> T | None: ...
+@overload
+def last_turn(reference: T, *, default: T) -> T: ...
+def last_turn(reference: Any, *, default: Any = None) -> Any:
+    """The same value in the turn before, inside a `repeat(...)`; null, or `default`, in the first turn.
+
+    This is how a cursor or a counter gets from one turn to the next. If the step did not run in the turn before, the
+    value is null too.
+
+    >>> last_turn(output("page.next"), default="first")
+    last_turn(page.next) or else 'first'
+    """
+    return _earlier("$last", reference, default)
+
+
+def _earlier(operator: str, reference: object, default: object) -> Expression:
     if not isinstance(reference, Reference) or operator_and_operands(reference)[0] != "$output":
-        raise ExpressionError(f"previous(...) takes a reference to a step's output, not {reference!r}")
-    before = Reference("$previous", *operator_and_operands(reference)[1])
+        word = {"$previous": "previous", "$last": "last_turn"}[operator]
+        raise ExpressionError(f"{word}(...) takes a reference to a step's output, not {reference!r}")
+    before = Reference(operator, *operator_and_operands(reference)[1])
     return before if default is None else Expression("$default", before, default)
 
 

@@ -10,7 +10,7 @@ from resolute.plan.language import expressions_in
 from resolute.plan.values import Json, JsonObject, size_of
 from resolute.running.evaluate import Scope, evaluate
 
-_READ: Final = frozenset({"$output", "$previous", "$item", "$input"})
+_READ: Final = frozenset({"$output", "$previous", "$last", "$item", "$input"})
 _LARGEST: Final = 500
 """Bytes of a value that is shown; of a larger one, its size."""
 

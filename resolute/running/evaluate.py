@@ -29,7 +29,8 @@ from resolute.running.comparing import holds
 class Scope:
     """Where values come from.
 
-    `items` are the current items, by the name of what they are items of. `read` takes the operand of `$env` or
+    `items` are the current items, by the name of what they are items of, and `last` the outputs of the turn before in
+    the repeats around. `read` takes the operand of `$env` or
     `$secret`; without it these stay as holes. `interpreter` is the plan's. `budget` bounds what is looked at for each
     item of a list, which is where `is_in_list` says that evaluation is.
     """
@@ -38,6 +39,7 @@ class Scope:
     input: Json = None
     previous: JsonObject | None = None
     items: JsonObject = field(default_factory=dict[str, Json])
+    last: JsonObject = field(default_factory=dict[str, Json])
     failure: JsonObject | None = None
     now: Callable[[], datetime] | None = None
     scheduled_for: datetime | None = None
@@ -130,6 +132,8 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
             return _walk(_item(str(inner[0]), scope), inner[1:])
         case "$previous":
             return _walk((scope.previous or {}).get(str(inner[0])), inner[1:])
+        case "$last":
+            return _walk(scope.last.get(str(inner[0])), inner[1:])
         case "$input":
             return _walk(scope.input, inner)
         case "$failure":

@@ -67,6 +67,8 @@ class Run:
         self.undoing = False
         self.cancelled = False
         self.suspended = False
+        self.moves = 0
+        """Calls and waits so far: what has not changed it has held the run's task all the time."""
         self._kinds = kinds
         self._turns = Turns(PENDING_LIMIT)
         self._ended = 0
@@ -92,8 +94,10 @@ class Run:
             # Without this a second copy of the plan's classes would make a run complete and do nothing.
             raise UnknownStepError(f"the plan holds a step that this worker does not know: {step!r}")
         if not kind.takes_turns or frame.alone or self.plan.interpreter < TAKES_TURNS:
+            self.moves += kind.takes_turns
             await self._step(step, kind, frame)
             return
+        self.moves += 1
         async with self._turns.of(1):
             self.stop_where_cancelled(frame)
             await self._step(step, kind, frame)
@@ -164,6 +168,7 @@ class Run:
             RunSuspendedError: the run is to be continued; what has been waited for is to be kept before.
         """
         self.rest()
+        self.moves += 1
         woken = self._waiting[step_id] = asyncio.get_running_loop().create_future()
         timer = asyncio.ensure_future(self._timer(step_id, until, woken))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -16,6 +17,8 @@ from resolute.running.compared import compared
 from resolute.running.evaluate import Scope
 from resolute.running.frame import Frame, Kept, top_frame
 from resolute.running.report import RunReport, StepReport, StepStatus
+
+_PART: Final = re.compile(r"([^#\[]*)[#\[]?(\d*)")
 
 TOLD: Final = 50
 """Steps of items and turns that have ended well and are still told one by one: the latest."""
@@ -63,6 +66,7 @@ class RunState:
             previous=self._previous,
             failure=self.failure.model_dump() if self.failure else None,
             items=frame.items,
+            last=frame.last,
             now=self._now,
             scheduled_for=self.scheduled_for,
             interpreter=self.plan.interpreter,
@@ -82,10 +86,10 @@ class RunState:
         for each in walk(left_out):
             self._change(each, frame, status="skipped")
 
-    def look(self, step: Step, frame: Frame, condition: Json) -> None:
-        """A condition is about to be evaluated."""
+    def look(self, step: Step, frame: Frame, condition: Json, reads: Frame | None = None) -> None:
+        """A condition is about to be evaluated; `reads` is the frame that it reads, where that is not the step's."""
         if self._observed:
-            self._change(step, frame, compared=compared(condition, self.scope(frame)))
+            self._change(step, frame, compared=compared(condition, self.scope(reads or frame)))
 
     def complete(self, step: Step, frame: Frame, output: Json = None) -> None:
         """The step has ended well."""
@@ -109,11 +113,21 @@ class RunState:
         return RunReport(
             flow=self.plan.name,
             fingerprint=self.plan.fingerprint,
-            steps=(*self._steps.values(), *self._inner.values()),
+            steps=(*self._steps.values(), *self._told_of_loops()),
             failure=self.failure,
             compensation_failures=tuple(self.compensation_failures),
             warnings=tuple(self.warnings),
         )
+
+    def _told_of_loops(self) -> list[StepReport]:
+        """The steps of items and turns, in the order of the plan, whichever of two branches was faster."""
+        positions = {step_id: position for position, step_id in enumerate(self._steps)}
+
+        def place(step: StepReport) -> list[tuple[int, int]]:
+            parts = [_PART.match(part) for part in step.id.split(".")]
+            return [(positions.get(part[1], -1), int(part[2] or 0)) for part in parts if part]
+
+        return sorted(self._inner.values(), key=place)
 
     def _change(self, step: Step, frame: Frame, **changes: Any) -> None:
         if not frame.path:

@@ -17,6 +17,7 @@ from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.shapes import did_you_mean
+from resolute.plan.step import plan_name
 from resolute.plan.values import Json, JsonObject
 
 Answer = Any
@@ -90,7 +91,7 @@ class Fakes:
 
     def next_for(self, call: CallContext) -> Answer:
         """The answer for a call; `NOTHING` if the test gave none."""
-        for name in (call.step, call.node):
+        for name in (call.step, plan_name(call.step), call.node):
             if name in self._answers:
                 answers = self._answers[name]
                 return answers.pop(0) if len(answers) > 1 else answers[0]

@@ -15,6 +15,7 @@ from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
+from resolute.plan.step import plan_name
 from resolute.plan.times import in_utc
 from resolute.plan.values import jsonable
 from resolute.running.interpreter import Interpreter
@@ -74,7 +75,7 @@ class TestedRun:
         """The undo steps that completed, in order."""
         steps = (*self.plan.steps, *self.plan.on_failure)
         undo = {undo.id for call in calls_in(steps) for undo in call.undo}
-        called = dict.fromkeys(call.step for call in self.calls if call.step in undo)
+        called = dict.fromkeys(call.step for call in self.calls if plan_name(call.step) in undo)
         return tuple(step for step in called if self.step(step).status == "completed")
 
     def calls_of(self, name: str) -> list[RecordedCall]:
@@ -84,7 +85,7 @@ class TestedRun:
             UnknownFakeError: the flow has no such step or node.
         """
         Fakes.of(self.plan).check(name)
-        return [call for call in self.calls if name in (call.step, call.node)]
+        return [call for call in self.calls if name in (call.step, plan_name(call.step), call.node)]
 
     def step(self, step_id: str) -> StepReport:
         """How a step ended.
@@ -236,7 +237,7 @@ class FlowTester:
         if executor.mistakes:
             raise executor.mistakes[0]
         self._memory = run.memory
-        if isinstance(run.error, NodeFailedError) and (place := self.flow.plan.places.get(run.error.step)):
+        if isinstance(run.error, NodeFailedError) and (place := self.flow.plan.places.get(plan_name(run.error.step))):
             run.error.add_note(f"step {run.error.step!r} was written at {place}")
         return TestedRun(self.flow.plan, run)
 

@@ -5,16 +5,15 @@ A builder is frozen; each call returns a new one, so a beginning can be shared b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Never, TypeAlias, cast
 
-from resolute.plan.context import State
 from resolute.plan.errors import Problem
-from resolute.plan.expressions import Expression
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
 from resolute.writing.compiler import compile_flow
+from resolute.writing.conditions import Condition
 from resolute.writing.draft import Draft, FlowDraft
 from resolute.writing.flow import Flow
 from resolute.writing.kinds.parallel import DraftParallel
@@ -23,7 +22,6 @@ from resolute.writing.places import place_of_caller
 from resolute.writing.placing import Chain, mistakes_of, placed, steps_of
 from resolute.writing.step import FlowStep
 
-Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
 Branch: TypeAlias = "FlowStep[Any] | FlowBuilder | Sequence[FlowStep[Any]]"
 
 

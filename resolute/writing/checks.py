@@ -26,6 +26,11 @@ from resolute.writing.scope import Report, Scope
 from resolute.writing.sources import check_typed, shape_at, shape_of_source
 
 _COUNT: Final = Shape({"type": "integer"})
+_EARLIER: Final[Mapping[str, tuple[str, str]]] = {
+    "$previous": ("previous", "until its step has completed once"),
+    "$last": ("last_turn", "in the first turn"),
+}
+
 _DECIDED: Final = (
     "`is`, `in`, `not`, isinstance(...) and bool(...) ask the reference and not its value: "
     "write x.output != None, is_empty(x.output), contains(...), not_(...), or a function of the state"
@@ -72,17 +77,25 @@ def check_fit(value: Json, target: Shape, scope: Scope, report: Report) -> None:
     if target.kinds and "null" not in target.kinds:
         _check_present(value, scope, report)
         check_typed(value, scope, report)
-    remembers = isinstance(value, Mapping) and operator_of(value) == "$previous"
-    if remembers and "null" in source.kinds and target.kinds and "null" not in target.kinds:
+    looks_back = _looks_back(value)
+    unsure = not scope.is_decided and path_of(value) not in scope.present
+    if looks_back and unsure and "null" in source.kinds and target.kinds and "null" not in target.kinds:
+        word, until = looks_back
         report(
-            f"{describe(value)} is null until its step has completed once, the node expects {spoken(target.kinds)}",
-            "give previous(..., default=...), or let the node take None",
+            f"{describe(value)} is null {until}, the node expects {spoken(target.kinds)}",
+            f"give {word}(..., default=...), or let the node take None",
         )
     if not compatible(source.kinds, target.kinds):
         report(
             f"{describe(value)} is {spoken(source.kinds)}, the node expects {spoken(target.kinds)}",
             _cast_hint(value, target),
         )
+
+
+def _looks_back(value: Json) -> tuple[str, str] | None:
+    """The word that looks back, and when what it gives is null; None for any other value."""
+    operator = operator_of(value) if isinstance(value, Mapping) else None
+    return _EARLIER.get(operator) if operator else None
 
 
 def _check_present(value: Json, scope: Scope, report: Report) -> None:
@@ -98,6 +111,8 @@ def _check_present(value: Json, scope: Scope, report: Report) -> None:
             shape = scope.known.get(str(inner[0]), ANY)
         case "$item":
             shape = scope.items.get(str(inner[0]), ANY)
+        case "$last":
+            return  # its whole path is null in the first turn, which whoever takes the value is held against
         case _:
             shape = shape_in(inner[0], scope, _unheard) if len(path) > 2 else ANY
     if part := null_part(value, shape, scope.present):
@@ -113,8 +128,8 @@ def _check_not_null(value: Json, shape: Shape, scope: Scope, report: Report) -> 
     if "null" not in shape.kinds or scope.is_decided or path_of(value) in scope.present:
         return
     hint = f"ask first, with ({describe(value)} != None) & (...), or with .when({describe(value)} != None)"
-    if isinstance(value, Mapping) and operator_of(value) == "$previous":
-        hint = "give previous(..., default=...)"
+    if looks_back := _looks_back(value):
+        hint = f"give {looks_back[0]}(..., default=...)"
     report(f"reads {describe(value)}, which may be null", hint)
 
 

@@ -1,9 +1,9 @@
-"""The conditions of `when`: an expression that a run evaluates, or a decision that runs on the worker before it."""
+"""The conditions of `when` and `repeat`: an expression, or a decision that runs on the worker before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, cast
 
 from resolute.plan.context import State
 from resolute.plan.expressions import Expression
@@ -18,6 +18,9 @@ from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
 from resolute.writing.step import spoken
 from resolute.writing.values import NOTHING, Values
+
+Condition: TypeAlias = bool | Expression | Callable[[State], bool] | Callable[[State], Awaitable[bool]]
+"""What an author gives as a condition: an expression over references, or a function of the state."""
 
 
 class Conditions:

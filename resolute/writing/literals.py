@@ -14,7 +14,7 @@ from resolute.plan.errors import NotJsonError
 from resolute.plan.expressions import Expression, InputModel, fields_of, operator_and_operands
 from resolute.plan.values import DEEPEST, check_leaf, jsonable, place_of
 
-_PATHS: Final = frozenset({"$output", "$previous", "$item", "$input", "$failure"})
+_PATHS: Final = frozenset({"$output", "$previous", "$last", "$item", "$input", "$failure"})
 
 Path = tuple[str | int, ...]
 

@@ -21,7 +21,7 @@ Of what is computed, the expression stands in the place of the first operand, as
 Present: TypeAlias = frozenset[Path]
 
 NOTHING: Final[Present] = frozenset()
-_PATHS: Final = frozenset({"$output", "$input", "$item"})
+_PATHS: Final = frozenset({"$output", "$input", "$item", "$last"})
 _COMPUTED: Final = frozenset({"$at", "$first"})
 
 

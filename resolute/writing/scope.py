@@ -17,10 +17,10 @@ class Scope:
     """What a step may read at its place.
 
     `known` are the steps that have certainly run; `elsewhere` says of every other step of the flow why it may not
-    be read here. `items` says what an item is, by the name of what it is an item of. `untyped` names the nodes of steps
-    that do not say what they return. `many` are the steps that run many times, with the loop around each. `present` are
-    the references that a condition around this place has found to be there, and `is_decided` says that a function has
-    found what it wanted.
+    be read here. `items` says what an item is, by the name of what it is an item of, and `last` what the steps of the
+    repeats around have given in the turn before. `untyped` names the nodes of steps that do not say what they return.
+    `many` are the steps that run many times, with the loop around each. `present` are the references that a condition
+    around this place has found to be there, and `is_decided` says that a function has found what it wanted.
     """
 
     known: Mapping[str, Shape]
@@ -28,6 +28,7 @@ class Scope:
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
     input: Shape = ANY
     items: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+    last: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
     has_previous: bool = False
     in_failure: bool = False
     untyped: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -35,6 +35,8 @@ def shape_of_source(operator: str, inner: list[Json], scope: Scope, report: Repo
             return _shape_of_item(inner, scope, report)
         case "$previous":
             return _shape_of_previous(inner, scope, report)
+        case "$last":
+            return _shape_of_last(inner, scope, report)
         case "$input":
             return shape_at(scope.input, "input", inner, report)
         case "$failure":
@@ -100,7 +102,7 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
     if step in scope.many:
         report(
             f"reads previous({dotted(inner)}): step {step!r} runs many times",
-            f"read the list of all of them, previous({scope.many[step]}.output)",
+            f"read the output of all of them, previous({scope.many[step]}.output)",
         )
     if step not in scope.everywhere:
         report(
@@ -108,6 +110,17 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
         )
         return ANY
     return or_null(shape_at(scope.everywhere[step], step, inner[1:], report))
+
+
+def _shape_of_last(inner: list[Json], scope: Scope, report: Report) -> Shape:
+    step = str(inner[0])
+    if step not in scope.last:
+        report(
+            f"reads last_turn({dotted(inner)}), and {step!r} is no step of a repeat(...) around this place",
+            "last_turn(...) reads steps of the repeat that it stands in; behind that, read its .output.last",
+        )
+        return ANY
+    return or_null(shape_at(scope.last[step], step, inner[1:], report))
 
 
 def shape_at(shape: Shape, origin: str, path: list[Json], report: Report) -> Shape:

@@ -1,6 +1,6 @@
 """Every scenario."""
 
-from tests.contract import blocks, cancels, ends, failures, items, lists, memories, values
+from tests.contract import blocks, cancels, ends, failures, items, lists, memories, repeats, values
 
 SCENARIOS = (
     *blocks.SCENARIOS,
@@ -11,4 +11,5 @@ SCENARIOS = (
     *lists.SCENARIOS,
     *items.SCENARIOS,
     *memories.SCENARIOS,
+    *repeats.SCENARIOS,
 )

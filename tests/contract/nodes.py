@@ -15,6 +15,9 @@ ENVIRONMENT = {"STAGE": "prod", "LIMIT": "3", "TOKEN": "never-to-be-recorded", "
 ATTEMPTS: defaultdict[str, list[str]] = defaultdict(list)
 """The steps that were called, by run id, each attempt by itself."""
 
+ALL_ATTEMPTS: defaultdict[str, list[str]] = defaultdict(list)
+"""The same by workflow id: of all histories of a run that is continued."""
+
 _CALLED: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
 
 
@@ -22,12 +25,14 @@ def note() -> CallContext:
     """Writes down the call that this is."""
     call = current_call()
     ATTEMPTS[call.run_id].append(call.step)
-    _CALLED[call.run_id, call.step].set()
+    ALL_ATTEMPTS[call.run].append(call.step)
+    for run in (call.run_id, call.run):
+        _CALLED[run, call.step].set()
     return call
 
 
 async def called(run_id: str, step: str) -> None:
-    """Waits until a step of a run has been called."""
+    """Waits until a step of a run has been called; `run_id` may be its workflow id."""
     await _CALLED[run_id, step].wait()
 
 

@@ -3,6 +3,7 @@
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.parallel import Parallel
+from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
 from resolute.plan.kinds.when import When
 from resolute.plan.step import register
@@ -11,6 +12,7 @@ register(
     Call,
     When,
     Parallel,
+    Repeat,
     Sleep,
     Each,
 )

@@ -5,12 +5,14 @@ from typing import Final
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.parallel import Parallel
+from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.running.kinds.call import run_call
 from resolute.running.kinds.each import run_each
 from resolute.running.kinds.parallel import run_parallel
+from resolute.running.kinds.repeat import run_repeat
 from resolute.running.kinds.sleep import run_sleep
 from resolute.running.kinds.when import run_when
 from resolute.running.run import Running
@@ -19,6 +21,7 @@ RUNNING: Final[dict[type[Step], Running]] = {
     Call: Running(run_call, takes_turns=True),
     When: Running(run_when),
     Parallel: Running(run_parallel),
+    Repeat: Running(run_repeat),
     Sleep: Running(run_sleep),
     Each: Running(run_each),
 }

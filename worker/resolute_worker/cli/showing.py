@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from resolute.plan.described import describe
 from resolute.plan.plan import Plan
-from resolute.plan.step import walk
+from resolute.plan.step import plan_name, walk
 from resolute.plan.values import Json
 from resolute.running.report import RunReport, StepReport
 from resolute.writing.diagram import outline
@@ -46,7 +46,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, _standing(found.plan, report)))]
     for step in report.steps:
         if step.status not in ("pending", "skipped"):
-            parts += ["", *_step(step, found.plan.places.get(step.id, ""))]
+            parts += ["", *_step(step, found.plan.places.get(plan_name(step.id), ""))]
     shown = {step.id for step in report.steps if step.failure is not None}
     failures = [*([report.failure] if report.failure else []), *report.compensation_failures]
     told = [failure_text(failure.model_dump()) for failure in failures if failure.step not in shown]
