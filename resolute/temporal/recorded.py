@@ -6,10 +6,11 @@ Activity ids are step ids, which maps a history to its plan.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import Payload
@@ -50,6 +51,7 @@ class Answer:
     arguments: Json = None
     attempts: Attempts = ()
     queue: str | None = None
+    is_local: bool = False
 
 
 @dataclass
@@ -59,7 +61,8 @@ class Recorded:
     `scheduled_for` is when its schedule had it due, where one started it; `cancelled_by` is the number of the event by
     which it was asked to end. `fired` says when the timers of each step came to their end, with the number of the event
     that says so. `said` are the messages that the run took or refused, each behind the number of its event. `tasks` are
-    the numbers of the events by which workflow tasks began: each brought what is recorded since the task before.
+    the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task brought
+    what is recorded since the one before.
     """
 
     start: Start
@@ -70,12 +73,17 @@ class Recorded:
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
     said: list[tuple[int, datetime, Json]] = field(default_factory=list[tuple[int, datetime, Json]])
-    tasks: list[int] = field(default_factory=list[int])
+    tasks: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
     cancelled_by: int | None = None
     has_ended: bool = False
+
+    def told_at(self, event: int, at: datetime) -> datetime:
+        """When the run was told of an event that came at a time: by its own clock, which stands still in a task."""
+        following = bisect_right(self.tasks, event, key=lambda task: task[0])
+        return max(at, self.tasks[following][1]) if following < len(self.tasks) else at
 
 
 async def read_history(events: Sequence[HistoryEvent], converter: DataConverter) -> Recorded:
@@ -89,6 +97,7 @@ class _Reader:
         self._converter = converter
         self._scheduled: dict[int, str] = {}
         self._timers: dict[str, str] = {}
+        self._tasks: dict[int, datetime] = {}
 
     async def read(self, events: Sequence[HistoryEvent]) -> Recorded:
         started = events[0].workflow_execution_started_event_attributes
@@ -136,7 +145,10 @@ class _Reader:
                 ended = event.activity_task_canceled_event_attributes
                 await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
             case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-                recorded.tasks.append(event.event_id)
+                self._tasks[event.event_id] = _time(event)
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                began = event.workflow_task_completed_event_attributes.started_event_id
+                recorded.tasks.append((began, self._tasks[began]))
             case EventType.EVENT_TYPE_TIMER_STARTED:
                 timer = event.timer_started_event_attributes.timer_id
                 summary = await self._values([event.user_metadata.summary])
@@ -205,7 +217,13 @@ class _Reader:
                 recorded.plan = read_plan(record.plan)
                 recorded.start = replace(recorded.start, input=record.input_of(recorded.start.input))
             return
-        answer = Answer(began_at=_time(event), ended_at=_time(event), output=value, ended_by=event.event_id)
+        answer = Answer(
+            began_at=_moment(data.get("original_schedule_time"), event),
+            ended_at=_moment(data.get("complete_time"), event),
+            output=value,
+            ended_by=event.event_id,
+            is_local=True,
+        )
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
             answer.attempts = attempts_in(answer.failure)
@@ -223,6 +241,13 @@ def _readable(read: Callable[[], Memory | None]) -> Memory | None:
     with suppress(ValueError):  # the run itself was null there, and recorded that
         return read()
     return None
+
+
+def _moment(said: Mapping[str, int] | None, event: HistoryEvent) -> datetime:
+    """A time as the SDK writes it into the marker of a local activity; that of the marker where it says none."""
+    if not said:
+        return _time(event)
+    return datetime.fromtimestamp(said["seconds"], UTC) + timedelta(microseconds=said["nanos"] // 1000)
 
 
 def _time(event: HistoryEvent) -> datetime:

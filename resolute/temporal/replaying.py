@@ -44,7 +44,7 @@ class _RecordedRuntime:
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
-        self._now = recorded.began_at
+        self._now = recorded.told_at(0, recorded.began_at)
         self._signs = 0
         self._is_cancelled = False
         self._parts: list[str] = []
@@ -71,7 +71,7 @@ class _RecordedRuntime:
         else:
             event, at = fired.pop(0)
             await self._until(event)
-            self._now = max(self._now, at)
+            self._now = max(self._now, self._recorded.told_at(event, at))
 
     async def call(self, request: CallRequest) -> Json:
         self._signs += 1
@@ -89,7 +89,8 @@ class _RecordedRuntime:
             await ends
             raise asyncio.CancelledError
         await self._until(answer.ended_by)
-        self._now = max(self._now, answer.ended_at)
+        ended = answer.ended_at if answer.is_local else self._recorded.told_at(answer.ended_by, answer.ended_at)
+        self._now = max(self._now, ended)
         if answer.failure is not None:
             given_up = given_up or any(request.step.startswith(part) for part in self._parts)
             if given_up and is_cancelled_exception(answer.failure):
@@ -119,8 +120,9 @@ class _RecordedRuntime:
         following = [*(event for event, _, _ in self._waiting[:1]), *(event for event, _, _ in self._coming[:1])]
         if not following:
             return False
-        task = bisect_right(self._recorded.tasks, min(following))
-        end = self._recorded.tasks[task] if task < len(self._recorded.tasks) else _AT_LAST
+        tasks = self._recorded.tasks
+        task = bisect_right(tasks, min(following), key=lambda each: each[0])
+        end = tasks[task][0] if task < len(tasks) else _AT_LAST
         while self._coming and self._coming[0][0] <= end:
             self._tell(interpreter, *self._coming.pop(0)[1:])
         while self._waiting and self._waiting[0][0] <= end:

@@ -419,7 +419,7 @@ certs = each(LITERAL, lambda host: check(host).as_("look").retry(2)).as_("certs"
         (
             certs,
             (say(cast("Any", previous(output("look.host")))),),
-            "reads previous(look.host): step 'look' runs many times (read the list of all of them, "
+            "reads previous(look.host): step 'look' runs many times (read the output of all of them, "
             "previous(certs.output))",
         ),
         (certs, (check(Host(name="b")).as_("look"),), "two steps have this name"),
