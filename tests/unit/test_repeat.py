@@ -1,6 +1,6 @@
 """`repeat(...)` and `last_turn(...)`: what `build()` refuses, what a plan shows, and what a tester sees."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -56,6 +56,8 @@ async def summarize(turns: Repeated) -> str:
     return f"{turns.turns} turns, {turns.ended_by}"
 
 
+LONG_AGO = datetime(1999, 1, 1, tzinfo=UTC)
+
 look = look_at(last_turn(cast("int", output("look.seen")))).as_("look")
 polling = repeat(look, until=look.output.ready, every=timedelta(seconds=30), at_most=40).as_("poll")
 
@@ -105,12 +107,12 @@ async def test_what_a_tester_sees() -> None:
 
 async def test_turns_that_do_nothing() -> None:
     """A repeat whose turns have nothing to do ends by its bound, and does not hold its worker meanwhile."""
-    nothing = branch().when(now() < "1999-01-01").then(take(1)).end_when()
-    idle = repeat(nothing, until=now() < "1999-01-01", at_most=1000, on_exhausted="continue").as_("idle")
+    nothing = branch().when(now() < LONG_AGO).then(take(1)).end_when()
+    idle = repeat(nothing, until=now() < LONG_AGO, at_most=1000, on_exhausted="continue").as_("idle")
     run = await FlowTester(_built(idle)).run()
 
     assert {"idle": {"turns": 1000, "ended_by": "at_most", "last": {}}} == run.result
-    assert run.step("idle").ended_at > START
+    assert (run.step("idle").ended_at or START) > START
 
 
 def test_drawn() -> None:
@@ -129,8 +131,8 @@ def test_bounds_and_conditions() -> None:
     look_once = look_at()
     ready: Any = look_once.output.ready
     cases: list[tuple[FlowStep[Any], str]] = [
-        (repeat([], until=now() > "2026-01-01", at_most=2), "the body is empty"),
-        (repeat(branch(), until=now() > "2026-01-01", at_most=2), "the body is empty"),
+        (repeat([], until=now() > START, at_most=2), "the body is empty"),
+        (repeat(branch(), until=now() > START, at_most=2), "the body is empty"),
         (repeat(look_once, at_most=2), "repeat takes one condition, until=... or while_=..."),
         (
             repeat(look_once, until=ready, while_=ready, at_most=2),
@@ -157,13 +159,13 @@ def test_an_open_body() -> None:
 
     (place, message), *_ = _refused(repeat(body, until=look.output.ready, at_most=2).as_("poll"))
 
-    assert "then[0] 'poll'.when[1]" == place
+    assert "then[0].when[1]" == place
     assert "is not closed" in message
 
 
 def test_what_cannot_be_read() -> None:
     """Outside of the turns their steps have no one output; before a turn nothing of it is there."""
-    outside = "reads look.seen: step 'look' runs in turns: read poll.output.last, or last_turn(...)"
+    outside = "reads look.seen: step 'look' runs in turns of 'poll'"
     nowhere = "reads last_turn(look.seen), and 'look' is no step of a repeat(...) around this place"
     typed: Any = last_turn(output("look.seen"))
 
@@ -171,7 +173,7 @@ def test_what_cannot_be_read() -> None:
     assert [("then[1] 'take'", f"input 'number': {nowhere}")] == _refused(polling, take(typed))
     assert [
         (
-            "then[0] 'poll'.then[1] 'take'",
+            "then[0].then[1] 'take'",
             "input 'number': last_turn(look.seen) is null in the first turn, the node expects an int",
         )
     ] == _refused(repeat([look, take(typed)], until=look.output.ready, at_most=2).as_("poll"))
@@ -197,7 +199,7 @@ def test_no_memory_of_a_turn() -> None:
     """previous(...) of a step in a loop is refused: it has as many outputs as there were turns."""
     reads: Any = previous(look.output.seen, default=0)
 
-    with pytest.raises(FlowBuildError, match="the step stands in a loop, and has many outputs"):
+    with pytest.raises(FlowBuildError, match="step 'look' runs many times"):
         flow("remembering").triggered_by(every(timedelta(hours=1))).then(polling).then(take(reads)).build()
 
 

@@ -138,7 +138,7 @@ def compile_repeat(draft: DraftRepeat, steps: Steps, scope: Scope, place: str) -
         decision=tuple(decision),
         every=min(max(_seconds(written.every), 0.0), LONGEST_PAUSE),
         at_most=written.at_most if _is_bound(written.at_most) else 1,
-        on_exhausted=written.on_exhausted,
+        on_exhausted="continue" if written.on_exhausted == "continue" else "fail",
     )
     behind = hiding(scope, compiled.blocks()[0].steps, f"runs in turns of {step_id!r}")
     return [compiled], knowing(behind, {step_id: _shape(compiled, steps, after)})
