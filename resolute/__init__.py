@@ -16,6 +16,7 @@ from resolute.plan.errors import (
     ResoluteError,
     TerminalError,
 )
+from resolute.plan.event import Event, signal
 from resolute.plan.failing import Failure
 from resolute.plan.kinds.each import Outcome
 from resolute.plan.kinds.repeat import Repeated
@@ -32,11 +33,13 @@ from resolute.writing.flow import Flow
 from resolute.writing.kinds.each import each
 from resolute.writing.kinds.repeat import repeat
 from resolute.writing.kinds.sleep import sleep
+from resolute.writing.kinds.wait import wait_for
 from resolute.writing.node import Node, NodeFactory, node
 
 __all__ = [
     "CallContext",
     "ConfigurationError",
+    "Event",
     "ExpressionError",
     "Failure",
     "Flow",
@@ -89,9 +92,11 @@ __all__ = [
     "schedule",
     "scheduled_for",
     "secret",
+    "signal",
     "sleep",
     "text",
     "unverified",
+    "wait_for",
     "webhook",
     "where",
 ]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal, TypeVar, cast, get_args
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast, get_args, overload
 
 from pydantic import BaseModel, JsonValue
 from pydantic_core import from_json
 
-from resolute import by_field, input_data
+from resolute import Event, by_field, input_data
 from resolute import secret as secret_named
 from resolute.plan.provider import Verdict, accepted, ignored, refused
 from resolute.plan.triggers import TriggerSpec
@@ -79,15 +79,23 @@ def webhook(
     )
 
 
-def event(of: type[E]) -> E:
+@overload
+def event(of: type[E], /) -> E: ...
+@overload
+def event(of: type[E], kind: EventType, /, *kinds: EventType) -> Event[E]: ...
+def event(of: type[E], /, *kinds: str) -> E | Event[E]:
     """The event that started a flow with a `webhook(...)` trigger, typed as its kind of event.
+
+    With event types it is what `wait_for` waits for: an event of one of those types that the run is told of.
 
     Example:
         >>> from resolute_pagerduty import IncidentEvent
         >>> event(IncidentEvent).data.title
         input.event.data.title
+        >>> event(IncidentEvent, "incident.acknowledged").names
+        ('incident.acknowledged',)
     """
-    return cast("E", input_data("event"))
+    return Event(kinds, of) if kinds else cast("E", input_data("event"))
 
 
 def sign(body: bytes, secret: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from resolute.plan.context import CallContext
 from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError, RunCancelledError
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
+from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.interpreter import Interpreter, RunContinuedError
@@ -102,6 +103,19 @@ class VirtualClock:
             self._endless.pop(what, None)
             self._signs += 1
 
+    def call_at(self, at: datetime, call: Callable[[], None]) -> Callable[[], None]:
+        """Calls something when the clock comes to a time. What is returned takes that back."""
+        due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def come(_: asyncio.Future[None]) -> None:
+            if not due.cancelled():
+                self._signs += 1
+                call()
+
+        due.add_done_callback(come)
+        heapq.heappush(self._waiting, (at, next(self._order), due))
+        return lambda: cast("None", due.cancel() and None)
+
     def _rest(self) -> None:
         self._busy -= 1
         self._signs += 1
@@ -174,6 +188,7 @@ class MemoryRuntime:
         run_id: str,
         patience: float = 5.0,
         full: Callable[[int], bool] = lambda _: False,
+        ended_by: Mapping[str, str] | None = None,
     ) -> None:
         self._executor = executor
         self._clock = clock
@@ -181,6 +196,7 @@ class MemoryRuntime:
         self._run_id = run_id
         self._patience = patience
         self._full = full
+        self._ended_by = ended_by or {}
         self.calls: list[RecordedCall] = []
         self._at_work: dict[str, asyncio.Task[Json]] = {}
 
@@ -198,7 +214,12 @@ class MemoryRuntime:
         Raises:
             StuckError: nothing can ever end the wait.
         """
-        await self._clock.wait(step, until)
+        try:
+            await self._clock.wait(step, until)
+        except StuckError:
+            if said := self._ended_by.get(step.rpartition(".")[2]):
+                raise StuckError(f"step {step!r} waits for what nobody tells the run: call {said}") from None
+            raise
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
@@ -370,7 +391,13 @@ async def run_in_memory(
     `resolute.running.outcomes` describes both.
     """
     runtime = MemoryRuntime(
-        executor, clock or VirtualClock(), flow=plan.name, run_id=run_id, patience=patience, full=full
+        executor,
+        clock or VirtualClock(),
+        flow=plan.name,
+        run_id=run_id,
+        patience=patience,
+        full=full,
+        ended_by={step.id: step.ended_by for step in walk((*plan.steps, *plan.on_failure)) if step.ended_by},
     )
     recorded: Json = None
     error: FlowError | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from resolute.plan.shapes import Schema, Shape, compatible, kind_of
+from resolute.plan.shapes import Schema, Shape, compatible, kind_of, spoken
 from resolute.plan.values import Json
 
 
@@ -67,3 +67,41 @@ def _references(schema: object) -> Iterator[str]:
                 yield from _references(item)
         case _:
             return
+
+
+def misfit(value: Json, shape: Shape, place: str) -> str:
+    """Why a value does not fit a type, by the first part that does not; empty where it fits. Values are not shown.
+
+    >>> misfit({"version": 1}, Shape({"type": "object", "properties": {"version": {"type": "string"}}}), "event")
+    'event.version is an int, not text'
+    """
+    if fits(value, shape):
+        return ""
+    found = [one for one in shape.alternatives if kind_of(value) in one.kinds]
+    if len(found) != 1:
+        wanted = f", not {spoken(shape.kinds)}" if kind_of(value) not in shape.kinds else " of no known form"
+        return f"{place} is {spoken(frozenset({kind_of(value)}))}{wanted}"
+    (one,) = found
+    if isinstance(value, Mapping):
+        missing = next((name for name in one.schema.get("required", ()) if name not in value), None)
+        if missing is not None:
+            return f"{place}.{missing} is missing"
+        parts = ((f"{place}.{name}", item, one.at(name)) for name, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        parts = ((f"{place}[{index}]", item, one.at(index)) for index, item in enumerate(value))
+    else:
+        return f"{place} is none of the values that it may be"
+    return next((why for where, item, inner in parts if (why := misfit(item, inner or Shape(), where))), place)
+
+
+def with_defaults(value: Json, shape: Shape) -> Json:
+    """A value that fits a type, with the fields that it leaves out and whose defaults the type names."""
+    one = next((one for one in shape.alternatives if _fits_one(value, one)), Shape())
+    if isinstance(value, Mapping):
+        properties = cast("Mapping[str, Schema]", one.schema.get("properties", {}))
+        left_out = {name: field["default"] for name, field in properties.items() if "default" in field}
+        given = {name: with_defaults(item, one.at(name) or Shape()) for name, item in value.items()}
+        return {**{name: default for name, default in left_out.items() if name not in given}, **given}
+    if isinstance(value, (list, tuple)):
+        return [with_defaults(item, one.at(index) or Shape()) for index, item in enumerate(value)]
+    return value

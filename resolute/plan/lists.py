@@ -66,14 +66,20 @@ def _asked(operator: str, items: object, that: Callable[[Any], object] | None, *
     if that is None and every and operator != "$where":
         return Expression(operator, items, bound, True)
     word = {"$any": "any_of", "$all": "all_of"}.get(operator, operator[1:])
-    return Expression(operator, items, bound, _condition(f"{word}({_shown(items)}, ...)", that, bound))
+    item = Reference("$item", bound)
+    return Expression(operator, items, bound, condition_on(item, that, f"{word}({_shown(items)}, ...)"))
 
 
-def _condition(place: str, that: object, bound: Bound) -> Expression:
+def condition_on(item: Reference, that: object, place: str) -> Expression:
+    """The condition that a function of an item says; `place` is where it stands, for messages.
+
+    Raises:
+        ExpressionError: it is no function of an item, or says no condition.
+    """
     if isinstance(that, Expression) or not callable(that):
         raise ExpressionError(f"{place} takes a function of an item, not {_shown(that)}; {_DECIDED}")
     try:
-        condition = cast("Callable[[object], object]", that)(Reference("$item", bound))
+        condition = cast("Callable[[object], object]", that)(item)
     except ExpressionError:
         raise
     except Exception as error:

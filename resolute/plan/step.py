@@ -64,6 +64,11 @@ class Step(Frozen):
         """The node that the step calls, where it is a call of one."""
         return None
 
+    @property
+    def ended_by(self) -> str:
+        """What a test calls so that the step goes on, where it waits for something from outside."""
+        return ""
+
     def blocks(self) -> tuple[Block, ...]:
         """The steps inside this one, in the order of the plan."""
         return ()

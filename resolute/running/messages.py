@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from resolute.plan.errors import ResoluteError
+from resolute.plan.limits import recorded_size
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json, JsonObject
 
@@ -22,6 +23,13 @@ MOST_KNOWN: Final = 2_000
 
 EVENT: Final = "event:"
 """How the addresses of events begin. Events wait until somebody listens, all else is refused where nobody does."""
+
+
+MOST_BYTES: Final = 1_000_000
+"""Bytes of the events that a run keeps: they have to fit into what it takes over to another history."""
+
+Order: TypeAlias = tuple[int, str]
+"""Where a listener stands in the plan; the path tells the items and turns of a loop apart."""
 
 
 class MessageRefusedError(ResoluteError):
@@ -72,39 +80,45 @@ class Listener:
     """What listens at an address.
 
     `check` raises `MessageRefusedError` for a message that cannot be taken and changes nothing; `take` takes it and
-    gives the answer for who sent it.
+    gives the answer for who sent it. `wants` says whether a message that could be taken is: one that nobody wants is
+    kept where it is an event.
     """
 
     check: Callable[[Message], None]
     take: Callable[[Message], Json]
+    wants: Callable[[Message], bool] = lambda _: True
 
 
 class Inbox:
     """The messages of one run."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[str, list[tuple[Order, Listener]]] = {}
         self._kept: list[Message] = []
         self._known: dict[str, Json] = {}
         self.moving = False
         """Whether the run is moving to another history: then only events are taken."""
 
-    def listen(self, to: str, listener: Listener) -> None:
-        """Opens an address."""
-        self._listeners[to] = listener
+    def listen(self, to: str, listener: Listener, order: Order | None = None) -> None:
+        """Opens an address. Where several may listen, `order` says who is asked first; without it there is one."""
+        others = [] if order is None else self._listeners.get(to, [])
+        self._listeners[to] = sorted([*others, (order or (0, ""), listener)], key=lambda each: each[0])
 
-    def close(self, to: str) -> None:
-        """Nobody listens there any more."""
-        self._listeners.pop(to, None)
+    def close(self, to: str, listener: Listener | None = None) -> None:
+        """Nobody listens there any more, or one listener no longer does."""
+        left = [each for each in self._listeners.pop(to, []) if listener is not None and each[1] is not listener]
+        if left:
+            self._listeners[to] = left
 
     def open_at(self, prefix: str) -> list[str]:
         """The addresses that begin so, in the order in which they were opened."""
         return [to for to in self._listeners if to.startswith(prefix)]
 
-    def pick(self, to: str, wanted: Callable[[Message], bool] = lambda _: True) -> Message | None:
-        """The earliest kept event of an address that is wanted, which is kept no longer."""
+    def pick(self, to: str | tuple[str, ...], wanted: Callable[[Message], bool] = lambda _: True) -> Message | None:
+        """The earliest kept event of one or more addresses that is wanted, which is kept no longer."""
+        addresses = (to,) if isinstance(to, str) else to
         for index, message in enumerate(self._kept):
-            if message.to == to and wanted(message):
+            if message.to in addresses and wanted(message):
                 return self._kept.pop(index)
         return None
 
@@ -116,18 +130,13 @@ class Inbox:
         """
         if message.id in self._known:
             return
-        listener = self._listeners.get(message.to)
         if self.moving and not message.to.startswith(EVENT):
             raise MessageRefusedError("the run is moving to a new history: send the message again")
-        if listener is not None:
-            listener.check(message)
-        elif not message.to.startswith(EVENT):
+        if self._taker(message) is not None:
+            return
+        if not message.to.startswith(EVENT):
             raise MessageRefusedError(self._nobody(message.to))
-        elif len(self._kept) >= MOST_KEPT:
-            raise MessageRefusedError(
-                f"the run keeps {MOST_KEPT:,} events that no step has waited for, and takes no more: "
-                "let the flow wait for them, or send fewer"
-            )
+        self._check_room(message)
 
     def take(self, message: Message) -> Json:
         """Takes a message, and gives the answer for who sent it; what has been taken before is answered as then.
@@ -138,7 +147,7 @@ class Inbox:
         if message.id in self._known:
             return self._known[message.id]
         self.check(message)
-        listener = self._listeners.get(message.to)
+        listener = self._taker(message)
         if listener is None:
             self._kept.append(message)
             answer: Json = {"kept": True}
@@ -162,6 +171,37 @@ class Inbox:
         held = cast("JsonObject", data)
         self._kept = [message_from(each) for each in cast("list[Json]", held["kept"])]
         self._known = dict(cast("JsonObject", held["known"]))
+
+    def _taker(self, message: Message) -> Listener | None:
+        """The first listener that wants a message; None where nobody does.
+
+        Raises:
+            MessageRefusedError: everybody who listens refuses it.
+        """
+        refusals: list[MessageRefusedError] = []
+        listeners = self._listeners.get(message.to, [])
+        for _, listener in listeners:
+            try:
+                listener.check(message)
+                if listener.wants(message):
+                    return listener
+            except MessageRefusedError as error:
+                refusals.append(error)
+        if refusals and len(refusals) == len(listeners):
+            raise refusals[0]
+        return None
+
+    def _check_room(self, message: Message) -> None:
+        if len(self._kept) >= MOST_KEPT:
+            most = f"{MOST_KEPT:,} events"
+        elif sum(recorded_size(each.data) for each in (*self._kept, message)) > MOST_BYTES:
+            most = f"up to {MOST_BYTES:,} bytes of events"
+        else:
+            return
+        raise MessageRefusedError(
+            f"the run keeps {most} that no step has waited for, and takes no more: "
+            "let the flow wait for them, or send fewer"
+        )
 
     def _nobody(self, to: str) -> str:
         kind, _, name = to.partition(":")

@@ -49,6 +49,7 @@ class RunState:
         self.scheduled_for = scheduled_for
         self._observed = observed
         self._steps = {step.id: _pending(step) for step in walk((*plan.steps, *plan.on_failure))}
+        self._positions = {step_id: position for position, step_id in enumerate(self._steps)}
         self._inner: dict[str, StepReport] = {}
         self._ended: deque[str] = deque()
 
@@ -56,6 +57,10 @@ class RunState:
     def outputs(self) -> dict[str, Json]:
         """The outputs of the flow's own steps, those in loops left out."""
         return self.top.kept.outputs
+
+    def position(self, step: Step) -> int:
+        """Where a step stands in the plan; a step of another plan stands behind it."""
+        return self._positions.get(step.id, len(self._positions))
 
     def scope(self, frame: Frame | None = None) -> Scope:
         """What expressions may read now."""

@@ -133,8 +133,10 @@ class FlowWorkflow:
             run = _run(self._interpreter, runtime)
             try:
                 return await (sheltered(run, self._interpreter.cancel) if shelters else run)
-            except RunContinuedError as continued:
-                outcomes = continued.outcomes.as_json()
+            except RunContinuedError:
+                # What has been accepted is answered first, and what it changes is taken over.
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                outcomes = self._interpreter.outcomes().as_json()
                 handed: Json = (memory or Memory({})).as_detail() if plan.remembers else None
                 taken = Earlier(outcomes=outcomes, memory=handed)
                 argument = continued_argument(plan, given, keys=keys, earlier=taken)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from resolute.execution.inputs import read_any_input
@@ -19,6 +19,7 @@ from resolute.plan.step import plan_name
 from resolute.plan.times import in_utc
 from resolute.plan.values import jsonable
 from resolute.running.interpreter import Interpreter
+from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
@@ -149,6 +150,10 @@ class FlowTester:
         self._patience = patience
         self._memory: Memory | None = None
         self._at_work: Interpreter | None = None
+        self._told = 0
+        self._telling: list[tuple[timedelta, Message]] = []
+        self._due: list[Callable[[], None]] = []
+        self._refused: list[MessageRefusedError] = []
         self._runs = 0
 
     def answer(self, name: str, value: Answer) -> None:
@@ -186,6 +191,28 @@ class FlowTester:
         """
         self._fakes.clear(name)
 
+    def tells(self, event: str, data: object = None, *, after: timedelta = timedelta()) -> None:
+        """Tells a run of an event: the one that is in progress, where an answer calls this, or else the next one.
+
+        The run keeps the event until a step waits for it, as production's does.
+
+        Args:
+            event: its name, as in `signal("deployed", Deployed)`.
+            data: a model, or JSON that fits it.
+            after: how long after now, or after the beginning of the next run, in virtual time.
+
+        Raises:
+            MessageRefusedError: the run does not take it: it does not fit, or too many events are kept.
+        """
+        self._told += 1
+        message = Message(to=EVENT + event, word="tell", id=f"test-{self._told}", data=jsonable(data), by="the test")
+        if self._at_work is None:
+            self._telling.append((after, message))
+        elif after:
+            self._tell_at(self.clock.now() + after, message)
+        else:
+            self._at_work.take(message)
+
     def cancel(self) -> None:
         """Cancels the current run, as a person or the schedule's next run may. For answers to call.
 
@@ -222,6 +249,7 @@ class FlowTester:
         """
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
+        self._refused = []
         run = await run_in_memory(
             self.flow.plan,
             executor,
@@ -234,8 +262,11 @@ class FlowTester:
             begun=self._begun,
         )
         self._at_work = None
-        if executor.mistakes:
-            raise executor.mistakes[0]
+        for take_back in self._due:
+            take_back()
+        self._due = []
+        if mistakes := [*executor.mistakes, *self._refused]:
+            raise mistakes[0]
         self._memory = run.memory
         if isinstance(run.error, NodeFailedError) and (place := self.flow.plan.places.get(plan_name(run.error.step))):
             run.error.add_note(f"step {run.error.step!r} was written at {place}")
@@ -243,6 +274,22 @@ class FlowTester:
 
     def _begun(self, interpreter: Interpreter) -> None:
         self._at_work = interpreter
+        telling, self._telling = self._telling, []
+        for after, message in telling:
+            if after:
+                self._tell_at(self.clock.now() + after, message)
+            else:
+                self._tell(message)
+
+    def _tell_at(self, at: datetime, message: Message) -> None:
+        self._due.append(self.clock.call_at(at, lambda: self._tell(message)))
+
+    def _tell(self, message: Message) -> None:
+        try:
+            if self._at_work is not None:
+                self._at_work.take(message)
+        except MessageRefusedError as error:
+            self._refused.append(error)
 
     def _remembering(self, previous: Mapping[str, object]) -> Memory:
         plan = self.flow.plan

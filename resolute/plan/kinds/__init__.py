@@ -5,6 +5,7 @@ from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
+from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import register
 
@@ -15,4 +16,5 @@ register(
     Repeat,
     Sleep,
     Each,
+    Wait,
 )

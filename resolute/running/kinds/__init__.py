@@ -7,6 +7,7 @@ from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
+from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.running.kinds.call import run_call
@@ -14,6 +15,7 @@ from resolute.running.kinds.each import run_each
 from resolute.running.kinds.parallel import run_parallel
 from resolute.running.kinds.repeat import run_repeat
 from resolute.running.kinds.sleep import run_sleep
+from resolute.running.kinds.wait import run_wait
 from resolute.running.kinds.when import run_when
 from resolute.running.run import Running
 
@@ -24,4 +26,5 @@ RUNNING: Final[dict[type[Step], Running]] = {
     Repeat: Running(run_repeat),
     Sleep: Running(run_sleep),
     Each: Running(run_each),
+    Wait: Running(run_wait),
 }
