@@ -6,12 +6,14 @@ model's values by field name. A plan has only the model's JSON Schema, for reade
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
+from resolute.execution.schemas import mistakes_in
 from resolute.plan.errors import InvalidInputError, NotJsonError
 from resolute.plan.triggers import Manual, Schedule, Webhook
 from resolute.plan.values import Json, plain
@@ -38,12 +40,16 @@ def read_input(flow: Flow, trigger: Webhook | Manual, value: Json) -> Json:
     model = flow.input_model(trigger)
     try:
         if model is None:
-            return plain(value)
+            return (
+                plain(value) if trigger.input_schema is None else _of_schema(flow, trigger.input_schema, plain(value))
+            )
         return plain(_read(model, plain({} if value is None else value)))
     except ValidationError as error:
         raise _refusal(flow, spoken_mistakes(error)) from None
     except NotJsonError as error:
         raise _refusal(flow, f"{error.place or 'input'}: {error.reason}") from None
+    except InvalidInputError:
+        raise
     except PydanticSerializationError as error:
         raise _refusal(flow, f"its model has no JSON form for it: {error}") from None
     except Exception as error:  # one of the author's validators failed on the value
@@ -91,6 +97,13 @@ def _spoken(detail: Any) -> str:
     # The only message of pydantic that repeats the value.
     what = "is not one of the known kinds" if detail["type"] == "union_tag_invalid" else detail["msg"]
     return f"{where}: {what}"[:_LONGEST]
+
+
+def _of_schema(flow: Flow, schema: Mapping[str, Any], value: Json) -> Json:
+    """The input of a flow that is data, which has a schema and no model."""
+    if mistakes := mistakes_in(schema, value):
+        raise _refusal(flow, "; ".join(mistakes))
+    return value
 
 
 def _refusal(flow: Flow, mistakes: str) -> InvalidInputError:

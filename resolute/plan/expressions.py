@@ -195,7 +195,7 @@ def encode(value: object, name_of: NameOf = _own_name) -> Json:
         operator, operands = operator_and_operands(value)
         if operator == "$at" and len(operands) == 1:
             return encode(operands[0], name_of)
-        if operator in BINDERS:
+        if operator in BINDERS and isinstance(operands[1], Bound):  # else its item has its name, as in a plan
             return {operator: _encoded_binder(cast("tuple[object, Bound, object]", operands), name_of)}
         if operator in NAMED:
             return {operator: [name_of(operands[0]), *cast("list[Json]", list(operands[1:]))]}

@@ -144,6 +144,19 @@ ENVIRONMENT: Final[Mapping[str, Shape]] = {
 }
 
 
+class Described:
+    """In place of a type, where only its JSON Schema is known: the types of a flow that is data."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def __or__(self, other: None) -> Described:
+        """The same or null."""
+        definitions = self.schema.get("$defs", {})
+        own = {key: value for key, value in self.schema.items() if key != "$defs"}
+        return Described({"anyOf": [own, {"type": "null"}], "$defs": definitions})
+
+
 def shape_of_type(annotation: Any, mode: Literal["validation", "serialization"]) -> Shape:
     """The shape of a type, as a parameter takes it (`validation`) or a result has it (`serialization`)."""
     try:
@@ -155,6 +168,8 @@ def shape_of_type(annotation: Any, mode: Literal["validation", "serialization"])
 def _shape(annotation: Any, mode: Literal["validation", "serialization"]) -> Shape:
     if annotation is Any or annotation is object:
         return ANY
+    if isinstance(annotation, Described):
+        return Shape(annotation.schema, annotation.schema.get("$defs", {}))
     try:
         schema = TypeAdapter(annotation).json_schema(mode=mode, by_alias=False)
     except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError):

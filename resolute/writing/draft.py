@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from resolute.plan.errors import Problem
 from resolute.plan.provider import Provider
@@ -16,7 +16,7 @@ class FlowDraft:
     """Everything that was said of a flow.
 
     `result` is empty, or holds the one value that `returns` was given; `providers` are those whose grants the flow is
-    held against.
+    held against. `ids` are the ids of steps that are not the compiler's to choose, by the identity of their drafts.
     """
 
     name: str
@@ -27,6 +27,7 @@ class FlowDraft:
     result: tuple[object, ...] = ()
     mistakes: tuple[Problem, ...] = ()
     providers: tuple[Provider, ...] = ()
+    ids: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 def nested(drafts: tuple[Draft, ...]) -> int:

@@ -12,7 +12,7 @@ from pydantic.errors import PydanticUserError
 from resolute.plan.errors import Problem
 from resolute.plan.limits import PLAN_LIMIT, recorded_size
 from resolute.plan.plan import Plan
-from resolute.plan.shapes import ANY, Shape, shape_of_type
+from resolute.plan.shapes import ANY, Schema, Shape, shape_of_type
 from resolute.plan.triggers import Schedule, Webhook
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, shape_in
@@ -74,7 +74,13 @@ def input_shape(draft: FlowDraft) -> Shape:
     """The input as a run has it: the model has read it, and what it holds is written by field name."""
     types = {spec.input_type for spec in draft.triggers}
     known = types.pop() if len(types) == 1 else None
-    return ANY if known is None else shape_of_type(known, "serialization")
+    if known is not None:
+        return shape_of_type(known, "serialization")
+    schemas = [spec.trigger.input_schema for spec in draft.triggers if not isinstance(spec.trigger, Schedule)]
+    if len(schemas) == len(draft.triggers) == 1 and schemas[0] is not None:
+        schema = cast("Schema", schemas[0])  # of a flow that is data, which has no model
+        return Shape(schema, cast("Schema", schema.get("$defs", {})))
+    return ANY
 
 
 def hands_on_memory(draft: FlowDraft) -> bool:

@@ -94,10 +94,10 @@ class Naming:
                 self._take(draft, draft.step, draft.step.name)
         for draft in every:
             if draft.step is not None and draft.step.name is None:
-                self._take(draft, draft.step, self.free(draft.step.default_name))
+                self._take(draft, draft.step, self.free(self._draft.ids.get(id(draft), draft.step.default_name)))
         for draft in every:
             if draft.step is None:
-                self._ids[id(draft)] = self.free(draft.kind)
+                self._ids[id(draft)] = self.free(self._draft.ids.get(id(draft), draft.kind))
                 self._taken.add(self._ids[id(draft)])
         for loop in loops:  # an inner one behind the one around it
             inner = [each for block in loop.blocks() for each in walk_drafts(block)]

@@ -153,4 +153,4 @@ def test_the_readme_names_every_command() -> None:
     section = PAGES[0].text.partition("## Commands")[2].partition("\n## ")[0]
     command: Any = get_command(app)
 
-    assert set(command.commands) == set(re.findall(r"\| `(\w+)`", section))
+    assert set(command.commands) == set(re.findall(r"\| `([\w-]+)`", section))

@@ -196,3 +196,52 @@ def test_a_variable_that_a_file_reads_itself_is_answered_with_env(flows: Path) -
         "the environment variable 'NOWHERE_SET' is not set where the file is read, which is before any run: write "
         "env('NOWHERE_SET'), or secret('NOWHERE_SET') for confidential values, and the worker reads it when a node runs"
     )
+
+
+DATA = """
+name: greeting
+triggers: [{kind: manual, id: go}]
+steps:
+  - {kind: call, id: hello, node: greet, arguments: {name: you}}
+"""
+
+NODES = """
+from resolute import node
+
+@node
+async def greet(name: str) -> str:
+    return f"hello {name}"
+"""
+
+
+def test_flows_that_are_data(tmp_path: Path) -> None:
+    """A `.flow.yaml` stands beside Python files and may call their nodes; other YAML is left alone."""
+    (tmp_path / "nodes.py").write_text(NODES)
+    (tmp_path / "greeting.flow.yaml").write_text(DATA)
+    (tmp_path / "compose.yaml").write_text("services: {}")
+
+    found = discover([tmp_path])
+
+    assert () == found.mistakes
+    assert ["greeting"] == [each.flow.name for each in found.flows]
+    assert found.flows[0].flow.plan.places["hello"].endswith("greeting.flow.yaml:5")
+
+
+def test_mistakes_in_data_have_their_line(tmp_path: Path) -> None:
+    """Each mistake in a flow that is data is said with its line, as in Python."""
+    (tmp_path / "nodes.py").write_text(NODES)
+    (tmp_path / "greeting.flow.yaml").write_text(DATA.replace("node: greet", "node: gret"))
+    (tmp_path / "broken.flow.yaml").write_text("name: [")
+
+    found = discover([tmp_path])
+
+    assert ["broken.flow.yaml:1", "greeting.flow.yaml:5"] == [each.place for each in found.mistakes]
+    assert "no node is called 'gret': did you mean 'greet'" in found.mistakes[1].message
+
+
+def test_a_flow_twice_in_python_and_data(tmp_path: Path) -> None:
+    """A flow has one home: the same name in a Python file and in data is a mistake."""
+    (tmp_path / "nodes.py").write_text(GOOD)
+    (tmp_path / "greeting.flow.yaml").write_text(DATA)
+
+    assert "also in nodes.py" in discover([tmp_path]).mistakes[0].message

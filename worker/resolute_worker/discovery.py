@@ -22,6 +22,7 @@ from resolute.plan.texts import missing_variable, said_by
 from resolute.plan.unready import meant_value
 from resolute.writing.builder import FlowBuilder, draft_of
 from resolute.writing.flow import Flow
+from resolute_worker.documents import flows_in_documents, is_document, shown
 
 _SKIPPED = ("_", ".", "test_")
 
@@ -68,14 +69,16 @@ def discover(paths: Sequence[Path]) -> Discovery:
     files = _files(paths)
     modules: list[tuple[Path, ModuleType]] = []
     mistakes: list[Mistake] = []
-    for file in files:
+    for file in [each for each in files if not is_document(each)]:
         try:
             modules.append((file, _load(file)))
         except FlowBuildError as error:
             mistakes.append(Mistake(_place(error, file), str(error), flow=error.flow))
         except (Exception, SystemExit) as error:  # whatever a file does when it is imported, its author has to fix
             mistakes.append(Mistake(_place(error, file), _spoken(error)))
-    flows, doubled = _flows_in(modules)
+    written, unreadable = flows_in_documents(files, [module for _, module in modules])
+    mistakes += [Mistake(place, message, flow=name) for place, message, name in unreadable]
+    flows, doubled = _flows_in(modules, written)
     mistakes += [*doubled, *_clashing_nodes(flows)]
     mistakes += _unbuilt(modules, {found.flow.name for found in flows} | {mistake.flow or "" for mistake in mistakes})
     return Discovery(tuple(flows), tuple(mistakes), tuple(module for _, module in modules), tuple(files))
@@ -93,29 +96,23 @@ def forget(paths: Iterable[Path]) -> None:
     importlib.invalidate_caches()
 
 
-def shown(file: Path) -> str:
-    """A path for people: relative if it is below the current folder."""
-    current = Path.cwd()
-    return str(file.relative_to(current)) if file.is_relative_to(current) else str(file)
-
-
 def _files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
             raise ConfigurationError(f"{path} does not exist: give files or folders with flows in them")
-        found.update(dict.fromkeys(_python_files(path.resolve()) if path.is_dir() else [path.resolve()]))
+        found.update(dict.fromkeys(_flow_files(path.resolve()) if path.is_dir() else [path.resolve()]))
     return list(found)
 
 
-def _python_files(folder: Path) -> list[Path]:
+def _flow_files(folder: Path) -> list[Path]:
     found: list[Path] = []
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(_SKIPPED) or entry.name == "conftest.py":
             continue
         if entry.is_dir() and not (entry / "pyvenv.cfg").exists():
-            found += _python_files(entry)
-        elif entry.suffix == ".py":
+            found += _flow_files(entry)
+        elif entry.suffix == ".py" or is_document(entry):
             found.append(entry)
     return found
 
@@ -178,19 +175,19 @@ def _module_name(file: Path) -> tuple[str, Path]:
     return ".".join(file.relative_to(root).with_suffix("").parts), root
 
 
-def _flows_in(modules: Sequence[tuple[Path, ModuleType]]) -> tuple[list[FoundFlow], list[Mistake]]:
+def _flows_in(
+    modules: Sequence[tuple[Path, ModuleType]], written: Sequence[tuple[Path, Flow]]
+) -> tuple[list[FoundFlow], list[Mistake]]:
     found: dict[str, FoundFlow] = {}
     mistakes: list[Mistake] = []
-    for file, module in modules:
-        for value in list(vars(module).values()):
-            if not isinstance(value, Flow):
-                continue
-            first = found.setdefault(value.name, FoundFlow(value, file))
-            if first.flow is not value:
-                where = "twice in this file" if first.file == file else f"also in {shown(first.file)}"
-                mistakes.append(
-                    Mistake(shown(file), f"flow {value.name!r} is {where}: rename one of them", flow=value.name)
-                )
+    held = [(file, each) for file, module in modules for each in vars(module).values() if isinstance(each, Flow)]
+    for file, value in (*held, *written):
+        first = found.setdefault(value.name, FoundFlow(value, file))
+        if first.flow is not value:
+            where = "twice in this file" if first.file == file else f"also in {shown(first.file)}"
+            mistakes.append(
+                Mistake(shown(file), f"flow {value.name!r} is {where}: rename one of them", flow=value.name)
+            )
     return list(found.values()), mistakes
 
 

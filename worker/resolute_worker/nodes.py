@@ -30,13 +30,14 @@ def nodes_beside(flows: Sequence[Flow], modules: Iterable[ModuleType] = ()) -> l
     taken = {name for flow in flows for name in flow.nodes}
     found: dict[str, NodeDefinition] = {}
     for module in homes.values():
-        for definition in (*_nodes_in(module), *_decisions_in(module, homes)):
+        for definition in (*nodes_in(module), *_decisions_in(module, homes)):
             if definition.provider is None and definition.name not in taken:
                 found.setdefault(definition.name, definition)
     return list(found.values())
 
 
-def _nodes_in(module: ModuleType) -> list[NodeDefinition]:
+def nodes_in(module: ModuleType) -> list[NodeDefinition]:
+    """The nodes that stand at the top level of a module."""
     values = list(vars(module).values())
     return [cast("NodeFactory[..., Any]", value).definition for value in values if isinstance(value, NodeFactory)]
 

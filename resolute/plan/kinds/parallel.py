@@ -15,6 +15,7 @@ class Parallel(Step):
     branches: tuple[Steps, ...]
 
     figure: ClassVar[Figure] = "hexagon"
+    has_output: ClassVar[bool] = False
 
     @property
     def title(self) -> str:

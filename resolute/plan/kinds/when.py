@@ -21,6 +21,7 @@ class When(Step):
     otherwise: Steps = ()
 
     figure: ClassVar[Figure] = "diamond"
+    has_output: ClassVar[bool] = False
 
     @property
     def title(self) -> str:

@@ -1,14 +1,23 @@
-"""How each kind of step is compiled: one line a kind."""
+"""How each kind of step is compiled, and turned back into what an author writes: one line a kind, each way."""
 
 from typing import Final
 
-from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake
-from resolute.writing.kinds.each import DraftEach, compile_each
-from resolute.writing.kinds.parallel import DraftParallel, compile_parallel
-from resolute.writing.kinds.repeat import DraftRepeat, compile_repeat
-from resolute.writing.kinds.sleep import DraftSleep, compile_sleep
-from resolute.writing.kinds.wait import DraftWait, compile_wait
-from resolute.writing.kinds.when import DraftWhen, compile_when
+from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.each import Each
+from resolute.plan.kinds.parallel import Parallel
+from resolute.plan.kinds.repeat import Repeat
+from resolute.plan.kinds.sleep import Sleep
+from resolute.plan.kinds.wait import Wait
+from resolute.plan.kinds.when import When
+from resolute.plan.step import Step
+from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
+from resolute.writing.kinds.each import DraftEach, compile_each, lift_each
+from resolute.writing.kinds.parallel import DraftParallel, compile_parallel, lift_parallel
+from resolute.writing.kinds.repeat import DraftRepeat, compile_repeat, lift_repeat
+from resolute.writing.kinds.sleep import DraftSleep, compile_sleep, lift_sleep
+from resolute.writing.kinds.wait import DraftWait, compile_wait, lift_wait
+from resolute.writing.kinds.when import DraftWhen, compile_when, lift_when
+from resolute.writing.lifting import Lifting
 from resolute.writing.step import Draft
 from resolute.writing.steps import Compiling
 
@@ -23,3 +32,14 @@ COMPILING: Final[dict[type[Draft], Compiling]] = {
     DraftWait: compile_wait,
 }
 """Each reports every mistake in its draft."""
+
+LIFTING: Final[dict[type[Step], Lifting]] = {
+    Call: lift_call,
+    When: lift_when,
+    Parallel: lift_parallel,
+    Sleep: lift_sleep,
+    Each: lift_each,
+    Repeat: lift_repeat,
+    Wait: lift_wait,
+}
+"""What an author would have written for a step of a plan: each is the way back from what is compiled."""

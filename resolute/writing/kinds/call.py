@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from resolute.plan.errors import Problem
 from resolute.plan.kinds.call import Call
 from resolute.plan.policies import Lane, Policy
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.step import Step
+from resolute.plan.values import Json
 from resolute.writing.checks import Scope
+from resolute.writing.lifting import Lifter, decoded
 from resolute.writing.step import Draft, FlowStep, is_factory, spoken
 from resolute.writing.steps import Steps, knowing
 
@@ -127,6 +129,10 @@ def compile_call(draft: DraftCall, steps: Steps, scope: Scope, place: str) -> tu
     return [call.model_copy(update={"undo": undo}) if undo else call], after
 
 
+REPORTED: Final = object()
+"""In place of a step whose mistake has been reported."""
+
+
 @dataclass(frozen=True, eq=False)
 class DraftMistake(Draft):
     """What is no step, where one should be."""
@@ -142,7 +148,8 @@ class DraftMistake(Draft):
 
 def compile_mistake(draft: DraftMistake, steps: Steps, scope: Scope, place: str) -> tuple[list[Step], Scope]:
     """Reports it."""
-    report_no_step(draft.value, steps, place)
+    if draft.value is not REPORTED:
+        report_no_step(draft.value, steps, place)
     return [], scope
 
 
@@ -173,6 +180,27 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
         policy=node.policy,
         lane=node.placement,
         queue=definition.queue,
+    )
+
+
+def lift_call(call: Call, lifter: Lifter) -> Draft:
+    """The node with its arguments; a policy that the plan leaves out is the node's own."""
+    definition = lifter.node(call)
+    if definition is None:
+        return DraftMistake(REPORTED)
+    return DraftCall(_node(call, definition, lifter, lifter.name_of(call)))
+
+
+def _node(call: Call, definition: NodeDefinition, lifter: Lifter, name: str | None) -> Node[Any]:
+    undo = [(each, known) for each in call.undo if (known := lifter.node(each))]
+    return Node(
+        definition,
+        {parameter: decoded(cast("Json", value)) for parameter, value in call.arguments.items()},
+        call.policy if "policy" in call.model_fields_set else definition.policy,
+        call.lane if "lane" in call.model_fields_set else definition.lane,
+        name=name,
+        undo=tuple(_node(each, known, lifter, each.id) for each, known in undo),
+        written_at=lifter.place(call),
     )
 
 

@@ -20,6 +20,7 @@ from resolute.plan.unready import meant_value
 from resolute.plan.values import Json
 from resolute.writing.checks import check_condition, check_fit, shape_in
 from resolute.writing.draft import fresh
+from resolute.writing.lifting import Lifter, decoded
 from resolute.writing.places import place_of_caller
 from resolute.writing.placing import Chain, mistakes_of, steps_of
 from resolute.writing.presence import present_where
@@ -302,3 +303,18 @@ def _options(step: EachStep[Any], steps: Steps, place: str) -> tuple[int, OnErro
         steps.mistakes.report(place, f"on_error={on_error!r} is neither 'fail' nor 'collect'", hint)
         on_error = "fail"
     return at_once, on_error
+
+
+def lift_each(each: Each, lifter: Lifter) -> Draft:
+    """The block; its items are read by the step's name, as they are in the plan."""
+    step: EachStep[Any] = EachStep(
+        decoded(cast("Json", each.items)),
+        (),
+        None if each.where is True else decoded(cast("Json", each.where)),
+        each.at_once,
+        each.on_error,
+        StepSource(object(), each.id, "item"),
+        name=lifter.name_of(each),
+        written_at=lifter.place(each),
+    )
+    return DraftEach(step, lifter.block(each.body))

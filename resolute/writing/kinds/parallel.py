@@ -10,6 +10,7 @@ from resolute.plan.shapes import Shape
 from resolute.plan.step import Step
 from resolute.writing.checks import Scope
 from resolute.writing.draft import fresh
+from resolute.writing.lifting import Lifter
 from resolute.writing.step import Draft
 from resolute.writing.steps import Steps, knowing
 
@@ -54,3 +55,8 @@ def compile_parallel(draft: DraftParallel, steps: Steps, scope: Scope, place: st
         elsewhere |= {name: why for name, why in after.elsewhere.items() if name in siblings[index]}
     step = Parallel(id=steps.naming.ids[id(draft)], branches=tuple(branches))
     return [step], knowing(replace(scope, elsewhere=elsewhere), known)
+
+
+def lift_parallel(parallel: Parallel, lifter: Lifter) -> Draft:
+    """The branches."""
+    return DraftParallel(tuple(lifter.block(branch) for branch in parallel.branches))

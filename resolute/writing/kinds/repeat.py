@@ -11,8 +11,10 @@ from resolute.plan.errors import Problem
 from resolute.plan.kinds.repeat import LONGEST_PAUSE, MOST_TURNS, Exhausted, Repeat, Repeated
 from resolute.plan.shapes import Shape, object_shape, or_null, shape_of_type
 from resolute.plan.step import Step, of_one_turn
+from resolute.plan.values import Json
 from resolute.writing.conditions import Condition
 from resolute.writing.draft import fresh
+from resolute.writing.lifting import Lifter
 from resolute.writing.places import place_of_caller
 from resolute.writing.placing import Chain, mistakes_of, steps_of
 from resolute.writing.scope import Scope
@@ -185,3 +187,22 @@ def _shape(repeat: Repeat, steps: Steps, after: Scope) -> Shape:
     known = shape_of_type(Repeated, "serialization")
     fields = {name: known.at(name) or Shape() for name in known.fields}
     return object_shape("Repeated", {**fields, "last": object_shape("last", given)})
+
+
+def lift_repeat(repeat: Repeat, lifter: Lifter) -> Draft:
+    """The turns, with the condition of the decision beside it."""
+    body = lifter.block(repeat.body)
+    lifter.block(repeat.decision)
+    condition = cast("Condition", lifter.condition(cast("Json", repeat.condition)))
+    step = RepeatStep(
+        (),
+        body,
+        condition if repeat.test == "until" else None,
+        condition if repeat.test == "while" else None,
+        timedelta(seconds=repeat.every),
+        repeat.at_most,
+        repeat.on_exhausted,
+        name=lifter.name_of(repeat),
+        written_at=lifter.place(repeat),
+    )
+    return DraftRepeat(step, body)

@@ -10,7 +10,9 @@ from resolute.plan.errors import Problem
 from resolute.plan.kinds.sleep import LONGEST, Sleep
 from resolute.plan.shapes import TIME
 from resolute.plan.step import Step
+from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_fit
+from resolute.writing.lifting import Lifter, decoded
 from resolute.writing.places import place_of_caller
 from resolute.writing.step import Draft, FlowStep
 from resolute.writing.steps import Steps
@@ -93,3 +95,10 @@ def compile_sleep(draft: DraftSleep, steps: Steps, scope: Scope, place: str) -> 
         steps.mistakes.report(place, f"{length!r} is no length of a pause", hint)
         return [], scope
     return [Sleep(id=step_id, length=length.total_seconds())], scope
+
+
+def lift_sleep(sleep: Sleep, lifter: Lifter) -> Draft:
+    """The pause."""
+    length = None if sleep.length is None else timedelta(seconds=sleep.length)
+    until = None if sleep.until is None else decoded(cast("Json", sleep.until))
+    return DraftSleep(SleepStep(length, until, lifter.name_of(sleep), written_at=lifter.place(sleep)))

@@ -16,9 +16,11 @@ from resolute.plan.kinds.sleep import LONGEST
 from resolute.plan.kinds.wait import Wait
 from resolute.plan.language import has_holes
 from resolute.plan.lists import condition_on
-from resolute.plan.shapes import shape_of_type
+from resolute.plan.shapes import Described, shape_of_type
 from resolute.plan.step import Step
+from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition
+from resolute.writing.lifting import Lifter, decoded
 from resolute.writing.places import place_of_caller
 from resolute.writing.step import Draft, FlowStep, StepSource, spoken
 from resolute.writing.steps import Steps, knowing
@@ -146,3 +148,16 @@ def compile_wait(draft: DraftWait, steps: Steps, scope: Scope, place: str) -> tu
         timeout=timeout.total_seconds() if isinstance(timeout, timedelta) and good else None,
     )
     return [compiled], knowing(scope, {step_id: steps.naming.shapes[step_id]})
+
+
+def lift_wait(wait: Wait, lifter: Lifter) -> Draft:
+    """The wait; the schema of its event stands for a model."""
+    model = Described(cast("Any", wait.accepts)) if wait.accepts else Any
+    step: WaitStep[Any] = WaitStep(
+        Event(wait.events, model),
+        None if wait.timeout is None else timedelta(seconds=wait.timeout),
+        None if wait.where is None else cast("Expression", decoded(cast("Json", wait.where))),
+        name=lifter.name_of(wait),
+        written_at=lifter.place(wait),
+    )
+    return DraftWait(step)

@@ -12,6 +12,7 @@ from resolute.plan.step import Step
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope
 from resolute.writing.draft import fresh
+from resolute.writing.lifting import Lifter
 from resolute.writing.presence import present_where
 from resolute.writing.step import Draft
 from resolute.writing.steps import Steps, hiding
@@ -63,3 +64,9 @@ def _where(decision: Sequence[Call], condition: Json, scope: Scope, *, holds: bo
         return replace(scope, is_decided=True)
     decided = cast("Json", decision[0].arguments["condition"])
     return replace(scope, present=scope.present | present_where(decided, holds=holds))
+
+
+def lift_when(when: When, lifter: Lifter) -> Draft:
+    """The choice, with the condition of the decision before it."""
+    condition = lifter.condition(cast("Json", when.condition))
+    return DraftWhen(condition, lifter.block(when.then), lifter.block(when.otherwise), lifter.place(when))

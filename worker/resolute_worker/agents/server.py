@@ -22,12 +22,12 @@ from mcp_types import (
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from resolute.execution.schemas import mistakes_in
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute_worker.agents.results import Result
 from resolute_worker.agents.tools import AgentTool
 from resolute_worker.http_server import HttpServer
-from resolute_worker.inputs import mistakes_in
 
 HOST: Final = "127.0.0.1"
 PATH: Final = "/mcp"

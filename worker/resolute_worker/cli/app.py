@@ -16,7 +16,20 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from resolute.plan.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import agents, audit, clean, deploy, flows, new, nodes, pagerduty, runs, schedules, serve
+from resolute_worker.cli import (
+    agents,
+    audit,
+    clean,
+    deploy,
+    documents,
+    flows,
+    new,
+    nodes,
+    pagerduty,
+    runs,
+    schedules,
+    serve,
+)
 from resolute_worker.cli.output import say
 from resolute_worker.streams import open_missing_streams
 
@@ -35,6 +48,9 @@ for command in (
     new.new,
     flows.check,
     flows.graph,
+    documents.export_flow,
+    documents.import_,
+    documents.schema,
     runs.run,
     flows.list_,
     runs.runs,
@@ -51,7 +67,7 @@ for command in (
     audit.audit,
     clean.clean,
 ):
-    app.command(name=command.__name__.rstrip("_"))(command)
+    app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(pagerduty.app, name="pagerduty")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -39,7 +40,7 @@ def check(paths: Paths = None, as_json: AsJson = False) -> None:
         show(as_json, {"flows": rows, "mistakes": mistakes}, render)
     tell_mistakes(found)
     if mistakes:
-        wrong = len({mistake.place.partition(".py:")[0].removesuffix(".py") for mistake in found.mistakes})
+        wrong = len({re.sub(r":\d+$", "", mistake.place) for mistake in found.mistakes})
         say(f"{wrong} of {len(found.files)} file(s) have mistakes" if len(found.files) > 1 else "not ready")
         raise typer.Exit(1)
     if not rows:

@@ -11,6 +11,7 @@ import typer
 
 from resolute.plan.errors import ConfigurationError, TemporalUnreachableError, UnknownFlowError
 from resolute.plan.shapes import did_you_mean
+from resolute.writing.documents import SUFFIXES
 from resolute.writing.flow import Flow
 from resolute_worker.cli.output import say
 from resolute_worker.discovery import Discovery, discover
@@ -67,7 +68,7 @@ def flow_named(name: str, paths: Sequence[Path] | None) -> Flow:
     Raises:
         UnknownFlowError: there is none.
     """
-    if name.endswith(".py") and not paths:
+    if name.endswith((".py", *SUFFIXES)) and not paths:
         found = loaded([Path(name)])
         if len(found.flows) == 1:
             return found.flows[0].flow

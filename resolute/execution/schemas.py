@@ -1,4 +1,4 @@
-"""Checks values against a JSON Schema where there is nothing else: the arguments of tools."""
+"""Checks values against a JSON Schema where there is no model: arguments of tools, input of flows that are data."""
 
 from __future__ import annotations
 
