@@ -55,6 +55,10 @@ class VirtualClock:
         self._order = count()
         self._waiting: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._endless: dict[str, asyncio.Future[None]] = {}
+        self.bring: Callable[[], bool] = lambda: False
+        """Asked when everything waits, before the clock moves: whether something was brought that is waited for."""
+        self.missing: Callable[[str], str] = lambda what: f"step {what!r} waits for what the test does not give it"
+        """What is said of a step that waits for what cannot come any more."""
 
     def now(self) -> datetime:
         """The time, in UTC unless the clock was started in another zone."""
@@ -136,6 +140,8 @@ class VirtualClock:
 
     def _move_on(self) -> None:
         """Wakes who waits for the earliest time; where nobody waits for one, nothing can come any more."""
+        if self.bring():
+            return
         while self._waiting:
             at, _, woken = heapq.heappop(self._waiting)
             if not woken.done():  # the cancelled waiter no longer waits
@@ -144,7 +150,7 @@ class VirtualClock:
                 return
         for what, woken in tuple(self._endless.items()):
             if not woken.done():
-                woken.set_exception(StuckError(f"step {what!r} waits for what the test does not give it"))
+                woken.set_exception(StuckError(self.missing(what)))
 
 
 class StuckError(FlowError):
@@ -228,6 +234,9 @@ class MemoryRuntime:
             return await self._at_work[request.step]
         finally:
             del self._at_work[request.step]
+
+    def stand(self, standing: JsonObject) -> None:
+        """Nobody looks for a run in memory; see `Runtime.stand`."""
 
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""

@@ -6,7 +6,7 @@ A run carries its plan, so whatever happens to the flow's source, the run ends b
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
@@ -20,6 +20,10 @@ FORMAT: Final = 1
 
 INTERPRETER: Final = 3
 """The version of the interpreter: what changes the commands of a run is gated on the number that its plan carries."""
+
+
+WhenStuck: TypeAlias = Literal["fail", "hold"]
+"""What becomes of a run of which a step has failed for good: it fails, or it waits for a person's decision."""
 
 
 class Remembered(Frozen):
@@ -37,8 +41,9 @@ class Plan(Frozen):
     """A whole flow, ready to run.
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
-    where the flow reads values of earlier runs, and `memory` says which. `places` are the files and lines where steps
-    were written, by step: for people alone, so moving a line makes no other flow.
+    where the flow reads values of earlier runs, and `memory` says which. `when_stuck` says what becomes of a run of
+    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `places` are
+    the files and lines where steps were written, by step: for people alone, so moving a line makes no other flow.
     """
 
     format: Literal[1] = FORMAT
@@ -53,6 +58,8 @@ class Plan(Frozen):
     has_returns: bool = False
     remembers: bool = False
     memory: tuple[Remembered, ...] = ()
+    when_stuck: WhenStuck = "fail"
+    types: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={})
     places: dict[str, str] = Field(default={})
 
     @cached_property

@@ -17,13 +17,14 @@ class Kept:
 
     `outputs` are those of completed steps. `failed` are the failures of steps beside which others still run, `parts`
     what a step that has begun knows so far, in its kind's own form, and `inner` the turns and items of a loop that are
-    not finished, by their path.
+    not finished, by their path. `held` are the steps that wait for a person, or that a person has decided on.
     """
 
     outputs: dict[str, Json] = field(default_factory=dict[str, Json])
     failed: dict[str, NodeFailedError] = field(default_factory=dict[str, NodeFailedError])
     parts: dict[str, Json] = field(default_factory=dict[str, Json])
     inner: dict[str, Kept] = field(default_factory=dict[str, "Kept"])
+    held: dict[str, Json] = field(default_factory=dict[str, Json])
 
     def as_json(self) -> JsonObject:
         """As plain data, without what is empty."""
@@ -32,6 +33,7 @@ class Kept:
             "failed": {step: error.facts() for step, error in self.failed.items()},
             "parts": self.parts,
             "inner": {path: kept.as_json() for path, kept in self.inner.items()},
+            "held": self.held,
         }
         return {name: value for name, value in data.items() if value}
 
@@ -42,12 +44,15 @@ def kept_from(data: JsonObject) -> Kept:
     Raises:
         KeyError, TypeError, AttributeError: it is not what any release writes.
     """
-    part = {name: dict(cast("JsonObject", data.get(name, {}))) for name in ("outputs", "failed", "parts", "inner")}
+    part = {
+        name: dict(cast("JsonObject", data.get(name, {}))) for name in ("outputs", "failed", "parts", "inner", "held")
+    }
     return Kept(
         outputs=part["outputs"],
         failed={step: NodeFailedError.from_facts(cast("JsonObject", facts)) for step, facts in part["failed"].items()},
         parts=part["parts"],
         inner={path: kept_from(cast("JsonObject", kept)) for path, kept in part["inner"].items()},
+        held=part["held"],
     )
 
 
@@ -57,7 +62,8 @@ class Frame:
 
     `path` is what the ids of its steps begin with: `certs[3].`; empty at the top. `outputs` is what its steps can read,
     the outputs of the blocks around it among them. `items` are the items of the loops around it, and `last` the outputs
-    of the turn before. `alone` says that nothing else of the run is at work while its steps are.
+    of the turn before. `alone` says that nothing else of the run is at work while its steps are, and `collected` that
+    the flow itself says what becomes of their failures.
     """
 
     kept: Kept
@@ -66,6 +72,7 @@ class Frame:
     items: Mapping[str, Json] = field(default_factory=dict[str, Json])
     last: JsonObject = field(default_factory=dict[str, Json])
     alone: bool = True
+    collected: bool = False
 
     def beside_others(self) -> Frame:
         """The same block, where other steps are at work at the same time."""
@@ -76,7 +83,13 @@ class Frame:
         return replace(self, alone=True)
 
     def inside(
-        self, place: str, *, items: Mapping[str, Json] | None = None, last: JsonObject | None = None, alone: bool
+        self,
+        place: str,
+        *,
+        items: Mapping[str, Json] | None = None,
+        last: JsonObject | None = None,
+        alone: bool,
+        collected: bool = False,
     ) -> Frame:
         """The block of one item or turn, whose place is `certs[3]` or `poll#7`.
 
@@ -90,6 +103,7 @@ class Frame:
             items={**self.items, **(items or {})},
             last=self.last if last is None else last,
             alone=alone,
+            collected=self.collected or collected,
         )
 
     def forget(self, place: str) -> None:

@@ -138,6 +138,10 @@ class Interpreter:
         """
         return self._run.inbox.take(message)
 
+    def open_at(self, prefix: str) -> list[str]:
+        """The addresses that begin so and at which somebody listens."""
+        return self._run.inbox.open_at(prefix)
+
     def handed_on(self) -> Memory | None:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""
         memory, warnings = handed_on(self._plan, self._memory, self.state.outputs)

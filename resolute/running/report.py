@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from resolute.plan.failing import Failure
 
 RunStatus: TypeAlias = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
-StepStatus: TypeAlias = Literal["pending", "running", "completed", "failed", "skipped", "cancelled"]
+StepStatus: TypeAlias = Literal["pending", "running", "held", "completed", "failed", "skipped", "cancelled"]
 
 
 class Attempt(BaseModel):
@@ -24,13 +24,28 @@ class Attempt(BaseModel):
     message: str
 
 
+class Held(BaseModel):
+    """A step that has failed for good and was held for a person: since when, how often, and what was decided by whom.
+
+    `decided` is empty while the step waits.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    since: datetime
+    times: int = 1
+    decided: str = ""
+    by: str = ""
+
+
 class StepReport(BaseModel):
     """One step of a run. `taken` is the block that a `when` took; `attempt` counts from 1 while it is tried.
 
     `arguments` are what a call was given, as far as they are recorded: what the worker read for it stands as it was
     written, `{"$secret": "NAME"}`. `compared` are the values that a condition looked at, `attempts` the latest that
     failed, `heartbeat` what the node said last while it is at work. `trace` are the lines of the author's code that
-    its failure came from, as Python prints them.
+    its failure came from, as Python prints them. `held` says that the step waits for a person, or did, and its failure
+    why.
 
     A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
     its name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had
@@ -55,6 +70,7 @@ class StepReport(BaseModel):
     attempts: tuple[Attempt, ...] = ()
     heartbeat: tuple[JsonValue, ...] = ()
     counts: dict[str, int] = {}
+    held: Held | None = None
     carried: bool = False
 
 

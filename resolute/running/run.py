@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from resolute.plan.errors import ResoluteError, UnknownStepError
+from resolute.plan.errors import NodeFailedError, ResoluteError, UnknownStepError
 from resolute.plan.plan import Plan
 from resolute.plan.step import Step
+from resolute.plan.values import JsonObject
 from resolute.running.boundary import failure_at
 from resolute.running.frame import Frame
+from resolute.running.hold import hold, settled
 from resolute.running.messages import Inbox
 from resolute.running.runtime import Runtime
 from resolute.running.saga import Saga
+from resolute.running.standing import Standing
 from resolute.running.state import RunState
 from resolute.running.turns import Turns
 
@@ -48,11 +51,12 @@ class Running:
     """How a kind of step runs.
 
     `run` gives the step's output, or `NOTHING`. A step that `takes_turns` counts among what is at work in a run, which
-    is bounded.
+    is bounded. One that is not `is_held` fails by somebody's decision, on which nobody is asked again.
     """
 
     run: Callable[[Any, Frame, Run], Awaitable[Any]]
     takes_turns: bool = False
+    is_held: bool = True
 
 
 class Run:
@@ -64,6 +68,7 @@ class Run:
         self.state = state
         self.saga = Saga()
         self.inbox = Inbox()
+        self.standing = Standing()
         self.undoing = False
         self.cancelled = False
         self.suspended = False
@@ -93,23 +98,27 @@ class Run:
         if kind is None:
             # Without this a second copy of the plan's classes would make a run complete and do nothing.
             raise UnknownStepError(f"the plan holds a step that this worker does not know: {step!r}")
+        while not await settled(step, frame, self) and not await self._tried(step, kind, frame):
+            self.stop_where_cancelled(frame)
+
+    async def _tried(self, step: Step, kind: Running, frame: Frame) -> bool:
+        """Runs a step; False where it is held now, so that a person decides what becomes of it."""
         if not kind.takes_turns or frame.alone or self.plan.interpreter < TAKES_TURNS:
             self.moves += kind.takes_turns
-            await self._step(step, kind, frame)
-            return
+            return await self._step(step, kind, frame)
         self.moves += 1
         async with self._turns.of(1):
             self.stop_where_cancelled(frame)
-            await self._step(step, kind, frame)
+            return await self._step(step, kind, frame)
 
-    async def _step(self, step: Step, kind: Running, frame: Frame) -> None:
+    async def _step(self, step: Step, kind: Running, frame: Frame) -> bool:
         kept, state = frame.kept, self.state
         if step.id in kept.failed:
             state.fail(step, frame, kept.failed[step.id])
             raise kept.failed[step.id]
         if step.id in kept.outputs:
             state.carry(step, frame, kept.outputs[step.id])
-            return
+            return True
         self.rest()
         step_id = frame.path + step.id
         state.begin(step, frame)
@@ -123,11 +132,15 @@ class Run:
         except Exception as error:
             failed = failure_at(step, step_id, error)
             own = failed.step == step_id
+            if own and self._holds(kind, frame):
+                hold(step, frame, self, failed)
+                return False
             state.fail(step, frame, failed if own else None)
             if own:
                 kept.failed[step.id] = failed
             raise failed from failed.__cause__
         kept.parts.pop(step.id, None)
+        kept.held.pop(step.id, None)
         self._ended += 1
         if output is NOTHING:
             state.complete(step, frame)
@@ -135,6 +148,23 @@ class Run:
             kept.outputs[step.id] = output
             state.complete(step, frame, output)
         self.saga.completed(step, frame)
+        return True
+
+    def _holds(self, kind: Running, frame: Frame) -> bool:
+        """Whether a step that has failed for good is held: where nobody else says what becomes of it."""
+        busy_ending = self.undoing or self.cancelled or self._is_given_up(frame)
+        return self.plan.when_stuck == "hold" and kind.is_held and not frame.collected and not busy_ending
+
+    def stand_held(self, step_id: str, held: JsonObject | None, error: NodeFailedError) -> None:
+        """Tells the outside that a step is held, or no longer."""
+        if held is None:
+            self.standing.let_go(step_id)
+        else:
+            self.standing.hold(step_id, held["since"], error)
+        self.runtime.stand(self.standing.as_json())
+
+    def _is_given_up(self, frame: Frame) -> bool:
+        return any(frame.path.startswith(part) for part in self._given_up)
 
     def stop_where_cancelled(self, frame: Frame | None = None) -> None:
         """Begins nothing more in a run that has been cancelled, or in a part of it that has been given up.
@@ -144,7 +174,7 @@ class Run:
         """
         if self.cancelled and not self.undoing:
             raise asyncio.CancelledError
-        if frame is not None and any(frame.path.startswith(part) for part in self._given_up):
+        if frame is not None and self._is_given_up(frame):
             raise asyncio.CancelledError
 
     def rest(self) -> None:

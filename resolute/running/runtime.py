@@ -49,6 +49,10 @@ class Runtime(Protocol):
         """
         ...
 
+    def stand(self, standing: JsonObject) -> None:
+        """Tells people how the run stands (see `Standing`), so that they find it among many."""
+        ...
+
     def cancel(self, part: str = "") -> None:
         """Gives up the calls at work whose steps begin so: each still ends, with its output where it completed.
 

@@ -16,7 +16,7 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.compared import compared
 from resolute.running.evaluate import Scope
 from resolute.running.frame import Frame, Kept, top_frame
-from resolute.running.report import RunReport, StepReport, StepStatus
+from resolute.running.report import Held, RunReport, StepReport, StepStatus
 
 _PART: Final = re.compile(r"([^#\[]*)[#\[]?(\d*)")
 
@@ -109,9 +109,26 @@ class RunState:
         """The step was given up, itself or what is in it."""
         self._change(step, frame, status="cancelled", ended_at=self._now())
 
+    def hold(self, step: Step, frame: Frame, error: NodeFailedError, held: Held) -> None:
+        """The step has failed for good, and waits for a person."""
+        self._change(step, frame, status="held", failure=failure_of(error), trace=error.trace, held=held)
+
+    def retry(self, step: Step, frame: Frame, held: Held) -> None:
+        """A person has the held step tried again."""
+        self._change(step, frame, status="running", failure=None, trace="", held=held)
+
+    def skip(self, step: Step, frame: Frame, output: Json, held: Held) -> None:
+        """A person has the held step left out, with a value in place of its output."""
+        self._change(step, frame, status="skipped", ended_at=self._now(), output=output, held=held)
+
     def warn(self, warnings: Iterable[str]) -> None:
         """Something that does not fail the run, and that somebody should know; said once."""
         self.warnings += [warning for warning in warnings if warning not in self.warnings]
+
+    def failure_at(self, step_id: str) -> Failure | None:
+        """The failure of a step, by its id in the run."""
+        report = self._inner.get(step_id) or self._steps.get(step_id)
+        return report.failure if report else None
 
     def report(self) -> RunReport:
         """The state as a value. The status of the run as a whole is the engine's to say."""
@@ -169,7 +186,7 @@ class RunState:
 
 
 _ENDED_WELL: Final = frozenset({"completed", "skipped"})
-_FIRST_OF: Final[tuple[StepStatus, ...]] = ("running", "failed", "cancelled", "completed", "skipped")
+_FIRST_OF: Final[tuple[StepStatus, ...]] = ("held", "running", "failed", "cancelled", "completed", "skipped")
 
 
 def failure_of(error: NodeFailedError) -> Failure:

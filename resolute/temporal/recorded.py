@@ -59,10 +59,10 @@ class Recorded:
     """What is recorded of one run.
 
     `scheduled_for` is when its schedule had it due, where one started it; `cancelled_by` is the number of the event by
-    which it was asked to end. `fired` says when the timers of each step came to their end, with the number of the event
-    that says so. `said` are the messages that the run took or refused, each behind the number of its event. `tasks` are
-    the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task brought
-    what is recorded since the one before.
+    which it was asked to end. `answers` are the latest of each step, `calls` all of them. `fired` says when the timers
+    of each step came to their end, with the number of the event that says so. `said` are the messages that the run took
+    or refused, each behind the number of its event. `tasks` are the workflow tasks that ended well, each by the number
+    of the event that began it, and when that was: a task brought what is recorded since the one before.
     """
 
     start: Start
@@ -71,6 +71,7 @@ class Recorded:
     began_at: datetime
     scheduled_for: datetime | None = None
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    calls: dict[str, list[Answer]] = field(default_factory=dict[str, "list[Answer]"])
     fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
     said: list[tuple[int, datetime, Json]] = field(default_factory=list[tuple[int, datetime, Json]])
     tasks: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
@@ -84,6 +85,16 @@ class Recorded:
         """When the run was told of an event that came at a time: by its own clock, which stands still in a task."""
         following = bisect_right(self.tasks, event, key=lambda task: task[0])
         return max(at, self.tasks[following][1]) if following < len(self.tasks) else at
+
+    def add(self, step: str, answer: Answer) -> None:
+        """Adds a call of a step: a step that was held and tried again was called more than once."""
+        self.answers[step] = answer
+        self.calls.setdefault(step, []).append(answer)
+
+    def next_call(self, step: str) -> Answer | None:
+        """The next call of a step, in the order of the history."""
+        calls = self.calls.get(step)
+        return calls.pop(0) if calls else None
 
 
 async def read_history(events: Sequence[HistoryEvent], converter: DataConverter) -> Recorded:
@@ -124,7 +135,7 @@ class _Reader:
                 step = event.activity_task_scheduled_event_attributes.activity_id
                 self._scheduled[event.event_id] = step
                 queue = event.activity_task_scheduled_event_attributes.task_queue.name
-                recorded.answers[step] = Answer(began_at=_time(event), queue=queue)
+                recorded.add(step, Answer(began_at=_time(event), queue=queue))
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 begun = event.activity_task_started_event_attributes
                 if begun.HasField(
@@ -227,7 +238,7 @@ class _Reader:
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
             answer.attempts = attempts_in(answer.failure)
-        recorded.answers[step] = answer
+        recorded.add(step, answer)
 
     async def _values(self, payloads: Sequence[Payload]) -> list[Json]:
         return cast("list[Json]", await self._converter.decode(list(payloads))) if payloads else []

@@ -18,7 +18,7 @@ from typing import Final
 from temporalio.exceptions import is_cancelled_exception
 
 from resolute.plan.errors import FlowError
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import MessageRefusedError
 from resolute.running.outcomes import outcomes_from
@@ -75,7 +75,7 @@ class _RecordedRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         self._signs += 1
-        answer = self._recorded.answers.get(request.step)
+        answer = self._recorded.next_call(request.step)
         if answer is not None:
             answer.arguments = request.arguments
         given_up = self._was_at_work(answer)
@@ -97,6 +97,9 @@ class _RecordedRuntime:
                 raise asyncio.CancelledError
             raise node_failure(request, answer.failure)
         return answer.output
+
+    def stand(self, standing: JsonObject) -> None:
+        pass
 
     def cancel(self, part: str = "") -> None:
         if not part:

@@ -186,7 +186,7 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
         steps[step.id] = step.model_copy(update=changes)
     ended = report.status != "running"
     ordered: tuple[StepReport, ...] = tuple(
-        step.model_copy(update={"status": "cancelled"}) if ended and step.status == "running" else step
+        step.model_copy(update={"status": "cancelled"}) if ended and step.status in ("running", "held") else step
         for step in (steps[each.id] for each in report.steps)
     )
     return report.model_copy(update={"steps": ordered})

@@ -15,13 +15,16 @@ from temporalio.workflow import ActivityCancellationType
 from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
 from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
 from resolute.running.runtime import CallRequest
 from resolute.running.turns import Turns
 from resolute.temporal.failures import node_failure
 
 GRACE: Final = timedelta(seconds=0.5)
 """How much longer the SDK waits for a local activity than its attempts do (see `resolute.temporal.local`)."""
+
+STANDING: Final = "resolute.standing"
+"""The memo that says what keeps a run from going on: held steps, a pause."""
 
 _A_MOMENT: Final = timedelta(milliseconds=1)
 
@@ -161,18 +164,24 @@ class TemporalRuntime:
         finally:
             del self._at_work[request.step]
 
+    def stand(self, standing: JsonObject) -> None:
+        """Writes it into the run's memo, which lists of runs show; see `Runtime.stand`."""
+        if (workflow.memo_value(STANDING, None) or {}) != standing:
+            workflow.upsert_memo({STANDING: standing or None})
+
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
-        self._given_up.append((part, frozenset(step for step in self._at_work if step.startswith(part))))
-        self._giving_up.append(asyncio.ensure_future(self._give_up(part)))
+        at_work = {step: handle for step, handle in self._at_work.items() if step.startswith(part)}
+        self._given_up.append((part, frozenset(at_work)))
+        self._giving_up.append(asyncio.ensure_future(self._give_up(tuple(at_work.values()))))
 
-    async def _give_up(self, part: str) -> None:
-        # What ended at the moment of the cancellation has ended: its result must not get lost.
+    async def _give_up(self, handles: tuple[workflow.ActivityHandle[Any], ...]) -> None:
+        # What ended at the moment of the cancellation has ended: its result must not get lost. What has begun since
+        # undoes the run's work, and is not given up.
         for _ in range(_TURNS):
             await asyncio.sleep(0)
-        for step, handle in tuple(self._at_work.items()):
-            if step.startswith(part):
-                handle.cancel()
+        for handle in handles:
+            handle.cancel()
 
     def _is_given_up(self, request: CallRequest) -> bool:
         if not self._given_up:  # as with interpreter 1, whose runs are cancelled as a whole

@@ -9,7 +9,7 @@ from typing import Any
 
 from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
-from resolute.plan.errors import FlowError, NodeFailedError
+from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError
 from resolute.plan.failing import Failure
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
@@ -22,7 +22,15 @@ from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus, StepReport
-from resolute.testing.fakes import Answer, FakeExecutor, Fakes, PlaceholderEnvironment, UnknownFakeError
+from resolute.testing.decisions import NOT_SKIPPED, Decisions, missing
+from resolute.testing.fakes import (
+    Answer,
+    FakeExecutor,
+    Fakes,
+    PlaceholderEnvironment,
+    UnknownFakeError,
+    WrongAnswerError,
+)
 from resolute.writing.flow import Flow
 
 
@@ -145,6 +153,9 @@ class FlowTester:
         self.flow = flow
         self.clock = VirtualClock(start)
         self._fakes = Fakes.of(flow.plan)
+        self._decisions = Decisions(flow.plan)
+        self.clock.bring = self._bring
+        self.clock.missing = lambda step: missing(self._at_work, step)
         self._environment = PlaceholderEnvironment(dict(env or {}))
         self._providers = providers
         self._patience = patience
@@ -153,7 +164,7 @@ class FlowTester:
         self._told = 0
         self._telling: list[tuple[timedelta, Message]] = []
         self._due: list[Callable[[], None]] = []
-        self._refused: list[MessageRefusedError] = []
+        self._refused: list[ResoluteError] = []
         self._runs = 0
 
     def answer(self, name: str, value: Answer) -> None:
@@ -213,6 +224,24 @@ class FlowTester:
         else:
             self._at_work.take(message)
 
+    def when_held(self, step: str, *, retry: int = 0, skip: object = NOT_SKIPPED, fail: bool = False) -> None:
+        """Decides what becomes of a step that is held, in a flow with `when_stuck="hold"`.
+
+        Decisions on one step are made one after the other, each when the step is held; a run that holds a step on which
+        nothing is decided any more fails with `StuckError`. A step in a loop is named as in the flow (all of its items
+        and turns), or by its id in the run (`certs[3].check`).
+
+        Args:
+            step: the step.
+            retry: how often it is tried again, from the beginning and with all its attempts.
+            skip: the value that takes the place of its output; None for none.
+            fail: let it fail, and the run with it.
+
+        Raises:
+            UnknownFakeError: the flow has no such step, or not exactly one thing is decided.
+        """
+        self._decisions.when_held(step, retry=retry, skip=skip, fail=fail, json=jsonable)
+
     def cancel(self) -> None:
         """Cancels the current run, as a person or the schedule's next run may. For answers to call.
 
@@ -266,6 +295,7 @@ class FlowTester:
             take_back()
         self._due = []
         if mistakes := [*executor.mistakes, *self._refused]:
+            self._refused.clear()
             raise mistakes[0]
         self._memory = run.memory
         if isinstance(run.error, NodeFailedError) and (place := self.flow.plan.places.get(plan_name(run.error.step))):
@@ -290,6 +320,14 @@ class FlowTester:
                 self._at_work.take(message)
         except MessageRefusedError as error:
             self._refused.append(error)
+
+    def _bring(self) -> bool:
+        """Brings what people would say to the run, when all of it waits."""
+        try:
+            return self._at_work is not None and self._decisions.bring(self._at_work)
+        except WrongAnswerError as mistake:
+            self._refused.append(mistake)
+            return False
 
     def _remembering(self, previous: Mapping[str, object]) -> Memory:
         plan = self.flow.plan

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Never, TypeAlias, cast
 
 from resolute.plan.errors import Problem
+from resolute.plan.plan import WhenStuck
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
 from resolute.writing.compiler import compile_flow
@@ -148,8 +149,11 @@ def draft_of(builder: FlowBuilder) -> FlowDraft:
     return builder._closed()  # pyright: ignore[reportPrivateUsage]  # of this module
 
 
-def flow(name: str, *, description: str = "") -> FlowBuilder:
+def flow(name: str, *, description: str = "", when_stuck: WhenStuck = "fail") -> FlowBuilder:
     """Begins a flow. Its name is Temporal's workflow type, so it names the flow everywhere.
+
+    With `when_stuck="hold"` a run does not fail where a step has failed for good: the step is held until a person
+    retries it, skips it or lets it fail (`resolute held`).
 
     >>> from resolute import flow, manual, node
     >>> @node
@@ -158,7 +162,7 @@ def flow(name: str, *, description: str = "") -> FlowBuilder:
     >>> flow("greeting").triggered_by(manual("greet")).then(greet("you")).build().name
     'greeting'
     """
-    return FlowBuilder(FlowDraft(name=name, description=description))
+    return FlowBuilder(FlowDraft(name=name, description=description, when_stuck=when_stuck))
 
 
 def branch() -> FlowBuilder:

@@ -18,7 +18,7 @@ from resolute.writing.frame import check_frame, check_once, hands_on_memory, inp
 from resolute.writing.kinds import COMPILING
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
-from resolute.writing.remembering import decides, problems_of_memory, reads_of_earlier_runs, remembered
+from resolute.writing.remembering import decides, problems_of_memory, reads_of_earlier_runs, remembered, types_at
 from resolute.writing.steps import Steps
 from resolute.writing.values import NOTHING, Values
 
@@ -72,6 +72,8 @@ def compile_flow(draft: FlowDraft) -> Flow:
         has_returns=bool(draft.result),
         remembers=base.has_previous and bool(reads),
         memory=remembered(reads, naming.types) if base.has_previous else (),
+        when_stuck=draft.when_stuck,
+        types={step: types_at(given, ()) for step, given in naming.types.items()} if draft.when_stuck == "hold" else {},
         places={step_id: place for step_id, place in steps.places.items() if place},
     )
     if problems := [*plan_problems(plan), *size_problems(plan)]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from resolute.plan.errors import Problem
+from resolute.plan.plan import WhenStuck
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
 from resolute.writing.step import Draft
@@ -27,6 +28,7 @@ class FlowDraft:
     result: tuple[object, ...] = ()
     mistakes: tuple[Problem, ...] = ()
     providers: tuple[Provider, ...] = ()
+    when_stuck: WhenStuck = "fail"
     ids: Mapping[int, str] = field(default_factory=dict[int, str])
 
 

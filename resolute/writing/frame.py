@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
 from resolute.plan.errors import Problem
 from resolute.plan.limits import PLAN_LIMIT, recorded_size
-from resolute.plan.plan import Plan
+from resolute.plan.plan import Plan, WhenStuck
 from resolute.plan.shapes import ANY, Schema, Shape, shape_of_type
 from resolute.plan.triggers import Schedule, Webhook
 from resolute.plan.values import Json
@@ -39,6 +39,8 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
         mistakes.report(
             "trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"
         )
+    if draft.when_stuck not in get_args(WhenStuck):
+        mistakes.report("when_stuck", f"{draft.when_stuck!r} is not known", 'say "fail" or "hold"')
     kinds = [spec.trigger.kind for spec in draft.triggers]
     for kind in ("schedule", "manual"):
         if kinds.count(kind) > 1:

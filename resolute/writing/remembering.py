@@ -39,7 +39,7 @@ def decides(steps: tuple[Step, ...]) -> bool:
 def remembered(reads: Iterable[tuple[str, Path]], types: Mapping[str, Any]) -> tuple[Remembered, ...]:
     """The reads with the types that the values have to fit; `types` are those of the outputs, by step."""
     return tuple(
-        Remembered(step=step, path=path, types=_types(types[step], path)) for step, path in reads if step in types
+        Remembered(step=step, path=path, types=types_at(types[step], path)) for step, path in reads if step in types
     )
 
 
@@ -86,7 +86,7 @@ def problems_of_memory(
     return found
 
 
-def _types(annotation: Any, path: Path) -> tuple[dict[str, Any], ...]:
+def types_at(annotation: Any, path: Path) -> tuple[dict[str, Any], ...]:
     """The type at a path, as it is written and as it is read: values of both kinds are kept."""
     found: list[dict[str, Any]] = []
     for mode in ("serialization", "validation"):

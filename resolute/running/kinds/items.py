@@ -68,7 +68,8 @@ class Items:
     def frame_of(self, number: int, *, alone: bool) -> Frame:
         """Where the steps of an item stand."""
         index = self._indexes[number]
-        return self._frame.inside(self._place(number), items={self._each.id: self._list[index]}, alone=alone)
+        items = {self._each.id: self._list[index]}
+        return self._frame.inside(self._place(number), items=items, alone=alone, collected=self._collects)
 
     def fails(self, number: int) -> None:
         """Keeps that an item has failed, by which the block is to end."""

@@ -25,6 +25,7 @@ _PLAIN_WIDTH: Final = 4000
 _COLOURS: Final = {
     "completed": "green",
     "running": "cyan",
+    "held": "magenta",
     "failed": "red",
     "cancelled": "yellow",
     "terminated": "yellow",
