@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import json
 import math
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -425,8 +426,8 @@ async def run_in_memory(
             begun(interpreter)
         try:
             recorded = await interpreter.run()
-        except RunContinuedError as continued:
-            taken = continued.outcomes.as_json()
+        except RunContinuedError:
+            taken = cast("Json", json.loads(json.dumps(interpreter.outcomes().as_json(), sort_keys=True)))
             continue
         except FlowError as failed:
             error = failed

@@ -15,12 +15,14 @@ from resolute.plan.values import Json, JsonObject
 class Kept:
     """What the steps of a block have come to: all that a run needs to be continued in another history.
 
-    `outputs` are those of completed steps. `failed` are the failures of steps beside which others still run, `parts`
-    what a step that has begun knows so far, in its kind's own form, and `inner` the turns and items of a loop that are
-    not finished, by their path. `held` are the steps that wait for a person, or that a person has decided on.
+    `outputs` are those of completed steps, and `done` the completed steps that have none. `failed` are the failures of
+    steps beside which others still run, `parts` what a step that has begun knows so far, in its kind's own form, and
+    `inner` the turns and items of a loop that are not finished, by their path. `held` are the steps that wait for a
+    person, or that a person has decided on.
     """
 
     outputs: dict[str, Json] = field(default_factory=dict[str, Json])
+    done: dict[str, None] = field(default_factory=dict[str, None])
     failed: dict[str, NodeFailedError] = field(default_factory=dict[str, NodeFailedError])
     parts: dict[str, Json] = field(default_factory=dict[str, Json])
     inner: dict[str, Kept] = field(default_factory=dict[str, "Kept"])
@@ -30,6 +32,7 @@ class Kept:
         """As plain data, without what is empty."""
         data: dict[str, Json] = {
             "outputs": self.outputs,
+            "done": list(self.done),
             "failed": {step: error.facts() for step, error in self.failed.items()},
             "parts": self.parts,
             "inner": {path: kept.as_json() for path, kept in self.inner.items()},
@@ -49,6 +52,7 @@ def kept_from(data: JsonObject) -> Kept:
     }
     return Kept(
         outputs=part["outputs"],
+        done=dict.fromkeys(str(step) for step in cast("list[Json]", data.get("done", []))),
         failed={step: NodeFailedError.from_facts(cast("JsonObject", facts)) for step, facts in part["failed"].items()},
         parts=part["parts"],
         inner={path: kept_from(cast("JsonObject", kept)) for path, kept in part["inner"].items()},

@@ -10,7 +10,7 @@ import asyncio
 from datetime import datetime
 from typing import cast
 
-from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError, RunCancelledError, UnsupportedPlanError
+from resolute.plan.errors import FlowError, ResoluteError, RunCancelledError, UnsupportedPlanError
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
 from resolute.plan.values import Json
@@ -24,21 +24,18 @@ from resolute.running.result import recorded_of
 from resolute.running.run import Run, RunSuspendedError
 from resolute.running.runtime import Runtime
 from resolute.running.state import RunState, failure_of
+from resolute.running.window import Window
 
 
 class RunContinuedError(ResoluteError):
-    """The run is to be continued in another history, from these outcomes."""
-
-    def __init__(self, outcomes: Outcomes) -> None:
-        self.outcomes = outcomes
-        super().__init__("the run is continued")
+    """The run is to be continued in another history, from the outcomes that its interpreter has then."""
 
 
 class Interpreter:
     """Runs one plan once, from the beginning or from the outcomes of an earlier part of the run.
 
-    `scheduled_for` is when the run was due; without it, when it began. `observed` says that the values which conditions
-    look at are wanted.
+    `scheduled_for` is when the run was due; without it, when it began. `window` says which steps may be begun, and
+    `observed` that the values which conditions look at are wanted.
 
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
@@ -55,9 +52,11 @@ class Interpreter:
         memory: Memory | None = None,
         scheduled_for: datetime | None = None,
         outcomes: Outcomes | None = None,
+        window: Window | None = None,
         observed: bool = False,
     ) -> None:
         self._plan = plan
+        self._window = window or Window()
         self._memory, warnings = recalled(plan, memory)
         previous = self._memory.values if self._memory else None
         self._earlier = outcomes or Outcomes()
@@ -69,10 +68,11 @@ class Interpreter:
             now=runtime.now,
             scheduled_for=self._earlier.scheduled_for or scheduled_for or runtime.now(),
             kept=self._earlier.kept,
+            told=self._earlier.told,
             observed=observed,
         )
-        self._run = Run(plan, runtime, self.state, RUNNING)
-        self._run.saga.restore(self._earlier.undo)
+        self._run = Run(plan, runtime, self.state, RUNNING, self._window)
+        self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
         self.state.warn((*self._earlier.warnings, *warnings))
 
@@ -88,19 +88,27 @@ class Interpreter:
             try:
                 await self._run.block(self._plan.steps, self.state.top)
                 self._run.stop_where_cancelled()
-                return self._result()
+                return self._result() if not self._window.only else self._tried()
             except asyncio.CancelledError:
                 if not self._run.cancelled or _is_torn_down():
                     raise
                 error = RunCancelledError()
             except RunSuspendedError:
-                raise RunContinuedError(self.outcomes()) from None
+                if self._run.cancelled:
+                    error = self._given_up()
+                elif self._window.only and not self._run.suspended:
+                    return self._tried()
+                else:
+                    raise RunContinuedError from None
             except Exception as failed:
                 error = RunCancelledError() if self._run.cancelled else flow_error(failed)
+        if self._window.only:
+            self.state.failed_with(error)
+            raise error from error.__cause__  # what was done before the step is another run's, and stays
         try:
             await self._handle(error)
         except RunSuspendedError:
-            raise RunContinuedError(self.outcomes()) from None
+            raise RunContinuedError from None
         raise error from error.__cause__
 
     def cancel(self) -> None:
@@ -112,9 +120,15 @@ class Interpreter:
             self._run.cancel()
 
     def outcomes(self) -> Outcomes:
-        """What the run has come to so far: what it needs to be continued elsewhere."""
+        """What the run has come to so far: what it needs to be continued elsewhere.
+
+        A cancel that came when the run had just let go of its steps is among it.
+        """
+        if self._run.cancelled and self._ending is None:
+            self._ending = Ending(error=self._given_up())
         return Outcomes(
             kept=self.state.top.kept,
+            told=self.state.told(),
             undo=self._run.saga.as_json(self.state),
             ending=self._ending,
             warnings=tuple(self.state.warnings),
@@ -142,20 +156,38 @@ class Interpreter:
         """The addresses that begin so and at which somebody listens."""
         return self._run.inbox.open_at(prefix)
 
+    @property
+    def new_warnings(self) -> tuple[str, ...]:
+        """What is to be known of this part of the run, and was not told of an earlier one."""
+        return tuple(self.state.warnings[len(self._earlier.warnings) :])
+
     def handed_on(self) -> Memory | None:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""
         memory, warnings = handed_on(self._plan, self._memory, self.state.outputs)
         self.state.warn(warnings)
         return memory
 
+    def _tried(self) -> Json:
+        """The output of the one step that the run was for.
+
+        Raises:
+            FlowError: it failed.
+        """
+        if self._window.error is not None:
+            self.state.failed_with(self._window.error)
+            raise self._window.error
+        check_value(f"the output of step {self._window.only!r}", self._window.output)
+        return self._window.output
+
+    def _given_up(self) -> RunCancelledError:
+        self.state.give_up()
+        return RunCancelledError()
+
     async def _handle(self, error: FlowError) -> None:
         state = self.state
         self._run.undoing = True
         ending = self._ending = self._ending or Ending(error=error)
-        known = error if isinstance(error, NodeFailedError) else None
-        state.failure = failure_of(
-            known or NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error))
-        )
+        state.failed_with(error)
         state.compensation_failures += ending.failed
         # Who cancels a run knows of it: what is to be told of failures is not told, what was done is undone.
         told = () if isinstance(error, RunCancelledError) else self._plan.on_failure

@@ -6,11 +6,12 @@ test that is made of a run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, UnusableValueError
+from resolute.plan.errors import FlowError, InternalError, NodeFailedError, RunCancelledError, UnusableValueError
 from resolute.plan.failing import Failure
 from resolute.plan.values import Json, JsonObject
 from resolute.running.frame import Kept, kept_from
@@ -27,9 +28,13 @@ class Ending:
 
 @dataclass
 class Outcomes:
-    """Outcomes of the steps of a run, what is due if it fails, and when the run was due."""
+    """Outcomes of the steps of a run, what is due if it fails, and when the run was due.
+
+    `told` is how the plan's steps stood (see `resolute.running.told`).
+    """
 
     kept: Kept = field(default_factory=Kept)
+    told: JsonObject = field(default_factory=dict[str, Json])
     undo: list[Json] = field(default_factory=list[Json])
     ending: Ending | None = None
     warnings: tuple[str, ...] = ()
@@ -38,8 +43,13 @@ class Outcomes:
 
     def as_json(self) -> JsonObject:
         """As plain data, which `outcomes_from` reads."""
-        data: dict[str, Json] = {"kept": self.kept.as_json(), "undo": self.undo, "warnings": list(self.warnings)}
-        data["inbox"] = self.inbox
+        data: dict[str, Json] = {
+            "kept": self.kept.as_json(),
+            "told": self.told,
+            "undo": self.undo,
+            "warnings": list(self.warnings),
+            "inbox": self.inbox,
+        }
         if self.ending is not None:
             data["ending"] = {
                 "error": _error_as_json(self.ending.error),
@@ -62,6 +72,7 @@ def outcomes_from(data: Json) -> Outcomes:
         ending, due = cast("JsonObject | None", held.get("ending")), held.get("scheduled_for")
         return Outcomes(
             kept=kept_from(cast("JsonObject", held.get("kept", {}))),
+            told=dict(cast("JsonObject", held.get("told", {}))),
             undo=list(cast("list[Json]", held.get("undo", []))),
             ending=_ending_from(ending) if ending else None,
             warnings=tuple(str(warning) for warning in cast("list[Json]", held.get("warnings", []))),
@@ -85,10 +96,23 @@ def _error_as_json(error: FlowError) -> JsonObject:
         return {"failed": error.facts()}
     if isinstance(error, RunCancelledError):
         return {"cancelled": str(error)}
-    return {"failed": NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error)).facts()}
+    trace = error.trace if isinstance(error, InternalError) else ""
+    return {"type": type(error).__name__, "message": str(error), "trace": trace}
 
 
 def _error_from(data: JsonObject) -> FlowError:
     if "cancelled" in data:
         return RunCancelledError(str(data["cancelled"]))
-    return NodeFailedError.from_facts(cast("JsonObject", data["failed"]))
+    if "failed" in data:
+        return NodeFailedError.from_facts(cast("JsonObject", data["failed"]))
+    if data["type"] == InternalError.__name__:
+        return InternalError(str(data["message"]), trace=str(data["trace"]))
+    # What else an error holds was for its text, which is whole here.
+    kind = next((each for each in _kinds(FlowError) if each.__name__ == data["type"]), FlowError)
+    return kind.__new__(kind, str(data["message"]))
+
+
+def _kinds(base: type[FlowError]) -> Iterator[type[FlowError]]:
+    yield base
+    for each in base.__subclasses__():
+        yield from _kinds(each)

@@ -49,7 +49,7 @@ class StepReport(BaseModel):
 
     A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
     its name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had
-    completed when this part of the run's history began.
+    ended when the history began of which the report is made.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -26,6 +26,7 @@ from resolute.running.saga import Saga
 from resolute.running.standing import Standing
 from resolute.running.state import RunState
 from resolute.running.turns import Turns
+from resolute.running.window import Window
 
 PENDING_LIMIT: Final = 500
 """Calls of one run that are at work at the same time; Temporal takes 2,000. Further ones wait for their turn."""
@@ -62,8 +63,16 @@ class Running:
 class Run:
     """One run, as its steps see it."""
 
-    def __init__(self, plan: Plan, runtime: Runtime, state: RunState, kinds: Mapping[type[Step], Running]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        runtime: Runtime,
+        state: RunState,
+        kinds: Mapping[type[Step], Running],
+        window: Window | None = None,
+    ) -> None:
         self.plan = plan
+        self.window = window or Window()
         self.runtime = runtime
         self.state = state
         self.saga = Saga()
@@ -98,6 +107,10 @@ class Run:
         if kind is None:
             # Without this a second copy of the plan's classes would make a run complete and do nothing.
             raise UnknownStepError(f"the plan holds a step that this worker does not know: {step!r}")
+        if frame.path + step.id == self.window.until:
+            self.window.reached = True
+            self.window.carried = step.id in frame.kept.outputs or step.id in frame.kept.done
+            raise RunSuspendedError
         while not await settled(step, frame, self) and not await self._tried(step, kind, frame):
             self.stop_where_cancelled(frame)
 
@@ -113,14 +126,16 @@ class Run:
 
     async def _step(self, step: Step, kind: Running, frame: Frame) -> bool:
         kept, state = frame.kept, self.state
+        step_id = frame.path + step.id
         if step.id in kept.failed:
-            state.fail(step, frame, kept.failed[step.id])
+            state.carry(step, frame, failed=kept.failed[step.id])
             raise kept.failed[step.id]
-        if step.id in kept.outputs:
-            state.carry(step, frame, kept.outputs[step.id])
+        if step.id in kept.outputs or step.id in kept.done:
+            state.carry(step, frame, output=kept.outputs.get(step.id))
             return True
         self.rest()
-        step_id = frame.path + step.id
+        if not self.window.opens(step, frame.path):
+            raise RunSuspendedError
         state.begin(step, frame)
         try:
             output = await kind.run(step, frame, self)
@@ -138,21 +153,26 @@ class Run:
             state.fail(step, frame, failed if own else None)
             if own:
                 kept.failed[step.id] = failed
+            if step_id == self.window.only:
+                self.window.error = failed
             raise failed from failed.__cause__
-        kept.parts.pop(step.id, None)
         kept.held.pop(step.id, None)
         self._ended += 1
         if output is NOTHING:
+            kept.done[step.id] = None
             state.complete(step, frame)
         else:
+            kept.parts.pop(step.id, None)
             kept.outputs[step.id] = output
             state.complete(step, frame, output)
+            if step_id == self.window.only:
+                self.window.output = output
         self.saga.completed(step, frame)
         return True
 
     def _holds(self, kind: Running, frame: Frame) -> bool:
         """Whether a step that has failed for good is held: where nobody else says what becomes of it."""
-        busy_ending = self.undoing or self.cancelled or self._is_given_up(frame)
+        busy_ending = self.undoing or self.cancelled or self._is_given_up(frame) or bool(self.window.only)
         return self.plan.when_stuck == "hold" and kind.is_held and not frame.collected and not busy_ending
 
     def stand_held(self, step_id: str, held: JsonObject | None, error: NodeFailedError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from resolute.plan.kinds.call import Call
@@ -52,12 +52,11 @@ class Saga:
             for undo in self._undo
         ]
 
-    def restore(self, data: list[Json]) -> None:
-        """Takes up what `as_json` wrote."""
+    def restore(self, data: list[Json], top: Frame) -> None:
+        """Takes up what `as_json` wrote. The arguments hold all that they need of their items and turns."""
         for each in data:
             held = cast("JsonObject", each)
-            kept = Kept()
-            frame = Frame(kept=kept, outputs=kept.outputs, path=str(held["path"]))
+            frame = replace(top, kept=Kept(), path=str(held["path"])) if held["path"] else top
             calls = tuple(Call.model_validate(call) for call in cast("list[Json]", held["calls"]))
             self._undo.append(Undo(str(held["step"]), calls, frame))
 

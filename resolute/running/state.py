@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from resolute.plan.errors import NodeFailedError
+from resolute.plan.errors import FlowError, NodeFailedError
 from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.step import Step, walk
@@ -17,6 +17,8 @@ from resolute.running.compared import compared
 from resolute.running.evaluate import Scope
 from resolute.running.frame import Frame, Kept, top_frame
 from resolute.running.report import Held, RunReport, StepReport, StepStatus
+from resolute.running.told import taken_up, told_of
+from resolute.running.window import name_in_plan
 
 _PART: Final = re.compile(r"([^#\[]*)[#\[]?(\d*)")
 
@@ -36,6 +38,7 @@ class RunState:
         now: Callable[[], datetime],
         scheduled_for: datetime,
         kept: Kept | None = None,
+        told: JsonObject | None = None,
         observed: bool = False,
     ) -> None:
         self.plan = plan
@@ -52,6 +55,8 @@ class RunState:
         self._positions = {step_id: position for position, step_id in enumerate(self._steps)}
         self._inner: dict[str, StepReport] = {}
         self._ended: deque[str] = deque()
+        for step_id, facts in (told or {}).items():
+            self._take_up(step_id, facts)
 
     @property
     def outputs(self) -> dict[str, Json]:
@@ -78,12 +83,36 @@ class RunState:
         )
 
     def begin(self, step: Step, frame: Frame) -> None:
-        """The step has begun."""
-        self._change(step, frame, status="running", started_at=self._now())
+        """The step has begun, here or in an earlier part of the run."""
+        known = None if frame.path else self._steps.get(step.id)
+        goes_on = known is not None and known.status in {"running", "held"}
+        now = self._now()
+        self._change(step, frame, status="running", started_at=known.started_at if known and goes_on else now)
 
-    def carry(self, step: Step, frame: Frame, output: Json) -> None:
-        """The step had completed before this part of the run began."""
-        self._change(step, frame, status="completed", output=output, carried=True)
+    def carry(self, step: Step, frame: Frame, *, output: Json = None, failed: NodeFailedError | None = None) -> None:
+        """The step had come to its end before this part of the run began: it is told, and not counted again."""
+        if failed is None:
+            self._change(step, frame, counted=False, status="completed", output=output, carried=True)
+        else:
+            found: dict[str, Any] = {"failure": failure_of(failed), "trace": failed.trace}
+            self._change(step, frame, counted=False, status="failed", carried=True, **found)
+
+    def told(self) -> dict[str, Json]:
+        """What the next part of the run is to tell of the plan's steps."""
+        unwell = [step.id for step in self._inner.values() if step.status in _ENDED_BADLY][-TOLD:]
+        return told_of((*self._steps.values(), *(self._inner[step_id] for step_id in (*unwell, *self._ended))))
+
+    def _take_up(self, step_id: str, facts: Json) -> None:
+        known = self._steps.get(name_in_plan(step_id))
+        if known is None:
+            return  # of a plan that had another step there
+        if known.id == step_id:
+            self._steps[step_id] = taken_up(known, facts, self.outputs.get(step_id))
+            return
+        inner = StepReport(id=step_id, kind=known.kind, node=known.node)
+        self._inner[step_id] = taken_up(inner, facts)
+        if self._inner[step_id].status in _ENDED_WELL:
+            self._ended.append(step_id)
 
     def take(self, step: Step, frame: Frame, block: Literal["then", "otherwise"], left_out: tuple[Step, ...]) -> None:
         """A `when` took a block, and left the other out."""
@@ -121,6 +150,23 @@ class RunState:
         """A person has the held step left out, with a value in place of its output."""
         self._change(step, frame, status="skipped", ended_at=self._now(), output=output, held=held)
 
+    def give_up(self) -> None:
+        """The run was cancelled while its steps had let go of it, to be continued: none of them is taken up again."""
+        for step_id, report in self._steps.items():
+            if report.status in {"running", "held"} and not report.counts:
+                self._steps[step_id] = report.model_copy(update={"status": "cancelled", "ended_at": self._now()})
+        for step_id, report in self._inner.items():
+            if report.status in {"running", "held"}:
+                self._inner[step_id] = report.model_copy(update={"status": "cancelled", "ended_at": self._now()})
+                self._count(name_in_plan(step_id), report.status, "cancelled")
+
+    def failed_with(self, error: FlowError) -> None:
+        """The run has failed, or was cancelled."""
+        known = error if isinstance(error, NodeFailedError) else None
+        self.failure = failure_of(
+            known or NodeFailedError(step="", node="", error_type=type(error).__name__, reason=str(error))
+        )
+
     def warn(self, warnings: Iterable[str]) -> None:
         """Something that does not fail the run, and that somebody should know; said once."""
         self.warnings += [warning for warning in warnings if warning not in self.warnings]
@@ -151,7 +197,7 @@ class RunState:
 
         return sorted(self._inner.values(), key=place)
 
-    def _change(self, step: Step, frame: Frame, **changes: Any) -> None:
+    def _change(self, step: Step, frame: Frame, *, counted: bool = True, **changes: Any) -> None:
         if not frame.path:
             self._steps[step.id] = self._steps.get(step.id, _pending(step)).model_copy(update=changes)
             return
@@ -161,7 +207,8 @@ class RunState:
             before = _pending(step).model_copy(update={"id": step_id})
         after = self._inner[step_id] = before.model_copy(update=changes)
         if after.status != before.status:
-            self._count(step.id, before.status, after.status)
+            if counted:
+                self._count(step.id, before.status, after.status)
             if after.status in _ENDED_WELL:
                 self._let_go(step_id)
 
@@ -186,6 +233,7 @@ class RunState:
 
 
 _ENDED_WELL: Final = frozenset({"completed", "skipped"})
+_ENDED_BADLY: Final = frozenset({"failed", "cancelled"})
 _FIRST_OF: Final[tuple[StepStatus, ...]] = ("held", "running", "failed", "cancelled", "completed", "skipped")
 
 

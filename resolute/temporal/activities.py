@@ -78,18 +78,18 @@ class Activities:
             return await self._run(info, args)
 
     async def _run(self, info: activity.Info, args: Sequence[RawValue]) -> Json:
-        arguments, seal = _given(args)
+        arguments, seal, first = _given(args)
         if info.activity_type == RECORD_PLAN:
             return self._plan(arguments, info)
         executor = self._executor
         loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
         heart = None if info.is_local else Heart(info, loop.ident if loop else None)
-        call = _call_context(info, heart)
+        call = _call_context(info, heart, first)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
                 output = await in_time(info, lambda: _on(loop, executor.execute(call, arguments)))
-                self._local.forget(call.run_id, call.step)
+                self._local.forget(info.workflow_run_id or "", call.step)
                 return output
             with heart.beating():
                 return await _on(loop, executor.execute(call, arguments))
@@ -164,13 +164,12 @@ async def _on(loop: NodeLoop | None, work: Coroutine[Any, Any, Json]) -> Json:
         return await guarded(lambda: loop.begin(work))
 
 
-def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json]:
-    """A node's arguments, and the seal of the call if it has one."""
+def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None]:
+    """A node's arguments, the seal of the call if it has one, and the run's id if this is a later history of it."""
     converter = activity.payload_converter()
-    arguments: JsonObject = {}
-    if args:
-        arguments = cast("JsonObject", converter.from_payload(args[0].payload))
-    return arguments, cast("Json", converter.from_payload(args[1].payload)) if len(args) > 1 else None
+    given = [cast("Json", converter.from_payload(each.payload)) for each in args[:3]]
+    arguments, seal, first = (*given, *[None] * (3 - len(given)))
+    return cast("JsonObject", arguments or {}), seal, first if isinstance(first, str) else None
 
 
 def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts) -> ApplicationError:
@@ -186,7 +185,7 @@ def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts
     )
 
 
-def _call_context(info: activity.Info, heart: Heart | None) -> CallContext:
+def _call_context(info: activity.Info, heart: Heart | None, first: str | None) -> CallContext:
     began, deadline, last_deadline = monotonic(), math.inf, math.inf
     if info.start_to_close_timeout:
         deadline = began + info.start_to_close_timeout.total_seconds()
@@ -196,7 +195,7 @@ def _call_context(info: activity.Info, heart: Heart | None) -> CallContext:
         last_deadline = began + left.total_seconds()
     return CallContext(
         flow=info.workflow_type or "",
-        run_id=info.workflow_run_id or "",
+        run_id=first or info.workflow_run_id or "",
         workflow_id=info.workflow_id or "",
         step=info.activity_id,
         node=info.activity_type,

@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.kinds.call import calls_in
 from resolute.temporal.finding import RunKey
+from resolute.temporal.parts import described
 from resolute.temporal.runs import describe_run
 
 
@@ -33,10 +34,12 @@ async def cancel_run(client: Client, key: RunKey) -> None:
         NotRunningError: it has already ended.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
-    handle = client.get_workflow_handle(key.workflow_id, run_id=key.run_id)
-    if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+    found = await described(client, key.workflow_id, key.run_id)
+    if found.status != WorkflowExecutionStatus.RUNNING:
         raise NotRunningError(f"run {key.workflow_id} has already ended: there is nothing to cancel")
-    await handle.cancel()
+    # By its first history, so that the cancel finds the run wherever it has been continued meanwhile.
+    first = found.raw_description.workflow_execution_info.first_run_id or found.run_id
+    await client.get_workflow_handle(key.workflow_id, first_execution_run_id=first).cancel()
 
 
 async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
@@ -49,10 +52,10 @@ async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
         NotRetriedError: the run did not fail at a step, or its undo steps have already run.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
-    described = await describe_run(client, key.workflow_id, key.run_id)
-    report, plan = described.report, described.plan
-    if described.summary.status != "failed" or report is None or plan is None:
-        raise NotRetriedError(f"run {key.workflow_id} is {described.summary.status}: only a failed run can be retried")
+    run = await describe_run(client, key.workflow_id, key.run_id)
+    report, plan = run.report, run.plan
+    if run.summary.status != "failed" or report is None or plan is None:
+        raise NotRetriedError(f"run {key.workflow_id} is {run.summary.status}: only a failed run can be retried")
     if report.failure is None or not report.failure.step:
         raise NotRetriedError(f"run {key.workflow_id} did not fail at a step: start a new run")
     undo = {step.id for call in calls_in(plan.steps) for step in call.undo}

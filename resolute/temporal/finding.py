@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import ConfigurationError
+from resolute.temporal.parts import NOT_CONTINUED, described
 
 _MOST: Final = 5
 
@@ -33,12 +34,12 @@ async def find_run(client: Client, name: str, run_id: str | None = None) -> RunK
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
     try:
-        described = await client.get_workflow_handle(name, run_id=run_id).describe()
+        found = await described(client, name, run_id)
     except RPCError as error:
         if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
             raise
     else:
-        return RunKey(described.id, described.run_id)
+        return RunKey(found.id, found.run_id)
     latest = await _listed(client, f"WorkflowType = {quoted(name)}", most=1)
     if latest:
         return latest[0]
@@ -54,7 +55,8 @@ async def find_run(client: Client, name: str, run_id: str | None = None) -> RunK
 
 
 async def _listed(client: Client, query: str, *, most: int) -> list[RunKey]:
-    return [RunKey(run.id, run.run_id) async for run in client.list_workflows(query, limit=most)]
+    listed = client.list_workflows(f"{query} AND {NOT_CONTINUED}", limit=most)
+    return [RunKey(run.id, run.run_id) async for run in listed]
 
 
 def quoted(text: str) -> str:

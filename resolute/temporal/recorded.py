@@ -62,7 +62,8 @@ class Recorded:
     which it was asked to end. `answers` are the latest of each step, `calls` all of them. `fired` says when the timers
     of each step came to their end, with the number of the event that says so. `said` are the messages that the run took
     or refused, each behind the number of its event. `tasks` are the workflow tasks that ended well, each by the number
-    of the event that began it, and when that was: a task brought what is recorded since the one before.
+    of the event that began it, and when that was: a task brought what is recorded since the one before. `continued` are
+    the later histories, each by the number of its first event, and when its first task began.
     """
 
     start: Start
@@ -75,6 +76,7 @@ class Recorded:
     fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
     said: list[tuple[int, datetime, Json]] = field(default_factory=list[tuple[int, datetime, Json]])
     tasks: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
+    continued: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
@@ -97,10 +99,13 @@ class Recorded:
         return calls.pop(0) if calls else None
 
 
-async def read_history(events: Sequence[HistoryEvent], converter: DataConverter) -> Recorded:
-    """What the events of a run say."""
+async def read_history(parts: Sequence[Sequence[HistoryEvent]], converter: DataConverter) -> Recorded:
+    """What the events of a run say: of its one history, or of each that it was continued in, oldest first."""
     reader = _Reader(converter)
-    return await reader.read(events)
+    recorded = await reader.begin(parts[0][0])
+    for events in parts:
+        await reader.read(events, recorded)
+    return recorded
 
 
 class _Reader:
@@ -109,9 +114,11 @@ class _Reader:
         self._scheduled: dict[int, str] = {}
         self._timers: dict[str, str] = {}
         self._tasks: dict[int, datetime] = {}
+        self._before = 0
 
-    async def read(self, events: Sequence[HistoryEvent]) -> Recorded:
-        started = events[0].workflow_execution_started_event_attributes
+    async def begin(self, first: HistoryEvent) -> Recorded:
+        """What a run began with."""
+        started = first.workflow_execution_started_event_attributes
         arguments = await self._values(started.input.payloads)
         last = await self._values(started.last_completion_result.payloads)
         failure = await self._failure(started.continued_failure) if started.HasField("continued_failure") else None
@@ -119,15 +126,28 @@ class _Reader:
             start=read_start(arguments[0] if arguments else None),
             completed=_readable(lambda: memory_in_result(last[0] if last else None)),
             failed=_readable(lambda: of_failure(failure)),
-            began_at=_time(events[0]),
+            began_at=_time(first),
             scheduled_for=decode_typed_search_attributes(started.search_attributes).get(SCHEDULED_FOR),
         )
         handed = recorded.start.earlier.memory
         if handed is not None:
             recorded.completed, recorded.failed = None, _readable(lambda: memory_in_failure([handed]))
+        return recorded
+
+    async def read(self, events: Sequence[HistoryEvent], recorded: Recorded) -> None:
+        """Adds what one history says."""
+        known = len(recorded.tasks)
         for event in events[1:]:
             await self._event(event, recorded)
-        return recorded
+        if self._before and len(recorded.tasks) > known:
+            recorded.continued.append((self._number(events[0]), recorded.tasks[known][1]))
+        self._before += events[-1].event_id
+        self._scheduled.clear()
+        self._timers.clear()
+
+    def _number(self, event: HistoryEvent) -> int:
+        """The number of an event among all events of the run."""
+        return self._before + event.event_id
 
     async def _event(self, event: HistoryEvent, recorded: Recorded) -> None:
         match event.event_type:
@@ -159,14 +179,14 @@ class _Reader:
                 self._tasks[event.event_id] = _time(event)
             case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
                 began = event.workflow_task_completed_event_attributes.started_event_id
-                recorded.tasks.append((began, self._tasks[began]))
+                recorded.tasks.append((self._before + began, self._tasks[began]))
             case EventType.EVENT_TYPE_TIMER_STARTED:
                 timer = event.timer_started_event_attributes.timer_id
                 summary = await self._values([event.user_metadata.summary])
                 self._timers[timer] = str(summary[0]) if summary else ""
             case EventType.EVENT_TYPE_TIMER_FIRED:
                 step = self._timers.get(event.timer_fired_event_attributes.timer_id, "")
-                recorded.fired.setdefault(step, []).append((event.event_id, _time(event)))
+                recorded.fired.setdefault(step, []).append((self._number(event), _time(event)))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
                 await self._said(event, recorded, signal.signal_name, signal.input.payloads)
@@ -174,7 +194,7 @@ class _Reader:
                 asked = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
                 await self._said(event, recorded, asked.name, asked.args.payloads)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
-                recorded.cancelled_by = recorded.cancelled_by or event.event_id
+                recorded.cancelled_by = recorded.cancelled_by or self._number(event)
             case _ if event.event_type in _ENDS:
                 recorded.has_ended = True
                 await self._end(event, recorded)
@@ -186,7 +206,7 @@ class _Reader:
     async def _said(self, event: HistoryEvent, recorded: Recorded, name: str, payloads: Sequence[Payload]) -> None:
         values = await self._values(payloads) if name in (ASK, TELL) else []
         if values:
-            recorded.said.append((event.event_id, _time(event), values[0]))
+            recorded.said.append((self._number(event), _time(event), values[0]))
 
     async def _end(self, event: HistoryEvent, recorded: Recorded) -> None:
         if event.HasField("workflow_execution_completed_event_attributes"):
@@ -206,7 +226,7 @@ class _Reader:
     ) -> None:
         answer = recorded.answers[self._scheduled[scheduled]]
         answer.ended_at = _time(event)
-        answer.ended_by = event.event_id
+        answer.ended_by = self._number(event)
         values = await self._values(result)
         answer.output = values[0] if values else None
         if failure is not None:
@@ -232,7 +252,7 @@ class _Reader:
             began_at=_moment(data.get("original_schedule_time"), event),
             ended_at=_moment(data.get("complete_time"), event),
             output=value,
-            ended_by=event.event_id,
+            ended_by=self._number(event),
             is_local=True,
         )
         if marker.HasField("failure"):

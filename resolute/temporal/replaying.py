@@ -50,6 +50,7 @@ class _RecordedRuntime:
         self._parts: list[str] = []
         self._order = count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._brought = 0
         self._never_begun: dict[str, asyncio.Future[None]] = {}
         self._coming: list[tuple[int, datetime, Json | None]] = [*recorded.said]
         if recorded.cancelled_by is not None:
@@ -66,12 +67,20 @@ class _RecordedRuntime:
     async def sleep(self, step: str, until: datetime | None) -> None:
         self._signs += 1
         fired = self._recorded.fired.get(step)
-        if until is None or not fired:
-            await asyncio.get_running_loop().create_future()
-        else:
+        if until is not None and fired:
             event, at = fired.pop(0)
             await self._until(event)
             self._now = max(self._now, self._recorded.told_at(event, at))
+        elif until is not None and (passed := self._passed(until)):
+            await self._until(passed[0])
+            self._now = max(self._now, passed[1])
+        else:
+            await asyncio.get_running_loop().create_future()
+
+    def _passed(self, until: datetime) -> tuple[int, datetime] | None:
+        """The history at whose beginning a time had passed, so that the run did not wait for it any more."""
+        later = (each for each in self._recorded.continued if each[0] > self._brought and each[1] >= until)
+        return next(later, None)
 
     async def call(self, request: CallRequest) -> Json:
         self._signs += 1
@@ -125,7 +134,7 @@ class _RecordedRuntime:
             return False
         tasks = self._recorded.tasks
         task = bisect_right(tasks, min(following), key=lambda each: each[0])
-        end = tasks[task][0] if task < len(tasks) else _AT_LAST
+        end = self._brought = tasks[task][0] if task < len(tasks) else _AT_LAST
         while self._coming and self._coming[0][0] <= end:
             self._tell(interpreter, *self._coming.pop(0)[1:])
         while self._waiting and self._waiting[0][0] <= end:

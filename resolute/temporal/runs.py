@@ -19,9 +19,10 @@ from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
+from resolute.temporal.parts import NOT_CONTINUED, described, histories
 from resolute.temporal.recorded import Recorded, read_history
 from resolute.temporal.replaying import replayed
-from resolute.temporal.start import STARTED_BY
+from resolute.temporal.start import BEGAN_AT, STARTED_BY
 
 _POLLS_AT_LEAST: Final = timedelta(seconds=75)
 """A poll takes at most a minute, so a worker that has not polled for longer is gone."""
@@ -88,6 +89,8 @@ async def list_runs(
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
     clauses: list[str] = []
+    if status is None:
+        clauses.append(NOT_CONTINUED)
     if flows:
         clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
     if status is not None:
@@ -113,17 +116,16 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
         UnknownRunError: Temporal knows no such run, or no longer.
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
-    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     try:
-        description = await handle.describe()
-        history = await client.get_workflow_handle(workflow_id, run_id=description.run_id).fetch_history()
+        description = await described(client, workflow_id, run_id)
+        parts = await histories(client, workflow_id, description.run_id)
     except RPCError as error:
         if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
             raise UnknownRunError(
                 f"Temporal knows no run {workflow_id!r}, or no longer: see `resolute runs` for the ones it has"
             ) from None
         raise
-    recorded = await read_history(list(history.events), client.data_converter)
+    recorded = await read_history(parts, client.data_converter)
     report = await replayed(recorded)
     summary = await _summary(description)
     if report is not None:
@@ -198,7 +200,7 @@ async def _summary(run: WorkflowExecution) -> RunSummary:
         run_id=run.run_id,
         flow=run.workflow_type,
         status=await _status(run),
-        started_at=run.start_time,
+        started_at=await _began_at(run),
         ended_at=run.close_time,
         task_queue=run.task_queue,
         started_by=await _started_by(run),
@@ -209,6 +211,15 @@ async def _started_by(run: WorkflowExecution) -> str:
     if run.typed_search_attributes.get(_SCHEDULED) is not None:
         return "schedule"
     return str(await run.memo_value(STARTED_BY, ""))
+
+
+async def _began_at(run: WorkflowExecution) -> datetime:
+    """When the run began, also where it was continued in a new history since."""
+    noted = await run.memo_value(BEGAN_AT, None)
+    try:
+        return datetime.fromisoformat(str(noted)) if noted else run.start_time
+    except ValueError:  # another client's memo of that name
+        return run.start_time
 
 
 async def _status(run: WorkflowExecution) -> RunStatus:

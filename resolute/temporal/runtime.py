@@ -117,6 +117,11 @@ class TemporalRuntime:
         if any(request.step.startswith(part) for part, _ in self._given_up[before:]):
             raise asyncio.CancelledError  # while the call waited: it is not started any more
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the message of this workflow task holds already."""
+        return self._unsent
+
     async def make_room(self, size: int) -> None:
         """Waits for the next workflow task, if this one's message has no room for so many bytes."""
         if self._bounded and self._unsent and self._unsent + size > MESSAGE_LIMIT:
@@ -127,7 +132,7 @@ class TemporalRuntime:
         policy = request.policy
         retry, timeout, within = _temporal_policy(policy)
         seal = self._seal(request)
-        arguments = [request.arguments] if seal is None else [request.arguments, seal]
+        arguments = [request.arguments, *_beside(seal)]
         handle: workflow.ActivityHandle[Any]
         if request.lane == "local":
             handle = workflow.start_local_activity(
@@ -199,6 +204,15 @@ class TemporalRuntime:
                 size=self._scheduled,
                 limit=MESSAGE_LIMIT,
             )
+
+
+def _beside(seal: str | None) -> list[Json]:
+    """What a node's worker is told beside the arguments: the seal, and in a later part of a run which run it is."""
+    info = workflow.info()
+    first = info.first_execution_run_id
+    if first != info.run_id:
+        return [seal, first]
+    return [] if seal is None else [seal]
 
 
 def _heartbeat_timeout(policy: Policy) -> timedelta:

@@ -26,6 +26,9 @@ STARTED_BY: Final = "resolute.started_by"
 SCHEDULED_FOR: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 """What Temporal says of a run that a schedule started: the time that it was due, without jitter or delay."""
 
+BEGAN_AT: Final = "resolute.began_at"
+"""The memo of a run that was continued in a new history: when its first one began."""
+
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""
 

@@ -35,6 +35,7 @@ from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
 from resolute.temporal.start import (
+    BEGAN_AT,
     RECORD_PLAN,
     SCHEDULED_FOR,
     STARTED_BY,
@@ -134,29 +135,30 @@ class FlowWorkflow:
             try:
                 return await (sheltered(run, self._interpreter.cancel) if shelters else run)
             except RunContinuedError:
-                # What has been accepted is answered first, and what it changes is taken over.
-                await workflow.wait_condition(workflow.all_handlers_finished)
+                # What has been accepted is answered first. A cancel that comes until then goes on in the next history.
+                await sheltered(_ready_to_end(runtime), self._interpreter.cancel)
                 outcomes = self._interpreter.outcomes().as_json()
-                handed: Json = (memory or Memory({})).as_detail() if plan.remembers else None
+                handed: Json = {} if memory is None else memory.as_detail()
                 taken = Earlier(outcomes=outcomes, memory=handed)
                 argument = continued_argument(plan, given, keys=keys, earlier=taken)
                 if recorded_size(argument) <= PAYLOAD_LIMIT:
-                    workflow.continue_as_new(args=[argument])
+                    workflow.continue_as_new(args=[argument], memo=_memo())
                 # What has to be carried is larger than Temporal takes: the run has this history and no other.
                 workflow.logger.warning("the run cannot be continued in a new history: its outcomes are too large")
-                full, recorded = _never, 0
+                full, recorded = _never, runtime.unsent
 
     def _end(self, error: FlowError, given: Memory | None) -> BaseException:
         """What a run that did not complete ends with.
 
-        A run that Temporal counts as cancelled hands nothing on, to its schedule or to people. So one that has
-        something to hand on ends by a failure that says that it was cancelled.
+        A run that Temporal counts as cancelled hands nothing on, to its schedule or to people, and Temporal counts only
+        the history so that was asked to end. So a run that has something to hand on, or undid its work in a later
+        history, ends by a failure that says that it was cancelled.
         """
         failed_as_well = self._interpreter.state.compensation_failures if self._interpreter else ()
         memory = self._handed_on(given)
         if isinstance(error, RunCancelledError):
             memory = memory if _is_scheduled() else None
-            if memory is None and not failed_as_well:
+            if memory is None and not failed_as_well and workflow.cancellation_reason() is not None:
                 return asyncio.CancelledError()
             workflow.upsert_memo({ENDED: "cancelled"})
         return run_failure(error, workflow.payload_converter(), memory, failed_as_well)
@@ -172,7 +174,7 @@ class FlowWorkflow:
             return given
 
     def _tell_warnings(self) -> None:
-        for warning in self._interpreter.state.warnings if self._interpreter else ():
+        for warning in self._interpreter.new_warnings if self._interpreter else ():
             workflow.logger.warning(warning)
 
     @workflow.update(name=ASK, description="Says something to the run, which answers: a decision, an event, an order.")
@@ -246,6 +248,12 @@ def _history_is_full(ended: int) -> bool:
     return functions[FULL](ended) if FULL in functions else workflow.info().is_continue_as_new_suggested()
 
 
+def _memo() -> Mapping[str, Any]:
+    """What the run's next part is known by: who started the run, and when."""
+    memo = workflow.memo()
+    return {BEGAN_AT: workflow.info().workflow_start_time.isoformat(), **memo}
+
+
 def _never(_: int) -> bool:
     return False
 
@@ -258,6 +266,11 @@ def _scheduled_for() -> datetime:
     """When the run was due: as its schedule says, else when it was started."""
     info = workflow.info()
     return info.typed_search_attributes.get(SCHEDULED_FOR) or info.workflow_start_time
+
+
+async def _ready_to_end(runtime: TemporalRuntime) -> None:
+    await runtime.make_room(PAYLOAD_LIMIT)
+    await workflow.wait_condition(workflow.all_handlers_finished)
 
 
 async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:
@@ -300,6 +313,8 @@ async def _carried(envelope: Envelope, keys: PlanKeys) -> tuple[Json, bool]:
     """
     if envelope.is_sealed(keys, workflow.info().workflow_type):
         return envelope.plan, True
+    if not keys and workflow.info().continued_run_id:
+        return envelope.plan, False  # nobody but the run itself can have continued it, and nobody here seals anything
     if not workflow.patched(_REFUSED):
         return envelope.plan, False
     flow = workflow.info().workflow_type

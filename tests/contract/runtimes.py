@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
 
 from resolute.execution.executor import NodeExecutor
@@ -21,6 +22,9 @@ from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
 from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.control import cancel_run
+from resolute.temporal.finding import RunKey
+from resolute.temporal.parts import part_before
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
@@ -57,7 +61,11 @@ class ScenarioRuntime(ABC):
 
 
 class MemoryScenarios(ScenarioRuntime):
-    """Scenarios in this process."""
+    """Scenarios in this process; `full` says when a run is continued in another history."""
+
+    def __init__(self, full: Callable[[int], bool] = lambda _: False) -> None:
+        super().__init__()
+        self.full = full
 
     async def run(self, scenario: Scenario) -> list[Outcome]:
         """See `ScenarioRuntime.run`."""
@@ -75,11 +83,12 @@ class MemoryScenarios(ScenarioRuntime):
                     memory=memory,
                     run_id=run_id,
                     begun=begun.append,
+                    full=self.full,
                 )
             )
             for steps in expected.cancelled_at:
                 await asyncio.gather(*(called(run_id, step) for step in steps))
-                begun[0].cancel()
+                begun[-1].cancel()
             run = await going
             memory = run.memory
             outcomes.append(Outcome(report=run.report, attempts=ATTEMPTS[run_id], error=run.error))
@@ -87,10 +96,11 @@ class MemoryScenarios(ScenarioRuntime):
 
 
 class TemporalScenarios(ScenarioRuntime):
-    """Scenarios on a server, with a worker of their task queue."""
+    """Scenarios on a server, with a worker of their task queue, which may continue each run in further histories."""
 
-    def __init__(self, client: Client, task_queue: str) -> None:
+    def __init__(self, client: Client, task_queue: str, *, continues: bool = False) -> None:
         super().__init__()
+        self.continues = continues
         self.client = client
         self.task_queue = task_queue
 
@@ -105,7 +115,7 @@ class TemporalScenarios(ScenarioRuntime):
     async def _ended(self, run: RunHandle, expected: Expected) -> Outcome:
         for steps in expected.cancelled_at:
             await asyncio.gather(*(called(run.run_id or "", step) for step in steps))
-            await run.handle.cancel()
+            await cancel_run(self.client, RunKey(run.workflow_id, run.run_id or ""))
         return await self.outcome(run)
 
     async def start(self, plan: Plan, input_data: Json = None) -> RunHandle:
@@ -138,15 +148,27 @@ class TemporalScenarios(ScenarioRuntime):
             raise AssertionError(f"run {run.workflow_id} has no report")
         if described.report.result != result:
             raise AssertionError(f"{described.report.result!r} is reported, and {result!r} is given to who waits")
-        queried = cast("Mapping[str, Json]", await run.handle.query(STATUS_QUERY))
-        history = await run.handle.fetch_history()
+        latest = self.client.get_workflow_handle(run.workflow_id, run_id=described.summary.run_id)
+        queried = cast("Mapping[str, Json]", await latest.query(STATUS_QUERY))
+        events = await self._events(run.workflow_id, described.summary.run_id)
         return Outcome(
             report=described.report,
-            attempts=ATTEMPTS[described.summary.run_id],
+            attempts=ATTEMPTS[_first_run_id(events)],
             error=error,
             queried=queried,
-            events=list(history.events),
+            events=events,
         )
+
+    async def _events(self, workflow_id: str, run_id: str) -> list[HistoryEvent]:
+        """The events of all histories of a run."""
+        history = await self.client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
+        events = list(history.events)
+        before = part_before(events)
+        return [*(await self._events(workflow_id, before)), *events] if before else events
+
+
+def _first_run_id(events: Sequence[HistoryEvent]) -> str:
+    return events[0].workflow_execution_started_event_attributes.first_execution_run_id
 
 
 def executor_of(flows: Sequence[Flow]) -> NodeExecutor:

@@ -1,114 +1,262 @@
-"""A run that goes on in a new history after every single step ends as it would in one history."""
+"""A run that is continued in further histories is one run to everybody who asks for it."""
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
-import pytest
-from temporalio.api.enums.v1 import EventType
+from pydantic import SecretStr
 from temporalio.client import Client
 
+from resolute import every, failure, flow, manual, output, previous
 from resolute.memory.runtime import run_in_memory
-from resolute.plan.errors import FlowError
-from resolute.plan.failing import Failure
-from resolute.plan.values import Json
-from resolute.running.interpreter import Interpreter
-from resolute.running.report import RunReport
+from resolute.running.outcomes import outcomes_from
 from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.control import cancel_run
+from resolute.temporal.finding import find_run
+from resolute.temporal.runs import RunDescription, describe_run, list_runs
+from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
-from tests.contract import repeats
-from tests.contract.nodes import ALL_ATTEMPTS, called
+from resolute.writing.flow import Flow
+from tests.contract.conftest import behind_every_step
+from tests.contract.ends import MEGABYTE
+from tests.contract.nodes import ATTEMPTS, called, count, double, echo, hum, inflate, quick, refuse, stumble
 from tests.contract.runtimes import executor_of
-from tests.contract.scenario import Scenario, in_order_of
 from tests.keys import KEYS
 
-_BLOCKS = ("repeat-nested", "repeat-fails", "repeat-cancelled", "repeat-beside")
-SCENARIOS = tuple(each for each in repeats.SCENARIOS if each.flow.name not in _BLOCKS)
+START = manual("start")
+OTHER = PlanKeys((SecretStr("the-key-that-came-after-the-first-one"), *KEYS.keys))
 
-every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.flow.name)
+steps = (
+    flow("continued")
+    .triggered_by(START)
+    .then(double(1).as_("first").on_failure(echo("1").as_("undo_first")))
+    .then(stumble(1).as_("second"))
+    .when(output("second") == 2)
+    .then(quick("three").as_("third"))
+    .end_when()
+    .build()
+)
+endless = (
+    flow("continued-and-cancelled")
+    .triggered_by(START)
+    .then(double(1).as_("first").on_failure(echo(failure().message).as_("undo_first")))
+    .then_parallel(hum().as_("one"), hum().as_("two"))
+    .build()
+)
+heavy = (
+    flow("too-heavy-to-carry")
+    .triggered_by(START)
+    .then(inflate(MEGABYTE).as_("one"))
+    .then(inflate(MEGABYTE + 200_000).as_("two"))
+    .then(echo("x").as_("three"))
+    .returns(output("three"))
+    .build()
+)
+refused = (
+    flow("continued-and-refused")
+    .triggered_by(START)
+    .then(double(1).as_("first").on_failure(echo("1").as_("undo_first"), echo("2").as_("undo_first_too")))
+    .then_parallel(refuse("no").as_("left"), double(2).as_("right").on_failure(echo("3").as_("undo_right")))
+    .build()
+)
+FLOWS = (steps, endless, heavy, refused)
 
 
-def _after_each_step(ended: int) -> bool:
-    return ended >= 1
+@asynccontextmanager
+async def continuing(
+    client: Client, task_queue: str, keys: PlanKeys = KEYS, flows: Sequence[Flow] = FLOWS
+) -> AsyncGenerator[None]:
+    """A worker that continues each run behind every step."""
+    activities = Activities(flows, executor_of(flows), keys)
+    async with temporal_worker(
+        client, activities, task_queue=task_queue, graceful_shutdown=timedelta(0), full=behind_every_step
+    ):
+        yield
 
 
-@pytest.fixture(scope="module", params=[1000, 0], ids=["cached", "replaying"])
-async def task_queue(request: pytest.FixtureRequest, temporal_client: Client) -> AsyncIterator[str]:
-    """A worker that ends every history after one step; the replaying one keeps no run between two tasks."""
-    flows = [scenario.flow for scenario in SCENARIOS]
-    name = f"continued-{uuid.uuid4().hex[:8]}"
-    worker = temporal_worker(
-        temporal_client,
-        Activities(flows, executor_of(flows), KEYS),
-        task_queue=name,
-        graceful_shutdown=timedelta(0),
-        max_cached_workflows=request.param,
-        full=_after_each_step,
-    )
-    async with worker:
-        yield name
+async def _run(client: Client, task_queue: str, started: Flow, keys: PlanKeys = KEYS) -> RunHandle:
+    return await start_run(client, started.plan, task_queue=task_queue, keys=keys, started_by="a test")
 
 
-@every_scenario
-async def test_in_memory(scenario: Scenario) -> None:
-    """In memory."""
-    (expected,) = scenario.expected
-    begun: list[Interpreter] = []
-    run_id = uuid.uuid4().hex
-    going = asyncio.create_task(
-        run_in_memory(
-            scenario.flow.plan,
-            executor_of([scenario.flow]),
-            input_data=scenario.input,
-            run_id=run_id,
-            begun=begun.append,
-            full=_after_each_step,
+async def _parts(client: Client, run: RunHandle) -> list[str]:
+    return [part.run_id async for part in client.list_workflows(f"WorkflowId = '{run.workflow_id}'")]
+
+
+async def test_it_is_listed_and_found_once(temporal_client: Client) -> None:
+    """Lists hold the run once, with who started it and when it first began; each of its run ids finds it whole."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    async with continuing(temporal_client, queue):
+        run = await _run(temporal_client, queue, steps)
+        await run.result()
+        found: list[RunDescription] = []
+        parts: list[str] = []
+        async for part in temporal_client.list_workflows(f"WorkflowId = '{run.workflow_id}'"):
+            parts.append(part.run_id)
+        for run_id in parts:
+            key = await find_run(temporal_client, run.workflow_id, run_id)
+            found.append(await describe_run(temporal_client, key.workflow_id, key.run_id))
+        listed = await list_runs(temporal_client, task_queue=queue)
+        first = await temporal_client.get_workflow_handle(run.workflow_id, run_id=run.run_id).describe()
+
+    assert 3 <= len(parts)
+    assert [("completed", "a test")] == [(each.status, each.started_by) for each in listed]
+    assert 1 == len({each.summary.run_id for each in found})
+    assert first.start_time == listed[0].started_at == found[0].summary.started_at
+
+
+async def test_it_is_shown_whole(temporal_client: Client) -> None:
+    """What steps of earlier histories were given, how often they were tried and what conditions saw is shown."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    async with continuing(temporal_client, queue):
+        run = await _run(temporal_client, queue, steps)
+        await run.result()
+        report = (await describe_run(temporal_client, run.workflow_id)).report
+
+    assert report is not None
+    assert {"number": 1} == report.step("first").arguments
+    assert [1] == [attempt.number for attempt in report.step("second").attempts]
+    assert [{"second": 2}] == [dict(step.compared) for step in report.steps if step.kind == "when"]
+    assert "three" == report.step("third").output
+
+
+async def test_a_cancel_finds_it(temporal_client: Client) -> None:
+    """A run is cancelled by the run id that it was started with, and counts as cancelled when it has been undone."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    async with continuing(temporal_client, queue):
+        run = await _run(temporal_client, queue, endless)
+        for step in ("one", "two"):
+            await called(run.run_id or "", step)
+        await cancel_run(temporal_client, await find_run(temporal_client, run.workflow_id, run.run_id))
+        await _ended(run)
+        (listed,) = await list_runs(temporal_client, task_queue=queue)
+        report = (await describe_run(temporal_client, run.workflow_id)).report
+
+    assert report is not None
+    assert "cancelled" == listed.status == report.status
+    assert "completed" == report.step("undo_first").status
+
+
+async def test_a_failed_run_is_undone_in_further_histories(temporal_client: Client) -> None:
+    """Undo steps run once each, last first, wherever the history ends between them."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    async with continuing(temporal_client, queue):
+        run = await _run(temporal_client, queue, refused)
+        await _ended(run)
+
+    assert ["undo_right", "undo_first", "undo_first_too"] == [
+        step for step in ATTEMPTS[run.run_id or ""] if step.startswith("undo")
+    ]
+
+
+async def test_a_key_is_replaced_meanwhile(temporal_client: Client) -> None:
+    """A run that began with one key goes on with the next: each history is sealed by the newest key of its worker."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    run = await _run(temporal_client, queue, steps)
+    async with continuing(temporal_client, queue, OTHER):
+        assert {"first": 2, "second": 2, "third": "three"} == await run.result()
+        last = await temporal_client.get_workflow_handle(run.workflow_id).fetch_history()
+        payload = last.events[0].workflow_execution_started_event_attributes.input.payloads[0]
+        (argument,) = await temporal_client.data_converter.decode([payload])
+
+    assert OTHER.sealing_id == argument["resolute"]["seal"].partition(":")[0]
+
+
+async def test_without_keys(temporal_client: Client) -> None:
+    """A run of workers without keys is continued by the plan that it began with."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    run = await _run(temporal_client, queue, steps, NO_KEYS)
+    async with continuing(temporal_client, queue, NO_KEYS):
+        assert {"first": 2, "second": 2, "third": "three"} == await run.result()
+    assert 3 <= len(await _parts(temporal_client, run))
+
+
+async def test_a_stranger_cannot_pretend_to_continue(temporal_client: Client) -> None:
+    """Without keys a start that brings a plan and outcomes of its own is refused: it continues nothing."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    carried = steps.plan.model_dump(mode="json")
+    forged = {"plan": carried, "seal": None, "earlier": {"outcomes": {"kept": {"outputs": {"first": 9}}}}}
+    async with continuing(temporal_client, queue, NO_KEYS):
+        handle: Any = await temporal_client.start_workflow(
+            "continued", {"resolute": forged, "input": None}, id=f"forged-{uuid.uuid4().hex}", task_queue=queue
         )
+        error = await _ended(RunHandle(handle, "continued"))
+
+    assert "UnsealedPlanError" in error
+
+
+async def test_what_is_too_large_to_carry(temporal_client: Client) -> None:
+    """A run whose outcomes Temporal would not take keeps its history, and ends as every other run."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    async with continuing(temporal_client, queue):
+        run = await _run(temporal_client, queue, heavy)
+
+        assert "x" == await run.result()
+    assert ["one", "two", "three"] == ATTEMPTS[run.run_id or ""]
+
+
+async def test_a_choice_is_made_once() -> None:
+    """A `when` that a run has passed keeps to its choice, and its steps are told as they were."""
+    chosen = (
+        flow("chosen")
+        .triggered_by(START)
+        .then(double(1).as_("one"))
+        .when(output("one") == 2)
+        .then(double(2).as_("two"))
+        .otherwise()
+        .then(double(3).as_("three"))
+        .end_when()
+        .then(double(4).as_("four"))
+        .build()
     )
-    for steps in expected.cancelled_at:
-        await asyncio.gather(*(called(run_id, step) for step in steps))
-        begun[-1].cancel()
-    run = await going
+    run = await run_in_memory(chosen.plan, executor_of([chosen]), full=behind_every_step)
 
-    assert len(begun) >= min(len(expected.calls), 2)
-    _as_expected(scenario, run.report, run.report.result, ALL_ATTEMPTS[run_id])
+    assert ["one", "two", "four"] == [call.step for call in run.calls]
+    assert [("when", "completed", "then"), ("three", "skipped", None)] == [
+        (step.id, step.status, step.taken) for step in run.report.steps if step.id in {"when", "three"}
+    ]
 
 
-@every_scenario
-async def test_on_temporal(temporal_client: Client, task_queue: str, scenario: Scenario) -> None:
-    """On a server, where each history hands all that is needed to the next."""
-    (expected,) = scenario.expected
-    run = await start_run(
-        temporal_client, scenario.flow.plan, task_queue=task_queue, input_data=scenario.input, keys=KEYS
+async def test_memory_without_an_earlier_run() -> None:
+    """The first run of a schedule knows of none before it in all of its histories."""
+    counted = count(None).as_("counted")
+    remembers = (
+        flow("remembers-nothing-yet")
+        .triggered_by(every(timedelta(hours=1)))
+        .then(counted)
+        .then(echo(previous(counted.output)).as_("before"))
+        .build()
     )
-    result: Json = None
-    async with asyncio.timeout(30):
-        for steps in expected.cancelled_at:
-            await asyncio.gather(*(called(run.workflow_id, step) for step in steps))
-            await run.handle.cancel()
-        try:
-            result = await run.result()
-        except FlowError as error:
-            failed: FlowError | None = error
-        else:
-            failed = None
-    described = await describe_run(temporal_client, run.workflow_id)
-    first = await temporal_client.get_workflow_handle(run.workflow_id, run_id=run.run_id).fetch_history()
+    run = await run_in_memory(remembers.plan, executor_of([remembers]), full=behind_every_step)
 
-    assert described.report is not None
-    assert (expected.failure is None) is (failed is None)
-    _as_expected(scenario, described.report, result, ALL_ATTEMPTS[run.workflow_id])
-    if len(expected.calls) > 1:
-        assert EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW == first.events[-1].event_type
+    assert {"counted": 1, "before": None} == run.report.result
+    assert run.memory is not None
+    assert 1 == run.memory.run
 
 
-def _as_expected(scenario: Scenario, report: RunReport, result: Json, attempts: list[str]) -> None:
-    (expected,) = scenario.expected
-    told: Failure | None = report.failure
+def test_outcomes_are_read_as_they_were_written() -> None:
+    """What a run is continued with survives being written down and read, twice."""
+    written: dict[str, Any] = {
+        "kept": {"outputs": {"a": 1}, "done": ["when"], "parts": {"when": True}, "inner": {"each[3]": {"done": ["x"]}}},
+        "told": {"a": {"status": "completed"}},
+        "undo": [],
+        "ending": {
+            "error": {"type": "PayloadTooLargeError", "message": "too much", "trace": ""},
+            "done": 1,
+            "failed": [],
+        },
+        "warnings": ["w"],
+    }
+    once = outcomes_from(written).as_json()
 
-    assert (expected.status, expected.failure, expected.result) == (report.status, told, result)
-    assert list(expected.calls) == in_order_of(expected.calls, list(dict.fromkeys(attempts)))
-    assert expected.compensation_failures == report.compensation_failures
+    assert {key: value for key, value in written.items() if value} == once == outcomes_from(once).as_json()
+
+
+async def _ended(run: RunHandle) -> str:
+    try:
+        await run.result()
+    except Exception as error:
+        return str(error)
+    raise AssertionError("it completed")

@@ -51,6 +51,10 @@ class Scheduled:
         handle: WorkflowHandle[Any, Any] = self.temporal.client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         return RunHandle(handle, NAME)
 
+    def latest(self, run: RunHandle) -> WorkflowHandle[Any, Any]:
+        """The run, in whatever history it is by now."""
+        return self.temporal.client.get_workflow_handle(run.workflow_id, first_execution_run_id=run.run_id)
+
     async def run(self, deployed: Flow | Plan) -> Outcome:
         """Deploys a flow and has it run once."""
         await self.deploy(deployed.plan if isinstance(deployed, Flow) else deployed)
@@ -80,7 +84,7 @@ async def test_a_successor_that_cancels_reads_the_memory(scheduled: Scheduled) -
         for _ in range(3):
             runs.append(await scheduled.start())
             await called(runs[-1].run_id or "", "at_work")
-        await runs[-1].handle.cancel()
+        await scheduled.latest(runs[-1]).cancel()
         outcomes = [await scheduled.temporal.outcome(run) for run in runs]
         ids = [run.workflow_id for run in reversed(runs)]
         while [run.workflow_id for run in await list_runs(scheduled.temporal.client, flows=[NAME], status="cancelled")][
@@ -125,6 +129,6 @@ async def test_a_terminated_run_hands_nothing_on(scheduled: Scheduled) -> None:
     run = await scheduled.start()
     async with asyncio.timeout(10):
         await called(run.run_id or "", "at_work")
-        await run.handle.terminate("the test ends it")
+        await scheduled.latest(run).terminate("the test ends it")
 
     assert 2 == (await scheduled.run(counting)).report.step("counted").output

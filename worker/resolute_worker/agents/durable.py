@@ -96,7 +96,7 @@ class Durable:
             InvalidInputError: it is a different one.
         """
         history = await handle.handle.fetch_history()
-        known = (await read_history(list(history.events), self.client.data_converter)).start
+        known = (await read_history([list(history.events)], self.client.data_converter)).start
         if _intention(known) != _intention(wanted):
             raise InvalidInputError(
                 "this idempotency_key was used for a call with other arguments: use a new one for a new intention"
