@@ -1,4 +1,4 @@
-"""Resolves an incident as soon as its service is well, whoever opened it.
+"""Resolves an incident as soon as its service is healthy again, no matter who opened it.
 
 It resolves the alert with one deduplication key, which your monitor triggers with. PagerDuty ignores a resolve that
 matches nothing, so one is sent after every healthy check, and no memory of an earlier run is needed.

@@ -1,4 +1,4 @@
-"""Watches a database from outside: opens an incident when it takes no connections, resolves it when it does.
+"""Watches a database from outside: opens an incident when it accepts no connections, resolves it when it does again.
 
 Set DATABASE_ADDRESS (host:port), DATABASE_PROTOCOL (tcp, postgresql, mysql or redis; tcp if not set),
 PAGERDUTY_ROUTING_KEY and SLACK_WEBHOOK_URL.

@@ -1,4 +1,4 @@
-"""Publishes how many incidents were resolved in the last day, and how fast: MTTA and MTTR.
+"""Publishes how many incidents were resolved in the last day, and how quickly: MTTA and MTTR.
 
 Set PAGERDUTY_API_KEY (a key of the account, for the figures) and SLACK_WEBHOOK_URL; with PUSHGATEWAY_URL the figures
 also go into a Prometheus Pushgateway.
@@ -13,7 +13,7 @@ from flows.common.slack import post_to_channel
 from resolute import env, flow, now, schedule, secret, text
 
 MOST = 1_500
-"""Incidents of a day that are read: as many as fit into a result. Whoever has more has other worries."""
+"""The most incidents read per day: as many as fit into one result."""
 
 # The window belongs to each run: it is moved from the run's own clock, not from when the worker was started.
 incidents = pagerduty.all_incidents(

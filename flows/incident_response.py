@@ -1,4 +1,4 @@
-"""Helps whoever is woken up: looks around as soon as an incident begins, and writes down what it saw.
+"""Helps the person who was paged: gathers diagnostics as soon as an incident begins, and adds them as a note.
 
 PagerDuty has to deliver `incident.triggered` to the worker's /pagerduty/webhook; other events start nothing.
 

@@ -16,7 +16,7 @@ from resolute import env, flow, input_data, manual, now, secret
 
 
 class Notice(BaseModel):
-    """What people on call have to know."""
+    """What people on call need to know."""
 
     message: str = "You are on call within the next hour."
 

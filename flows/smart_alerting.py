@@ -1,4 +1,4 @@
-"""Watches a health endpoint: opens an incident, tells who is on call, and resolves it when all is well again.
+"""Watches a health endpoint: opens an incident, notifies the people on call, and resolves it after recovery.
 
 Set HEALTH_URL, ESCALATION_POLICY (the id), PAGERDUTY_ROUTING_KEY, PAGERDUTY_API_KEY and SLACK_WEBHOOK_URL.
 """

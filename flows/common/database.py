@@ -17,11 +17,11 @@ Protocol: TypeAlias = Literal["tcp", "postgresql", "mysql", "redis"]
 PROBE_TIMEOUT: Final = 5.0
 
 _ALIVE: Final = ("28", "3D")
-"""Classes of PostgreSQL's SQLSTATE that only say: not you, or not this database. The server itself is well."""
+"""PostgreSQL SQLSTATE classes that mean only "not you" or "not this database". The server itself is healthy."""
 
 
 class _SickError(Exception):
-    """The database answered, and said why it cannot work."""
+    """The database answered with the reason why it cannot serve."""
 
 
 class AddressError(TerminalError):
@@ -30,7 +30,7 @@ class AddressError(TerminalError):
 
 @node(timeout=timedelta(seconds=60), retry=Retry(attempts=3))
 async def check_database_health(address: str, protocol: Protocol = "tcp", confirm: int = 3) -> Health:
-    """Sees whether a database takes new connections, and how long it needs for that.
+    """Checks whether a database accepts new connections, and how long that takes.
 
     It goes as far as one gets without a password: `postgresql` asks to log in and reads how the server greets (too many
     clients, starting up and shutting down are critical), `mysql` reads the server's greeting, `redis` pings, and `tcp`
@@ -92,7 +92,7 @@ async def _greet(host: str, port: int, greeting: Greeting) -> None:
 
 
 async def _tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A connection is all there is to see."""
+    """The connection is all that can be checked."""
 
 
 async def _postgresql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

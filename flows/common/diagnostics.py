@@ -1,4 +1,4 @@
-"""A quick look around when an incident begins: which parts answer, and how fast."""
+"""Quick diagnostics when an incident begins: which parts answer, and how fast."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TargetError(TerminalError):
 
 
 class Probe(BaseModel):
-    """What one target said."""
+    """What one target answered."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""What a flow does when it fails itself: a monitor that cannot see must not be silent."""
+"""What a flow does when it fails itself: a monitor that cannot see must say so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flows.common.slack import post_to_channel
 from resolute import Node, failure, secret, text
 
 SOON = timedelta(minutes=2)
-"""How long telling may take: while a run hangs, its schedule starts no other one."""
+"""How long a notification may take: while a run hangs, its schedule starts no other run."""
 
 
 def say_so(flow: str) -> Node[Any]:
@@ -20,7 +20,7 @@ def say_so(flow: str) -> Node[Any]:
 
 
 def page(flow: str) -> Node[Any]:
-    """Opens a warning at PagerDuty, one however often the flow fails, until a person closes it."""
+    """Opens one warning in PagerDuty, no matter how often the flow fails; it stays until a person closes it."""
     return pagerduty.trigger_event(
         routing_key=secret("PAGERDUTY_ROUTING_KEY"),
         summary=text("The flow {} fails at step {}: {}", flow, failure().step, failure().message),

@@ -1,4 +1,4 @@
-"""What a health check says, and the check of an HTTP health endpoint."""
+"""The result of a health check, and the check of an HTTP health endpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from resolute import Retry, TerminalError, node
 
 CONFIRM_PAUSE: Final = 2.0
-"""Seconds between two looks at something that does not answer."""
+"""Seconds between two checks of something that does not answer."""
 
 PROBE_TIMEOUT: Final = 8.0
 
@@ -27,7 +27,7 @@ _CRITICAL: Final = frozenset(
 
 
 class Health(BaseModel):
-    """How something is. What works, if not as well as it should, is healthy: its message says the rest.
+    """The health of one thing. What works, though not as well as it should, is healthy; the message says more.
 
     `metrics` are figures of the thing itself, and `latency_ms` of the look at it.
     """
@@ -56,7 +56,7 @@ def remember(status: str) -> str:
 
 @node(timeout=timedelta(seconds=60), retry=Retry(attempts=3))
 async def check_http_health(url: str, confirm: int = 3) -> Health:
-    """Asks a health endpoint how its service is.
+    """Asks a health endpoint about its service.
 
     The endpoint answers with JSON: `{"status": "healthy", "message": "...", "component": "...", "metrics": {...}}`, of
     which only `status` has to be there; usual words for it (ok, up, pass, warn, down, fail) are understood. An endpoint

@@ -1,4 +1,4 @@
-"""Figures about incidents: how many, how long until somebody took them, how long until they were solved."""
+"""Figures about incidents: how many, how long until they were acknowledged, how long until they were resolved."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class IncidentMetrics(BaseModel):
 
 
 class PushError(NodeError):
-    """The Pushgateway did not take the figures, and may take them later."""
+    """The Pushgateway did not accept the figures, but may accept them later."""
 
 
 class PushRefusedError(TerminalError):
-    """The Pushgateway will not take the figures."""
+    """The Pushgateway rejects the figures."""
 
 
 @node
 def calculate_metrics(incidents: Sequence[Incident], figures: Sequence[Metrics] = ()) -> IncidentMetrics:
-    """Computes MTTR from incidents, and takes MTTA from PagerDuty's figures about the same time.
+    """Computes MTTR from incidents, and takes MTTA from PagerDuty's analytics for the same period.
 
     A resolved incident no longer says when it was acknowledged, so MTTA is what `get_incident_metrics` says.
 
@@ -87,7 +87,7 @@ def _spoken(seconds: float | None) -> str:
 
 @node(timeout=timedelta(seconds=30), retry=Retry(attempts=8, initial=1, maximum=60))
 async def push_metrics(metrics: IncidentMetrics, gateway_url: str) -> str:
-    """Puts the figures into a Prometheus Pushgateway, in place of the last ones; so it can be repeated.
+    """Pushes the figures to a Prometheus Pushgateway, where they replace the last ones; repeating it is safe.
 
     Args:
         metrics: the figures.

@@ -1,4 +1,4 @@
-"""Telling people: a channel through an incoming webhook, and one person through a bot.
+"""Notifications in Slack: a channel through an incoming webhook, one person through a bot.
 
 Whatever takes `{"text": ...}` by POST will do for the channel: Slack, Mattermost, Rocket.Chat.
 """
@@ -24,15 +24,15 @@ _PASSING: Final = frozenset({"ratelimited", "rate_limited", "fatal_error", "inte
 
 
 class SlackError(NodeError):
-    """Slack did not take a message, and may take it later."""
+    """Slack did not accept a message, but may accept it later."""
 
 
 class SlackRefusedError(TerminalError):
-    """Slack will not take the message: the webhook or the token is gone or wrong."""
+    """Slack rejects the message: the webhook or the token is wrong or no longer exists."""
 
 
 class Sent(BaseModel):
-    """What was said."""
+    """The message that was posted."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class Sent(BaseModel):
 
 
 class Reached(BaseModel):
-    """Names of the people who were told, and of those who have no account in Slack."""
+    """Names of the people who were notified, and of those without an account in Slack."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -93,7 +93,7 @@ async def notify_on_call(oncalls: Sequence[OnCall], message: str, webhook_url: S
 async def message_on_call(
     oncalls: Sequence[OnCall], message: str, bot_token: SecretText, api_url: str = SLACK_API
 ) -> Reached:
-    """Sends a direct message to each person who is on call, once, however often it is tried.
+    """Sends a direct message to each person on call, once, no matter how often the step is tried.
 
     People are found by e-mail address, so the on-calls have to be read with `include=["users"]`. The bot needs the
     scopes `users:read.email` and `chat:write`.
@@ -138,7 +138,7 @@ def by_level(oncalls: Sequence[OnCall]) -> list[OnCall]:
 
 
 def name_of(oncall: OnCall) -> str:
-    """What the person is called."""
+    """The person's name."""
     return oncall.user.name or oncall.user.summary or oncall.user.id
 
 
@@ -164,7 +164,7 @@ async def _post(url: str, text: str) -> None:
 
 
 async def _find(client: httpx.AsyncClient, api_url: str, email: str) -> str | None:
-    """The id of a user of Slack, or None where nobody has the address."""
+    """The id of a Slack user, or None if nobody has that address."""
     if not email:
         return None
     answer = await _call(client, "GET", f"{api_url}/users.lookupByEmail", params={"email": email})
@@ -177,7 +177,7 @@ async def _message(client: httpx.AsyncClient, api_url: str, user: str, text: str
 
 
 async def _call(client: httpx.AsyncClient, method: str, url: str, **content: Any) -> Mapping[str, Any] | None:
-    """Calls a method of Slack's API; None where it says that there is no such person."""
+    """Calls a method of Slack's API; None if there is no such person."""
     try:
         answer = await client.request(method, url, **content)
     except httpx.TransportError as error:
@@ -195,7 +195,7 @@ async def _call(client: httpx.AsyncClient, method: str, url: str, **content: Any
 
 
 def _check(answer: httpx.Response) -> None:
-    """Sees that Slack took a request, and else says so without showing the address, which is a secret."""
+    """Checks that Slack accepted a request; an error never shows the address, which is a secret."""
     if answer.is_success:
         return
     said = answer.text[:100].strip()

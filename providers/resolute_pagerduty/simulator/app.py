@@ -30,7 +30,7 @@ class App:
 
     Attributes:
         break_connection: Cuts the connection from which a request came; None where there is no socket, and then
-            `BrokenConnectionError` goes up to whoever called.
+            `BrokenConnectionError` is raised to the caller.
         released: Set when the simulator stops, so that requests that hang are let go.
     """
 

@@ -1,4 +1,4 @@
-"""The simulator's own endpoints under /_simulator, for whoever holds it by curl: faults, clock, logs, reset."""
+"""The simulator's own endpoints under /_simulator, for use with curl: faults, clock, logs, reset."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

@@ -13,7 +13,7 @@ class Fault(BaseModel):
 
     Attributes:
         action: `status` answers with `status`; `rate_limit` with 429; `hang` never answers; `reset` breaks the
-            connection; `slow` waits `seconds` and then goes on as usual.
+            connection; `slow` waits `seconds` and then answers as usual.
         method: The HTTP method, or `*`.
         path: A pattern for the path, such as `/incidents/*/notes`; `*` stands for anything, slashes included.
         times: How many requests it hits; None for all until it is cleared.

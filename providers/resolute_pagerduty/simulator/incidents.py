@@ -121,7 +121,7 @@ def get_incident(call: Call) -> Reply:
 
 
 def create_incident(call: Call) -> Reply:
-    """POST /incidents. Whoever assigns a new incident to himself has acknowledged it."""
+    """POST /incidents. A user who assigns a new incident to themselves has acknowledged it."""
     wanted, state = call.wrapped("incident"), call.state
     title = required_text(wanted, "title")
     service = state.services.get(reference_id(wanted.get("service"), "Service"))

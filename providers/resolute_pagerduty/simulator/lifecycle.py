@@ -31,7 +31,7 @@ def open_incident(
 ) -> Incident:
     """Open an incident and assign it: to whom is named, else to whom the escalation policy has on call.
 
-    `prepare` completes the incident, with its alert, before anybody is told of it.
+    `prepare` completes the incident, with its alert, before anybody is notified.
     """
     now = account.now()
     account.last_number += 1
@@ -263,7 +263,7 @@ def _change_status(account: Account, incident: Incident, status: Status, agent: 
 
 
 def _back_to_triggered(account: Account, incident: Incident, agent: Json) -> None:
-    """Whoever is newly assigned has acknowledged nothing yet."""
+    """A newly assigned user has acknowledged nothing yet."""
     if incident.status == "acknowledged":
         _change_status(account, incident, "triggered", agent)
         incident.acknowledgements = []

@@ -1,4 +1,4 @@
-"""Running a simulator from a command line, until it is told to stop."""
+"""Runs a simulator from the command line until it is stopped."""
 
 import signal
 import threading

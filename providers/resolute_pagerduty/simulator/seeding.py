@@ -1,4 +1,4 @@
-"""More of a world out of a JSON file, for whoever runs the simulator by hand.
+"""Loads more data from a JSON file, for people who run the simulator by hand.
 
 Everything refers to everything else by name, users by their email address. It comes on top of the first world.
 

@@ -145,7 +145,7 @@ class Serving(Generic[S]):
             asyncio.run(main(self._server))
 
     def stop(self) -> None:
-        """Stop, and let go whoever is still waiting for an answer."""
+        """Stop, and release everybody who still waits for an answer."""
         if self._server is None or self._thread is None or self._loop is None:
             return
         self._loop.call_soon_threadsafe(self._sim.app.released.set)

@@ -194,7 +194,7 @@ class Simulator(Builder):
         await asyncio.to_thread(self.wait_for, happened, timeout)
 
     def reset(self) -> None:
-        """Begin anew: the first world, no requests, no faults, no deliveries."""
+        """Start over: the initial data, no requests, no faults, no deliveries."""
         with self.account.changed:
             self.account.reset()
             self.engine.faults.clear()

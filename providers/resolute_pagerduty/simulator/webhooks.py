@@ -1,4 +1,4 @@
-"""Webhook subscriptions: what is told, to whom, and what for."""
+"""Webhook subscriptions: which events are delivered, where, and with which filter."""
 
 from . import refs
 from .api_errors import invalid, not_found
