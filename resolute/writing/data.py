@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
@@ -19,8 +20,19 @@ from resolute.writing.flow import Flow
 from resolute.writing.kinds import LIFTING
 from resolute.writing.lifting import Lifter
 
+SUFFIXES: Final = (".flow.yaml", ".flow.yml", ".flow.json")
+"""How the names of files end that hold a flow as data (see `documents`)."""
+
 _MADE: Final = frozenset({"remembers", "memory", "places", "has_returns", "outputs"})
 """What the compiler makes of the rest."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A flow as it stands in a file: its data, and the line of each step, by the step's name."""
+
+    data: Json
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def flow_from_data(

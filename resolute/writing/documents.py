@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import yaml
@@ -16,11 +15,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from resolute.plan.errors import FlowBuildError, Problem, ResoluteError
 from resolute.plan.values import DEEPEST, Json
-from resolute.writing.data import flow_as_data
+from resolute.writing.data import Document, flow_as_data
 from resolute.writing.flow import Flow
-
-SUFFIXES: Final = (".flow.yaml", ".flow.yml", ".flow.json")
-"""How the names of files end that hold a flow as data."""
 
 LARGEST: Final = 1_000_000
 """Characters of a file."""
@@ -67,14 +63,6 @@ def _text(dumper: _Dumper, text: str) -> ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-
-
-@dataclass(frozen=True)
-class Document:
-    """A flow as it stands in a file: its data, and the line of each step, by the step's name."""
-
-    data: Json
-    lines: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def read_document(text: str, file: str) -> Document:

@@ -10,8 +10,7 @@ from typing import cast
 from resolute.plan.errors import FlowBuildError
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.values import Json
-from resolute.writing.data import flow_from_data
-from resolute.writing.documents import SUFFIXES, Document, read_document
+from resolute.writing.data import SUFFIXES, Document, flow_from_data
 from resolute.writing.flow import Flow
 from resolute_worker.nodes import nodes_in
 from resolute_worker.providers import KNOWN
@@ -35,10 +34,15 @@ def flows_in_documents(
 
     They may call the nodes of the modules, and those of every known provider.
     """
+    found = [file for file in files if is_document(file)]
+    if not found:
+        return [], []
+    from resolute.writing.documents import read_document  # which loads a YAML library
+
     own = {node.name: node for module in modules for node in nodes_in(module)}
     flows: list[tuple[Path, Flow]] = []
     mistakes: list[tuple[str, str, str | None]] = []
-    for file in filter(is_document, files):
+    for file in found:
         name = shown(file)
         try:
             document = read_document(file.read_text(encoding="utf-8"), name)

@@ -11,7 +11,7 @@ import typer
 
 from resolute.plan.errors import ConfigurationError, TemporalUnreachableError, UnknownFlowError
 from resolute.plan.shapes import did_you_mean
-from resolute.writing.documents import SUFFIXES
+from resolute.writing.data import SUFFIXES
 from resolute.writing.flow import Flow
 from resolute_worker.cli.output import say
 from resolute_worker.discovery import Discovery, discover
