@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import json
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,8 @@ from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
-from resolute.running.runtime import CallRequest
+from resolute.running.runtime import Answered, CallRequest
+from resolute.running.together import AtOnce, answered
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When a virtual clock starts by default."""
@@ -238,6 +239,14 @@ class MemoryRuntime:
 
     def stand(self, standing: JsonObject) -> None:
         """Nobody looks for a run in memory; see `Runtime.stand`."""
+
+    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        """Runs nodes by their policies, so many at once; see `Runtime.call_together`."""
+        made = AtOnce[CallRequest, Answered](
+            requests, at_once=at_once, stops=lambda answer: stops and answer.failure is not None
+        )
+        await made.run(lambda request: answered(self.call(request)))
+        return [made.answers.get(index, Answered(given_up=True)) for index in range(len(requests))]
 
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""

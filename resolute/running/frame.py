@@ -9,6 +9,7 @@ from typing import cast
 
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.values import Json, JsonObject
+from resolute.running.together import OneOfTogether
 
 
 @dataclass
@@ -67,7 +68,8 @@ class Frame:
     `path` is what the ids of its steps begin with: `certs[3].`; empty at the top. `outputs` is what its steps can read,
     the outputs of the blocks around it among them. `items` are the items of the loops around it, and `last` the outputs
     of the turn before. `alone` says that nothing else of the run is at work while its steps are, and `collected` that
-    the flow itself says what becomes of their failures.
+    the flow itself says what becomes of their failures. `together` makes the calls of its steps with those of other
+    items; None where each is made by itself.
     """
 
     kept: Kept
@@ -77,6 +79,7 @@ class Frame:
     last: JsonObject = field(default_factory=dict[str, Json])
     alone: bool = True
     collected: bool = False
+    together: OneOfTogether | None = None
 
     def beside_others(self) -> Frame:
         """The same block, where other steps are at work at the same time."""
@@ -84,7 +87,7 @@ class Frame:
 
     def alone_again(self) -> Frame:
         """The same block, when nothing else of the run is at work any more."""
-        return replace(self, alone=True)
+        return replace(self, alone=True, together=None)
 
     def inside(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from resolute.plan.errors import NodeFailedError
 from resolute.plan.policies import Lane, Policy
 from resolute.plan.values import Json, JsonObject
 
@@ -20,6 +22,15 @@ class CallRequest:
     policy: Policy
     lane: Lane
     queue: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What one of several calls came to: an output or a failure, unless it was given up."""
+
+    output: Json = None
+    failure: NodeFailedError | None = None
+    given_up: bool = False
 
 
 class Runtime(Protocol):
@@ -51,6 +62,13 @@ class Runtime(Protocol):
 
     def stand(self, standing: JsonObject) -> None:
         """Tells people how the run stands (see `Standing`), so that they find it among many."""
+        ...
+
+    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        """Runs nodes of the local lane by their policies, so many at once, where nothing else of the run is at work.
+
+        With `stops` a failure gives up the calls beside it.
+        """
         ...
 
     def cancel(self, part: str = "") -> None:

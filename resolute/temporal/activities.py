@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
-from resolute.execution.guard import guarded, in_task
 from resolute.execution.inputs import read_any_input, triggers_with_input
 from resolute.plan.context import CallContext
 from resolute.plan.errors import InvalidInputError, PayloadTooLargeError, ResoluteError, UnknownFlowError
@@ -28,10 +27,12 @@ from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.heartbeats import Heart
 from resolute.temporal.local import in_time, is_last
-from resolute.temporal.loops import NodeLoop, NodeLoops
+from resolute.temporal.loops import NodeLoops, run_on
 from resolute.temporal.runtime import GRACE
 from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.several import Several
 from resolute.temporal.start import RECORD_PLAN, recorded_plan
+from resolute.temporal.together import TOGETHER
 from resolute.writing.flow import Flow
 
 log = logging.getLogger(__name__)
@@ -82,35 +83,25 @@ class Activities:
         if info.activity_type == RECORD_PLAN:
             return self._plan(arguments, info)
         executor = self._executor
+        if info.activity_type == TOGETHER and info.is_local:
+            return await Several(executor, self._belief, self.at_work, self._loops, _tell).run(info, arguments)
         loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
         heart = None if info.is_local else Heart(info, loop.ident if loop else None)
         call = _call_context(info, heart, first)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
-                output = await in_time(info, lambda: _on(loop, executor.execute(call, arguments)))
+                output = await in_time(info, lambda: run_on(loop, executor.execute(call, arguments)))
                 self._local.forget(info.workflow_run_id or "", call.step)
                 return output
             with heart.beating():
-                return await _on(loop, executor.execute(call, arguments))
+                return await run_on(loop, executor.execute(call, arguments))
         except Exception as error:
             facts = executor.failure_facts(error, call.node)
             if heart is None and facts.retryable and is_last(info, facts.retry_after):
                 facts = replace(facts, retryable=False)
             attempts = self._attempts(info, facts, heart)
-            log.warning(
-                "step %s failed: %s: %s",
-                call.step,
-                facts.error_type,
-                facts.message,
-                extra={
-                    "flow": call.flow,
-                    "run": info.workflow_id,
-                    "step": call.step,
-                    "attempt": call.attempt,
-                    **({"trace": facts.trace} if facts.trace else {}),
-                },
-            )
+            _tell(call, facts)
             # From None: a chained error would be recorded unmasked.
             raise traced(_activity_failure(facts, call, attempts), facts.trace, activity.payload_converter()) from None
 
@@ -157,19 +148,19 @@ def _read(flow: Flow, given: Json) -> Mapping[Literal["input"], Json] | None:
     return None if read == given else {"input": read}
 
 
-async def _on(loop: NodeLoop | None, work: Coroutine[Any, Any, Json]) -> Json:
-    if loop is None:
-        return await in_task(work)
-    with loop.watched():
-        return await guarded(lambda: loop.begin(work))
-
-
 def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None]:
     """A node's arguments, the seal of the call if it has one, and the run's id if this is a later history of it."""
     converter = activity.payload_converter()
     given = [cast("Json", converter.from_payload(each.payload)) for each in args[:3]]
     arguments, seal, first = (*given, *[None] * (3 - len(given)))
     return cast("JsonObject", arguments or {}), seal, first if isinstance(first, str) else None
+
+
+def _tell(call: CallContext, facts: FailureFacts) -> None:
+    """One line in the log for an attempt that has failed."""
+    about = {"flow": call.flow, "run": call.workflow_id, "step": call.step, "attempt": call.attempt}
+    trace = {"trace": facts.trace} if facts.trace else {}
+    log.warning("step %s failed: %s: %s", call.step, facts.error_type, facts.message, extra={**about, **trace})
 
 
 def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts) -> ApplicationError:

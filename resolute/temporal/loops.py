@@ -18,6 +18,7 @@ from contextvars import copy_context
 from typing import Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
+from resolute.execution.guard import guarded, in_task
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.temporal.at_work import Work, current_work
 from resolute.temporal.standstill import Standstill
@@ -210,3 +211,11 @@ class NodeLoops:
 
     async def __aexit__(self, *error: Any) -> None:
         await self._stack.__aexit__(*error)
+
+
+async def run_on(loop: NodeLoop | None, work: Coroutine[Any, Any, T]) -> T:
+    """Runs a node's attempt on a loop; without one, on the loop of whoever asks."""
+    if loop is None:
+        return await in_task(work)
+    with loop.watched():
+        return await guarded(lambda: loop.begin(work))

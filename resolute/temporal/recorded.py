@@ -28,6 +28,7 @@ from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.handed import of_failure
 from resolute.temporal.messages import ASK, TELL
 from resolute.temporal.start import RECORD_PLAN, SCHEDULED_FOR, Start, open_record, read_plan, read_start
+from resolute.temporal.together import TOGETHER, Said, said_in
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
 _ENDS: Final = (
@@ -255,10 +256,28 @@ class _Reader:
             ended_by=self._number(event),
             is_local=True,
         )
+        if data.get("activity_type") == TOGETHER and not marker.HasField("failure"):
+            for name, said in said_in(value).items():
+                recorded.answers[name] = self._one_of(answer, said, recorded.answers.get(name))
+            return
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
             answer.attempts = attempts_in(answer.failure)
         recorded.add(step, answer)
+
+    def _one_of(self, together: Answer, said: Said, before: Answer | None) -> Answer:
+        """What is recorded of one of several calls that were made together."""
+        answer = replace(
+            together,
+            began_at=before.began_at if before else together.began_at,
+            output=said.output,
+            attempts=said.attempts,
+        )
+        if said.word == "again":
+            answer.ended_at = None
+        if said.word in ("failed", "given up"):
+            answer.failure = said.failure(self._converter.payload_converter)
+        return answer
 
     async def _values(self, payloads: Sequence[Payload]) -> list[Json]:
         return cast("list[Json]", await self._converter.decode(list(payloads))) if payloads else []

@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import sys
 from bisect import bisect_right
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -25,7 +26,7 @@ from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
-from resolute.running.runtime import CallRequest
+from resolute.running.runtime import Answered, CallRequest
 from resolute.temporal.failures import node_failure
 from resolute.temporal.handed import READS_FAILURES
 from resolute.temporal.messages import message_of
@@ -110,6 +111,23 @@ class _RecordedRuntime:
     def stand(self, standing: JsonObject) -> None:
         pass
 
+    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        self._signs += 1
+        answers = [self._recorded.answers.get(request.step) for request in requests]
+        for request, answer in zip(requests, answers, strict=True):
+            if answer is not None:
+                answer.arguments = request.arguments
+        ended = [answer for answer in answers if answer is not None and answer.ended_at is not None]
+        if not ended:
+            # None of them came to anything, as the run has come to nothing since.
+            if self._was_at_work(None) and self._recorded.has_ended:
+                await self._until(_AT_LAST)
+                raise asyncio.CancelledError
+            await asyncio.get_running_loop().create_future()
+        await self._until(max(answer.ended_by for answer in ended))
+        self._now = max([self._now, *(answer.ended_at for answer in ended if answer.ended_at)])
+        return [_answered(request, answer) for request, answer in zip(requests, answers, strict=True)]
+
     def cancel(self, part: str = "") -> None:
         if not part:
             self._is_cancelled = True
@@ -165,6 +183,16 @@ class _RecordedRuntime:
         if cancelled_by is None or self._is_cancelled:
             return False
         return answer is None or answer.ended_at is None or answer.ended_by > cancelled_by
+
+
+def _answered(request: CallRequest, answer: Answer | None) -> Answered:
+    if answer is None or answer.ended_at is None:
+        return Answered(given_up=True)
+    if answer.failure is not None:
+        if is_cancelled_exception(answer.failure):
+            return Answered(given_up=True)
+        return Answered(failure=node_failure(request, answer.failure))
+    return Answered(output=answer.output)
 
 
 async def replayed(recorded: Recorded) -> RunReport | None:

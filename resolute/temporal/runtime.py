@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -16,15 +16,19 @@ from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
 from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
 from resolute.plan.values import Json, JsonObject
-from resolute.running.runtime import CallRequest
+from resolute.running.runtime import Answered, CallRequest
 from resolute.running.turns import Turns
 from resolute.temporal.failures import node_failure
+from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
 
 GRACE: Final = timedelta(seconds=0.5)
 """How much longer the SDK waits for a local activity than its attempts do (see `resolute.temporal.local`)."""
 
 STANDING: Final = "resolute.standing"
 """The memo that says what keeps a run from going on: held steps, a pause."""
+
+_PATIENCE: Final = timedelta(seconds=10)
+"""How much longer calls that are made together may take than all of them one after the other."""
 
 _A_MOMENT: Final = timedelta(milliseconds=1)
 
@@ -67,7 +71,7 @@ class TemporalRuntime:
         self._cancellation = (
             ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if waits else ActivityCancellationType.TRY_CANCEL
         )
-        self._at_work: dict[str, workflow.ActivityHandle[Any]] = {}
+        self._at_work: dict[str, asyncio.Task[Any]] = {}
         self._given_up: list[tuple[str, frozenset[str]]] = []
         self._giving_up: list[asyncio.Future[None]] = []
         self._bounded = bounded
@@ -174,13 +178,63 @@ class TemporalRuntime:
         if (workflow.memo_value(STANDING, None) or {}) != standing:
             workflow.upsert_memo({STANDING: standing or None})
 
+    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        """Runs nodes in local activities, one for the attempts that are due; see `Runtime.call_together`."""
+        name, rounds = f"{requests[0].step} +{len(requests) - 1}", Rounds(requests, self._seal, self.now())
+        given_up = len(self._given_up)
+        try:
+            while due := list(rounds.open().values()):
+                asked = list(rounds.asked(self.now()))
+                if not asked:
+                    await self._at_work_as(name, asyncio.ensure_future(self.sleep(requests[0].step, min(due))))
+                    continue
+                await self.make_room(PAYLOAD_LIMIT)
+                self._stop_where_given_up(requests[0], given_up)
+                record = await self._round(name, asked, at_once=at_once, stops=stops)
+                if rounds.take(said_in(record), self.now()) or (stops and rounds.has_failed()):
+                    break
+                self._stop_where_given_up(requests[0], given_up)
+        except asyncio.CancelledError:
+            if len(self._given_up) == given_up:
+                raise
+        except FailureError as error:
+            if not (is_cancelled_exception(error) and len(self._given_up) > given_up):
+                rounds.fail({request.step: node_failure(request, error) for request in requests})
+        return rounds.answers
+
+    async def _round(self, name: str, asked: list[Asked], *, at_once: int, stops: bool) -> Json:
+        calls: Json = [each.as_json() for each in asked]
+        run_id = workflow.info().first_execution_run_id
+        record = await self._at_work_as(
+            name,
+            workflow.start_local_activity(
+                TOGETHER,
+                args=[{"calls": calls, "at_once": at_once, "stops": stops, "run_id": run_id}],
+                activity_id=name,
+                start_to_close_timeout=timedelta(seconds=sum(each.policy.timeout for each in asked)) + _PATIENCE,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                cancellation_type=self._cancellation,
+                summary=name,
+            ),
+        )
+        self._unsent += recorded_size(record)
+        return record
+
+    async def _at_work_as(self, name: str, work: asyncio.Task[Any]) -> Any:
+        self._at_work[name] = work
+        try:
+            return await work
+        finally:
+            del self._at_work[name]
+
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
         at_work = {step: handle for step, handle in self._at_work.items() if step.startswith(part)}
         self._given_up.append((part, frozenset(at_work)))
-        self._giving_up.append(asyncio.ensure_future(self._give_up(tuple(at_work.values()))))
+        self._giving_up = [each for each in self._giving_up if not each.done()]
+        self._giving_up.append(asyncio.ensure_future(self._give_up(list(at_work.values()))))
 
-    async def _give_up(self, handles: tuple[workflow.ActivityHandle[Any], ...]) -> None:
+    async def _give_up(self, handles: list[asyncio.Task[Any]]) -> None:
         # What ended at the moment of the cancellation has ended: its result must not get lost. What has begun since
         # undoes the run's work, and is not given up.
         for _ in range(_TURNS):

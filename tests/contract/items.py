@@ -1,12 +1,13 @@
 """Steps that run once for each item of a list."""
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
-from resolute import branch, each, flow, input_data, manual
+from resolute import Node, branch, each, flow, input_data, manual
 from resolute.plan.failing import Failure
-from tests.contract.nodes import double, echo, greet, hum, quick, refuse, refuse_after
+from tests.contract.nodes import double, echo, greet, hum, quick, refuse, refuse_after, settle, stumble
 from tests.contract.scenario import CANCELLED, Expected, Scenario
 
 START = manual("start")
@@ -46,6 +47,16 @@ def _careful(machine: Host) -> Any:
         .then(hum())
         .end_when()
     )
+
+
+def _settled(how: str) -> Any:
+    settled = settle(how)
+    return settled.on_failure(echo(settled.output))
+
+
+def again(times: int) -> Node[int]:
+    """Fails that many times, and is tried twice."""
+    return stumble(times).retry(2, initial=timedelta(milliseconds=20)).lane("local")
 
 
 greeted = each(HOSTS, lambda machine: greet(machine.name), where=lambda machine: machine.tier == 1).as_("greeted")
@@ -238,5 +249,103 @@ SCENARIOS = (
             ),
         ),
         input={"hosts": [host("a"), host("b"), host("c")]},
+    ),
+    Scenario(
+        "Items in the local lane have their own attempts, and what fails for good is collected.",
+        flow("items-nearby-tried-again")
+        .triggered_by(START)
+        .then(each([0, 2, 1], lambda times: again(times), on_error="collect").as_("tried"))
+        .build(),
+        (
+            Expected(
+                calls=[frozenset({"tried[0].stumble", "tried[1].stumble", "tried[2].stumble"})],
+                attempts={"tried[1].stumble": 2, "tried[2].stumble": 2},
+                steps={
+                    "tried": "completed",
+                    "stumble": "failed",
+                    "tried[0].stumble": "completed",
+                    "tried[1].stumble": "failed",
+                    "tried[2].stumble": "completed",
+                },
+                result={
+                    "tried": [
+                        {"index": 0, "ok": True, "output": 1, "failure": None},
+                        {
+                            "index": 1,
+                            "ok": False,
+                            "output": None,
+                            "failure": {
+                                "step": "tried[1].stumble",
+                                "node": "stumble",
+                                "error_type": "NodeError",
+                                "message": "attempt 2",
+                            },
+                        },
+                        {"index": 2, "ok": True, "output": 2, "failure": None},
+                    ]
+                },
+            ),
+        ),
+    ),
+    Scenario(
+        "Items in the local lane are given up by a failure as well, and what completed is undone, last first.",
+        flow("items-nearby-failed")
+        .triggered_by(START)
+        .then(each(["a", "b", "stuck", "done", "bad", "never"], _settled, at_once=3).as_("work"))
+        .build(),
+        (
+            Expected(
+                calls=[
+                    frozenset(f"work[{index}].settle" for index in range(5)),
+                    "work[3].settle_undo",
+                    "work[1].settle_undo",
+                    "work[0].settle_undo",
+                ],
+                steps={
+                    "work": "failed",
+                    "settle": "failed",
+                    "settle_undo": "completed",
+                    "work[0].settle": "completed",
+                    "work[1].settle": "completed",
+                    "work[2].settle": "cancelled",
+                    "work[3].settle": "completed",
+                    "work[4].settle": "failed",
+                    "work[5].settle": "cancelled",
+                    "work[0].settle_undo": "completed",
+                    "work[1].settle_undo": "completed",
+                    "work[3].settle_undo": "completed",
+                },
+                failure=Failure(step="work[4].settle", node="settle", error_type="TerminalError", message="bad"),
+            ),
+        ),
+    ),
+    Scenario(
+        "Items in the local lane are given up by a cancel, and what completed nevertheless is undone with its output.",
+        flow("items-nearby-cancelled")
+        .triggered_by(START)
+        .then(each(["a", "stuck", "done", "never"], _settled, at_once=2).as_("work"))
+        .build(),
+        (
+            Expected(
+                calls=[
+                    frozenset({"work[0].settle", "work[1].settle", "work[2].settle"}),
+                    "work[2].settle_undo",
+                    "work[0].settle_undo",
+                ],
+                steps={
+                    "work": "cancelled",
+                    "settle": "cancelled",
+                    "settle_undo": "completed",
+                    "work[0].settle": "completed",
+                    "work[1].settle": "cancelled",
+                    "work[2].settle": "completed",
+                    "work[3].settle": "cancelled",
+                    "work[0].settle_undo": "completed",
+                    "work[2].settle_undo": "completed",
+                },
+                failure=CANCELLED,
+                cancelled_at=[["work[1].settle", "work[2].settle"]],
+            ),
+        ),
     ),
 )

@@ -189,6 +189,21 @@ async def linger(value: str) -> str:
     return value
 
 
+@node(lane="local")
+async def settle(how: str) -> str:
+    """Ends at once, or fails for good, or only where it is cancelled: with its work done, or without."""
+    note()
+    if how == "bad":
+        raise TerminalError(how)
+    if how in ("done", "stuck"):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if how == "stuck":
+                raise
+    return how
+
+
 @node
 async def inflate(size: int) -> str:
     """Gives that many bytes."""

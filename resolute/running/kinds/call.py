@@ -24,4 +24,4 @@ async def run_call(call: Call, frame: Frame, run: Run) -> Json:
     request = CallRequest(
         step=step_id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
     )
-    return await run.runtime.call(request)
+    return await (frame.together or run.runtime).call(request)
