@@ -22,11 +22,11 @@ from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.at_work import AtWork, Work
-from resolute.temporal.attempts import KEPT, Attempts, LocalAttempts, as_detail, failed_attempt, split
+from resolute.temporal.attempts import KEPT, Attempts, as_detail, split
 from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.heartbeats import Heart
-from resolute.temporal.local import in_time, is_last
+from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_last
 from resolute.temporal.loops import NodeLoops, run_on
 from resolute.temporal.runtime import GRACE
 from resolute.temporal.seals import NO_KEYS, PlanKeys

@@ -7,16 +7,12 @@ heartbeat. Neither adds an event to the history.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final, cast
 
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
-from resolute.execution.executor import FailureFacts
-from resolute.plan.texts import shortened
 from resolute.plan.values import Json, JsonObject
 from resolute.running.report import Attempt
 
@@ -24,17 +20,8 @@ KEPT: Final = 10
 """How many attempts of a step are kept: the latest ones."""
 
 _KEY: Final = "resolute.attempts"
-_LONGEST: Final = 500
-_LOCAL_STEPS: Final = 1_000
 
 Attempts = tuple[Attempt, ...]
-
-
-def failed_attempt(number: int, facts: FailureFacts) -> Attempt:
-    """An attempt that has just failed."""
-    return Attempt(
-        number=number, at=datetime.now(UTC), error_type=facts.error_type, message=shortened(facts.message, _LONGEST)
-    )
 
 
 def as_detail(attempts: Attempts) -> JsonObject:
@@ -68,25 +55,3 @@ def _read(value: object) -> Attempts:
         return tuple(Attempt.model_validate(each) for each in cast("Sequence[object]", value))
     except (ValidationError, TypeError):
         return ()  # written by another version, or by something else
-
-
-class LocalAttempts:
-    """The failed attempts of steps in the local lane, which have no heartbeats: kept by the worker that runs them."""
-
-    def __init__(self) -> None:
-        self._steps: OrderedDict[tuple[str, str], Attempts] = OrderedDict()
-
-    def before(self, run_id: str, step: str, attempt: int) -> Attempts:
-        """What is known about the attempts before one."""
-        return self._steps.get((run_id, step), ()) if attempt > 1 else ()
-
-    def keep(self, run_id: str, step: str, attempts: Attempts) -> None:
-        """Keeps what the next attempt should know; of very many steps, only the latest ones."""
-        self._steps[run_id, step] = attempts
-        self._steps.move_to_end((run_id, step))
-        while len(self._steps) > _LOCAL_STEPS:
-            self._steps.popitem(last=False)
-
-    def forget(self, run_id: str, step: str) -> None:
-        """The step has ended."""
-        self._steps.pop((run_id, step), None)

@@ -12,15 +12,17 @@ from temporalio import activity
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.plan.context import CallContext
+from resolute.plan.errors import NodeFailedError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.together import AtOnce
 from resolute.temporal.at_work import AtWork, Work
-from resolute.temporal.attempts import KEPT, failed_attempt
+from resolute.temporal.attempts import KEPT, Attempts
 from resolute.temporal.belief import Belief
+from resolute.temporal.local import failed_attempt
 from resolute.temporal.loops import NodeLoops, run_on
-from resolute.temporal.together import Asked, Said, failed
+from resolute.temporal.together import Asked, Said
 
 LONGEST: Final = 1.0
 """Seconds after which no further call is begun: a local activity holds up whatever else comes to its run."""
@@ -107,7 +109,7 @@ class Several:
         pause = policy.retry.pause(asked.attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
         is_last = asked.attempt == policy.retry.attempts or left - (monotonic() - began) <= pause
         if is_last or not facts.retryable:
-            return failed(asked, facts, attempts)
+            return _failed(asked, facts, attempts)
         return Said(word="again", pause=pause, attempts=attempts)
 
 
@@ -115,3 +117,17 @@ def _late(policy: Policy, left: float) -> FailureFacts:
     if policy.within is not None and left <= policy.timeout:
         return FailureFacts(error_type="TimeoutError", message=f"not done within {policy.within:g} s", retryable=True)
     return FailureFacts(error_type="TimeoutError", message=f"no answer within {policy.timeout:g} s", retryable=True)
+
+
+def _failed(asked: Asked, facts: FailureFacts, attempts: Attempts) -> Said:
+    """A call that is not tried again."""
+    error = NodeFailedError(
+        step=asked.step,
+        node=asked.node,
+        error_type=facts.error_type,
+        reason=facts.message,
+        retryable=facts.retryable,
+        attempts=asked.attempt,
+        trace=facts.trace,
+    )
+    return Said(word="failed", facts=cast("JsonObject", error.facts()), attempts=attempts)

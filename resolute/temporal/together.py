@@ -15,7 +15,6 @@ from typing import Final, Literal, TypeAlias, cast
 from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from resolute.execution.executor import FailureFacts
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
@@ -123,20 +122,6 @@ class Said:
 def said_in(record: Json) -> dict[str, Said]:
     """What is recorded of calls that were made together, by step."""
     return {step: Said.of(each) for step, each in cast("Mapping[str, Json]", record).items()}
-
-
-def failed(asked: Asked, facts: FailureFacts, attempts: Attempts) -> Said:
-    """A call that is not tried again."""
-    error = NodeFailedError(
-        step=asked.step,
-        node=asked.node,
-        error_type=facts.error_type,
-        reason=facts.message,
-        retryable=facts.retryable,
-        attempts=asked.attempt,
-        trace=facts.trace,
-    )
-    return Said(word="failed", facts=cast("JsonObject", error.facts()), attempts=attempts)
 
 
 class Rounds:
