@@ -50,7 +50,7 @@ class _Working:
     async def run_all(self) -> None:
         """Runs all items that are left, and raises what the block ends by where not all of them come to their end."""
         try:
-            if self._alone and _is_quick(self._each):
+            if self._alone and _is_quick(self._each) and not self._may_hold():
                 await self._run_together()
             else:
                 workers = min(self._each.at_once, len(self._items))
@@ -58,6 +58,10 @@ class _Working:
                 self._settle(await asyncio.gather(*(self._work(alone) for _ in range(workers)), return_exceptions=True))
         finally:
             self._run.end_part(self._part)
+
+    def _may_hold(self) -> bool:
+        """Whether an item may wait for a person, which the items beside it are not to wait for."""
+        return self._run.plan.when_stuck == "hold" and self._each.on_error == "fail"
 
     async def _work(self, alone: bool) -> None:
         while (number := next(self._left, None)) is not None:
