@@ -54,6 +54,7 @@ class Step(Frozen):
 
     figure: ClassVar[Figure] = "box"
     has_output: ClassVar[bool] = True
+    gives_null: ClassVar[bool] = False
 
     @property
     def title(self) -> str:

@@ -14,7 +14,7 @@ from tests.worker.processes import resolute, started
 FLOWS = """
 import asyncio
 from datetime import timedelta
-from resolute import NodeError, Retry, current_call, flow, manual, node, secret
+from resolute import NodeError, Retry, current_call, each, flow, manual, node, secret, sleep
 
 @node(retry=Retry(initial=0.01, attempts=3))
 async def flaky(until: int, token: str) -> str:
@@ -33,6 +33,12 @@ async def crawl() -> None:
     current_call().heartbeat("page", 7)
     await asyncio.Event().wait()
 
+@node(retry=Retry(attempts=1))
+async def check(host: str) -> bool:
+    if host == "c":
+        raise NodeError("no route")
+    return True
+
 start = manual("start")
 again = flaky(3, secret("TOKEN"))
 mended = flow("mended").triggered_by(start).then(again).build()
@@ -44,6 +50,9 @@ looking = (
     .when(short.output > long.output).then(nap(0).as_("never")).end_when()
     .build()
 )
+checks = each(["a", "b", "c"], lambda host: check(host), on_error="collect").as_("checks")
+pause = sleep(timedelta(seconds=0.1)).as_("pause")
+looping = flow("looping").triggered_by(start).then(checks).then(pause).build()
 crawling = flow("crawling").triggered_by(start).then(crawl().as_("crawl")).build()
 """
 
@@ -123,3 +132,13 @@ async def test_a_run_that_no_worker_takes_up(place: dict[str, str]) -> None:
     _, text, _ = await resolute("show", json.loads(begun[1])["run"], folder=folder, **elsewhere)
 
     assert f"no worker polls task queue {elsewhere['RESOLUTE_TASK_QUEUE']}" in text
+
+
+async def test_loops_and_waits(place: dict[str, str]) -> None:
+    """A loop shows how many items came to what and what it gave, each item its own step, a pause no output."""
+    shown, steps = await _shown("looping", place)
+
+    assert "check  failed\n  2 completed, 1 failed" in shown
+    assert "  → [" in shown.partition("checks  each  completed")[2]
+    assert "failed" == steps["checks[2].check"]["status"]
+    assert "→ null" not in shown.partition("\npause  sleep  completed")[2].partition("\n\n")[0]

@@ -24,6 +24,7 @@ class Sleep(Step):
     until: JsonValue = None
 
     figure: ClassVar[Figure] = "rounded"
+    gives_null: ClassVar[bool] = True
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from resolute.plan.described import describe
 from resolute.plan.plan import Plan
-from resolute.plan.step import plan_name, walk
+from resolute.plan.step import KINDS, plan_name, walk
 from resolute.plan.values import Json
 from resolute.running.report import RunReport, StepReport
 from resolute.writing.diagram import outline
@@ -90,7 +90,9 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
     if isinstance(step.arguments, Mapping):
         for name, value in step.arguments.items():
             yield f"  {escape(str(name))} = {escape(_short(describe(value)))}"
-    if step.status == "completed" and step.kind == "call":
+    if step.counts:
+        yield "  " + ", ".join(f"{count:,} {status}" for status, count in step.counts.items())
+    elif step.status == "completed" and _has_output(step):
         yield f"  → {_value(step.output)}"
     if step.heartbeat:
         yield f"  heartbeat: {', '.join(_value(detail) for detail in step.heartbeat)}"
@@ -103,6 +105,12 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
             yield f"  written at {escape(place)}"
     if step.trace:
         yield escape(step.trace)
+
+
+def _has_output(step: StepReport) -> bool:
+    """Whether what a step gave is worth a line, null too."""
+    kind = KINDS.get(step.kind)
+    return kind is None or (kind.has_output and not kind.gives_null)
 
 
 def _value(value: Json) -> str:
