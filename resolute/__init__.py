@@ -6,6 +6,7 @@ You write a flow in Python, `build()` turns it into data (a plan) once, and from
 from resolute.plan.clock import now, scheduled_for
 from resolute.plan.conditions import contains, is_empty, matches, not_, one_of
 from resolute.plan.context import CallContext, State, current_call
+from resolute.plan.decided import Decided
 from resolute.plan.errors import (
     ConfigurationError,
     ExpressionError,
@@ -31,6 +32,7 @@ from resolute.plan.words import Record, env, failure, input_data, last_turn, out
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
 from resolute.writing.kinds.each import each
+from resolute.writing.kinds.gate import GateStep, gate
 from resolute.writing.kinds.repeat import repeat
 from resolute.writing.kinds.sleep import sleep
 from resolute.writing.kinds.wait import wait_for
@@ -39,6 +41,7 @@ from resolute.writing.node import Node, NodeFactory, node
 __all__ = [
     "CallContext",
     "ConfigurationError",
+    "Decided",
     "Event",
     "ExpressionError",
     "Failure",
@@ -46,6 +49,7 @@ __all__ = [
     "FlowBuildError",
     "FlowBuilder",
     "FlowError",
+    "GateStep",
     "Node",
     "NodeError",
     "NodeFactory",
@@ -76,6 +80,7 @@ __all__ = [
     "failure",
     "first",
     "flow",
+    "gate",
     "hmac_sha256",
     "input_data",
     "is_empty",

@@ -113,7 +113,7 @@ class NodeExecutor:
             if definition.provider:
                 await self.providers[definition.provider].refused(definition)
             raise
-        filled = cast("JsonObject", evaluate(arguments, Scope(read=self.environment.read)))
+        filled = cast("JsonObject", evaluate(arguments, self.reading(call)))
         values = arguments_for(definition, filled)
         try:
             if inspect.iscoroutinefunction(definition.function):
@@ -130,6 +130,16 @@ class NodeExecutor:
             raise
         self._remember(definition)
         return output_of(definition, result, self.environment)
+
+    def reading(self, call: CallContext) -> Scope:
+        """What fills the holes in the arguments of a call."""
+
+        def read(operator: str, operand: Json) -> Json:
+            if operator == "$link":
+                return self.environment.link(call, cast("JsonObject", operand))
+            return self.environment.read(operator, operand)
+
+        return Scope(read=read)
 
     def _watched(self, call: CallContext) -> CallContext:
         """The call as its node sees it: secrets are kept out of everything the node reports."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
@@ -25,6 +26,12 @@ TELLING: Final = 8
 
 MOST: Final = 2_000
 """How many secrets are known at a time. Beyond that, the one that was read longest ago is forgotten."""
+
+
+LINK: Final = "rlink_"
+"""How the tokens of links begin by which people decide gates. They are known by it: there are too many to remember."""
+
+_LINKS: Final = re.compile(rf"{LINK}[A-Za-z0-9_\-]{{20,}}")
 
 
 class Masks:
@@ -53,6 +60,8 @@ class Masks:
 
     def text(self, text: str) -> str:
         """A text for people, without any known secret."""
+        if LINK in text:
+            text = _LINKS.sub(MASK, text)
         for form in self._all:
             if form in text:
                 text = text.replace(form, MASK)
@@ -60,8 +69,6 @@ class Masks:
 
     def value(self, value: Json) -> Json:
         """A value for people, without any known secret, including in keys."""
-        if not self._all:
-            return value
         match value:
             case str():
                 return self.text(value)
@@ -74,8 +81,6 @@ class Masks:
 
     def place_in(self, value: Json) -> str | None:
         """Where a value contains a secret that is long enough to be told from data; None if it contains none."""
-        if not self._telling:
-            return None
         found = list(_texts(value))
         # All texts at once first: most values contain none, and searching one long text is much faster.
         if not self._tells("\0".join(text for _, text, _ in found)):
@@ -87,7 +92,9 @@ class Masks:
         return None
 
     def _tells(self, text: str) -> bool:
-        return len(text) >= TELLING and any(form in text for form in self._telling)
+        if len(text) < TELLING:
+            return False
+        return _LINKS.search(text) is not None or any(form in text for form in self._telling)
 
 
 def _texts(value: Json) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:

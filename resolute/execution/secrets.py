@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
 
 from resolute.execution.masking import Masks
+from resolute.plan.context import CallContext
 from resolute.plan.errors import MissingEnvironmentError
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
+
+Links: TypeAlias = Callable[[CallContext, JsonObject], str]
+"""Makes the address at which a person decides a gate, from a call of its `notify` and what the run says of it."""
 
 _BOOLS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -22,6 +26,19 @@ class Environment:
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
         self._masks = Masks()
+        self.links: Links | None = None
+
+    def link(self, call: CallContext, facts: JsonObject) -> str:
+        """The address at which a person decides a gate of the call's run. It is masked wherever people read it.
+
+        Raises:
+            MissingEnvironmentError: nothing here makes links.
+        """
+        if self.links is None:
+            raise MissingEnvironmentError(
+                "links to gates are made by a worker that has keys: set RESOLUTE_PLAN_KEYS for it (docs/approvals.md)"
+            )
+        return self.links(call, facts)
 
     def read(self, operator: str, operand: Json) -> Json:
         """The value of an `$env` or `$secret` expression.

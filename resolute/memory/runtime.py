@@ -26,8 +26,9 @@ from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
 from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
-from resolute.running.evaluate import Scope, evaluate
+from resolute.running.evaluate import evaluate
 from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
@@ -304,7 +305,7 @@ class MemoryRuntime:
             deadline=monotonic() + patience,
             last_deadline=math.inf if within is None else monotonic() + within - self._since(began),
         )
-        self.calls.append(self._recorded(request, attempt))
+        self.calls.append(self._recorded(request, context))
         watch = asyncio.timeout(patience)
         try:
             async with watch:
@@ -334,15 +335,15 @@ class MemoryRuntime:
     def _since(self, began: datetime) -> float:
         return (self._clock.now() - began).total_seconds()
 
-    def _recorded(self, request: CallRequest, attempt: int) -> RecordedCall:
+    def _recorded(self, request: CallRequest, call: CallContext) -> RecordedCall:
         environment = self._executor.environment
         try:
-            given = evaluate(request.arguments, Scope(read=environment.read))
+            given = evaluate(request.arguments, self._executor.reading(call))
         except (MissingEnvironmentError, FlowError):
             given = request.arguments  # the call itself will say so
         arguments = cast("JsonObject", environment.mask_json(given))
         return RecordedCall(
-            step=request.step, node=request.node, arguments=arguments, attempt=attempt, at=self._clock.now()
+            step=request.step, node=request.node, arguments=arguments, attempt=call.attempt, at=self._clock.now()
         )
 
 
@@ -402,12 +403,13 @@ async def run_in_memory(
     begun: Callable[[Interpreter], None] | None = None,
     outcomes: Json = None,
     full: Callable[[int], bool] = lambda _: False,
+    person: str = "",
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
     `begun` gets the interpreter before it runs, so that the run can be cancelled through it. `outcomes` are what the
     run starts with, and `full` says when to continue it in another history, as Temporal does with long runs;
-    `resolute.running.outcomes` describes both.
+    `resolute.running.outcomes` describes both. `person` is who starts the run.
     """
     runtime = MemoryRuntime(
         executor,
@@ -430,6 +432,7 @@ async def run_in_memory(
             scheduled_for=scheduled_for,
             outcomes=None if taken is None else outcomes_from(taken),
             observed=True,
+            origin=Origin(run_id, person),
         )
         if begun:
             begun(interpreter)

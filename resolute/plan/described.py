@@ -64,6 +64,8 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return dotted([operator[1:], *inner])
         case "$scheduled":
             return "scheduled_for"
+        case "$link":
+            return "link"
         case "$previous":
             return f"previous({dotted(inner)})"
         case "$last":

@@ -20,6 +20,8 @@ ResoluteError
 │   ├── ExhaustedError              a repeat had all of its turns, and its condition did not end it
 │   ├── UnusableValueError          a value cannot be recorded: nested too deeply, or not JSON
 │   ├── PayloadTooLargeError        a value is larger than Temporal accepts
+│   ├── GateRejectedError           a gate was rejected (in resolute.running.kinds.gate)
+│   ├── GateTimedOutError           nobody decided a gate in its time (in resolute.running.kinds.gate)
 │   ├── InternalError               a bug in Resolute
 │   └── StuckError                  a run in memory waits for what a test does not give it (in resolute.memory.runtime)
 ├── MessageRefusedError         a message that a run does not take (in resolute.running.messages)

@@ -21,6 +21,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$text": ["{} is down", ...]}          str.format with positional fields
     {"$env": "HEALTH_URL"}                  read on the worker
     {"$secret": "PAGERDUTY_ROUTING_KEY"}    read on the worker, never recorded
+    {"$link": [{"$item": [...]}]}           where a person decides a gate; made on the worker, never recorded
     {"$eq": [a, b]}  $ne $lt $le $gt $ge $in $contains $search $empty $and $or $not
 
 Plans of earlier releases hold `$matches` for `$search`. It is evaluated by Python's engine, as it was then, because a
@@ -82,6 +83,7 @@ TABLE: Final[Mapping[str, Operator]] = {
     "$scheduled": Operator(role="source", least=0, most=0),
     "$env": Operator(role="hole", operands=("variable",)),
     "$secret": Operator(role="hole", operands=("name",)),
+    "$link": Operator(role="hole"),
     "$text": Operator(role="value", operands=("template", "value"), most=None),
     "$default": Operator(role="value", least=2, most=2),
     "$at": Operator(role="value", operands=("value", "key"), most=None),
@@ -123,6 +125,8 @@ SOURCES: Final = _of_role("source")
 HOLES: Final = _of_role("hole")
 CONDITIONS: Final = _of_role("condition")
 BINDERS: Final = frozenset(name for name, operator in TABLE.items() if operator.binds)
+FACTS: Final = frozenset(name for name in HOLES if TABLE[name].operands == ("value",))
+"""Holes whose operand is a value of the run, which is known before the worker fills them."""
 ARITHMETIC: Final[Mapping[str, str]] = {
     name: operator.symbol for name, operator in TABLE.items() if operator.symbol and operator.role == "value"
 }

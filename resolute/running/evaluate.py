@@ -14,7 +14,17 @@ from typing import Final, cast
 
 from resolute.plan.described import describe
 from resolute.plan.errors import EvaluationError, FlowError
-from resolute.plan.language import ARITHMETIC, BINDERS, CONDITIONS, HOLES, escape, expressions_in, operands, operator_of
+from resolute.plan.language import (
+    ARITHMETIC,
+    BINDERS,
+    CONDITIONS,
+    FACTS,
+    HOLES,
+    escape,
+    expressions_in,
+    operands,
+    operator_of,
+)
 from resolute.plan.plan import INTERPRETER
 from resolute.plan.shapes import kind_of, spoken
 from resolute.plan.templates import filled
@@ -89,6 +99,8 @@ def _evaluated(value: Json, scope: Scope, kept: Container[str], bound: frozenset
             operator = operator_of(value)
             if operator is None:
                 return {key: _evaluated(item, scope, kept, bound) for key, item in value.items()}
+            if operator in FACTS:
+                return {operator: [_evaluated(item, scope, kept, bound) for item in operands(value)]}
             if operator in kept:
                 return value
             if not _stays(value, kept, bound):
@@ -148,6 +160,10 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
             if scope.read is None:
                 raise FlowError(f"{operator} is read on the worker, not in the workflow")
             return scope.read(operator, inner[0])
+        case _ if operator in FACTS:
+            if scope.read is None:
+                raise FlowError(f"{operator} is made on the worker, not in the workflow")
+            return scope.read(operator, evaluate(inner[0], scope))
         case "$text":
             values = _values(inner[1:], scope)
             return filled(str(inner[0]), [_as_text(item) for item in values])

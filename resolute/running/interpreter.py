@@ -18,6 +18,7 @@ from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.kinds import RUNNING
 from resolute.running.messages import Message
+from resolute.running.origin import NOWHERE, Origin
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
 from resolute.running.result import recorded_of
@@ -54,6 +55,7 @@ class Interpreter:
         outcomes: Outcomes | None = None,
         window: Window | None = None,
         observed: bool = False,
+        origin: Origin = NOWHERE,
     ) -> None:
         self._plan = plan
         self._window = window or Window()
@@ -71,7 +73,7 @@ class Interpreter:
             told=self._earlier.told,
             observed=observed,
         )
-        self._run = Run(plan, runtime, self.state, RUNNING, self._window)
+        self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin)
         self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
         self.state.warn((*self._earlier.warnings, *warnings))
@@ -143,6 +145,10 @@ class Interpreter:
             MessageRefusedError: it could not; says why.
         """
         self._run.inbox.check(message)
+
+    def is_ready(self, message: Message) -> bool:
+        """Whether a message can be taken or refused already; see `Inbox.is_ready`."""
+        return self._run.inbox.is_ready(message)
 
     def take(self, message: Message) -> Json:
         """Takes a message, and gives the answer for who sent it.

@@ -7,6 +7,7 @@ yet is kept, up to a bound. A message is taken once, however often it is sent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
@@ -21,6 +22,9 @@ MOST_KEPT: Final = 1_000
 MOST_KNOWN: Final = 2_000
 """Ids of messages that a run remembers, so as to take each once."""
 
+MOST_CLOSED: Final = 1_000
+"""Addresses of which a run remembers why nobody listens there any more."""
+
 EVENT: Final = "event:"
 """How the addresses of events begin. Events wait until somebody listens, all else is refused where nobody does."""
 
@@ -33,7 +37,20 @@ Order: TypeAlias = tuple[int, str]
 
 
 class MessageRefusedError(ResoluteError):
-    """A message that the run does not take; the run goes on as if it had not been sent."""
+    """A message that the run does not take; the run goes on as if it had not been sent.
+
+    `why` tells programs the reason, in a word: `unknown` (nobody listens there), `decided`, `person` (not this one's to
+    say), `form` (what is wrong stands in `fields`), `moving` (to another history: send it again), or empty.
+    """
+
+    def __init__(self, message: str = "", *, why: str = "", fields: tuple[tuple[str, str], ...] = ()) -> None:
+        self.why = why
+        self.fields = fields
+        super().__init__(message)
+
+    def facts(self) -> JsonObject:
+        """What programs are told beside the text."""
+        return {"why": self.why, "fields": [list(field) for field in self.fields]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +113,9 @@ class Inbox:
         self._listeners: dict[str, list[tuple[Order, Listener]]] = {}
         self._kept: list[Message] = []
         self._known: dict[str, Json] = {}
+        self._closed: dict[str, Json] = {}
+        self._expected: dict[str, None] = {}
+        self._early: list[Message] = []
         self.moving = False
         """Whether the run is moving to another history: then only events are taken."""
 
@@ -103,12 +123,26 @@ class Inbox:
         """Opens an address. Where several may listen, `order` says who is asked first; without it there is one."""
         others = [] if order is None else self._listeners.get(to, [])
         self._listeners[to] = sorted([*others, (order or (0, ""), listener)], key=lambda each: each[0])
+        if to in self._expected:
+            del self._expected[to]
+            for message in [each for each in self._early if each.to == to]:
+                self._early.remove(message)
+                with suppress(MessageRefusedError):  # nobody waits for the answer
+                    self.take(message)
 
-    def close(self, to: str, listener: Listener | None = None) -> None:
-        """Nobody listens there any more, or one listener no longer does."""
+    def close(self, to: str, listener: Listener | None = None, why: str = "") -> None:
+        """Nobody listens there any more, or one listener no longer does; `why` is said to who comes too late."""
+        if why:
+            self._closed[to] = why
+            if len(self._closed) > MOST_CLOSED:
+                del self._closed[next(iter(self._closed))]
         left = [each for each in self._listeners.pop(to, []) if listener is not None and each[1] is not listener]
         if left:
             self._listeners[to] = left
+
+    def is_ready(self, message: Message) -> bool:
+        """Whether a message can be taken or refused: not where its step is about to take up its work again."""
+        return message.to not in self._expected
 
     def open_at(self, prefix: str) -> list[str]:
         """The addresses that begin so, in the order in which they were opened."""
@@ -131,11 +165,12 @@ class Inbox:
         if message.id in self._known:
             return
         if self.moving and not message.to.startswith(EVENT):
-            raise MessageRefusedError("the run is moving to a new history: send the message again")
-        if self._taker(message) is not None:
+            raise MessageRefusedError("the run is moving to a new history: send the message again", why="moving")
+        if not self.is_ready(message) or self._taker(message) is not None:
             return
         if not message.to.startswith(EVENT):
-            raise MessageRefusedError(self._nobody(message.to))
+            said = self._closed.get(message.to)
+            raise MessageRefusedError(str(said or self._nobody(message.to)), why="decided" if said else "unknown")
         self._check_room(message)
 
     def take(self, message: Message) -> Json:
@@ -147,6 +182,9 @@ class Inbox:
         if message.id in self._known:
             return self._known[message.id]
         self.check(message)
+        if not self.is_ready(message):
+            self._early.append(message)
+            return None
         listener = self._taker(message)
         if listener is None:
             self._kept.append(message)
@@ -160,9 +198,13 @@ class Inbox:
 
     def as_json(self) -> Json:
         """As plain data, for another part of the run."""
-        if not self._kept and not self._known:
-            return None
-        return {"kept": [message.as_json() for message in self._kept], "known": self._known}
+        held: dict[str, Json] = {
+            "kept": [message.as_json() for message in self._kept],
+            "known": self._known,
+            "closed": self._closed,
+            "open": [*self._expected, *(to for to in self._listeners if not to.startswith(EVENT))],
+        }
+        return held if any(held.values()) else None
 
     def restore(self, data: Json) -> None:
         """Takes up what `as_json` wrote."""
@@ -171,6 +213,8 @@ class Inbox:
         held = cast("JsonObject", data)
         self._kept = [message_from(each) for each in cast("list[Json]", held["kept"])]
         self._known = dict(cast("JsonObject", held["known"]))
+        self._closed = dict(cast("JsonObject", held.get("closed", {})))
+        self._expected = dict.fromkeys(cast("list[str]", held.get("open", [])))
 
     def _taker(self, message: Message) -> Listener | None:
         """The first listener that wants a message; None where nobody does.

@@ -49,7 +49,8 @@ class StepReport(BaseModel):
 
     A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
     its name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had
-    ended when the history began of which the report is made.
+    ended when the history began of which the report is made. `details` are what its kind has to tell of it: of a gate,
+    what is asked of whom until when, and what each has decided.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +72,7 @@ class StepReport(BaseModel):
     heartbeat: tuple[JsonValue, ...] = ()
     counts: dict[str, int] = {}
     held: Held | None = None
+    details: dict[str, JsonValue] = {}
     carried: bool = False
 
 

@@ -21,6 +21,7 @@ from resolute.running.boundary import failure_at
 from resolute.running.frame import Frame
 from resolute.running.hold import hold, settled
 from resolute.running.messages import Inbox
+from resolute.running.origin import NOWHERE, Origin
 from resolute.running.runtime import Runtime
 from resolute.running.saga import Saga
 from resolute.running.standing import Standing
@@ -70,8 +71,10 @@ class Run:
         state: RunState,
         kinds: Mapping[type[Step], Running],
         window: Window | None = None,
+        origin: Origin = NOWHERE,
     ) -> None:
         self.plan = plan
+        self.origin = origin
         self.window = window or Window()
         self.runtime = runtime
         self.state = state
@@ -271,6 +274,10 @@ class Run:
             if step_id.startswith(part):
                 self._end_wait(step_id, "cancelled")
         self.runtime.cancel(part)
+
+    def leave(self, part: str) -> None:
+        """Nothing further begins of the steps whose ids begin so; what is at work goes on, and nobody waits for it."""
+        self._given_up.append(part)
 
     def end_part(self, part: str) -> None:
         """Nothing of a part that may have been given up is at work any more."""

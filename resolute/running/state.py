@@ -125,6 +125,10 @@ class RunState:
         if self._observed:
             self._change(step, frame, compared=compared(condition, self.scope(reads or frame)))
 
+    def tell(self, step: Step, frame: Frame, details: dict[str, Json]) -> None:
+        """What people may want to know of a step, besides how it stands."""
+        self._change(step, frame, details=details)
+
     def complete(self, step: Step, frame: Frame, output: Json = None) -> None:
         """The step has ended well."""
         self._change(step, frame, status="completed", ended_at=self._now(), output=output)

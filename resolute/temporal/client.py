@@ -35,7 +35,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.result import result_of
 from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.start import STARTED_BY, start_argument
+from resolute.temporal.start import PERSON, STARTED_BY, start_argument
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 
@@ -128,6 +128,7 @@ async def start_run(
     patience: timedelta | None = None,
     keys: PlanKeys = NO_KEYS,
     started_by: str = "",
+    person: str = "",
 ) -> RunHandle:
     """Starts a run that carries its plan, sealed with the first of the keys.
 
@@ -136,7 +137,8 @@ async def start_run(
     With `workflow_id` the id is used once within the namespace's retention: a second start finds the first run, even
     if that has ended (`is_new` is then False). `eager` requests the first task immediately, which works if a worker of
     the task queue runs on the same client. `patience` is how long the server may take; the server knows it, so that it
-    drops a start that nobody waits for any longer. `started_by` shows people who or what started it (Temporal's memo).
+    drops a start that nobody waits for any longer. `started_by` shows people who or what started it (Temporal's memo),
+    and `person` names who did, who may not decide the run's gates.
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
@@ -152,10 +154,13 @@ async def start_run(
         eager=eager,
         patience=patience,
         started_by=started_by,
+        person=person,
     )
 
 
-async def start_deployed(client: Client, flow: str, *, task_queue: str, input_data: Json = None) -> RunHandle:
+async def start_deployed(
+    client: Client, flow: str, *, task_queue: str, input_data: Json = None, person: str = ""
+) -> RunHandle:
     """Starts a run of a flow by its name, with its worker's plan; the worker also reads the input.
 
     Raises:
@@ -163,7 +168,7 @@ async def start_deployed(client: Client, flow: str, *, task_queue: str, input_da
         PayloadTooLargeError: the input is larger than Temporal accepts.
     """
     _check_recordable(flow, input_data)
-    return await _start(client, flow, input_data, task_queue=task_queue, started_by="request")
+    return await _start(client, flow, input_data, task_queue=task_queue, started_by="request", person=person)
 
 
 def _check_recordable(flow: str, input_data: Json) -> None:
@@ -181,6 +186,7 @@ async def _start(
     eager: bool = False,
     patience: timedelta | None = None,
     started_by: str = "",
+    person: str = "",
 ) -> RunHandle:
     size = recorded_size(argument)
     if size > PAYLOAD_LIMIT:
@@ -194,7 +200,7 @@ async def _start(
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             request_eager_start=eager,
             rpc_timeout=patience,
-            memo={STARTED_BY: started_by} if started_by else None,
+            memo={name: said for name, said in ((STARTED_BY, started_by), (PERSON, person)) if said} or None,
         )
     except WorkflowAlreadyStartedError as error:
         known = client.get_workflow_handle(error.workflow_id, run_id=error.run_id)

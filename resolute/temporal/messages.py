@@ -99,8 +99,11 @@ async def ask_run(client: Client, key: RunKey, message: Message, keys: PlanKeys)
         return cast("Json", answer)
     except WorkflowUpdateFailedError as error:
         cause: Any = error.cause
-        said = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise MessageRefusedError(said) from None
+        if not isinstance(cause, ApplicationError):
+            raise MessageRefusedError(str(cause)) from None
+        facts: Any = cause.details[0] if cause.details else {}
+        fields = tuple((str(place), str(said)) for place, said in facts.get("fields", ()))
+        raise MessageRefusedError(cause.message, why=str(facts.get("why", "")), fields=fields) from None
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise NotListeningError(f"run {key.workflow_id} has ended, and takes no message any more") from None

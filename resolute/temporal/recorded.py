@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from temporalio.api.common.v1 import Payload
+from temporalio.api.common.v1 import Memo, Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
@@ -23,11 +23,12 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
+from resolute.running.origin import NOWHERE, Origin
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.handed import of_failure
 from resolute.temporal.messages import ASK, TELL
-from resolute.temporal.start import RECORD_PLAN, SCHEDULED_FOR, Start, open_record, read_plan, read_start
+from resolute.temporal.start import PERSON, RECORD_PLAN, SCHEDULED_FOR, Start, open_record, read_plan, read_start
 from resolute.temporal.together import TOGETHER, Said, said_in
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
@@ -59,12 +60,13 @@ class Answer:
 class Recorded:
     """What is recorded of one run.
 
-    `scheduled_for` is when its schedule had it due, where one started it; `cancelled_by` is the number of the event by
-    which it was asked to end. `answers` are the latest of each step, `calls` all of them. `fired` says when the timers
-    of each step came to their end, with the number of the event that says so. `said` are the messages that the run took
-    or refused, each behind the number of its event. `tasks` are the workflow tasks that ended well, each by the number
-    of the event that began it, and when that was: a task brought what is recorded since the one before. `continued` are
-    the later histories, each by the number of its first event, and when its first task began.
+    `scheduled_for` is when its schedule had it due, where one started it; `origin` is where it comes from;
+    `cancelled_by` is the number of the event by which it was asked to end. `answers` are the latest of each step,
+    `calls` all of them. `fired` says when the timers of each step came to their end, with the number of the event
+    that says so. `said` are the messages that the run took or refused, each behind the number of its event. `tasks`
+    are the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task
+    brought what is recorded since the one before. `continued` are the later histories, each by the number of its
+    first event, and when its first task began.
     """
 
     start: Start
@@ -72,6 +74,7 @@ class Recorded:
     failed: Memory | None
     began_at: datetime
     scheduled_for: datetime | None = None
+    origin: Origin = NOWHERE
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     calls: dict[str, list[Answer]] = field(default_factory=dict[str, "list[Answer]"])
     fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
@@ -129,6 +132,7 @@ class _Reader:
             failed=_readable(lambda: of_failure(failure)),
             began_at=_time(first),
             scheduled_for=decode_typed_search_attributes(started.search_attributes).get(SCHEDULED_FOR),
+            origin=Origin(started.first_execution_run_id, await self._person(started.memo)),
         )
         handed = recorded.start.earlier.memory
         if handed is not None:
@@ -278,6 +282,10 @@ class _Reader:
         if said.word in ("failed", "given up"):
             answer.failure = said.failure(self._converter.payload_converter)
         return answer
+
+    async def _person(self, memo: Memo) -> str:
+        found = await self._values([memo.fields[PERSON]]) if PERSON in memo.fields else []
+        return str(found[0]) if found else ""
 
     async def _values(self, payloads: Sequence[Payload]) -> list[Json]:
         return cast("list[Json]", await self._converter.decode(list(payloads))) if payloads else []

@@ -213,6 +213,7 @@ async def replayed(recorded: Recorded) -> RunReport | None:
         scheduled_for=recorded.scheduled_for or recorded.began_at,
         outcomes=None if taken is None else outcomes_from(taken),
         observed=True,
+        origin=recorded.origin,
     )
     run = asyncio.ensure_future(interpreter.run())
     await runtime.settled(run)

@@ -23,6 +23,9 @@ from resolute.temporal.seals import PlanKeys
 STARTED_BY: Final = "resolute.started_by"
 """The memo of a run that says who or what started it."""
 
+PERSON: Final = "resolute.person"
+"""The memo of a run that names the person who started it, who may not decide its gates."""
+
 SCHEDULED_FOR: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 """What Temporal says of a run that a schedule started: the time that it was due, without jitter or delay."""
 

@@ -24,6 +24,7 @@ from resolute.plan.values import Json
 from resolute.running.boundary import flow_error
 from resolute.running.interpreter import Interpreter, RunContinuedError
 from resolute.running.messages import Message, MessageRefusedError
+from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.run import TAKES_TURNS
@@ -36,6 +37,7 @@ from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
 from resolute.temporal.start import (
     BEGAN_AT,
+    PERSON,
     RECORD_PLAN,
     SCHEDULED_FOR,
     STARTED_BY,
@@ -128,7 +130,13 @@ class FlowWorkflow:
             )
             earlier = None if outcomes is None else outcomes_from(outcomes)
             self._interpreter = Interpreter(
-                plan, runtime, input_data=given, memory=memory, scheduled_for=_scheduled_for(), outcomes=earlier
+                plan,
+                runtime,
+                input_data=given,
+                memory=memory,
+                scheduled_for=_scheduled_for(),
+                outcomes=earlier,
+                origin=Origin(workflow.info().first_execution_run_id, str(workflow.memo_value(PERSON, ""))),
             )
             self._take_early()
             run = _run(self._interpreter, runtime)
@@ -180,11 +188,12 @@ class FlowWorkflow:
     @workflow.update(name=ASK, description="Says something to the run, which answers: a decision, an event, an order.")
     async def ask(self, given: Any) -> Any:
         """Takes a message; see `resolute.temporal.messages`."""
-        await workflow.wait_condition(lambda: self._interpreter is not None)
         try:
-            return cast("Interpreter", self._interpreter).take(message_of(given))
+            message = message_of(given)
+            await workflow.wait_condition(lambda: self._interpreter is not None and self._interpreter.is_ready(message))
+            return cast("Interpreter", self._interpreter).take(message)
         except MessageRefusedError as error:
-            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
+            raise _refused(error) from None
 
     @ask.validator
     def check_asked(self, given: Any) -> None:
@@ -194,7 +203,7 @@ class FlowWorkflow:
             if self._interpreter is not None:
                 self._interpreter.check(message)
         except MessageRefusedError as error:
-            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
+            raise _refused(error) from None
 
     @workflow.signal(name=TELL, description="Says something to the run, without an answer.")
     def tell(self, given: Any) -> None:
@@ -241,6 +250,10 @@ class FlowWorkflow:
             return told
         brief: Any = {"status": True, "result": True, "steps": {"__all__": {"output"}}}
         return cast("Json", report.model_dump(mode="json", exclude=brief))
+
+
+def _refused(error: MessageRefusedError) -> ApplicationError:
+    return ApplicationError(str(error), error.facts(), type=type(error).__name__, non_retryable=True)
 
 
 def _history_is_full(ended: int) -> bool:

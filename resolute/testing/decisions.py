@@ -15,6 +15,7 @@ from resolute.running.hold import FAIL, HOLD, RETRY, SKIP
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.testing.fakes import UnknownFakeError, WrongAnswerError
+from resolute.testing.gates import GATE
 
 NOT_SKIPPED: Final = object()
 """No value to skip with; None would be one."""
@@ -74,5 +75,10 @@ def missing(run: Interpreter | None, step: str) -> str:
         return (
             f"step {step!r} is held, and the test does not decide what becomes of it{why}; "
             f"say tester.when_held({plan_name(step)!r}, retry=1), skip=VALUE or fail=True"
+        )
+    if run is not None and GATE + step in run.open_at(GATE):
+        return (
+            f"gate {step!r} waits for a decision, and has no timeout; "
+            f"call tester.decides({plan_name(step)!r}, approved=True, by=...) before the run"
         )
     return f"step {step!r} waits for what the test does not give it"

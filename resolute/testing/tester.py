@@ -31,6 +31,7 @@ from resolute.testing.fakes import (
     UnknownFakeError,
     WrongAnswerError,
 )
+from resolute.testing.gates import Decision, GateDecisions, WrongDecisionError, link_in_tests
 from resolute.writing.flow import Flow
 
 
@@ -154,9 +155,11 @@ class FlowTester:
         self.clock = VirtualClock(start)
         self._fakes = Fakes.of(flow.plan)
         self._decisions = Decisions(flow.plan)
+        self._gates = GateDecisions(flow.plan, self.clock)
         self.clock.bring = self._bring
         self.clock.missing = lambda step: missing(self._at_work, step)
         self._environment = PlaceholderEnvironment(dict(env or {}))
+        self._environment.links = lambda _, facts: link_in_tests(facts)
         self._providers = providers
         self._patience = patience
         self._memory: Memory | None = None
@@ -242,6 +245,35 @@ class FlowTester:
         """
         self._decisions.when_held(step, retry=retry, skip=skip, fail=fail, json=jsonable)
 
+    def decides(
+        self,
+        gate: str,
+        *,
+        approved: bool,
+        by: str = "somebody",
+        reason: str = "",
+        form: object = None,
+        after: timedelta = timedelta(),
+    ) -> None:
+        """Decides a gate in every run of this tester, as a person would; for a quorum, call it for each person.
+
+        The gate is decided when everything else of the run waits, so people have been told of it by then. A gate inside
+        a loop is decided in every item and turn, or by its id in the run (`certs[3].approve`) in one. Without a
+        decision, time runs on to the gate's timeout.
+
+        Args:
+            gate: the name of the gate.
+            approved: whether the person approves or rejects.
+            by: the person.
+            reason: why.
+            form: what the person fills in: the form's model, or a dict.
+            after: how long after the gate has opened, in virtual time.
+
+        Raises:
+            UnknownFakeError: the flow has no such gate.
+        """
+        self._gates.add(gate, Decision(approved, by, reason, jsonable(form), after))
+
     def cancel(self) -> None:
         """Cancels the current run, as a person or the schedule's next run may. For answers to call.
 
@@ -262,6 +294,7 @@ class FlowTester:
         *,
         previous: Mapping[str, object] | None = None,
         scheduled_for: datetime | None = None,
+        by: str = "",
     ) -> TestedRun:
         """Runs the flow to its end; a failed run is returned, not raised.
 
@@ -269,8 +302,10 @@ class FlowTester:
             input: the run's input: a model, or JSON; read through the model of a trigger, as in production.
             previous: what `previous(...)` reads, by step name, instead of the results of this tester's earlier runs.
             scheduled_for: when the run was due; without it, when it begins. Without an offset it is in UTC.
+            by: the person who starts the run, who may not decide its gates.
 
         Raises:
+            WrongDecisionError: a gate refuses what `decides` gave.
             NoAnswerError: a provider's node was called without an answer, and the provider was not given.
             WrongAnswerError: an answer is not something its node could return.
             InvalidInputError: no trigger of the flow accepts the input.
@@ -289,11 +324,13 @@ class FlowTester:
             run_id=f"test-{self._runs}",
             patience=self._patience,
             begun=self._begun,
+            person=by,
         )
         self._at_work = None
         for take_back in self._due:
             take_back()
         self._due = []
+        self._gates.begin()
         if mistakes := [*executor.mistakes, *self._refused]:
             self._refused.clear()
             raise mistakes[0]
@@ -324,8 +361,9 @@ class FlowTester:
     def _bring(self) -> bool:
         """Brings what people would say to the run, when all of it waits."""
         try:
-            return self._at_work is not None and self._decisions.bring(self._at_work)
-        except WrongAnswerError as mistake:
+            run = self._at_work
+            return run is not None and (self._decisions.bring(run) or self._gates.bring(run))
+        except (WrongAnswerError, WrongDecisionError) as mistake:
             self._refused.append(mistake)
             return False
 

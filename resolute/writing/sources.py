@@ -45,7 +45,7 @@ def shape_of_source(operator: str, inner: list[Json], scope: Scope, report: Repo
             return shape_at(_FAILURE, "failure", inner, report)
         case "$now" | "$scheduled":
             return TIME
-        case "$secret":
+        case "$secret" | "$link":
             return TEXT
         case "$env":
             settings = inner[0]

@@ -2,6 +2,7 @@
 
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.each import Each
+from resolute.plan.kinds.gate import Gate
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
@@ -14,6 +15,7 @@ register(
     When,
     Parallel,
     Repeat,
+    Gate,
     Sleep,
     Each,
     Wait,

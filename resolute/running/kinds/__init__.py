@@ -4,6 +4,7 @@ from typing import Final
 
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.each import Each
+from resolute.plan.kinds.gate import Gate
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
@@ -12,6 +13,7 @@ from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.running.kinds.call import run_call
 from resolute.running.kinds.each import run_each
+from resolute.running.kinds.gate import run_gate
 from resolute.running.kinds.parallel import run_parallel
 from resolute.running.kinds.repeat import run_repeat
 from resolute.running.kinds.sleep import run_sleep
@@ -24,6 +26,7 @@ RUNNING: Final[dict[type[Step], Running]] = {
     When: Running(run_when),
     Parallel: Running(run_parallel),
     Repeat: Running(run_repeat),
+    Gate: Running(run_gate, is_held=False),
     Sleep: Running(run_sleep),
     Each: Running(run_each),
     Wait: Running(run_wait),

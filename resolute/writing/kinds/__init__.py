@@ -12,6 +12,7 @@ from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
 from resolute.writing.kinds.each import DraftEach, compile_each, lift_each
+from resolute.writing.kinds.gate import DraftGate, compile_gate
 from resolute.writing.kinds.parallel import DraftParallel, compile_parallel, lift_parallel
 from resolute.writing.kinds.repeat import DraftRepeat, compile_repeat, lift_repeat
 from resolute.writing.kinds.sleep import DraftSleep, compile_sleep, lift_sleep
@@ -27,6 +28,7 @@ COMPILING: Final[dict[type[Draft], Compiling]] = {
     DraftWhen: compile_when,
     DraftParallel: compile_parallel,
     DraftRepeat: compile_repeat,
+    DraftGate: compile_gate,
     DraftSleep: compile_sleep,
     DraftEach: compile_each,
     DraftWait: compile_wait,
