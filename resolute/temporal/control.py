@@ -42,8 +42,20 @@ async def cancel_run(client: Client, key: RunKey) -> None:
     await client.get_workflow_handle(key.workflow_id, first_execution_run_id=first).cancel()
 
 
-async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
+async def is_running(client: Client, key: RunKey) -> bool:
+    """Whether a run has not ended yet.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    described = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).describe()
+    return described.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+
+
+async def retry_run(client: Client, key: RunKey, step: str | None = None) -> tuple[RunKey, str]:
     """Resumes a failed run at the step that failed, with everything before it unchanged.
+
+    `step`, where it is given, has to be that step.
 
     Temporal calls this a reset. The run continues with the plan that it started with, under the same workflow id and a
     new run id. Returns the new run, and the step that is retried.
@@ -58,6 +70,11 @@ async def retry_run(client: Client, key: RunKey) -> tuple[RunKey, str]:
         raise NotRetriedError(f"run {key.workflow_id} is {run.summary.status}: only a failed run can be retried")
     if report.failure is None or not report.failure.step:
         raise NotRetriedError(f"run {key.workflow_id} did not fail at a step: start a new run")
+    if step not in (None, report.failure.step):
+        raise NotRetriedError(
+            f"run {key.workflow_id} failed at step {report.failure.step!r}, not at {step!r}: only the former can be "
+            "tried again"
+        )
     undo = {step.id for call in calls_in(plan.steps) for step in call.undo}
     undone = [step.id for step in report.steps if step.id in undo and step.status == "completed"]
     if undone:

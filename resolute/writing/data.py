@@ -23,7 +23,7 @@ from resolute.writing.lifting import Lifter
 SUFFIXES: Final = (".flow.yaml", ".flow.yml", ".flow.json")
 """How the names of files end that hold a flow as data (see `documents`)."""
 
-_MADE: Final = frozenset({"remembers", "memory", "places", "has_returns", "outputs"})
+_MADE: Final = frozenset({"remembers", "memory", "places", "has_returns", "outputs", "types"})
 """What the compiler makes of the rest."""
 
 

@@ -51,6 +51,7 @@ class Lifter:
             mistakes=tuple(self.mistakes),
             providers=tuple(providers),
             ids=self.ids,
+            when_stuck=plan.when_stuck,
         )
 
     def block(self, steps: Sequence[Step]) -> tuple[Draft, ...]:

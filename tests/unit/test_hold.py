@@ -14,6 +14,7 @@ from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.testing import FlowTester, UnknownFakeError
 from resolute.testing.fakes import FakeExecutor, Fakes, PlaceholderEnvironment, WrongAnswerError
+from resolute.writing.data import flow_as_data, flow_from_data
 from resolute.writing.flow import Flow
 
 
@@ -179,6 +180,14 @@ def test_other_flows_carry_no_types() -> None:
 
 def _looked_at(host: str) -> object:
     return DECLINED if host in "bd" else f"{host} is up"
+
+
+def test_as_data() -> None:
+    """A flow that holds its steps is the same flow as data."""
+    data = flow_as_data(order)
+
+    assert "hold" == data["when_stuck"]
+    assert order.plan.fingerprint == flow_from_data(data, order.nodes).plan.fingerprint
 
 
 async def test_others_go_on() -> None:

@@ -1,15 +1,49 @@
-"""Questions before something is changed permanently: asked on a terminal, answered with --yes elsewhere."""
+"""What commands ask their user: a confirmation, a value as JSON, and who it is."""
 
 from __future__ import annotations
 
+import getpass
+import json
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
-from resolute.plan.errors import ConfigurationError
+from resolute.plan.errors import ConfigurationError, InvalidInputError
+from resolute.plan.values import Json
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+By = Annotated[str | None, typer.Option(help="Who decides this; without it, the user of this machine.")]
+
+
+def given_json(given: str | None, what: str) -> Json:
+    """A value as JSON: the text itself, @FILE, or - for stdin; null where none is given.
+
+    Raises:
+        InvalidInputError: it is not JSON, or its file cannot be read.
+    """
+    if given is None:
+        return None
+    try:
+        raw = sys.stdin.read() if given == "-" else Path(given[1:]).read_text() if given.startswith("@") else given
+    except OSError as error:
+        raise InvalidInputError(f"the {what} cannot be read: {error.strerror}: {given[1:]}") from None
+    try:
+        return cast("Json", json.loads(raw))
+    except ValueError as error:
+        raise InvalidInputError(f'the {what} is not JSON ({error}): write it like \'{{"name": "value"}}\'') from None
+
+
+def who(by: str | None) -> str:
+    """Who decides something: as given, else the user of this machine."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "somebody"
 
 
 def confirmed(question: str) -> bool:

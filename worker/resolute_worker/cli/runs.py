@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from resolute.plan.errors import InvalidInputError
-from resolute.plan.values import Json
+from resolute_worker.cli.asking import given_json
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
 from resolute_worker.cli.output import show as display
@@ -64,7 +61,7 @@ def run(
     With --local or a path, the run gets the plan of your files instead, and the difference is shown before it starts.
     """
     found = flow_named(flow, paths) if local or paths or flow.endswith(".py") else None
-    value = _input(input)
+    value = given_json(input, "input")
     settings = load_settings()
     queue = settings.task_queue
     begun: list[str] = []
@@ -94,24 +91,6 @@ def run(
     display(as_json, outcome, lambda: _rendered_outcome(outcome))
     if outcome["status"] not in ("running", "completed"):
         raise typer.Exit(1)
-
-
-def _input(given: str | None) -> Json:
-    """The input as JSON.
-
-    Raises:
-        InvalidInputError: it is not JSON, or its file cannot be read.
-    """
-    if given is None:
-        return None
-    try:
-        raw = sys.stdin.read() if given == "-" else Path(given[1:]).read_text() if given.startswith("@") else given
-    except OSError as error:
-        raise InvalidInputError(f"the input cannot be read: {error.strerror}: {given[1:]}") from None
-    try:
-        return cast("Json", json.loads(raw))
-    except ValueError as error:
-        raise InvalidInputError(f'the input is not JSON ({error}): write it like \'{{"name": "value"}}\'') from None
 
 
 def _rendered_outcome(outcome: dict[str, Any]) -> RenderableType:
@@ -190,17 +169,3 @@ def cancel(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
 
     key = with_temporal(work)
     display(as_json, {"run": key.workflow_id, "run_id": key.run_id}, lambda: escape(f"cancelling {key.workflow_id}"))
-
-
-def retry(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
-    """Try the failed step of a run again. Earlier steps are not repeated."""
-
-    async def work(client: Client) -> tuple[RunKey, str]:
-        from resolute.temporal.control import retry_run
-        from resolute.temporal.finding import find_run
-
-        return await retry_run(client, await find_run(client, run, run_id))
-
-    key, step = with_temporal(work)
-    value = {"run": key.workflow_id, "run_id": key.run_id, "step": step}
-    display(as_json, value, lambda: escape(f"step {step} is tried again: resolute show {key.workflow_id}"))

@@ -13,7 +13,7 @@ from resolute.plan.described import describe
 from resolute.plan.plan import Plan
 from resolute.plan.step import KINDS, plan_name, walk
 from resolute.plan.values import Json
-from resolute.running.report import RunReport, StepReport
+from resolute.running.report import Held, RunReport, StepReport
 from resolute.writing.diagram import outline
 from resolute_worker.cli.advice import advice
 from resolute_worker.cli.output import clock, coloured, lasted
@@ -45,7 +45,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
     report = found.report
     parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, _standing(found.plan, report)))]
     for step in report.steps:
-        if step.status not in ("pending", "skipped"):
+        if step.status not in ("pending", "skipped") or step.held is not None:
             parts += ["", *_step(step, found.plan.places.get(plan_name(step.id), ""))]
     shown = {step.id for step in report.steps if step.failure is not None}
     failures = [*([report.failure] if report.failure else []), *report.compensation_failures]
@@ -83,6 +83,8 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
     tried = f"attempt {step.attempt}" if step.attempt else ""
     words = (f"[bold]{escape(step.id)}[/]", escape(node) if node != step.id else "", coloured(step.status), took, tried)
     yield "  ".join(word for word in words if word)
+    if step.held is not None:
+        yield f"  {_held(step.held)}"
     for name, value in step.compared.items():
         yield f"  {escape(name)} was {_value(value)}"
     if step.taken:
@@ -92,7 +94,7 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
             yield f"  {escape(str(name))} = {escape(_short(describe(value)))}"
     if step.counts:
         yield "  " + ", ".join(f"{count:,} {status}" for status, count in step.counts.items())
-    elif step.status == "completed" and _has_output(step):
+    elif (step.status == "completed" and _has_output(step)) or (step.held is not None and step.held.decided == "skip"):
         yield f"  → {_value(step.output)}"
     if step.heartbeat:
         yield f"  heartbeat: {', '.join(_value(detail) for detail in step.heartbeat)}"
@@ -111,6 +113,14 @@ def _has_output(step: StepReport) -> bool:
     """Whether what a step gave is worth a line, null too."""
     kind = KINDS.get(step.kind)
     return kind is None or (kind.has_output and not kind.gives_null)
+
+
+def _held(held: Held) -> str:
+    times = f" ({held.times} times so far)" if held.times > 1 else ""
+    if not held.decided:
+        return f"[magenta]held since {clock(held.since)}{times}: resolute retry, skip or fail decides on it[/]"
+    by = f" by {escape(held.by)}" if held.by else ""
+    return f"was held at {clock(held.since)}{times}; decided{by}: {escape(held.decided)}"
 
 
 def _value(value: Json) -> str:
