@@ -16,6 +16,7 @@ READY: Final = [
     "incident-response",
     "on-call-notify",
     "smart-alerting",
+    "war-room",
 ]
 
 BROKEN = """

@@ -15,10 +15,11 @@ from flows.incident_metrics import incident_metrics
 from flows.incident_response import incident_response
 from flows.on_call_notify import on_call_notify
 from flows.smart_alerting import smart_alerting
+from flows.war_room import war_room
 from resolute import Flow, TerminalError
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.kinds.each import Each
-from resolute.plan.step import walk
+from resolute.plan.step import plan_name, walk
 from resolute.testing import FlowTester
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
@@ -53,7 +54,7 @@ MONITORS = {
     auto_resolve.name: auto_resolve,
     fleet_check.name: fleet_check,
 }
-OTHERS = {flow.name: flow for flow in (incident_response, incident_metrics, on_call_notify)}
+OTHERS = {flow.name: flow for flow in (incident_response, war_room, incident_metrics, on_call_notify)}
 
 
 def steps_of(flows: dict[str, Flow]) -> list[Any]:
@@ -167,9 +168,15 @@ async def test_a_step_that_fails_is_told_of_and_works_the_next_time(world: World
     """The channel hears which step has failed, and the next run does the whole work."""
     tester = world.tester(flow)
     given: Any = None
-    if flow is incident_response:
+    if flow in (incident_response, war_room):
         incident = world.sim.add_incident("Checkout is slow", world.sim.world.service)
-        data = {"id": incident.id, "title": incident.title, "html_url": "https://harbour.pagerduty.com/i/1"}
+        data = {
+            "id": incident.id,
+            "title": incident.title,
+            "html_url": "https://harbour.pagerduty.com/i/1",
+            "service": {"id": world.sim.world.service},
+            "escalation_policy": {"id": world.sim.world.payments_policy},
+        }
         given = {
             "event": {
                 "id": "event-1",
@@ -184,7 +191,8 @@ async def test_a_step_that_fails_is_told_of_and_works_the_next_time(world: World
     tester.clear(step)
     well = await tester.run(given)
 
-    assert ("failed", step) == (failed.status, failed.failure.step if failed.failure else None)
+    assert failed.failure
+    assert ("failed", step) == (failed.status, plan_name(failed.failure.step))
     if step != "post_to_channel":  # which tells the channel itself
-        assert f"{flow.name}: step {step} failed: refused" in world.town.posted
+        assert f"{flow.name}: step {failed.failure.step} failed: refused" in world.town.posted
     assert ("completed", None) == (well.status, well.error)
