@@ -31,6 +31,7 @@ from resolute.plan.verification import bearer_token, hmac_sha256, unverified
 from resolute.plan.words import Record, env, failure, input_data, last_turn, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
+from resolute.writing.kinds.child import child
 from resolute.writing.kinds.each import each
 from resolute.writing.kinds.gate import GateStep, gate
 from resolute.writing.kinds.repeat import repeat
@@ -71,6 +72,7 @@ __all__ = [
     "branch",
     "by_field",
     "by_header",
+    "child",
     "contains",
     "count",
     "current_call",

@@ -22,6 +22,7 @@ from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import in_task
 from resolute.plan.context import CallContext
 from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError, RunCancelledError
+from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
 from resolute.plan.step import walk
@@ -33,7 +34,8 @@ from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
-from resolute.running.runtime import Answered, CallRequest
+from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
+from resolute.running.state import failure_of
 from resolute.running.together import AtOnce, answered
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -179,6 +181,71 @@ class MemoryRun:
     calls: tuple[RecordedCall, ...]
     memory: Memory | None = None
     error: FlowError | None = None
+    recorded: Json = None
+
+
+class RunningChild:
+    """A run that was started by a step of another, as long as that waits for it."""
+
+    def __init__(self, request: ChildRequest) -> None:
+        self._parent_close = request.parent_close
+        self._interpreter: Interpreter | None = None
+        self._let_go: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_given_up = False
+        self.is_left_alone = False
+
+    def begun(self, interpreter: Interpreter) -> None:
+        """The run has begun, or goes on in a new history."""
+        self._interpreter = interpreter
+        if self.is_given_up and self._parent_close == "cancel":
+            interpreter.cancel()
+
+    def cancel(self) -> None:
+        """Cancels the run, or lets go of it, as its step says."""
+        self.is_given_up = True
+        if self._parent_close != "cancel":
+            if not self._let_go.done():
+                self._let_go.set_result(None)
+        elif self._interpreter is not None:
+            self._interpreter.cancel()
+
+    async def end_of(self, run: asyncio.Task[MemoryRun]) -> MemoryRun:
+        """Waits for the end of the run.
+
+        Raises:
+            asyncio.CancelledError: it was let go of.
+        """
+        run.add_done_callback(self._wake)
+        await self._let_go
+        if run.done():
+            return run.result()
+        if self._parent_close == "terminate":
+            run.cancel()
+        else:
+            self.is_left_alone = True
+        raise asyncio.CancelledError
+
+    def _wake(self, _: object) -> None:
+        if not self._let_go.done():
+            self._let_go.set_result(None)
+
+
+def recorded_of_child(run: MemoryRun, *, given_up: bool) -> Json:
+    """What a run has recorded that was started by a step of another.
+
+    Raises:
+        ChildFailedError: it did not complete.
+    """
+    error = run.error
+    if error is None:
+        return run.recorded
+    given_up = given_up and isinstance(error, RunCancelledError)
+    if isinstance(error, NodeFailedError):
+        raise ChildFailedError(
+            failure_of(error), trace=error.trace, failed_as_well=run.report.compensation_failures
+        ) from error
+    failure = Failure(step="", node="", error_type=type(error).__name__, message=str(error))
+    raise ChildFailedError(failure, failed_as_well=run.report.compensation_failures, given_up=given_up) from error
 
 
 class MemoryRuntime:
@@ -198,6 +265,9 @@ class MemoryRuntime:
         patience: float = 5.0,
         full: Callable[[int], bool] = lambda _: False,
         ended_by: Mapping[str, str] | None = None,
+        calls: list[RecordedCall] | None = None,
+        within: str = "",
+        person: str = "",
     ) -> None:
         self._executor = executor
         self._clock = clock
@@ -206,8 +276,11 @@ class MemoryRuntime:
         self._patience = patience
         self._full = full
         self._ended_by = ended_by or {}
-        self.calls: list[RecordedCall] = []
-        self._at_work: dict[str, asyncio.Task[Json]] = {}
+        self.calls: list[RecordedCall] = [] if calls is None else calls
+        self.within = within
+        self._person = person
+        self._at_work: dict[str, asyncio.Task[Json] | RunningChild] = {}
+        self._left_alone: list[asyncio.Task[MemoryRun]] = []
 
     def now(self) -> datetime:
         """The virtual time."""
@@ -232,9 +305,9 @@ class MemoryRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
-        self._at_work[request.step] = asyncio.create_task(self._call(request))
+        work = self._at_work[request.step] = asyncio.create_task(self._call(request))
         try:
-            return await self._at_work[request.step]
+            return await work
         finally:
             del self._at_work[request.step]
 
@@ -249,11 +322,46 @@ class MemoryRuntime:
         await made.run(lambda request: answered(self.call(request)))
         return [made.answers.get(index, Answered(given_up=True)) for index in range(len(requests))]
 
+    def child_id(self, step: str) -> str:
+        """The id of this run and the step; see `Runtime.child_id`."""
+        return f"{self._run_id}/{step}"
+
+    async def child(self, request: ChildRequest) -> Json:
+        """Runs another flow beside this run, with the same nodes and on the same clock; see `Runtime.child`."""
+        child = RunningChild(request)
+        task = asyncio.create_task(
+            run_in_memory(
+                request.plan,
+                self._executor,
+                clock=self._clock,
+                input_data=request.input,
+                run_id=self.child_id(request.step),
+                patience=self._patience,
+                begun=child.begun,
+                full=self._full,
+                person=self._person,
+                started_in=self,
+                step=request.step,
+            )
+        )
+        self._at_work[request.step] = child
+        try:
+            run = await child.end_of(task)
+        finally:
+            del self._at_work[request.step]
+            if child.is_left_alone:
+                self._left_alone.append(task)
+        return recorded_of_child(run, given_up=child.is_given_up)
+
+    async def others_ended(self) -> None:
+        """Waits for the runs that this one started and left alone."""
+        await asyncio.gather(*self._left_alone)
+
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
         self._give_up(tuple(task for step, task in self._at_work.items() if step.startswith(part)), _TURNS)
 
-    def _give_up(self, tasks: tuple[asyncio.Task[Json], ...], turns: int) -> None:
+    def _give_up(self, tasks: tuple[asyncio.Task[Json] | RunningChild, ...], turns: int) -> None:
         if turns:  # what ended at the moment of the cancellation has ended
             asyncio.get_running_loop().call_soon(self._give_up, tasks, turns - 1)
             return
@@ -343,7 +451,11 @@ class MemoryRuntime:
             given = request.arguments  # the call itself will say so
         arguments = cast("JsonObject", environment.mask_json(given))
         return RecordedCall(
-            step=request.step, node=request.node, arguments=arguments, attempt=call.attempt, at=self._clock.now()
+            step=self.within + request.step,
+            node=request.node,
+            arguments=arguments,
+            attempt=call.attempt,
+            at=self._clock.now(),
         )
 
 
@@ -404,6 +516,8 @@ async def run_in_memory(
     outcomes: Json = None,
     full: Callable[[int], bool] = lambda _: False,
     person: str = "",
+    started_in: MemoryRuntime | None = None,
+    step: str = "",
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
@@ -419,6 +533,9 @@ async def run_in_memory(
         patience=patience,
         full=full,
         ended_by={step.id: step.ended_by for step in walk((*plan.steps, *plan.on_failure)) if step.ended_by},
+        calls=started_in.calls if started_in else None,
+        within=f"{started_in.within}{step}." if started_in else "",
+        person=person,
     )
     recorded: Json = None
     error: FlowError | None = None
@@ -433,6 +550,7 @@ async def run_in_memory(
             outcomes=None if taken is None else outcomes_from(taken),
             observed=True,
             origin=Origin(run_id, person),
+            hands_undo_on=started_in is not None,
         )
         if begun:
             begun(interpreter)
@@ -444,7 +562,8 @@ async def run_in_memory(
         except FlowError as failed:
             error = failed
         break
+    await runtime.others_ended()
     handed_on = interpreter.handed_on()
     ended: RunStatus = "cancelled" if isinstance(error, RunCancelledError) else "failed" if error else "completed"
     report = interpreter.state.report().model_copy(update={"status": ended, "result": result_of(recorded)})
-    return MemoryRun(report=report, calls=tuple(runtime.calls), memory=handed_on, error=error)
+    return MemoryRun(report=report, calls=tuple(runtime.calls), memory=handed_on, error=error, recorded=recorded)

@@ -26,6 +26,7 @@ ResoluteError
 │   └── StuckError                  a run in memory waits for what a test does not give it (in resolute.memory.runtime)
 ├── MessageRefusedError         a message that a run does not take (in resolute.running.messages)
 ├── RunSuspendedError           no failure: a step lets go of a run that is to be continued (in resolute.running.run)
+├── ChildFailedError            what a runtime says of a run that a step started (in resolute.running.runtime)
 ├── RunContinuedError           no failure: the run continues in another history (in resolute.running.interpreter)
 └── NodeError                   raised inside a node: the attempt failed; retried
     ├── EscapeError                 a node raised what would have stopped the worker (in resolute.execution.guard)

@@ -13,6 +13,12 @@ The local lane is for quick nodes (about a second) that are safe to repeat; wher
 flight, or the node has a queue with a rate limit, the interpreter uses the activity lane all the same.
 """
 
+ParentClose: TypeAlias = Literal["cancel", "abandon", "terminate"]
+"""What becomes of a run that a step has started when the run of that step ends first, or is cancelled.
+
+`cancel` cancels it, and waits until it has undone its work; `abandon` lets it go on; `terminate` cuts it off.
+"""
+
 LONGEST: Final = 100 * 365 * 24 * 3600
 """The longest possible time, in seconds: 100 years."""
 

@@ -43,6 +43,11 @@ def plan_problems(plan: Plan) -> list[Problem]:
     ]
     for step in every:
         problems += [Problem(_place(step.id), message) for message in _step_problems(step)]
+        problems += [
+            Problem(f"{_place(step.id)}, flow {shortened(inner.name, 60)!r}, {problem.place}", problem.message)
+            for inner in step.plans()
+            for problem in plan_problems(inner)
+        ]
     return problems + [Problem("returns", message) for message in value_problems(cast("Json", plan.returns))]
 
 

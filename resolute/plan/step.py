@@ -17,8 +17,11 @@ from pydantic_core import PydanticCustomError, core_schema
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json
 
-Figure: TypeAlias = Literal["box", "diamond", "hexagon", "rounded"]
-"""How a diagram draws a step: work, a question, something that holds other steps, a wait."""
+Figure: TypeAlias = Literal["box", "diamond", "hexagon", "rounded", "framed"]
+"""How a diagram draws a step: work, a question, something that holds other steps, a wait, another flow."""
+
+WITHOUT_PLACES: Final = {"places": False}
+"""The context in which plans inside of steps are written without the places of their steps."""
 
 LONGEST_ID: Final = 1000
 """Characters of a name that Temporal takes."""
@@ -73,6 +76,10 @@ class Step(Frozen):
 
     def blocks(self) -> tuple[Block, ...]:
         """The steps inside this one, in the order of the plan."""
+        return ()
+
+    def plans(self) -> tuple[Any, ...]:
+        """The plans of the flows that the step runs as runs of their own; their steps are none of this plan."""
         return ()
 
     def values(self) -> tuple[Json, ...]:
@@ -134,7 +141,7 @@ def _read(value: object) -> Step:
 
 
 def _written(step: Step, info: core_schema.SerializationInfo) -> dict[str, Any]:
-    return step.model_dump(mode=info.mode)
+    return step.model_dump(mode=info.mode, context=cast("Any", info.context))
 
 
 AnyStep = Annotated[Step, _OfAnyKind()]

@@ -21,7 +21,7 @@ from resolute.running.messages import Message
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
-from resolute.running.result import recorded_of
+from resolute.running.result import recorded_of, with_undo
 from resolute.running.run import Run, RunSuspendedError
 from resolute.running.runtime import Runtime
 from resolute.running.state import RunState, failure_of
@@ -35,8 +35,9 @@ class RunContinuedError(ResoluteError):
 class Interpreter:
     """Runs one plan once, from the beginning or from the outcomes of an earlier part of the run.
 
-    `scheduled_for` is when the run was due; without it, when it began. `window` says which steps may be begun, and
-    `observed` that the values which conditions look at are wanted.
+    `scheduled_for` is when the run was due; without it, when it began. `window` says which steps may be begun,
+    `observed` that the values which conditions look at are wanted, and `hands_undo_on` that a step of another run
+    started this one, and undoes it if that fails.
 
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
@@ -56,9 +57,11 @@ class Interpreter:
         window: Window | None = None,
         observed: bool = False,
         origin: Origin = NOWHERE,
+        hands_undo_on: bool = False,
     ) -> None:
         self._plan = plan
         self._window = window or Window()
+        self._hands_undo_on = hands_undo_on
         self._memory, warnings = recalled(plan, memory)
         previous = self._memory.values if self._memory else None
         self._earlier = outcomes or Outcomes()
@@ -214,6 +217,8 @@ class Interpreter:
         plan, memory = self._plan, self.handed_on()
         result = _result_value(plan, self.state.scope())
         recorded = recorded_of(result, memory.values, memory.run) if memory else recorded_of(result)
+        if self._hands_undo_on:
+            recorded = with_undo(recorded, self._run.saga.as_json(self.state))
         check_value(f"the result of flow {plan.name!r}", recorded)
         return recorded
 

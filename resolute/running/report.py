@@ -48,9 +48,9 @@ class StepReport(BaseModel):
     why.
 
     A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
-    its name in the plan, whose `counts` say how many have come to which status. `carried` is a step that had
-    ended when the history began of which the report is made. `details` are what its kind has to tell of it: of a gate,
-    what is asked of whom until when, and what each has decided.
+    its name in the plan, whose `counts` say how many have come to which status. `run` is the workflow id of the run
+    that the step started. `carried` is a step that had ended when the history began of which the report is made.
+    `details` are what its kind has to tell of it: of a gate, what is asked of whom until when, and what each has decided.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,6 +74,7 @@ class StepReport(BaseModel):
     held: Held | None = None
     details: dict[str, JsonValue] = {}
     carried: bool = False
+    run: str = ""
 
 
 class RunReport(BaseModel):

@@ -14,6 +14,7 @@ from resolute.plan.values import Json, JsonObject
 RETURNS: Final = "$returns"
 OUTPUTS: Final = "$outputs"
 RUN: Final = "$run"
+UNDO: Final = "$undo"
 
 
 def recorded_of(result: Json, memory: JsonObject | None = None, run: int = 0) -> Json:
@@ -30,6 +31,21 @@ def recorded_of(result: Json, memory: JsonObject | None = None, run: int = 0) ->
 def result_of(recorded: Json) -> Json:
     """What the run gives to whoever asked for its result."""
     return recorded[RETURNS] if isinstance(recorded, Mapping) and holds_both(recorded) else recorded
+
+
+def with_undo(recorded: Json, undo: list[Json]) -> Json:
+    """What a run records that was started by a step of another run: that one has to undo its work, if it fails."""
+    if not undo:
+        return recorded
+    if isinstance(recorded, Mapping) and holds_both(recorded):
+        return {**recorded, UNDO: undo}
+    return {RETURNS: recorded, OUTPUTS: dict[str, Json](), UNDO: undo}
+
+
+def undo_of(recorded: Json) -> list[Json]:
+    """What is due for a run that was started by a step, if the run of that step fails."""
+    held = recorded.get(UNDO) if isinstance(recorded, Mapping) and holds_both(recorded) else None
+    return list(held) if isinstance(held, (list, tuple)) else []
 
 
 def holds_both(recorded: JsonObject) -> bool:

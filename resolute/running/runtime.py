@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from resolute.plan.errors import NodeFailedError
-from resolute.plan.policies import Lane, Policy
+from resolute.plan.errors import NodeFailedError, ResoluteError
+from resolute.plan.failing import Failure
+from resolute.plan.plan import Plan
+from resolute.plan.policies import Lane, ParentClose, Policy
 from resolute.plan.values import Json, JsonObject
 
 
@@ -31,6 +33,38 @@ class Answered:
     output: Json = None
     failure: NodeFailedError | None = None
     given_up: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildRequest:
+    """Another flow, to be run as a run of its own."""
+
+    step: str
+    plan: Plan
+    input: Json
+    parent_close: ParentClose
+
+
+class ChildFailedError(ResoluteError):
+    """A run that was started for a step did not complete.
+
+    `failure` is why, as the run tells it: its own step, node and error. `failed_as_well` are undo steps of it that
+    failed. `given_up` says that it was cancelled because its step was.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        *,
+        trace: str = "",
+        failed_as_well: tuple[Failure, ...] = (),
+        given_up: bool = False,
+    ) -> None:
+        self.failure = failure
+        self.trace = trace
+        self.given_up = given_up
+        self.failed_as_well = failed_as_well
+        super().__init__(f"{failure.error_type}: {failure.message}")
 
 
 class Runtime(Protocol):
@@ -68,6 +102,19 @@ class Runtime(Protocol):
         """Runs nodes of the local lane by their policies, so many at once, where nothing else of the run is at work.
 
         With `stops` a failure gives up the calls beside it.
+        """
+        ...
+
+    def child_id(self, step: str) -> str:
+        """What the run is called that a step starts: always the same for the same step of the same run."""
+        ...
+
+    async def child(self, request: ChildRequest) -> Json:
+        """Runs another flow to its end and gives what its run has recorded (see `result`).
+
+        Raises:
+            ChildFailedError: it did not complete.
+            asyncio.CancelledError: it was let go of, and goes on or is cut off.
         """
         ...
 

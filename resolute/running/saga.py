@@ -52,13 +52,17 @@ class Saga:
             for undo in self._undo
         ]
 
-    def restore(self, data: list[Json], top: Frame) -> None:
-        """Takes up what `as_json` wrote. The arguments hold all that they need of their items and turns."""
+    def restore(self, data: list[Json], top: Frame, path: str = "") -> None:
+        """Takes up what `as_json` wrote; what another run wrote, below the path of the step that ran it.
+
+        The arguments hold all that they need of their items and turns.
+        """
         for each in data:
             held = cast("JsonObject", each)
-            frame = replace(top, kept=Kept(), path=str(held["path"])) if held["path"] else top
+            at = path + str(held["path"])
+            frame = replace(top, kept=Kept(), path=at) if at else top
             calls = tuple(Call.model_validate(call) for call in cast("list[Json]", held["calls"]))
-            self._undo.append(Undo(str(held["step"]), calls, frame))
+            self._undo.append(Undo(path + str(held["step"]), calls, frame))
 
 
 def _closed(call: Call, frame: Frame, state: RunState) -> Json:

@@ -129,6 +129,10 @@ class RunState:
         """What people may want to know of a step, besides how it stands."""
         self._change(step, frame, details=details)
 
+    def start(self, step: Step, frame: Frame, run: str) -> None:
+        """The step starts a run of its own."""
+        self._change(step, frame, run=run)
+
     def complete(self, step: Step, frame: Frame, output: Json = None) -> None:
         """The step has ended well."""
         self._change(step, frame, status="completed", ended_at=self._now(), output=output)

@@ -19,6 +19,7 @@ from resolute.execution.inputs import read_any_input, triggers_with_input
 from resolute.plan.context import CallContext
 from resolute.plan.errors import InvalidInputError, PayloadTooLargeError, ResoluteError, UnknownFlowError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
+from resolute.plan.plan import with_inner
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.at_work import AtWork, Work
@@ -66,9 +67,10 @@ class Activities:
 
     def replace(self, flows: Sequence[Flow], executor: NodeExecutor) -> None:
         """Uses other flows and nodes from now on; runs in flight keep their plans."""
-        self._flows = {flow.name: flow for flow in flows}
+        # A flow that is run by another one alone is known as well: without keys its runs come without a plan.
+        self._flows = {inner.name: inner for flow in flows for inner in flow.children} | {f.name: f for f in flows}
         self._executor = executor
-        self._belief = Belief(self.keys, [flow.plan for flow in flows])
+        self._belief = Belief(self.keys, [plan for flow in flows for plan in with_inner(flow.plan)])
 
     @activity.defn(dynamic=True)
     async def run(self, args: Sequence[RawValue]) -> Json:

@@ -8,27 +8,31 @@ differently live and in a replay, so everything is caught as `FailureError` and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
     FailureError,
+    TerminatedError,
     TimeoutType,
+    WorkflowAlreadyStartedError,
 )
 from temporalio.exceptions import (
     TimeoutError as TemporalTimeoutError,
 )
 
-from resolute.plan.errors import FlowError, InternalError, NodeFailedError
+from resolute.plan.errors import FlowError, InternalError, NodeFailedError, RunCancelledError
 from resolute.plan.failing import Failure
 from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE
 from resolute.plan.texts import shortened, text_of
 from resolute.plan.values import JsonObject
 from resolute.running.recall import Memory
-from resolute.running.runtime import CallRequest
+from resolute.running.runtime import CallRequest, ChildFailedError
 from resolute.running.state import failure_of
 
 ENDED: Final = "resolute.ended"
@@ -96,6 +100,40 @@ def traced(error: ApplicationError, trace: str, to: PayloadConverter) -> Applica
     failure.stack_trace = trace
     error._failure = failure  # pyright: ignore[reportPrivateUsage]  # the SDK records this as it is, if it exists
     return error
+
+
+def child_failure(error: BaseException, *, given_up: bool = False) -> ChildFailedError:
+    """What the interpreter is told when a run that a step started did not complete; `error` is as Temporal says it.
+
+    `given_up` says that the step was cancelled, and so the run where it ended by that.
+    """
+    cause = error.cause if isinstance(error, ChildWorkflowError) else error
+    if isinstance(cause, ApplicationError):
+        said = cast("list[Any]", [each for detail in cause.details for each in _failed_as_well(detail)])
+        return ChildFailedError(
+            run_failure_of(cause) or _ended(cause, cause.message),
+            trace=cause.failure.stack_trace if cause.failure else "",
+            failed_as_well=tuple(Failure.model_validate(each) for each in said),
+            given_up=given_up and cause.type == RunCancelledError.__name__,
+        )
+    if isinstance(cause, CancelledError):
+        return ChildFailedError(_ended(RunCancelledError(), str(RunCancelledError())), given_up=given_up)
+    if isinstance(cause, TerminatedError):
+        return ChildFailedError(_ended(cause, "its run was terminated"))
+    if isinstance(cause, TemporalTimeoutError):
+        return ChildFailedError(_ended(cause, "its run was not done in time"))
+    if isinstance(cause, WorkflowAlreadyStartedError):
+        return ChildFailedError(_ended(cause, f"a run with the id {cause.workflow_id!r} is going on already"))
+    return ChildFailedError(_ended(cause or error, text_of(cause or error)))
+
+
+def _failed_as_well(detail: object) -> list[object]:
+    held = cast("Mapping[str, Any]", detail).get("failed_as_well") if isinstance(detail, Mapping) else None
+    return list(cast("list[object]", held)) if isinstance(held, list) else []
+
+
+def _ended(error: BaseException, message: str) -> Failure:
+    return Failure(step="", node="", error_type=type(error).__name__, message=message)
 
 
 def last_failure(step: str, node: str, error: BaseException) -> Failure:

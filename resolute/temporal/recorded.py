@@ -19,7 +19,14 @@ from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter, decode_typed_search_attributes
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import (
+    ApplicationError,
+    FailureError,
+    TerminatedError,
+    TimeoutType,
+    WorkflowAlreadyStartedError,
+)
+from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
@@ -28,7 +35,16 @@ from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import Attempts, attempts_in
 from resolute.temporal.handed import of_failure
 from resolute.temporal.messages import ASK, TELL
-from resolute.temporal.start import PERSON, RECORD_PLAN, SCHEDULED_FOR, Start, open_record, read_plan, read_start
+from resolute.temporal.start import (
+    PERSON,
+    RECORD_PLAN,
+    SCHEDULED_FOR,
+    STARTED_BY_STEP,
+    Start,
+    open_record,
+    read_plan,
+    read_start,
+)
 from resolute.temporal.together import TOGETHER, Said, said_in
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
@@ -41,9 +57,22 @@ _ENDS: Final = (
 )
 
 
+_CHILD_ENDS: Final = (
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED,
+)
+
+
 @dataclass
 class Answer:
-    """What is recorded about one activity. `ended_by` is the number of the event that ended it."""
+    """What is recorded about one activity, or about the run that a step started, whose workflow id is `run`.
+
+    `ended_by` is the number of the event that ended it.
+    """
 
     began_at: datetime
     ended_at: datetime | None = None
@@ -54,6 +83,7 @@ class Answer:
     attempts: Attempts = ()
     queue: str | None = None
     is_local: bool = False
+    run: str = ""
 
 
 @dataclass
@@ -180,6 +210,10 @@ class _Reader:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
                 ended = event.activity_task_canceled_event_attributes
                 await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
+            case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+                await self._child(event, recorded)
+            case _ if event.event_type in _CHILD_ENDS:
+                await self._child_ended(event, recorded)
             case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
                 self._tasks[event.event_id] = _time(event)
             case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
@@ -207,6 +241,30 @@ class _Reader:
                 await self._marker(event, recorded)
             case _:
                 pass
+
+    async def _child(self, event: HistoryEvent, recorded: Recorded) -> None:
+        begun = event.start_child_workflow_execution_initiated_event_attributes
+        if STARTED_BY_STEP in begun.memo.fields:
+            step = str((await self._values([begun.memo.fields[STARTED_BY_STEP]]))[0])
+            self._scheduled[event.event_id] = step
+            recorded.add(step, Answer(began_at=_time(event), run=begun.workflow_id))
+
+    async def _child_ended(self, event: HistoryEvent, recorded: Recorded) -> None:
+        """A run that a step had started has ended, or could not be started."""
+        ended: Any = getattr(event, str(event.WhichOneof("attributes")))
+        if ended.initiated_event_id not in self._scheduled:
+            return
+        match event.event_type:
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+                await self._close(recorded, ended.initiated_event_id, event, result=ended.result.payloads)
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+                await self._close(recorded, ended.initiated_event_id, event, failure=ended.failure)
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+                await self._close(recorded, ended.initiated_event_id, event, failure=_CANCELLED)
+            case _:
+                await self._close(recorded, ended.initiated_event_id, event)
+                answer = recorded.answers[self._scheduled[ended.initiated_event_id]]
+                answer.failure = _other_end(event)
 
     async def _said(self, event: HistoryEvent, recorded: Recorded, name: str, payloads: Sequence[Payload]) -> None:
         values = await self._values(payloads) if name in (ASK, TELL) else []
@@ -299,6 +357,17 @@ def _readable(read: Callable[[], Memory | None]) -> Memory | None:
     with suppress(ValueError):  # the run itself was null there, and recorded that
         return read()
     return None
+
+
+def _other_end(event: HistoryEvent) -> FailureError:
+    match event.event_type:
+        case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+            return TerminatedError("terminated")
+        case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+            return TemporalTimeoutError("timed out", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=())
+        case _:
+            refused = event.start_child_workflow_execution_failed_event_attributes
+            return WorkflowAlreadyStartedError(refused.workflow_id, refused.workflow_type.name)
 
 
 def _moment(said: Mapping[str, int] | None, event: HistoryEvent) -> datetime:

@@ -26,8 +26,8 @@ from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
-from resolute.running.runtime import Answered, CallRequest
-from resolute.temporal.failures import node_failure
+from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.handed import READS_FAILURES
 from resolute.temporal.messages import message_of
 from resolute.temporal.recorded import Answer, Recorded
@@ -84,10 +84,30 @@ class _RecordedRuntime:
         return next(later, None)
 
     async def call(self, request: CallRequest) -> Json:
-        self._signs += 1
         answer = self._recorded.next_call(request.step)
         if answer is not None:
             answer.arguments = request.arguments
+        answer = await self._ended(request.step, answer)
+        if answer.failure is not None:
+            raise node_failure(request, answer.failure)
+        return answer.output
+
+    def child_id(self, step: str) -> str:
+        answer = self._recorded.answers.get(step)
+        return answer.run if answer else ""  # the same for each time that it was run
+
+    async def child(self, request: ChildRequest) -> Json:
+        answer = await self._ended(request.step, self._recorded.next_call(request.step))
+        if answer.failure is not None:
+            raise child_failure(answer.failure, given_up=self._is_given_up(request.step))
+        return answer.output
+
+    def _is_given_up(self, step: str) -> bool:
+        return self._is_cancelled or any(step.startswith(part) for part in self._parts)
+
+    async def _ended(self, step: str, answer: Answer | None) -> Answer:
+        """What is recorded of a step that has ended; whoever was given up is given up again."""
+        self._signs += 1
         given_up = self._was_at_work(answer)
         if answer is None or answer.ended_at is None:
             if given_up and self._recorded.has_ended:
@@ -95,18 +115,16 @@ class _RecordedRuntime:
                 raise asyncio.CancelledError
             ends = asyncio.get_running_loop().create_future()
             if answer is None:
-                self._never_begun[request.step] = ends
+                self._never_begun[step] = ends
             await ends
             raise asyncio.CancelledError
         await self._until(answer.ended_by)
         ended = answer.ended_at if answer.is_local else self._recorded.told_at(answer.ended_by, answer.ended_at)
         self._now = max(self._now, ended)
-        if answer.failure is not None:
-            given_up = given_up or any(request.step.startswith(part) for part in self._parts)
-            if given_up and is_cancelled_exception(answer.failure):
-                raise asyncio.CancelledError
-            raise node_failure(request, answer.failure)
-        return answer.output
+        given_up = given_up or any(step.startswith(part) for part in self._parts)
+        if answer.failure is not None and given_up and not answer.run and is_cancelled_exception(answer.failure):
+            raise asyncio.CancelledError
+        return answer
 
     def stand(self, standing: JsonObject) -> None:
         pass
@@ -229,7 +247,7 @@ async def replayed(recorded: Recorded) -> RunReport | None:
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:
     """A step with its own activity's times: the replay's clock is at the latest of all parallel ones."""
-    if answer is None or step.kind != "call":
+    if answer is None or step.kind not in ("call", "child"):
         return step
     ended = {"ended_at": answer.ended_at} if answer.ended_at and step.ended_at else {}
     update = {"started_at": answer.began_at, "arguments": answer.arguments, "attempts": answer.attempts, **ended}

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType
+from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
 
 from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
-from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
-from resolute.plan.values import Json, JsonObject
-from resolute.running.runtime import Answered, CallRequest
+from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, ParentClose, Policy
+from resolute.plan.values import Json, JsonObject, digest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.running.turns import Turns
-from resolute.temporal.failures import node_failure
+from resolute.temporal.failures import child_failure, node_failure
+from resolute.temporal.start import PERSON, STARTED_BY, STARTED_BY_STEP
 from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
 
 GRACE: Final = timedelta(seconds=0.5)
@@ -31,6 +32,18 @@ _PATIENCE: Final = timedelta(seconds=10)
 """How much longer calls that are made together may take than all of them one after the other."""
 
 _A_MOMENT: Final = timedelta(milliseconds=1)
+
+_LONGEST_ID: Final = 500
+"""Bytes of a workflow id that is still made of names; Temporal takes 1,000."""
+
+_BEGINNING: Final = 100
+"""Characters of the parent's id that stand before a digest, for people: 400 bytes at most."""
+
+_PARENT_CLOSE: Final[Mapping[ParentClose, ParentClosePolicy]] = {
+    "cancel": ParentClosePolicy.REQUEST_CANCEL,
+    "abandon": ParentClosePolicy.ABANDON,
+    "terminate": ParentClosePolicy.TERMINATE,
+}
 
 _TURNS: Final = 5
 """Turns of the event loop in which everything that a workflow task brought reaches its waiters."""
@@ -50,7 +63,8 @@ class TemporalRuntime:
 
     `seal` gives the seal of a call, which travels beside its arguments; None where the run has none to give. With
     `waits`, a call that is given up ends when its node has ended; what interpreter 1 gave up ended at once. With
-    `bounded`, what would make a message to Temporal too large waits. `recorded` are the bytes that the run has recorded
+    `bounded`, what would make a message to Temporal too large waits. `start` gives the argument that another flow is
+    started with. `recorded` are the bytes that the run has recorded
     before its first call, and `full` says when the history is to end.
 
     One workflow task ends in one message, with the arguments of every activity that it schedules, the result of every
@@ -62,12 +76,14 @@ class TemporalRuntime:
         self,
         seal: Callable[[CallRequest], str | None] = lambda _: None,
         *,
+        start: Callable[[ChildRequest], Json] = lambda _: None,
         waits: bool = True,
         bounded: bool = True,
         recorded: int = 0,
         full: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._seal = seal
+        self._start = start
         self._cancellation = (
             ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if waits else ActivityCancellationType.TRY_CANCEL
         )
@@ -105,20 +121,20 @@ class TemporalRuntime:
         given_up = len(self._given_up)
         if request.lane == "local":
             await self.make_room(PAYLOAD_LIMIT)
-            self._stop_where_given_up(request, given_up)
+            self._stop_where_given_up(request.step, given_up)
             output = await self._called(request)
             self._unsent += recorded_size(output)
             return output
         async with self._turns.of(size):
             await self.make_room(self._turns.held)
-            self._stop_where_given_up(request, given_up)
+            self._stop_where_given_up(request.step, given_up)
             try:
                 return await self._called(request)
             finally:
                 self._unsent = 0  # what was recorded before an activity has been sent when the activity has ended
 
-    def _stop_where_given_up(self, request: CallRequest, before: int) -> None:
-        if any(request.step.startswith(part) for part, _ in self._given_up[before:]):
+    def _stop_where_given_up(self, step: str, before: int) -> None:
+        if any(step.startswith(part) for part, _ in self._given_up[before:]):
             raise asyncio.CancelledError  # while the call waited: it is not started any more
 
     @property
@@ -167,7 +183,7 @@ class TemporalRuntime:
         try:
             return cast("Json", await handle)
         except FailureError as error:
-            if is_cancelled_exception(error) and self._is_given_up(request):
+            if is_cancelled_exception(error) and self._is_given_up(request.step):
                 raise asyncio.CancelledError from None  # the run is cancelled, which is not a failure of the step
             raise node_failure(request, error) from None
         finally:
@@ -189,11 +205,11 @@ class TemporalRuntime:
                     await self._at_work_as(name, asyncio.ensure_future(self.sleep(requests[0].step, min(due))))
                     continue
                 await self.make_room(PAYLOAD_LIMIT)
-                self._stop_where_given_up(requests[0], given_up)
+                self._stop_where_given_up(requests[0].step, given_up)
                 record = await self._round(name, asked, at_once=at_once, stops=stops)
                 if rounds.take(said_in(record), self.now()) or (stops and rounds.has_failed()):
                     break
-                self._stop_where_given_up(requests[0], given_up)
+                self._stop_where_given_up(requests[0].step, given_up)
         except asyncio.CancelledError:
             if len(self._given_up) == given_up:
                 raise
@@ -227,6 +243,47 @@ class TemporalRuntime:
         finally:
             del self._at_work[name]
 
+    def child_id(self, step: str) -> str:
+        """A workflow id made of this run's own; see `Runtime.child_id`."""
+        return child_id(workflow.info().workflow_id, step)
+
+    async def child(self, request: ChildRequest) -> Json:
+        """Runs another flow as a child workflow, whose memo names the step; see `Runtime.child`."""
+        work = self._at_work[request.step] = asyncio.create_task(self._child(request))
+        try:
+            return await work
+        except FailureError as error:
+            raise child_failure(error, given_up=self._is_given_up(request.step)) from None
+        finally:
+            del self._at_work[request.step]
+
+    async def _child(self, request: ChildRequest) -> Json:
+        argument, given_up = self._start(request), len(self._given_up)
+        size = recorded_size(argument)
+        if size > PAYLOAD_LIMIT:
+            raise PayloadTooLargeError(
+                what=f"plan and input of flow {request.plan.name!r}", size=size, limit=PAYLOAD_LIMIT
+            )
+        waits = request.parent_close == "cancel"
+        async with self._turns.of(size):
+            await self.make_room(self._turns.held)
+            self._stop_where_given_up(request.step, given_up)
+            handle: workflow.ChildWorkflowHandle[Any, Any] = await workflow.start_child_workflow(
+                request.plan.name,
+                argument,
+                id=self.child_id(request.step),
+                parent_close_policy=_PARENT_CLOSE[request.parent_close],
+                cancellation_type=(
+                    ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED
+                    if waits
+                    else ChildWorkflowCancellationType.ABANDON
+                ),
+                memo=_memo_of_child(request.step),
+                static_summary=request.step,
+            )
+            self._unsent = 0
+        return cast("Json", await handle)
+
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
         at_work = {step: handle for step, handle in self._at_work.items() if step.startswith(part)}
@@ -242,10 +299,10 @@ class TemporalRuntime:
         for handle in handles:
             handle.cancel()
 
-    def _is_given_up(self, request: CallRequest) -> bool:
+    def _is_given_up(self, step: str) -> bool:
         if not self._given_up:  # as with interpreter 1, whose runs are cancelled as a whole
             return workflow.cancellation_reason() is not None
-        return any(request.step in at_work for _, at_work in self._given_up)
+        return any(step in at_work for _, at_work in self._given_up)
 
     def _check_task(self, request: CallRequest, size: int) -> None:
         # What interpreter 1 does if calls that are scheduled together do not fit into one message.
@@ -267,6 +324,23 @@ def _beside(seal: str | None) -> list[Json]:
     if first != info.run_id:
         return [seal, first]
     return [] if seal is None else [seal]
+
+
+def _memo_of_child(step: str) -> dict[str, str]:
+    """What started the run: this one, at a step; and the person behind this one, who decides no gate of either."""
+    person = str(workflow.memo_value(PERSON, ""))
+    behind = {PERSON: person} if person else {}
+    return {STARTED_BY_STEP: step, STARTED_BY: workflow.info().workflow_id, **behind}
+
+
+def child_id(workflow_id: str, step: str) -> str:
+    """The workflow id of the run that a step starts: that of its own run and the step, or a digest of long ones.
+
+    >>> child_id("rollout/8c1f", "drains[3].drain")
+    'rollout/8c1f/drains[3].drain'
+    """
+    name = f"{workflow_id}/{step}"
+    return name if len(name.encode()) <= _LONGEST_ID else f"{workflow_id[:_BEGINNING]}/{digest(name)}"
 
 
 def _heartbeat_timeout(policy: Policy) -> timedelta:

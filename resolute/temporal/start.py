@@ -32,6 +32,9 @@ SCHEDULED_FOR: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTi
 BEGAN_AT: Final = "resolute.began_at"
 """The memo of a run that was continued in a new history: when its first one began."""
 
+STARTED_BY_STEP: Final = "resolute.step"
+"""The memo of a run that names the step of another run which started it, and which undoes it if its own run fails."""
+
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""
 

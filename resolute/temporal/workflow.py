@@ -41,6 +41,7 @@ from resolute.temporal.start import (
     RECORD_PLAN,
     SCHEDULED_FOR,
     STARTED_BY,
+    STARTED_BY_STEP,
     Earlier,
     Envelope,
     Record,
@@ -48,6 +49,7 @@ from resolute.temporal.start import (
     open_envelope,
     open_record,
     read_plan,
+    start_argument,
 )
 
 log = logging.getLogger(__name__)
@@ -123,6 +125,7 @@ class FlowWorkflow:
             shelters = plan.interpreter >= SHELTERS
             runtime = TemporalRuntime(
                 _call_seals(keys),
+                start=lambda child: start_argument(child.plan, child.input, keys=keys),
                 waits=shelters,
                 bounded=plan.interpreter >= TAKES_TURNS,
                 recorded=recorded,
@@ -137,6 +140,7 @@ class FlowWorkflow:
                 scheduled_for=_scheduled_for(),
                 outcomes=earlier,
                 origin=Origin(workflow.info().first_execution_run_id, str(workflow.memo_value(PERSON, ""))),
+                hands_undo_on=_is_of_a_step(),
             )
             self._take_early()
             run = _run(self._interpreter, runtime)
@@ -273,6 +277,11 @@ def _never(_: int) -> bool:
 
 def _is_scheduled() -> bool:
     return workflow.info().typed_search_attributes.get(_SCHEDULE) is not None
+
+
+def _is_of_a_step() -> bool:
+    """Whether a step of another run of ours started this one."""
+    return workflow.info().parent is not None and bool(workflow.memo_value(STARTED_BY_STEP, ""))
 
 
 def _scheduled_for() -> datetime:

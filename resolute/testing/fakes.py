@@ -14,7 +14,7 @@ from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext
 from resolute.plan.errors import ResoluteError, TerminalError
 from resolute.plan.kinds.call import calls_in
-from resolute.plan.plan import Plan
+from resolute.plan.plan import Plan, with_inner
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.step import plan_name
@@ -56,7 +56,7 @@ class Fakes:
     @classmethod
     def of(cls, plan: Plan) -> Fakes:
         """No answers yet, for the steps and nodes of a plan."""
-        calls = calls_in((*plan.steps, *plan.on_failure))
+        calls = [call for each in with_inner(plan) for call in calls_in((*each.steps, *each.on_failure))]
         return cls([call.id for call in calls], [call.node for call in calls])
 
     def add(self, name: str, answers: Iterable[Answer]) -> None:

@@ -12,7 +12,7 @@ from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock
 from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError
 from resolute.plan.failing import Failure
 from resolute.plan.kinds.call import calls_in
-from resolute.plan.plan import Plan
+from resolute.plan.plan import Plan, with_inner
 from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.step import plan_name
@@ -83,8 +83,8 @@ class TestedRun:
     @property
     def undone(self) -> tuple[str, ...]:
         """The undo steps that completed, in order."""
-        steps = (*self.plan.steps, *self.plan.on_failure)
-        undo = {undo.id for call in calls_in(steps) for undo in call.undo}
+        steps = [step for plan in with_inner(self.plan) for step in (*plan.steps, *plan.on_failure)]
+        undo = {undo.id for call in calls_in(tuple(steps)) for undo in call.undo}
         called = dict.fromkeys(call.step for call in self.calls if plan_name(call.step) in undo)
         return tuple(step for step in called if self.step(step).status == "completed")
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from resolute.plan.errors import FlowBuildError
 from resolute.plan.language import has_holes
 from resolute.plan.plan import Plan
+from resolute.plan.shapes import ANY, Shape, object_shape, or_null
 from resolute.plan.soundness import DEEPEST_BLOCK, plan_problems, too_deep
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, shape_in
@@ -50,7 +51,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
     good, scope = steps.block(draft.steps, base, "")
     unknown = dict.fromkeys(naming.shapes, "the run may have failed before it")
     failed, _ = steps.block(draft.failure_steps, replace(base, in_failure=True, elsewhere=unknown), "on_failure.")
-    returns = _result(draft, values, scope, mistakes)
+    returns, gives = _result(draft, values, scope, mistakes, naming.named)
     triggers = tuple(spec.trigger for spec in draft.triggers)
     reads = reads_of_earlier_runs((*good, *failed), returns)
     for problem in problems_of_memory(
@@ -78,17 +79,19 @@ def compile_flow(draft: FlowDraft) -> Flow:
     )
     if problems := [*plan_problems(plan), *size_problems(plan)]:
         raise FlowBuildError(draft.name, problems)
-    return Flow(plan, dict(declarations.definitions), tuple(spec.input_type for spec in draft.triggers))
+    inputs = tuple(spec.input_type for spec in draft.triggers)
+    return Flow(plan, dict(declarations.definitions), inputs, gives, tuple(steps.children))
 
 
-def _result(draft: FlowDraft, values: Values, scope: Scope, mistakes: Mistakes) -> Json:
-    """What the run gives back, where the flow says it."""
+def _result(draft: FlowDraft, values: Values, scope: Scope, mistakes: Mistakes, named: list[str]) -> tuple[Json, Shape]:
+    """What the run gives back, where the flow says it, and what is known of that."""
     if not draft.result:
-        return None
+        shapes = {name: scope.known.get(name) or or_null(scope.everywhere[name]) for name in named}
+        return None, object_shape(draft.name, shapes)
     returns = values.encode(draft.result[0], "returns")
     if returns is NOTHING:
-        return None
-    shape_in(returns, scope, mistakes.at("returns"))
+        return None, ANY
+    shape = shape_in(returns, scope, mistakes.at("returns"))
     if has_holes(returns):
         mistakes.report("returns", "a result cannot read env(...) or secret(...)", "return a node's output")
-    return returns
+    return returns, shape

@@ -58,7 +58,12 @@ def flow_from_data(
     if problems := plan_problems(plan):
         raise FlowBuildError(plan.name, problems)
     plan = plan.model_copy(update={"places": dict(places or {})})
-    return compile_flow(Lifter(plan, nodes, LIFTING).draft(providers))
+    return _built(plan, nodes, providers)
+
+
+def _built(plan: Plan, nodes: Mapping[str, NodeDefinition], providers: Sequence[Provider]) -> Flow:
+    lifter = Lifter(plan, nodes, LIFTING, lambda inner: _built(inner, nodes, ()))
+    return compile_flow(lifter.draft(providers))
 
 
 def flow_as_data(flow: Flow) -> JsonObject:
@@ -103,7 +108,8 @@ def _short(value: object, nodes: Mapping[str, NodeDefinition]) -> object:
         short: dict[str, object] = {}
         for name, field in type(value).model_fields.items():
             item = getattr(value, name)
-            if name == "kind" or field.is_required() or item != field.get_default(call_default_factory=True):
+            names = isinstance(value, Plan) and name == "outputs"  # who says nothing of it has named every step
+            if names or name == "kind" or field.is_required() or item != field.get_default(call_default_factory=True):
                 short[name] = _short(item, nodes)
         if isinstance(value, Call) and (node := nodes.get(value.node)):
             own = {"policy": node.policy, "lane": node.lane, "queue": node.queue}

@@ -28,6 +28,7 @@ _FIGURES: Final[Mapping[Figure, str]] = {
     "diamond": '{{"{}"}}',
     "hexagon": '{{{{"{}"}}}}',
     "rounded": '(["{}"])',
+    "framed": '[["{}"]]',
 }
 
 _LEADS: Final[Mapping[Figure, str]] = {"diamond": "when "}

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from resolute.plan.plan import Plan
 from resolute.plan.provider import NodeDefinition
+from resolute.plan.shapes import ANY, Shape
 from resolute.plan.triggers import Manual, Webhook
 
 
@@ -16,12 +17,15 @@ from resolute.plan.triggers import Manual, Webhook
 class Flow:
     """A flow that passed every check. `plan` is all that runs; `nodes` are the functions behind its node names.
 
-    `inputs` are the models of the plan's triggers, one for each, in their order; None where a trigger has none.
+    `inputs` are the models of the plan's triggers, one for each, in their order; None where a trigger has none. `gives`
+    is what is known of a run's result, and `children` are the flows that its steps run.
     """
 
     plan: Plan
     nodes: Mapping[str, NodeDefinition]
     inputs: tuple[type[BaseModel] | None, ...] = ()
+    gives: Shape = ANY
+    children: tuple[Flow, ...] = ()
 
     @property
     def name(self) -> str:

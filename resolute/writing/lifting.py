@@ -6,9 +6,10 @@ Each kind is turned back in its own file (see `kinds`). What only Python can say
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
-from resolute.plan.errors import Problem
+from resolute.plan.errors import FlowBuildError, Problem
 from resolute.plan.expressions import Expression, Reference
 from resolute.plan.kinds.call import DECISIONS, EVALUATE, Call
 from resolute.plan.language import SOURCES, operands, operator_of
@@ -19,6 +20,7 @@ from resolute.plan.step import Step
 from resolute.plan.triggers import TriggerSpec
 from resolute.plan.values import Json
 from resolute.writing.draft import FlowDraft
+from resolute.writing.flow import Flow
 from resolute.writing.step import Draft
 
 Lifting: TypeAlias = "Callable[[Any, Lifter], Draft]"
@@ -26,15 +28,25 @@ Lifting: TypeAlias = "Callable[[Any, Lifter], Draft]"
 
 
 class Lifter:
-    """Turns the steps of one plan back. `nodes` are those that the plan may call, by name."""
+    """Turns the steps of one plan back.
 
-    def __init__(self, plan: Plan, nodes: Mapping[str, NodeDefinition], kinds: Mapping[type[Step], Lifting]) -> None:
+    `nodes` are those that the plan may call, by name, and `built` gives the flow of a plan that a step runs.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        nodes: Mapping[str, NodeDefinition],
+        kinds: Mapping[type[Step], Lifting],
+        built: Callable[[Plan], Flow],
+    ) -> None:
         self.ids: dict[int, str] = {}
         self.mistakes: list[Problem] = []
         self._named = frozenset(plan.outputs) if "outputs" in plan.model_fields_set else None
         self._plan = plan
         self._nodes = nodes
         self._kinds = kinds
+        self._built = built
         self._decisions: dict[str, Call] = {}
 
     def draft(self, providers: Sequence[Provider]) -> FlowDraft:
@@ -85,6 +97,14 @@ class Lifter:
             hint = did_you_mean(call.node, list(self._nodes))
             self.mistakes.append(Problem(f"step {call.id!r}", f"no node is called {call.node!r}", hint))
         return found
+
+    def flow(self, plan: Plan, place: str) -> Flow | None:
+        """The flow of a plan that a step runs; None where it is none, which is reported."""
+        try:
+            return self._built(plan)
+        except FlowBuildError as error:
+            self.mistakes += [replace(each, place=f"{place}, {each.place}") for each in error.problems]
+            return None
 
     def condition(self, condition: Json) -> object:
         """A condition as an author writes it; one that only the worker can know stands in the step before it."""

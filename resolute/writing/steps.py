@@ -12,6 +12,7 @@ from resolute.writing.checks import Scope
 from resolute.writing.conditions import Conditions
 from resolute.writing.declarations import Declarations
 from resolute.writing.draft import FlowDraft
+from resolute.writing.flow import Flow
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
 from resolute.writing.step import Draft
@@ -22,7 +23,10 @@ Compiling: TypeAlias = "Callable[[Any, Steps, Scope, str], tuple[list[Step], Sco
 
 
 class Steps:
-    """What the kinds of steps share while one flow is compiled. `places` says where each was written, by its name."""
+    """What the kinds of steps share while one flow is compiled. `places` says where each was written, by its name.
+
+    `children` collects the flows that steps run.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,8 @@ class Steps:
     ) -> None:
         self._kinds = kinds
         self.places: dict[str, str] = {}
+        self.flow = draft.name
+        self.children: list[Flow] = []
         self.providers = draft.providers
         self.naming = naming
         self.declarations = declarations

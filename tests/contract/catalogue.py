@@ -1,6 +1,6 @@
 """Every scenario."""
 
-from tests.contract import blocks, cancels, ends, failures, items, lists, memories, repeats, values
+from tests.contract import blocks, cancels, children, ends, failures, items, lists, memories, repeats, values
 
 SCENARIOS = (
     *blocks.SCENARIOS,
@@ -12,4 +12,5 @@ SCENARIOS = (
     *items.SCENARIOS,
     *memories.SCENARIOS,
     *repeats.SCENARIOS,
+    *children.SCENARIOS,
 )

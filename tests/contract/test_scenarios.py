@@ -106,7 +106,8 @@ async def _ends_as_expected(runtime: ScenarioRuntime, scenario: Scenario) -> Non
 def _without_outputs(report: RunReport, steps: set[str]) -> RunReport:
     """The report without what a later history does not know of the turns and items of earlier ones."""
     kept = tuple(
-        step.model_copy(update={"output": None, "taken": None}) if step.id in steps else step for step in report.steps
+        step.model_copy(update={"output": None, "taken": None, "run": ""}) if step.id in steps else step
+        for step in report.steps
     )
     return report.model_copy(update={"steps": kept})
 

@@ -1,6 +1,7 @@
 """The register of what a plan may hold: one line a kind. How it is written and run stands on the other floors."""
 
 from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.gate import Gate
 from resolute.plan.kinds.parallel import Parallel
@@ -16,6 +17,7 @@ register(
     Parallel,
     Repeat,
     Gate,
+    Child,
     Sleep,
     Each,
     Wait,

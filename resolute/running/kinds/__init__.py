@@ -3,6 +3,7 @@
 from typing import Final
 
 from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.gate import Gate
 from resolute.plan.kinds.parallel import Parallel
@@ -12,6 +13,7 @@ from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.running.kinds.call import run_call
+from resolute.running.kinds.child import run_child
 from resolute.running.kinds.each import run_each
 from resolute.running.kinds.gate import run_gate
 from resolute.running.kinds.parallel import run_parallel
@@ -25,6 +27,7 @@ RUNNING: Final[dict[type[Step], Running]] = {
     Call: Running(run_call, takes_turns=True),
     When: Running(run_when),
     Parallel: Running(run_parallel),
+    Child: Running(run_child, takes_turns=True),
     Repeat: Running(run_repeat),
     Gate: Running(run_gate, is_held=False),
     Sleep: Running(run_sleep),

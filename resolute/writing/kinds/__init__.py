@@ -3,6 +3,7 @@
 from typing import Final
 
 from resolute.plan.kinds.call import Call
+from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
@@ -11,6 +12,7 @@ from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
+from resolute.writing.kinds.child import DraftChild, compile_child, lift_child
 from resolute.writing.kinds.each import DraftEach, compile_each, lift_each
 from resolute.writing.kinds.gate import DraftGate, compile_gate
 from resolute.writing.kinds.parallel import DraftParallel, compile_parallel, lift_parallel
@@ -27,6 +29,7 @@ COMPILING: Final[dict[type[Draft], Compiling]] = {
     DraftMistake: compile_mistake,
     DraftWhen: compile_when,
     DraftParallel: compile_parallel,
+    DraftChild: compile_child,
     DraftRepeat: compile_repeat,
     DraftGate: compile_gate,
     DraftSleep: compile_sleep,
@@ -42,6 +45,7 @@ LIFTING: Final[dict[type[Step], Lifting]] = {
     Sleep: lift_sleep,
     Each: lift_each,
     Repeat: lift_repeat,
+    Child: lift_child,
     Wait: lift_wait,
 }
 """What an author would have written for a step of a plan: each is the way back from what is compiled."""

@@ -85,6 +85,8 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
     yield "  ".join(word for word in words if word)
     if step.held is not None:
         yield f"  {_held(step.held)}"
+    if step.run:
+        yield f"  its run: {escape(step.run)}"
     for name, value in step.compared.items():
         yield f"  {escape(name)} was {_value(value)}"
     if step.taken:

@@ -1,0 +1,81 @@
+"""A flow as data: frozen, versioned JSON without a callable in it.
+
+A run carries its plan, so whatever happens to the flow's source, the run ends by the plan that it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
+
+from pydantic import Field, JsonValue
+
+from resolute.plan.step import WITHOUT_PLACES, Frozen, Steps, walk
+from resolute.plan.triggers import Trigger
+from resolute.plan.values import digest
+
+FORMAT: Final = 1
+"""The version of the shape of plans."""
+
+INTERPRETER: Final = 3
+"""The version of the interpreter: what changes the commands of a run is gated on the number that its plan carries."""
+
+
+WhenStuck: TypeAlias = Literal["fail", "hold"]
+"""What becomes of a run of which a step has failed for good: it fails, or it waits for a person's decision."""
+
+
+class Remembered(Frozen):
+    """A value of earlier runs that the flow reads: a step, a path into its output, and the JSON Schemas it may fit.
+
+    One schema is enough: they are the type as it is written and as it is read, where those differ.
+    """
+
+    step: str
+    path: tuple[str | int, ...] = ()
+    types: tuple[dict[str, JsonValue], ...] = ({},)
+
+
+class Plan(Frozen):
+    """A whole flow, ready to run.
+
+    `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
+    where the flow reads values of earlier runs, and `memory` says which. `when_stuck` says what becomes of a run of
+    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `places` are
+    the files and lines where steps were written, by step: for people alone, so moving a line makes no other flow.
+    """
+
+    format: Literal[1] = FORMAT
+    interpreter: int = INTERPRETER
+    name: str
+    description: str = ""
+    triggers: tuple[Trigger, ...] = ()
+    steps: Steps
+    on_failure: Steps = ()
+    outputs: tuple[str, ...] = ()
+    returns: JsonValue = None
+    has_returns: bool = False
+    remembers: bool = False
+    memory: tuple[Remembered, ...] = ()
+    when_stuck: WhenStuck = "fail"
+    types: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={})
+    places: dict[str, str] = Field(default={})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits: the same for equal plans in every process, wherever their steps were written."""
+        return digest(self.model_dump(mode="json", exclude={"places"}, context=WITHOUT_PLACES))
+
+    def __copy__(self) -> Plan:
+        copy = super().__copy__()
+        vars(copy).pop("fingerprint", None)  # `model_copy(update=...)` makes another plan
+        return copy
+
+
+def with_inner(plan: Plan) -> Iterator[Plan]:
+    """The plan, and those of the flows that it runs, at any depth."""
+    yield plan
+    for step in walk((*plan.steps, *plan.on_failure)):
+        for inner in step.plans():
+            yield from with_inner(inner)
