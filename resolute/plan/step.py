@@ -181,6 +181,15 @@ def plan_name(step_id: str) -> str:
     return step_id.rpartition(".")[2]
 
 
+def is_of_other_flow(step_id: str) -> bool:
+    """Whether a step of a run is one of another flow, which a step of the run has run: it undoes what that did.
+
+    >>> is_of_other_flow("drains[3].drain.put_back"), is_of_other_flow("drains[3].check")
+    (True, False)
+    """
+    return any(part[-1:] != "]" and "#" not in part for part in step_id.split(".")[:-1])
+
+
 def depth_of(steps: tuple[Step, ...]) -> int:
     """How deep steps are nested that hold others, found without nesting calls."""
     depth = 0

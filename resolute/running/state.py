@@ -6,19 +6,18 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from resolute.plan.errors import FlowError, NodeFailedError
 from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
-from resolute.plan.step import Step, walk
+from resolute.plan.step import Step, is_of_other_flow, plan_name, walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.compared import compared
 from resolute.running.evaluate import Scope
 from resolute.running.frame import Frame, Kept, top_frame
 from resolute.running.report import Held, RunReport, StepReport, StepStatus
 from resolute.running.told import taken_up, told_of
-from resolute.running.window import name_in_plan
 
 _PART: Final = re.compile(r"([^#\[]*)[#\[]?(\d*)")
 
@@ -100,10 +99,14 @@ class RunState:
     def told(self) -> dict[str, Json]:
         """What the next part of the run is to tell of the plan's steps."""
         unwell = [step.id for step in self._inner.values() if step.status in _ENDED_BADLY][-TOLD:]
-        return told_of((*self._steps.values(), *(self._inner[step_id] for step_id in (*unwell, *self._ended))))
+        told = told_of((*self._steps.values(), *(self._inner[step_id] for step_id in (*unwell, *self._ended))))
+        other = {step_id: self._inner[step_id].node for step_id in told if is_of_other_flow(step_id)}
+        return told | {step_id: {**cast("JsonObject", told[step_id]), "node": node} for step_id, node in other.items()}
 
     def _take_up(self, step_id: str, facts: Json) -> None:
-        known = self._steps.get(name_in_plan(step_id))
+        known = self._steps.get(plan_name(step_id))
+        if is_of_other_flow(step_id):
+            known = StepReport(id="", kind="call")  # what undoes a run that a step had started
         if known is None:
             return  # of a plan that had another step there
         if known.id == step_id:
@@ -166,7 +169,8 @@ class RunState:
         for step_id, report in self._inner.items():
             if report.status in {"running", "held"}:
                 self._inner[step_id] = report.model_copy(update={"status": "cancelled", "ended_at": self._now()})
-                self._count(name_in_plan(step_id), report.status, "cancelled")
+                if not is_of_other_flow(step_id):
+                    self._count(plan_name(step_id), report.status, "cancelled")
 
     def failed_with(self, error: FlowError) -> None:
         """The run has failed, or was cancelled."""
@@ -215,7 +219,7 @@ class RunState:
             before = _pending(step).model_copy(update={"id": step_id})
         after = self._inner[step_id] = before.model_copy(update=changes)
         if after.status != before.status:
-            if counted:
+            if counted and not is_of_other_flow(step_id):
                 self._count(step.id, before.status, after.status)
             if after.status in _ENDED_WELL:
                 self._let_go(step_id)

@@ -35,15 +35,6 @@ class Window:
         return path + step.id == self.only or _leads_to(step, path, self.only)
 
 
-def name_in_plan(step_id: str) -> str:
-    """The name that a step has in its plan, by its id in the run.
-
-    >>> name_in_plan("certs[3].check")
-    'check'
-    """
-    return _PLACE.split(step_id)[-1]
-
-
 def _leads_to(step: Step, path: str, wanted: str) -> bool:
     if not wanted.startswith(path):
         return False
