@@ -203,9 +203,10 @@ class RunState:
         """The steps of items and turns, in the order of the plan, whichever of two branches was faster."""
         positions = {step_id: position for position, step_id in enumerate(self._steps)}
 
-        def place(step: StepReport) -> list[tuple[int, int]]:
+        def place(step: StepReport) -> list[tuple[int, int, str]]:
             parts = [_PART.match(part) for part in step.id.split(".")]
-            return [(positions.get(part[1], -1), int(part[2] or 0)) for part in parts if part]
+            # Steps of other flows have no place in this plan, so they are told by their names.
+            return [(positions.get(part[1], -1), int(part[2] or 0), part[1]) for part in parts if part]
 
         return sorted(self._inner.values(), key=place)
 
