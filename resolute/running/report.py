@@ -50,7 +50,7 @@ class StepReport(BaseModel):
     A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
     its name in the plan, whose `counts` say how many have come to which status. `run` is the workflow id of the run
     that the step started. `carried` is a step that had ended when the history began of which the report is made.
-    `details` are what its kind has to tell of it: of a gate, what is asked of whom until when, and what each has decided.
+    `details` are what its kind has to tell of it: of a gate, what is asked of whom until when, and who decided what.
     """
 
     model_config = ConfigDict(frozen=True)
