@@ -1,6 +1,6 @@
 """Every scenario."""
 
-from tests.contract import blocks, cancels, children, ends, failures, items, lists, memories, repeats, values
+from tests.contract import blocks, cancels, children, ends, failures, items, lists, memories, repeats, sleeps, values
 
 SCENARIOS = (
     *blocks.SCENARIOS,
@@ -13,4 +13,5 @@ SCENARIOS = (
     *memories.SCENARIOS,
     *repeats.SCENARIOS,
     *children.SCENARIOS,
+    *sleeps.SCENARIOS,
 )

@@ -13,10 +13,12 @@ from resolute import (
     Node,
     NodeFactory,
     Outcome,
+    Repeated,
     State,
     all_of,
     any_of,
     branch,
+    child,
     contains,
     count,
     current_call,
@@ -27,6 +29,7 @@ from resolute import (
     flow,
     input_data,
     is_empty,
+    last_turn,
     manual,
     matches,
     node,
@@ -34,8 +37,10 @@ from resolute import (
     now,
     one_of,
     previous,
+    repeat,
     scheduled_for,
     secret,
+    sleep,
     text,
     where,
 )
@@ -202,3 +207,24 @@ def items() -> Flow:
         .then(listed)
         .build()
     )
+
+
+# Turns give what ended them; what the turn before gave may be null.
+polling = repeat(reading, until=reading.output.load > 90, every=timedelta(seconds=30), at_most=40).as_("poll")
+assert_type(polling.output, Repeated)
+assert_type(polling.output.turns, int)
+assert_type(last_turn(reading.output.load), float | None)
+assert_type(last_turn(reading.output.load, default=0.0), float)
+repeat([reading, double(1)], while_=lambda state: "reading" in state, at_most=2)
+repeat(branch().then(reading), until=reading.output.load > 90)  # pyright: ignore[reportCallIssue]  # without a bound
+repeat(reading, until="reading.load > 90", at_most=2)  # pyright: ignore[reportArgumentType]  # no condition
+
+# Another flow gives what its author says that it gives.
+other = flow("other").triggered_by(manual("other", input=Order)).then(reading).build()
+assert_type(child(other, {"host": "db-1"}, result=Reading).output.load, float)
+child(other, parent_close="wait")  # pyright: ignore[reportCallIssue, reportArgumentType]  # no such word
+child(reading)  # pyright: ignore[reportCallIssue, reportArgumentType]  # no flow
+
+# A pause is a length or a time, and gives nothing.
+assert_type(sleep(timedelta(minutes=5)).output, None)
+sleep(5)  # pyright: ignore[reportArgumentType]  # of what?
