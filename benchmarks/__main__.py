@@ -10,10 +10,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import lanes, pagerduty, processes, writing
+from benchmarks import items, lanes, pagerduty, processes, writing
 from benchmarks.figures import show
 
-PARTS = ("writing", "processes", "pagerduty", "lanes")
+PARTS = ("writing", "processes", "pagerduty", "lanes", "items")
 
 
 def main() -> int:
@@ -33,6 +33,8 @@ def main() -> int:
     if "lanes" in parts:
         for title, figures in asyncio.run(lanes.measure()).items():
             show(console, title, figures)
+    if "items" in parts:
+        show(console, f"{items.ITEMS:,} items, on the embedded server", asyncio.run(items.measure()))
     return 0
 
 

@@ -35,7 +35,7 @@ from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
-from resolute.running.state import failure_of
+from resolute.running.state import TOLD, failure_of
 from resolute.running.together import AtOnce, answered
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -518,12 +518,14 @@ async def run_in_memory(
     person: str = "",
     started_in: MemoryRuntime | None = None,
     step: str = "",
+    most: int = TOLD,
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
     `begun` gets the interpreter before it runs, so that the run can be cancelled through it. `outcomes` are what the
     run starts with, and `full` says when to continue it in another history, as Temporal does with long runs;
-    `resolute.running.outcomes` describes both. `person` is who starts the run.
+    `resolute.running.outcomes` describes both. `person` is who starts the run. `most` is how many steps of items and
+    turns the report has.
     """
     runtime = MemoryRuntime(
         executor,
@@ -551,6 +553,7 @@ async def run_in_memory(
             observed=True,
             origin=Origin(run_id, person),
             hands_undo_on=started_in is not None,
+            most=most,
         )
         if begun:
             begun(interpreter)

@@ -24,7 +24,7 @@ from resolute.running.recall import Memory, handed_on, recalled
 from resolute.running.result import recorded_of, with_undo
 from resolute.running.run import Run, RunSuspendedError
 from resolute.running.runtime import Runtime
-from resolute.running.state import RunState, failure_of
+from resolute.running.state import TOLD, RunState, failure_of
 from resolute.running.window import Window
 
 
@@ -37,7 +37,7 @@ class Interpreter:
 
     `scheduled_for` is when the run was due; without it, when it began. `window` says which steps may be begun,
     `observed` that the values which conditions look at are wanted, and `hands_undo_on` that a step of another run
-    started this one, and undoes it if that fails.
+    started this one, and undoes it if that fails. `most` is how many steps of items are told one by one.
 
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
@@ -58,6 +58,7 @@ class Interpreter:
         observed: bool = False,
         origin: Origin = NOWHERE,
         hands_undo_on: bool = False,
+        most: int = TOLD,
     ) -> None:
         self._plan = plan
         self._window = window or Window()
@@ -75,6 +76,7 @@ class Interpreter:
             kept=self._earlier.kept,
             told=self._earlier.told,
             observed=observed,
+            most=most,
         )
         self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin)
         self._run.saga.restore(self._earlier.undo, self.state.top)

@@ -22,11 +22,15 @@ from resolute.running.told import taken_up, told_of
 _PART: Final = re.compile(r"([^#\[]*)[#\[]?(\d*)")
 
 TOLD: Final = 50
-"""Steps of items and turns that have ended well and are still told one by one: the latest."""
+"""Steps of items and turns that have ended and are still told one by one: the latest."""
 
 
 class RunState:
-    """The state of one run. `observed` says that somebody wants to know what conditions looked at."""
+    """The state of one run.
+
+    `observed` says that somebody wants to know what conditions looked at, and `most` how many steps of items and turns
+    that have ended are told one by one: so many of those that ended well, and so many of those that did not.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class RunState:
         kept: Kept | None = None,
         told: JsonObject | None = None,
         observed: bool = False,
+        most: int = TOLD,
     ) -> None:
         self.plan = plan
         self.top = top_frame(kept or Kept())
@@ -50,6 +55,8 @@ class RunState:
         self._now = now
         self.scheduled_for = scheduled_for
         self._observed = observed
+        self._most = most
+        self._unwell: deque[str] = deque()
         self._steps = {step.id: _pending(step) for step in walk((*plan.steps, *plan.on_failure))}
         self._positions = {step_id: position for position, step_id in enumerate(self._steps)}
         self._inner: dict[str, StepReport] = {}
@@ -223,7 +230,9 @@ class RunState:
             if counted and not is_of_other_flow(step_id):
                 self._count(step.id, before.status, after.status)
             if after.status in _ENDED_WELL:
-                self._let_go(step_id)
+                self._let_go(step_id, self._ended, _ENDED_WELL)
+            elif after.status in _ENDED_BADLY:
+                self._let_go(step_id, self._unwell, _ENDED_BADLY)
 
     def _count(self, step_id: str, before: StepStatus, after: StepStatus) -> None:
         known = self._steps.get(step_id)
@@ -236,12 +245,12 @@ class RunState:
         status = next((each for each in _FIRST_OF if each in counts), "pending")
         self._steps[step_id] = known.model_copy(update={"counts": counts, "status": status})
 
-    def _let_go(self, step_id: str) -> None:
-        """Of very many items and turns, those are told that still run, that failed, and that have ended last."""
-        self._ended.append(step_id)
-        if len(self._ended) > TOLD:
-            oldest = self._ended.popleft()
-            if self._inner[oldest].status in _ENDED_WELL:
+    def _let_go(self, step_id: str, ended: deque[str], as_these: frozenset[str]) -> None:
+        """Of very many items and turns, those are told that still run, and those that have ended last."""
+        ended.append(step_id)
+        if len(ended) > self._most:
+            oldest = ended.popleft()
+            if oldest in self._inner and oldest not in ended and self._inner[oldest].status in as_these:
                 del self._inner[oldest]
 
 

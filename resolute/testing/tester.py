@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
@@ -33,6 +33,9 @@ from resolute.testing.fakes import (
 )
 from resolute.testing.gates import Decision, GateDecisions, WrongDecisionError, link_in_tests
 from resolute.writing.flow import Flow
+
+_MOST: Final = 10_000
+"""Steps of items and turns that a test can look at one by one: the latest."""
 
 
 @dataclass(frozen=True)
@@ -325,6 +328,7 @@ class FlowTester:
             patience=self._patience,
             begun=self._begun,
             person=by,
+            most=_MOST,
         )
         self._at_work = None
         for take_back in self._due:

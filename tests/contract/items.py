@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from resolute import Node, branch, each, flow, input_data, manual
+from resolute import Node, branch, each, flow, input_data, manual, secret
 from resolute.plan.failing import Failure
-from tests.contract.nodes import double, echo, greet, hum, quick, refuse, refuse_after, settle, stumble
+from tests.contract.nodes import double, echo, greet, hum, log_in_badly, quick, refuse, refuse_after, settle, stumble
 from tests.contract.scenario import CANCELLED, Expected, Scenario
 
 START = manual("start")
@@ -345,6 +345,34 @@ SCENARIOS = (
                 },
                 failure=CANCELLED,
                 cancelled_at=[["work[1].settle", "work[2].settle"]],
+            ),
+        ),
+    ),
+    Scenario(
+        "A secret in the error of an item in the local lane is masked.",
+        flow("items-nearby-told-in-anger")
+        .triggered_by(START)
+        .then(each(["a"], lambda _: log_in_badly(secret("TOKEN")).lane("local"), on_error="collect").as_("tried"))
+        .build(),
+        (
+            Expected(
+                calls=["tried[0].log_in_badly"],
+                steps={"tried": "completed", "log_in_badly": "failed", "tried[0].log_in_badly": "failed"},
+                result={
+                    "tried": [
+                        {
+                            "index": 0,
+                            "ok": False,
+                            "output": None,
+                            "failure": {
+                                "step": "tried[0].log_in_badly",
+                                "node": "log_in_badly",
+                                "error_type": "TerminalError",
+                                "message": "*** is refused",
+                            },
+                        }
+                    ]
+                },
             ),
         ),
     ),

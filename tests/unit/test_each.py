@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from resolute import (
     Failure,
@@ -136,7 +136,7 @@ async def test_collect_keeps_failures_beside_results() -> None:
 
     run = await tester.run(fleet("a", "bad", "c"))
 
-    outcomes = [Outcome[Cert].model_validate(each) for each in run.result["certs"]]
+    outcomes = TypeAdapter(list[Outcome[Cert]]).validate_python(run.result["certs"])
     assert [(0, True), (1, False), (2, True)] == [(outcome.index, outcome.ok) for outcome in outcomes]
     assert Cert(host="c", days=1) == outcomes[2].output
     found = Failure(step="certs[1].check", node="check", error_type="TerminalError", message="no certificate")
@@ -484,3 +484,23 @@ def test_a_plan_from_elsewhere_is_looked_through() -> None:
         "it runs 9999 items at once: 1 to 500 can be asked for",
         "it gives the output of step 'x', which does not stand in its body",
     ] == said
+
+
+async def test_a_test_can_look_at_every_item() -> None:
+    """FlowTester tells the step of each item, however many there are, and answers by the step's name in the plan."""
+    tester = FlowTester(START.then(each(HOSTS, lambda host: check(host).as_("look")).as_("certs")).build())
+    tester.answer("look", lambda host: Cert(host=host.name, days=7))
+    run = await tester.run(fleet(*map(str, range(200))))
+
+    assert {"host": "3", "days": 7} == run.step("certs[3].look").output
+    assert 200 == len(run.calls_of("look"))
+
+
+def test_very_many_failures_are_told_by_counts() -> None:
+    """Of very many items that failed, the report has the latest, and says how many there were."""
+    collected = each(HOSTS, lambda host: check(host), on_error="collect").as_("certs")
+    run = _of(START.then(collected).build().plan, lambda _: False, fleet(*["bad"] * 300))
+
+    assert {"failed": 300} == run.report.step("check").counts
+    assert "certs[299].check" == [step.id for step in run.report.steps if step.status == "failed"][-1]
+    assert len(run.report.steps) < 100

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from resolute.plan.described import describe
 from resolute.plan.failing import Failure
@@ -20,14 +21,13 @@ MOST_AT_ONCE: Final = 500
 """Items that may be at work at the same time: as many calls as a run has at work."""
 
 
-class Outcome(BaseModel, Generic[T]):
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Generic[T]):
     """What became of one item of `each(..., on_error="collect")`.
 
     `index` is the item's place in the list, `output` what its body gave where it is `ok`, `failure` why it failed
     where it is not.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     index: int
     ok: bool

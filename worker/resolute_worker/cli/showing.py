@@ -87,6 +87,8 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
         yield f"  {_held(step.held)}"
     if step.run:
         yield f"  its run: {escape(step.run)}"
+    if step.counts:
+        yield f"  {', '.join(f'{count:,} {status}' for status, count in sorted(step.counts.items()))}"
     for name, value in step.compared.items():
         yield f"  {escape(name)} was {_value(value)}"
     if step.taken:
