@@ -486,10 +486,14 @@ def test_a_plan_from_elsewhere_is_looked_through() -> None:
     ] == said
 
 
+def _seven_days(host: Host) -> Cert:
+    return Cert(host=host.name, days=7)
+
+
 async def test_a_test_can_look_at_every_item() -> None:
     """FlowTester tells the step of each item, however many there are, and answers by the step's name in the plan."""
     tester = FlowTester(START.then(each(HOSTS, lambda host: check(host).as_("look")).as_("certs")).build())
-    tester.answer("look", lambda host: Cert(host=host.name, days=7))
+    tester.answer("look", _seven_days)
     run = await tester.run(fleet(*map(str, range(200))))
 
     assert {"host": "3", "days": 7} == run.step("certs[3].look").output
