@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Final, Literal, TypeVar, cast, get_args, overl
 from pydantic import BaseModel, JsonValue
 from pydantic_core import from_json
 
-from resolute import Event, by_field, input_data
+from resolute import Event, by_field, input_data, one_of
 from resolute import secret as secret_named
+from resolute.plan.keyed import WhileRunning
 from resolute.plan.provider import Verdict, accepted, ignored, refused
 from resolute.plan.triggers import TriggerSpec
 from resolute.plan.triggers import webhook as webhook_trigger
@@ -42,7 +43,14 @@ class PagerDutySignature(Verification, frozen=True):
 
 
 def webhook(
-    path: str, *, secret: str | Sequence[str] | None = None, events: Sequence[EventType] = (), max_bytes: int = 262_144
+    path: str,
+    *,
+    secret: str | Sequence[str] | None = None,
+    events: Sequence[EventType] = (),
+    key: object = None,
+    while_running: WhileRunning | None = None,
+    starts: Sequence[EventType] = (),
+    max_bytes: int = 262_144,
 ) -> TriggerSpec:
     """Runs the flow for events from PagerDuty, once for each event, however often it is delivered.
 
@@ -54,6 +62,11 @@ def webhook(
         secret: the secret from the creation of the subscription, as `secret("NAME")`; several while one replaces
             another; by default `PAGERDUTY_WEBHOOK_SECRET`.
         events: the event types that start a run; by default every one.
+        key: a field of the event, such as `event(IncidentEvent).data.id`: at most one run for each of its values goes
+            on at a time.
+        while_running: what happens to an event while a run of its key goes on; see `resolute.webhook`. With `"tell"`
+            the run is told of it, for `wait_for(event(IncidentEvent, "incident.acknowledged"))`.
+        starts: with `"tell"`, those of the event types that start a run; the others are only told to one.
         max_bytes: larger bodies are refused. PagerDuty itself sends nothing larger than 256 KB.
 
     Raises:
@@ -75,6 +88,11 @@ def webhook(
         verify=PagerDutySignature(secrets=references(tuple(given)), events=tuple(events)),
         input=delivery_of(events),
         once=by_field(input_data("event.id")),  # signed, which X-Webhook-Id is not
+        key=key,
+        while_running=while_running,
+        event=input_data("event.event_type") if while_running == "tell" else None,
+        event_data=input_data("event") if while_running == "tell" else None,
+        starts=one_of(input_data("event.event_type"), list(starts)) if starts else None,
         max_bytes=max_bytes,
     )
 

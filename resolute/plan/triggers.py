@@ -18,7 +18,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from resolute.plan import cron as crons
+from resolute.plan.keyed import Keyed, WhileRunning, keyed_by
 from resolute.plan.once import ByField, ByHeader, Once, name_of
+from resolute.plan.told import Told, told_by
 from resolute.plan.values import Json
 from resolute.plan.verification import Verification
 
@@ -130,6 +132,7 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
     the settings of that scheme. Secrets in it are references (`{"$secret": NAME}`), never values.
     Deliveries are identified by the input field that `once` names, by the header `delivery_id_header`, or by their
     bodies; if `once` is "never", each delivery is a new one.
+    With `keyed` at most one run of a key goes on, and with `told` that run is told of further deliveries.
     `input_schema` is the JSON Schema of the body; `None` accepts any JSON object.
     """
 
@@ -140,17 +143,21 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
     once: tuple[str | int, ...] | Literal["never"] | None = None
     max_bytes: int = 1_048_576
     input_schema: dict[str, JsonValue] | None = None
+    keyed: Keyed | None = None
+    told: Told | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Plans from before there was a choice keep their form, and with it their fingerprint.
         dumped: dict[str, Any] = dump(self)
-        return dumped if self.once is not None else {key: value for key, value in dumped.items() if key != "once"}
+        unsaid = [name for name in ("once", "keyed", "told") if getattr(self, name) is None]
+        return {key: value for key, value in dumped.items() if key not in unsaid}
 
     @property
     def text(self) -> str:
         """The webhook in a few words, for lists."""
-        return f"POST {self.path} ({self.verify.get('scheme')})"
+        keyed = f", {self.keyed.text}" if self.keyed else ""
+        return f"POST {self.path} ({self.verify.get('scheme')}){keyed}"
 
     def delivery_id(
         self, headers: Mapping[str, str], body: bytes, *, value: Json = None, signed: bytes | None = None
@@ -295,6 +302,11 @@ def webhook(
     verify: Verification,
     input: type[BaseModel] | None = None,  # noqa: A002  # the word that authors know from manual() and input_data()
     once: Once | None = "body",
+    key: object = None,
+    while_running: WhileRunning | None = None,
+    event: object = None,
+    event_data: object = None,
+    starts: object = None,
     max_bytes: int = 1_048_576,
 ) -> TriggerSpec:
     """Run the flow for each delivery to a path of the worker's webhook server.
@@ -306,6 +318,13 @@ def webhook(
         once: what identifies a delivery; a redelivered one starts nothing. By default the body, else
             `by_field(input_data("event.id"))` or `by_header("X-Delivery")`. None: each delivery starts a run, even a
             redelivered one.
+        key: a field of the input: at most one run for each of its values goes on at a time.
+        while_running: what happens to a delivery while a run of its key goes on. `"queue"`, unless said otherwise: it
+            waits, and starts in its turn; `"skip"`: it starts nothing; `"replace"`: the run is cancelled and undone,
+            then the delivery starts; `"tell"`: the run is told of it, as an event that `wait_for` waits for.
+        event: for `"tell"`: the name of the event, or the field of the input that names it.
+        event_data: for `"tell"`: the field of the input that is the event; without it, all of the input.
+        starts: for `"tell"`: a condition on the input. Deliveries for which it does not hold start no run.
         max_bytes: larger bodies are refused.
 
     >>> from resolute import hmac_sha256, secret
@@ -321,7 +340,10 @@ def webhook(
         max_bytes=max_bytes,
         input_schema=_schema(input),
     )
-    return TriggerSpec(trigger, input, tuple(_problems_of(once, verify)))
+    keyed = keyed_by(key, while_running, "webhook(...)")
+    told, mistakes = told_by(keyed.keyed, event, event_data, starts)
+    trigger = trigger.model_copy(update={"keyed": keyed.keyed, "told": told})
+    return TriggerSpec(trigger, input, (*_problems_of(once, verify), *keyed.problems, *mistakes))
 
 
 def _problems_of(once: object, verify: Verification) -> Iterator[Complaint]:

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
+from resolute.plan.keyed import Keyed
 from resolute.plan.step import WITHOUT_PLACES, Frozen, Steps, walk
 from resolute.plan.triggers import Trigger
 from resolute.plan.values import digest
@@ -42,8 +43,9 @@ class Plan(Frozen):
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
     where the flow reads values of earlier runs, and `memory` says which. `when_stuck` says what becomes of a run of
-    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `places` are
-    the files and lines where steps were written, by step: for people alone, so moving a line makes no other flow.
+    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `one_per` says
+    which runs have a key of which at most one goes on. `places` are the files and lines where steps were written, by
+    step: for people alone, so moving a line makes no other flow.
     """
 
     format: Literal[1] = FORMAT
@@ -60,6 +62,7 @@ class Plan(Frozen):
     memory: tuple[Remembered, ...] = ()
     when_stuck: WhenStuck = "fail"
     types: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={})
+    one_per: Keyed | None = Field(default=None, exclude_if=lambda value: value is None)
     places: dict[str, str] = Field(default={})
 
     @cached_property

@@ -26,7 +26,10 @@ from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts, as_detail, split
 from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
+from resolute.temporal.handing_over import HAND_OVER
 from resolute.temporal.heartbeats import Heart
+from resolute.temporal.keeper import AWAIT_RUN
+from resolute.temporal.line_activities import await_run, hand_over
 from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_last
 from resolute.temporal.loops import NodeLoops, run_on
 from resolute.temporal.runtime import GRACE
@@ -84,6 +87,10 @@ class Activities:
         arguments, seal, first = _given(args)
         if info.activity_type == RECORD_PLAN:
             return self._plan(arguments, info)
+        if info.activity_type == AWAIT_RUN:
+            return await await_run(arguments)
+        if info.activity_type == HAND_OVER:
+            return await hand_over(arguments, self.keys)
         executor = self._executor
         if info.activity_type == TOGETHER and info.is_local:
             return await Several(executor, self._belief, self.at_work, self._loops, _tell).run(info, arguments)

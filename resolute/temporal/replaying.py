@@ -29,6 +29,7 @@ from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.handed import READS_FAILURES
+from resolute.temporal.handing_over import HAND_OVER
 from resolute.temporal.messages import message_of
 from resolute.temporal.recorded import Answer, Recorded
 from resolute.temporal.shelter import SHELTERS
@@ -233,6 +234,8 @@ async def replayed(recorded: Recorded) -> RunReport | None:
         observed=True,
         origin=recorded.origin,
     )
+    if HAND_OVER in recorded.answers:  # its start was handed in, and none of its steps ran
+        return interpreter.state.report().model_copy(update={"result": result_of(recorded.result)})
     run = asyncio.ensure_future(interpreter.run())
     await runtime.settled(run)
     while not run.done() and runtime.bring(interpreter):

@@ -19,6 +19,7 @@ from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
+from resolute.temporal.keeper import LINE
 from resolute.temporal.parts import NOT_CONTINUED, described, histories
 from resolute.temporal.recorded import Recorded, read_history
 from resolute.temporal.replaying import replayed
@@ -93,6 +94,8 @@ async def list_runs(
         clauses.append(NOT_CONTINUED)
     if flows:
         clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
+    else:
+        clauses.append(f"WorkflowType != {quoted(LINE)}")  # which keeps starts, and is no run
     if status is not None:
         # Temporal counts a cancelled run that passed something on as failed; its memo says that it was cancelled.
         names = [_NAMES[status], *([_NAMES["failed"]] if status == "cancelled" else [])]

@@ -89,8 +89,13 @@ class Envelope:
 def start_argument(plan: Plan, input_data: Json = None, *, keys: PlanKeys, earlier: Earlier = NOTHING_EARLIER) -> Json:
     """The argument to start a run of a plan with. Without keys it leaves out the plan: nobody would trust it."""
     if not keys:
-        return {_KEY: {}, "input": input_data}
+        return without_plan(input_data)
     return continued_argument(plan, input_data, keys=keys, earlier=earlier)
+
+
+def without_plan(input_data: Json) -> Json:
+    """The argument to start a run with whose input has been read, and which takes its worker's plan."""
+    return {_KEY: {}, "input": input_data}
 
 
 def continued_argument(plan: Plan, input_data: Json, *, keys: PlanKeys, earlier: Earlier) -> Json:

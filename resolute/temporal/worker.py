@@ -17,10 +17,12 @@ from temporalio.worker import (
 )
 
 from resolute.temporal.activities import Activities
+from resolute.temporal.at_hand import KEYS
 from resolute.temporal.heartbeats import THROTTLE
+from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.runtime import queue_of
 from resolute.temporal.seals import PlanKeys
-from resolute.temporal.workflow import FULL, KEYS, FlowWorkflow
+from resolute.temporal.workflow import FULL, FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
 """How many calls wait for tasks of a kind at a time, as the server requests them.
@@ -68,7 +70,7 @@ def temporal_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[FlowWorkflow],
+        workflows=[FlowWorkflow, LineWorkflow],
         activities=[activities.run],
         interceptors=[_WithKeys(activities.keys, full)],
         workflow_runner=UnsandboxedWorkflowRunner(),

@@ -27,10 +27,13 @@ from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory, memory_in_failure
+from resolute.running.result import recorded_of
 from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
+from resolute.temporal.at_hand import keys_at_hand
 from resolute.temporal.failures import ENDED, run_failure, with_memory
 from resolute.temporal.handed import READS_FAILURES, handed_memory
+from resolute.temporal.handing_over import handed_over
 from resolute.temporal.messages import ASK, TELL, message_of, open_letter
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import NO_KEYS, PlanKeys
@@ -50,14 +53,12 @@ from resolute.temporal.start import (
     open_record,
     read_plan,
     start_argument,
+    without_plan,
 )
 
 log = logging.getLogger(__name__)
 
 STATUS_QUERY: Final = "status"
-
-KEYS: Final = "resolute.keys"
-"""The name under which a worker hands its keys to its runs."""
 
 FULL: Final = "resolute.full"
 """The name under which a test says when a history is to end; else Temporal says it."""
@@ -82,7 +83,7 @@ class FlowWorkflow:
         memory: Memory | None = None
         try:
             memory = handed_memory()
-            envelope, keys = open_envelope(_decoded(args)), _keys()
+            envelope, keys = open_envelope(_decoded(args)), keys_at_hand()
             given = envelope.input
             if envelope.plan is None:
                 record = await _recorded(envelope)
@@ -91,6 +92,10 @@ class FlowWorkflow:
             else:
                 carried, believed = await _carried(envelope, keys)
             plan = read_plan(carried)
+            if plan.one_per is not None:
+                argument = without_plan(given) if envelope.plan is None else _decoded(args)
+                if (handed := await handed_over(plan.one_per, given, argument)) is not None:
+                    return recorded_of(handed)
             if envelope.earlier.memory is not None:
                 memory = memory_in_failure([envelope.earlier.memory])
             elif plan.interpreter < READS_FAILURES:
@@ -203,7 +208,7 @@ class FlowWorkflow:
     def check_asked(self, given: Any) -> None:
         """Refuses what could not be taken; nothing of it is recorded then."""
         try:
-            message = open_letter(given, *_names(), workflow.info().first_execution_run_id, _keys())
+            message = open_letter(given, *_names(), workflow.info().first_execution_run_id, keys_at_hand())
             if self._interpreter is not None:
                 self._interpreter.check(message)
         except MessageRefusedError as error:
@@ -227,7 +232,7 @@ class FlowWorkflow:
         """The message of a signal, if it is believed: decided when it comes, and the same in every replay."""
         message = message_of(given)
         try:
-            open_letter(given, *_names(), workflow.info().first_execution_run_id, _keys())
+            open_letter(given, *_names(), workflow.info().first_execution_run_id, keys_at_hand())
         except MessageRefusedError as error:
             if workflow.patched(f"{_REFUSED}:{message.id[:200]}"):
                 workflow.logger.warning("a message was refused: %s", error)
@@ -317,11 +322,6 @@ def _tell_end(outcome: str, why: str = "") -> None:
 def _decoded(args: Sequence[RawValue]) -> Json:
     # A start without any argument is a start without input; other clients do that.
     return workflow.payload_converter().from_payload(args[0].payload) if args else None
-
-
-def _keys() -> PlanKeys:
-    functions = cast("Mapping[str, Callable[[], PlanKeys]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-    return functions[KEYS]() if KEYS in functions else NO_KEYS  # none where a history is replayed without a worker
 
 
 async def _carried(envelope: Envelope, keys: PlanKeys) -> tuple[Json, bool]:

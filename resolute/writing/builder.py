@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Never, TypeAlias, cast
+from typing import Any, Literal, Never, TypeAlias, cast
 
 from resolute.plan.errors import Problem
+from resolute.plan.keyed import keyed_by
 from resolute.plan.plan import WhenStuck
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
@@ -149,8 +150,19 @@ def draft_of(builder: FlowBuilder) -> FlowDraft:
     return builder._closed()  # pyright: ignore[reportPrivateUsage]  # of this module
 
 
-def flow(name: str, *, description: str = "", when_stuck: WhenStuck = "fail") -> FlowBuilder:
+def flow(
+    name: str,
+    *,
+    description: str = "",
+    one_per: object = None,
+    while_running: Literal["skip", "queue", "replace"] | None = None,
+    when_stuck: WhenStuck = "fail",
+) -> FlowBuilder:
     """Begins a flow. Its name is Temporal's workflow type, so it names the flow everywhere.
+
+    With `one_per`, a field of the input, at most one run for each of its values goes on at a time, whatever starts it.
+    `while_running` says what happens to another start: `"queue"` (unless said otherwise) lets it wait for its turn,
+    `"skip"` starts nothing, `"replace"` cancels the run and undoes it first.
 
     With `when_stuck="hold"` a run does not fail where a step has failed for good: the step is held until a person
     retries it, skips it or lets it fail (`resolute held`).
@@ -162,7 +174,8 @@ def flow(name: str, *, description: str = "", when_stuck: WhenStuck = "fail") ->
     >>> flow("greeting").triggered_by(manual("greet")).then(greet("you")).build().name
     'greeting'
     """
-    return FlowBuilder(FlowDraft(name=name, description=description, when_stuck=when_stuck))
+    keyed = keyed_by(one_per, while_running, "flow(...)", ("skip", "queue", "replace"))
+    return FlowBuilder(FlowDraft(name=name, description=description, keyed=keyed, when_stuck=when_stuck))
 
 
 def branch() -> FlowBuilder:

@@ -15,7 +15,7 @@ from resolute.writing.checks import Scope, shape_in
 from resolute.writing.declarations import Declarations
 from resolute.writing.draft import FlowDraft, nested
 from resolute.writing.flow import Flow
-from resolute.writing.frame import check_frame, check_once, hands_on_memory, input_shape, size_problems
+from resolute.writing.frame import check_frame, check_keyed, check_once, hands_on_memory, input_shape, size_problems
 from resolute.writing.kinds import COMPILING
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
@@ -48,6 +48,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         has_previous=hands_on_memory(draft),
     )
     check_once(draft, base, mistakes)
+    check_keyed(draft, base, mistakes)
     good, scope = steps.block(draft.steps, base, "")
     unknown = dict.fromkeys(naming.shapes, "the run may have failed before it")
     failed, _ = steps.block(draft.failure_steps, replace(base, in_failure=True, elsewhere=unknown), "on_failure.")
@@ -71,6 +72,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         outputs=tuple(naming.named),
         returns=cast("Any", returns),
         has_returns=bool(draft.result),
+        one_per=draft.keyed.keyed,
         remembers=base.has_previous and bool(reads),
         memory=remembered(reads, naming.types) if base.has_previous else (),
         when_stuck=draft.when_stuck,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from resolute.plan.errors import Problem
+from resolute.plan.keyed import NOT_KEYED, KeyedSpec
 from resolute.plan.plan import WhenStuck
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
@@ -30,6 +31,7 @@ class FlowDraft:
     providers: tuple[Provider, ...] = ()
     when_stuck: WhenStuck = "fail"
     ids: Mapping[int, str] = field(default_factory=dict[int, str])
+    keyed: KeyedSpec = NOT_KEYED
 
 
 def nested(drafts: tuple[Draft, ...]) -> int:

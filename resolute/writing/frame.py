@@ -10,12 +10,14 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
 from resolute.plan.errors import Problem
+from resolute.plan.language import HOLES, SOURCES, expressions_in
 from resolute.plan.limits import PLAN_LIMIT, recorded_size
 from resolute.plan.plan import Plan, WhenStuck
 from resolute.plan.shapes import ANY, Schema, Shape, shape_of_type
+from resolute.plan.told import Told
 from resolute.plan.triggers import Schedule, Webhook
 from resolute.plan.values import Json
-from resolute.writing.checks import Scope, shape_in
+from resolute.writing.checks import Scope, check_condition, shape_in
 from resolute.writing.draft import FlowDraft
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.names import problem_of_flow_name
@@ -56,6 +58,44 @@ def check_once(draft: FlowDraft, scope: Scope, mistakes: Mistakes) -> None:
         trigger = spec.trigger
         if isinstance(trigger, Webhook) and isinstance(trigger.once, tuple):
             shape_in({"$input": list(trigger.once)}, scope, partial(mistakes.report, f"trigger[{index}].once"))
+
+
+def check_keyed(draft: FlowDraft, scope: Scope, mistakes: Mistakes) -> None:
+    """Reports keys that are no field of the input, that a schedule has not, and that are said twice."""
+    for message, hint in draft.keyed.problems:
+        mistakes.report("one_per", message, hint)
+    if draft.keyed.keyed:
+        shape_in({"$input": list(draft.keyed.keyed.key)}, scope, partial(mistakes.report, "one_per"))
+    for index, spec in enumerate(draft.triggers):
+        trigger, place = spec.trigger, f"trigger[{index}]"
+        if draft.keyed.keyed and isinstance(trigger, Schedule):
+            message = "a run that a schedule starts has no input, and so no key"
+            mistakes.report(place, message, "its overlap=... says what happens; give the schedule a flow of its own")
+        if not isinstance(trigger, Webhook):
+            continue
+        if draft.keyed.keyed and trigger.keyed:
+            mistakes.report(place, "the key of its runs is said twice", "say it in flow(...) or in webhook(...)")
+        if trigger.keyed:
+            shape_in({"$input": list(trigger.keyed.key)}, scope, partial(mistakes.report, f"{place}.key"))
+        if trigger.told:
+            _check_told(trigger.told, scope, f"{place}.", mistakes)
+
+
+def _check_told(told: Told, scope: Scope, place: str, mistakes: Mistakes) -> None:
+    if isinstance(told.event, tuple):
+        shape_in({"$input": list(told.event)}, scope, partial(mistakes.report, f"{place}event"))
+    if told.data:
+        shape_in({"$input": list(told.data)}, scope, partial(mistakes.report, f"{place}event_data"))
+    condition = cast("Json", told.starts)
+    if condition is None:
+        return
+    check_condition(condition, scope, partial(mistakes.report, f"{place}starts"))
+    others = {
+        operator for operator, _ in expressions_in(condition) if operator in (SOURCES | HOLES) - {"$input", "$item"}
+    }
+    if others:
+        hint = 'compare fields of the input: input_data("action") == "opened"'
+        mistakes.report(f"{place}starts", f"it reads {', '.join(sorted(others))} before there is a run", hint)
 
 
 def check_input_model(model: Any, draft: FlowDraft, mistakes: Mistakes) -> None:

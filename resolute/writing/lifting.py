@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from resolute.plan.errors import FlowBuildError, Problem
 from resolute.plan.expressions import Expression, Reference
+from resolute.plan.keyed import KeyedSpec
 from resolute.plan.kinds.call import DECISIONS, EVALUATE, Call
 from resolute.plan.language import SOURCES, operands, operator_of
 from resolute.plan.plan import Plan
@@ -64,6 +65,7 @@ class Lifter:
             providers=tuple(providers),
             ids=self.ids,
             when_stuck=plan.when_stuck,
+            keyed=KeyedSpec(plan.one_per),
         )
 
     def block(self, steps: Sequence[Step]) -> tuple[Draft, ...]:

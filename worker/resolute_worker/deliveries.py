@@ -19,16 +19,23 @@ from resolute.execution.inputs import read_input
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import (
     ConfigurationError,
+    EvaluationError,
     InvalidInputError,
     MissingEnvironmentError,
     PayloadTooLargeError,
     UnusableValueError,
 )
+from resolute.plan.keyed import Keyed
 from resolute.plan.provider import Verdict, Verifier
 from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
+from resolute.running.evaluate import Scope, is_true
+from resolute.running.line import LineFullError, Start
+from resolute.running.messages import MessageRefusedError
 from resolute.temporal.client import start_run
+from resolute.temporal.keyed import hand_in
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.start import without_plan
 from resolute.writing.flow import Flow
 from resolute_worker.seldom import Seldom
 
@@ -42,7 +49,19 @@ _LONGEST_REASON: Final = 500
 
 RESERVED: Final = ("/livez", "/readyz", "/startupz")
 
-Result: TypeAlias = Literal["started", "duplicate", "ignored", "malformed", "too_large", "refused", "unavailable"]
+Result: TypeAlias = Literal[
+    "started",
+    "told",
+    "queued",
+    "replaced",
+    "skipped",
+    "duplicate",
+    "ignored",
+    "malformed",
+    "too_large",
+    "refused",
+    "unavailable",
+]
 
 
 @dataclass(frozen=True)
@@ -152,8 +171,9 @@ class Deliveries:
             value = await asyncio.get_running_loop().run_in_executor(self._readers, _read, route, body)
         except InvalidInputError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
-        name = route.webhook.delivery_id(headers, body, value=value, signed=judged.signed)
-        return await self._start(route, name or uuid4().hex, value)
+        name = route.webhook.delivery_id(headers, body, value=value, signed=judged.signed) or uuid4().hex
+        keyed = route.webhook.keyed or route.flow.plan.one_per
+        return await (self._start(route, name, value) if keyed is None else self._hand_in(route, keyed, name, value))
 
     def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | Verdict:
         """Why a delivery ends before its body is read, or that it is accepted."""
@@ -214,6 +234,40 @@ class Deliveries:
         result = "started" if run.is_new else "duplicate"
         log.info("webhook %s %s", route.webhook.path, result, extra={"flow": flow, "run": workflow_id})
         return Outcome(flow, result, 202 if run.is_new else 200, run=workflow_id)
+
+    async def _hand_in(self, route: _Route, keyed: Keyed, delivery_id: str, value: Json) -> Outcome:
+        """Hands a delivery with a key in, to be started in its turn."""
+        flow, path, told = route.flow.name, route.webhook.path, route.webhook.told
+        try:
+            run = keyed.run_id(flow, value)
+            start = Start(
+                id=f"{path}/{delivery_id}",
+                argument=without_plan(value),
+                while_running=keyed.while_running,
+                event=told.event_in(value) if told else None,
+                first=told is None or told.starts is None or is_true(cast("Json", told.starts), Scope(input=value)),
+                by=f"webhook {path}",
+            )
+            patience = timedelta(seconds=PATIENCE)
+            handed = await hand_in(
+                self._client, flow, run, start, task_queue=self._task_queue, keys=self._keys, patience=patience
+            )
+        except PayloadTooLargeError as error:
+            return Outcome(flow, "too_large", 413, detail=str(error))
+        except (InvalidInputError, EvaluationError) as error:
+            return Outcome(flow, "malformed", 400, detail=str(error))
+        except LineFullError as error:
+            self._say(logging.ERROR, "webhook %s not accepted: %s", path, error, flow=flow)
+            return Outcome(flow, "unavailable", 503, detail=str(error))
+        except (RPCError, MessageRefusedError) as error:
+            self._say(logging.ERROR, "webhook %s not accepted: Temporal: %s", path, error, flow=flow)
+            return Outcome(flow, "unavailable", 503)
+        log.info("webhook %s %s", path, handed.became, extra={"flow": flow, "run": run})
+        if handed.again:
+            return Outcome(flow, "duplicate", 200, run=run, detail=handed.became)
+        if handed.became == "ignored":
+            return Outcome(flow, "ignored", 202, detail=f"it starts no run, and run {run} does not go on")
+        return Outcome(flow, handed.became, 202, run=run)
 
 
 def _read(route: _Route, body: bytes) -> Json:

@@ -23,6 +23,10 @@ BODY_SECONDS: Final = 30.0
 _WEIGHT: Final[Sequence[Result]] = (
     "unavailable",
     "started",
+    "replaced",
+    "queued",
+    "told",
+    "skipped",
     "duplicate",
     "ignored",
     "malformed",
@@ -162,6 +166,6 @@ def _answer(outcomes: list[Outcome]) -> Response:
     runs = [
         {"flow": outcome.flow, "status": outcome.result, **({"run": outcome.run} if outcome.run else {})}
         for outcome in outcomes
-        if outcome.result in ("started", "duplicate", "ignored")
+        if outcome.result not in ("unavailable", "malformed", "too_large", "refused")
     ]
     return JSONResponse({"status": first.result, "flows": runs}, status_code=first.status)

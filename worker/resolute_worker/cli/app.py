@@ -30,6 +30,7 @@ from resolute_worker.cli import (
     runs,
     schedules,
     serve,
+    tell,
 )
 from resolute_worker.cli.output import say
 from resolute_worker.streams import open_missing_streams
@@ -61,6 +62,7 @@ for command in (
     held.retry,
     held.skip,
     held.fail,
+    tell.tell,
     nodes.nodes,
     serve.worker,
     deploy.deploy,

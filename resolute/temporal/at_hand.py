@@ -1,0 +1,19 @@
+"""What a worker hands its workflows, which must not read it from the environment themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+from temporalio import workflow
+
+from resolute.temporal.seals import NO_KEYS, PlanKeys
+
+KEYS: Final = "resolute.keys"
+"""The name under which a worker hands its keys to its runs."""
+
+
+def keys_at_hand() -> PlanKeys:
+    """The worker's keys; none where a history is replayed without a worker."""
+    functions = cast("Mapping[str, Callable[[], PlanKeys]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+    return functions[KEYS]() if KEYS in functions else NO_KEYS
