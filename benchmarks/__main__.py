@@ -10,10 +10,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import items, lanes, pagerduty, processes, writing
+from benchmarks import items, lanes, pagerduty, processes, turns, writing
 from benchmarks.figures import show
 
-PARTS = ("writing", "processes", "pagerduty", "lanes", "items")
+PARTS = ("writing", "processes", "pagerduty", "lanes", "items", "turns")
 
 
 def main() -> int:
@@ -35,6 +35,8 @@ def main() -> int:
             show(console, title, figures)
     if "items" in parts:
         show(console, f"{items.ITEMS:,} items, on the embedded server", asyncio.run(items.measure()))
+    if "turns" in parts:
+        show(console, "Many turns of one run", asyncio.run(turns.measure()))
     return 0
 
 
