@@ -21,7 +21,13 @@ from typing import Final, cast
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import in_task
 from resolute.plan.context import CallContext
-from resolute.plan.errors import FlowError, MissingEnvironmentError, NodeFailedError, RunCancelledError
+from resolute.plan.errors import (
+    FlowError,
+    MissingEnvironmentError,
+    NodeFailedError,
+    RunCancelledError,
+    RunTimedOutError,
+)
 from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
@@ -567,6 +573,8 @@ async def run_in_memory(
         break
     await runtime.others_ended()
     handed_on = interpreter.handed_on()
-    ended: RunStatus = "cancelled" if isinstance(error, RunCancelledError) else "failed" if error else "completed"
+    ended: RunStatus = "failed" if error else "completed"
+    if isinstance(error, (RunCancelledError, RunTimedOutError)):
+        ended = "cancelled" if isinstance(error, RunCancelledError) else "timed_out"
     report = interpreter.state.report().model_copy(update={"status": ended, "result": result_of(recorded)})
     return MemoryRun(report=report, calls=tuple(runtime.calls), memory=handed_on, error=error, recorded=recorded)

@@ -12,6 +12,7 @@ ResoluteError
 ├── FlowError                   a run cannot continue; ends the run
 │   ├── NodeFailedError             a node failed permanently
 │   ├── RunCancelledError           the run was cancelled, by a person or by its successor
+│   ├── RunTimedOutError            the run was not done within the time that its flow allows
 │   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
 │   ├── UnsealedPlanError           the run came with a plan that this worker does not trust
 │   ├── UnknownStepError            the plan contains a kind of step that this worker does not know
@@ -181,6 +182,10 @@ class RunCancelledError(FlowError):
 
     def __init__(self, message: str = "the run was cancelled") -> None:
         super().__init__(message)
+
+
+class RunTimedOutError(FlowError):
+    """The run was not done within the time that its flow allows."""
 
 
 class UnsupportedPlanError(FlowError):

@@ -43,9 +43,9 @@ class Plan(Frozen):
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
     where the flow reads values of earlier runs, and `memory` says which. `when_stuck` says what becomes of a run of
-    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `one_per` says
-    which runs have a key of which at most one goes on. `places` are the files and lines where steps were written, by
-    step: for people alone, so moving a line makes no other flow.
+    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `within` are
+    the seconds after which a run is ended. `one_per` says which runs have a key of which at most one goes on. `places`
+    are the files and lines where steps were written, by step: for people alone, so moving a line makes no other flow.
     """
 
     format: Literal[1] = FORMAT
@@ -61,6 +61,7 @@ class Plan(Frozen):
     remembers: bool = False
     memory: tuple[Remembered, ...] = ()
     when_stuck: WhenStuck = "fail"
+    within: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     types: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={})
     one_per: Keyed | None = Field(default=None, exclude_if=lambda value: value is None)
     places: dict[str, str] = Field(default={})

@@ -7,10 +7,10 @@ with the same ids. Whatever changes that is gated on `plan.interpreter`. How eac
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
-from typing import cast
+from datetime import datetime, timedelta
+from typing import Final, cast
 
-from resolute.plan.errors import FlowError, ResoluteError, RunCancelledError, UnsupportedPlanError
+from resolute.plan.errors import FlowError, ResoluteError, RunCancelledError, RunTimedOutError, UnsupportedPlanError
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
 from resolute.plan.values import Json
@@ -27,6 +27,9 @@ from resolute.running.runtime import Runtime
 from resolute.running.state import TOLD, RunState, failure_of
 from resolute.running.window import Window
 
+WITHIN: Final = "run:within"
+"""The name of the timer that ends a run; no step has such a name."""
+
 
 class RunContinuedError(ResoluteError):
     """The run is to be continued in another history, from the outcomes that its interpreter has then."""
@@ -42,6 +45,7 @@ class Interpreter:
     Raises (from `run`):
         FlowError: the run failed; undo and on_failure steps have run.
         RunCancelledError: the run was cancelled; undo steps have run.
+        RunTimedOutError: the run was not done in time; undo and on_failure steps have run.
         RunContinuedError: the run is to be continued.
     """
 
@@ -78,6 +82,10 @@ class Interpreter:
             observed=observed,
             most=most,
         )
+        self._runtime = runtime
+        within = None if plan.within is None else runtime.now() + timedelta(seconds=plan.within)
+        self._deadline = self._earlier.deadline or within
+        self._is_late = False
         self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin)
         self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
@@ -85,6 +93,21 @@ class Interpreter:
 
     async def run(self) -> Json:
         """Runs the plan and gives the run's result."""
+        if self._deadline is None or self._ending is not None:
+            return await self._ran()
+        clock = asyncio.ensure_future(self._end_in_time(self._deadline))
+        try:
+            return await self._ran()
+        finally:
+            clock.cancel()
+
+    async def _end_in_time(self, deadline: datetime) -> None:
+        await self._runtime.sleep(WITHIN, deadline)
+        if not self._run.cancelled and not self._run.undoing:
+            self._is_late = True
+            self._run.cancel()
+
+    async def _ran(self) -> Json:
         if self._plan.format != FORMAT or self._plan.interpreter > INTERPRETER:
             raise UnsupportedPlanError(
                 f"the plan of flow {self._plan.name!r} needs interpreter {self._plan.interpreter}, "
@@ -99,7 +122,7 @@ class Interpreter:
             except asyncio.CancelledError:
                 if not self._run.cancelled or _is_torn_down():
                     raise
-                error = RunCancelledError()
+                error = self._ended_early()
             except RunSuspendedError:
                 if self._run.cancelled:
                     error = self._given_up()
@@ -108,7 +131,7 @@ class Interpreter:
                 else:
                     raise RunContinuedError from None
             except Exception as failed:
-                error = RunCancelledError() if self._run.cancelled else flow_error(failed)
+                error = self._ended_early() if self._run.cancelled else flow_error(failed)
         if self._window.only:
             self.state.failed_with(error)
             raise error from error.__cause__  # what was done before the step is another run's, and stays
@@ -140,6 +163,7 @@ class Interpreter:
             ending=self._ending,
             warnings=tuple(self.state.warnings),
             scheduled_for=self.state.scheduled_for,
+            deadline=self._deadline,
             inbox=self._run.inbox.as_json(),
         )
 
@@ -190,9 +214,16 @@ class Interpreter:
         check_value(f"the output of step {self._window.only!r}", self._window.output)
         return self._window.output
 
-    def _given_up(self) -> RunCancelledError:
+    def _given_up(self) -> FlowError:
         self.state.give_up()
-        return RunCancelledError()
+        return self._ended_early()
+
+    def _ended_early(self) -> FlowError:
+        """Why the run was ended: it was cancelled, or its time was up."""
+        if not self._is_late:
+            return RunCancelledError()
+        within = timedelta(seconds=self._plan.within or 0)
+        return RunTimedOutError(f"the run was not done within {within} (h:mm:ss), which is all that its flow allows")
 
     async def _handle(self, error: FlowError) -> None:
         state = self.state

@@ -39,6 +39,7 @@ class Outcomes:
     ending: Ending | None = None
     warnings: tuple[str, ...] = ()
     scheduled_for: datetime | None = None
+    deadline: datetime | None = None
     inbox: Json = None
 
     def as_json(self) -> JsonObject:
@@ -58,6 +59,8 @@ class Outcomes:
             }
         if self.scheduled_for is not None:
             data["scheduled_for"] = self.scheduled_for.isoformat()
+        if self.deadline is not None:
+            data["deadline"] = self.deadline.isoformat()
         return {name: value for name, value in data.items() if value}
 
 
@@ -70,6 +73,7 @@ def outcomes_from(data: Json) -> Outcomes:
     try:
         held = cast("JsonObject", data)
         ending, due = cast("JsonObject | None", held.get("ending")), held.get("scheduled_for")
+        deadline = held.get("deadline")
         return Outcomes(
             kept=kept_from(cast("JsonObject", held.get("kept", {}))),
             told=dict(cast("JsonObject", held.get("told", {}))),
@@ -77,6 +81,7 @@ def outcomes_from(data: Json) -> Outcomes:
             ending=_ending_from(ending) if ending else None,
             warnings=tuple(str(warning) for warning in cast("list[Json]", held.get("warnings", []))),
             scheduled_for=datetime.fromisoformat(cast("str", due)) if due else None,
+            deadline=datetime.fromisoformat(cast("str", deadline)) if deadline else None,
             inbox=held.get("inbox"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -27,6 +27,7 @@ from resolute.plan.errors import (
     NodeFailedError,
     PayloadTooLargeError,
     RunCancelledError,
+    RunTimedOutError,
     TemporalUnreachableError,
     UnusableValueError,
 )
@@ -213,6 +214,8 @@ def flow_failure(error: WorkflowFailureError) -> FlowError:
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == RunCancelledError.__name__:
         return RunCancelledError()  # what failed afterwards is in the run's report
+    if isinstance(cause, ApplicationError) and cause.type == RunTimedOutError.__name__:
+        return RunTimedOutError(cause.message)
     if isinstance(cause, ApplicationError):
         for detail in cause.details:
             if cause.type == NodeFailedError.__name__ and isinstance(detail, Mapping):

@@ -148,9 +148,7 @@ class _RecordedRuntime:
         return [_answered(request, answer) for request, answer in zip(requests, answers, strict=True)]
 
     def cancel(self, part: str = "") -> None:
-        if not part:
-            self._is_cancelled = True
-            return
+        self._is_cancelled = self._is_cancelled or not part
         self._parts.append(part)
         for step, ends in self._never_begun.items():
             if step.startswith(part) and not ends.done():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -97,8 +97,8 @@ async def list_runs(
     else:
         clauses.append(f"WorkflowType != {quoted(LINE)}")  # which keeps starts, and is no run
     if status is not None:
-        # Temporal counts a cancelled run that passed something on as failed; its memo says that it was cancelled.
-        names = [_NAMES[status], *([_NAMES["failed"]] if status == "cancelled" else [])]
+        # Temporal counts as failed what ends by itself, with undo: the memo says that it was cancelled, or out of time.
+        names = [_NAMES[status], *([_NAMES["failed"]] if status in ("cancelled", "timed_out") else [])]
         clauses.append("ExecutionStatus IN (" + ", ".join(quoted(name) for name in names) + ")")
     if task_queue is not None:
         clauses.append(f"TaskQueue = {quoted(task_queue)}")
@@ -227,6 +227,6 @@ async def _began_at(run: WorkflowExecution) -> datetime:
 
 async def _status(run: WorkflowExecution) -> RunStatus:
     status: RunStatus = _STATUSES.get(run.status or WorkflowExecutionStatus.RUNNING, "running")
-    if status == "failed" and await run.memo_value(ENDED, None) == "cancelled":
-        return "cancelled"
+    if status == "failed" and (ended := await run.memo_value(ENDED, None)) in ("cancelled", "timed_out"):
+        return cast("RunStatus", ended)
     return status

@@ -16,7 +16,7 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from resolute.plan.errors import FlowError, RunCancelledError, UnknownFlowError, UnsealedPlanError
+from resolute.plan.errors import FlowError, RunCancelledError, RunTimedOutError, UnknownFlowError, UnsealedPlanError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.plan import Plan
 from resolute.plan.texts import text_of
@@ -112,7 +112,7 @@ class FlowWorkflow:
         except Exception as error:
             failed = flow_error(error)
             ended = self._end(failed, memory)
-            _tell_end("cancelled" if isinstance(failed, RunCancelledError) else "failed", text_of(failed))
+            _tell_end(_outcome(failed), text_of(failed))
             raise ended from None
         else:
             _tell_end("completed")
@@ -178,6 +178,8 @@ class FlowWorkflow:
             if memory is None and not failed_as_well and workflow.cancellation_reason() is not None:
                 return asyncio.CancelledError()
             workflow.upsert_memo({ENDED: "cancelled"})
+        if isinstance(error, RunTimedOutError):
+            workflow.upsert_memo({ENDED: "timed_out"})
         return run_failure(error, workflow.payload_converter(), memory, failed_as_well)
 
     def _handed_on(self, given: Memory | None) -> Memory | None:
@@ -306,6 +308,12 @@ async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:
     return result
 
 
+def _outcome(error: FlowError) -> str:
+    if isinstance(error, RunTimedOutError):
+        return "timed out"
+    return "cancelled" if isinstance(error, RunCancelledError) else "failed"
+
+
 def _tell_end(outcome: str, why: str = "") -> None:
     """One line in the log when a run ends; none where its history is only read again."""
     if workflow.unsafe.is_replaying():
@@ -315,7 +323,10 @@ def _tell_end(outcome: str, why: str = "") -> None:
     if by := workflow.memo_value(STARTED_BY, ""):
         about["started_by"] = str(by)
     log.log(
-        logging.WARNING if outcome == "failed" else logging.INFO, f"run {outcome}%s", why and f": {why}", extra=about
+        logging.WARNING if outcome in ("failed", "timed out") else logging.INFO,
+        f"run {outcome}%s",
+        why and f": {why}",
+        extra=about,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Literal, Never, TypeAlias, cast
 
 from resolute.plan.errors import Problem
@@ -157,6 +158,7 @@ def flow(
     one_per: object = None,
     while_running: Literal["skip", "queue", "replace"] | None = None,
     when_stuck: WhenStuck = "fail",
+    within: timedelta | None = None,
 ) -> FlowBuilder:
     """Begins a flow. Its name is Temporal's workflow type, so it names the flow everywhere.
 
@@ -165,7 +167,8 @@ def flow(
     `"skip"` starts nothing, `"replace"` cancels the run and undoes it first.
 
     With `when_stuck="hold"` a run does not fail where a step has failed for good: the step is held until a person
-    retries it, skips it or lets it fail (`resolute held`).
+    retries it, skips it or lets it fail (`resolute held`). A run that is not done `within` a length of time ends then:
+    it undoes its work, runs the flow's `on_failure`, and counts as timed out.
 
     >>> from resolute import flow, manual, node
     >>> @node
@@ -175,7 +178,7 @@ def flow(
     'greeting'
     """
     keyed = keyed_by(one_per, while_running, "flow(...)", ("skip", "queue", "replace"))
-    return FlowBuilder(FlowDraft(name=name, description=description, keyed=keyed, when_stuck=when_stuck))
+    return FlowBuilder(FlowDraft(name=name, description=description, keyed=keyed, when_stuck=when_stuck, within=within))
 
 
 def branch() -> FlowBuilder:

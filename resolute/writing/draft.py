@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from resolute.plan.errors import Problem
 from resolute.plan.keyed import NOT_KEYED, KeyedSpec
@@ -30,6 +31,7 @@ class FlowDraft:
     mistakes: tuple[Problem, ...] = ()
     providers: tuple[Provider, ...] = ()
     when_stuck: WhenStuck = "fail"
+    within: timedelta | None = None
     ids: Mapping[int, str] = field(default_factory=dict[int, str])
     keyed: KeyedSpec = NOT_KEYED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final, cast, get_args
 
@@ -21,6 +22,8 @@ from resolute.writing.checks import Scope, check_condition, shape_in
 from resolute.writing.draft import FlowDraft
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.names import problem_of_flow_name
+
+_LONGEST_RUN: Final = timedelta(days=3650)
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 
@@ -43,6 +46,8 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
         )
     if draft.when_stuck not in get_args(WhenStuck):
         mistakes.report("when_stuck", f"{draft.when_stuck!r} is not known", 'say "fail" or "hold"')
+    if draft.within is not None and not _is_length(draft.within):
+        mistakes.report("within", f"{draft.within!r} is no length of time", "give a timedelta of more than nothing")
     kinds = [spec.trigger.kind for spec in draft.triggers]
     for kind in ("schedule", "manual"):
         if kinds.count(kind) > 1:
@@ -50,6 +55,10 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
     for index, spec in enumerate(draft.triggers):
         for message, hint in (*spec.trigger.problems(), *spec.problems):
             mistakes.report(f"trigger[{index}]", message, hint)
+
+
+def _is_length(within: object) -> bool:
+    return isinstance(within, timedelta) and timedelta() < within <= _LONGEST_RUN
 
 
 def check_once(draft: FlowDraft, scope: Scope, mistakes: Mistakes) -> None:

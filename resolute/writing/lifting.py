@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeAlias, cast
 
 from resolute.plan.errors import FlowBuildError, Problem
@@ -66,6 +67,7 @@ class Lifter:
             ids=self.ids,
             when_stuck=plan.when_stuck,
             keyed=KeyedSpec(plan.one_per),
+            within=None if plan.within is None else timedelta(seconds=plan.within),
         )
 
     def block(self, steps: Sequence[Step]) -> tuple[Draft, ...]:

@@ -1,0 +1,58 @@
+"""A run that is out of time on Temporal, also where each task replays it and where it is continued."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+
+from resolute import flow, manual, sleep
+from resolute.plan.errors import RunTimedOutError
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import start_run
+from resolute.temporal.runs import describe_run
+from resolute.temporal.worker import temporal_worker
+from tests.contract.nodes import echo, hum
+from tests.contract.runtimes import executor_of
+from tests.keys import KEYS
+
+slow = (
+    flow("slow-on-temporal", within=timedelta(seconds=1.5))
+    .triggered_by(manual("go"))
+    .then(echo("first").as_("first").on_failure(echo("undone").as_("undo_first")))
+    .then(sleep(timedelta(milliseconds=10)).as_("short"))
+    .then_parallel(hum().as_("at_work"), sleep(timedelta(hours=1)).as_("long"))
+    .on_failure(echo("told").as_("told"))
+    .build()
+)
+
+
+@pytest.mark.parametrize(("cached", "ended"), [(1000, 99), (0, 99), (1000, 1)])
+async def test_a_run_out_of_time(temporal_client: Client, cached: int, ended: int) -> None:
+    """It ends as timed out with its own error, gives up what is at work, and undoes what has completed."""
+    queue = f"within-{uuid.uuid4().hex[:8]}"
+    worker = temporal_worker(
+        temporal_client,
+        Activities([slow], executor_of([slow]), KEYS),
+        task_queue=queue,
+        graceful_shutdown=timedelta(0),
+        max_cached_workflows=cached,
+        full=lambda count: count > ended,
+    )
+    async with worker:
+        run = await start_run(temporal_client, slow.plan, task_queue=queue, keys=KEYS)
+        with pytest.raises(RunTimedOutError, match="the run was not done within 0:00:01"):
+            await run.result()
+    described = await describe_run(temporal_client, run.workflow_id)
+
+    assert described.report is not None
+    assert ("timed_out", "timed_out") == (described.summary.status, described.report.status)
+    assert {
+        "first": "completed",
+        "undo_first": "completed",
+        "short": "completed",
+        "parallel": "cancelled",
+        "at_work": "cancelled",
+        "long": "cancelled",
+        "told": "completed",
+    } == {step.id: step.status for step in described.report.steps}
