@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
-from resolute import Flow, FlowBuildError, each, flow, input_data, manual, node, not_, webhook
+from resolute import Flow, FlowBuildError, each, flow, gate, input_data, manual, node, not_, text, webhook
 from resolute.execution.inputs import read_any_input
 from resolute.plan.errors import InvalidInputError
 from resolute.plan.plan import Plan
@@ -214,4 +216,28 @@ def test_conditions_and_items_keep_their_form() -> None:
 
     assert {"$not": [{"$eq": [{"$item": ["checks"]}, "x"]}]} == steps[0]["where"]
     assert 3 == steps[0]["at_once"]
+    assert without_places(built.plan) == without_places(through_yaml(built).plan)
+
+
+class Reason(BaseModel):
+    """What who approves fills in."""
+
+    ticket: str
+    hours: int = 1
+
+
+def test_a_gate_comes_back() -> None:
+    """A gate with a form, a link for each approver and reminders is the same after its journey."""
+    asked = gate(
+        "approve",
+        ask=text("Page {}?", input_data("host")),
+        form=Reason,
+        approvers=["ada", "grace"],
+        quorum=2,
+        timeout=timedelta(hours=2),
+        remind=timedelta(minutes=30),
+        notify=lambda link, person: page([link, person]),
+    )
+    built = flow("asking").triggered_by(manual("go")).then(asked).then(check(asked.output.form.ticket)).build()
+
     assert without_places(built.plan) == without_places(through_yaml(built).plan)

@@ -5,6 +5,7 @@ from typing import Final
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
+from resolute.plan.kinds.gate import Gate
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
@@ -14,7 +15,7 @@ from resolute.plan.step import Step
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
 from resolute.writing.kinds.child import DraftChild, compile_child, lift_child
 from resolute.writing.kinds.each import DraftEach, compile_each, lift_each
-from resolute.writing.kinds.gate import DraftGate, compile_gate
+from resolute.writing.kinds.gate import DraftGate, compile_gate, lift_gate
 from resolute.writing.kinds.parallel import DraftParallel, compile_parallel, lift_parallel
 from resolute.writing.kinds.repeat import DraftRepeat, compile_repeat, lift_repeat
 from resolute.writing.kinds.sleep import DraftSleep, compile_sleep, lift_sleep
@@ -47,5 +48,6 @@ LIFTING: Final[dict[type[Step], Lifting]] = {
     Repeat: lift_repeat,
     Child: lift_child,
     Wait: lift_wait,
+    Gate: lift_gate,
 }
 """What an author would have written for a step of a plan: each is the way back from what is compiled."""

@@ -191,6 +191,12 @@ def lift_call(call: Call, lifter: Lifter) -> Draft:
     return DraftCall(_node(call, definition, lifter, lifter.name_of(call)))
 
 
+def lift_node(call: Call, lifter: Lifter) -> Node[Any] | None:
+    """The node of a call that stands inside another step, under the id that it has; None where it is not known."""
+    definition = lifter.node(call)
+    return None if definition is None else _node(call, definition, lifter, call.id)
+
+
 def _node(call: Call, definition: NodeDefinition, lifter: Lifter, name: str | None) -> Node[Any]:
     undo = [(each, known) for each in call.undo if (known := lifter.node(each))]
     return Node(

@@ -17,12 +17,13 @@ from resolute.plan.forms import secret_fields, unknown_words
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.gate import Gate, OnReject, OnTimeout
 from resolute.plan.language import expressions_in, has_holes
-from resolute.plan.shapes import TEXT, Shape, did_you_mean, shape_of_type
+from resolute.plan.shapes import TEXT, Described, Shape, did_you_mean, shape_of_type
 from resolute.plan.step import Step
 from resolute.plan.texts import said_by
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_fit
-from resolute.writing.kinds.call import Node, compiled_call, report_no_step
+from resolute.writing.kinds.call import Node, compiled_call, lift_node, report_no_step
+from resolute.writing.lifting import Lifter, decoded
 from resolute.writing.places import place_of_caller
 from resolute.writing.step import Draft, FlowStep, spoken
 from resolute.writing.steps import Steps, knowing
@@ -67,6 +68,8 @@ class GateStep(FlowStep[Decided[F_co]]):
     @property
     def result_type(self) -> Any:
         """The decision, with the form that was filled in; null where the flow may go on without one."""
+        if isinstance(self.form, Described):
+            return Decided[Any]
         if not isinstance(self.form, type):
             return Decided[NoneType]
         without = self.on_reject == "continue" or self.on_timeout == "approve"
@@ -258,8 +261,8 @@ class _Compiling:
         return encoded
 
     def _text(self, name: str, value: object) -> Json:
-        if value is None or value == "":  # pyright: ignore[reportUnnecessaryComparison]
-            return value  # type: ignore[return-value]
+        if value is None or (isinstance(value, str) and not value):
+            return value
         return self._encoded(name, value, TEXT if name == "ask" else _OPTIONAL_TEXT)
 
     def _approvers(self) -> Json:
@@ -284,16 +287,17 @@ class _Compiling:
         if form is None:
             return None
         hint = "give a model, a dataclass or a typed dict with a field for each thing to fill in"
-        if not isinstance(form, type):
+        if not isinstance(form, (type, Described)):
             self._report(f"form: {spoken(form)} is no model", hint)
             return None
+        name = form.__name__ if isinstance(form, type) else "the schema"
         shape = shape_of_type(form, "validation")
         if len(shape.alternatives) != 1 or not shape.fields:
-            self._report(f"form: {form.__name__} has no fields to fill in", hint)
+            self._report(f"form: {name} has no fields to fill in", hint)
             return None
         schema = standalone(shape.alternatives[0])
         for word in unknown_words(schema):
-            self._report(f"form: a run cannot check {word!r} of {form.__name__}", "leave it out, or check it in a node")
+            self._report(f"form: a run cannot check {word!r} of {name}", "leave it out, or check it in a node")
         for name in secret_fields(schema):
             self._report(
                 f"form: {name!r} is a secret, and what is filled in is recorded", "read it with secret('NAME')"
@@ -380,3 +384,28 @@ class _Compiling:
 def _takes_two(notify: Callable[..., object]) -> bool:
     taken = inspect.signature(notify).parameters.values()
     return len([each for each in taken if each.default is each.empty and each.kind is not each.VAR_KEYWORD]) > 1
+
+
+def lift_gate(gate: Gate, lifter: Lifter) -> Draft:
+    """The gate; the schema of its form stands for a model, and what tells people is given as it is."""
+    told = [node for call in gate.notify if (node := lift_node(call, lifter))]
+    step: GateStep[Any] = GateStep(
+        lifter.name_of(gate),
+        decoded(cast("Json", gate.ask)),
+        None if gate.form is None else Described(cast("Any", gate.form)),
+        decoded(cast("Json", gate.approvers)),
+        gate.quorum,
+        decoded(cast("Json", gate.requester)),
+        gate.allow_self,
+        None if gate.timeout is None else timedelta(seconds=gate.timeout),
+        gate.on_timeout,
+        gate.on_reject,
+        None if gate.remind is None else timedelta(seconds=gate.remind),
+        _giving(told) if gate.notify else None,
+        written_at=lifter.place(gate),
+    )
+    return DraftGate(step)
+
+
+def _giving(told: list[Node[Any]]) -> Callable[[str], list[Node[Any]]]:
+    return lambda link: told
