@@ -34,7 +34,9 @@ CHECKED: Final = frozenset(
 )  # fmt: skip
 """What of JSON Schema is checked."""
 
-_SAID_ONLY: Final = frozenset({"title", "description", "default", "examples", "deprecated", "readOnly", "$comment"})
+_SAID_ONLY: Final = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "readOnly", "$comment", "propertyOrder"}
+)
 _FORMATS: Final[Mapping[str, str]] = {
     "date-time": "a time in ISO 8601, such as 2026-01-31T12:00:00Z",
     "date": "a day, such as 2026-01-31",

@@ -34,6 +34,7 @@ from resolute.running.line import LineFullError, Start
 from resolute.running.messages import MessageRefusedError
 from resolute.temporal.client import start_run
 from resolute.temporal.keyed import hand_in
+from resolute.temporal.links import PATH
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.start import without_plan
 from resolute.writing.flow import Flow
@@ -117,10 +118,9 @@ class Deliveries:
         self._routes = routes
 
     def _check(self, flow: str, webhook: Webhook) -> None:
-        if webhook.path in RESERVED:
-            raise ConfigurationError(
-                f"flow {flow!r}: path {webhook.path} reports the worker's health; choose another one"
-            )
+        if webhook.path in RESERVED or webhook.path.startswith(PATH):
+            use = "decides gates" if webhook.path.startswith(PATH) else "reports the worker's health"
+            raise ConfigurationError(f"flow {flow!r}: path {webhook.path} {use}; choose another one")
         scheme = str(webhook.verify.get("scheme"))
         if scheme not in self._verifiers:
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What the worker answers over HTTP: webhooks and health checks."""
+"""What the worker answers over HTTP: webhooks, links to gates, and health checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from resolute.plan.errors import ResoluteError
+from resolute.temporal.links import PATH
 from resolute_worker.deliveries import Deliveries, Outcome, Result
+from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_refusals import LONGEST_BODY, Refusal
 from resolute_worker.intake import BusyError, Held, Intake
@@ -40,7 +42,9 @@ class _TooLargeError(ResoluteError):
     """A body is larger than any flow behind its path accepts."""
 
 
-def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = None) -> ASGIApp:
+def http_app(
+    deliveries: Deliveries, health: Health, intake: Intake | None = None, gates: GatePages | None = None
+) -> ASGIApp:
     """The application of one worker."""
     intake = intake or Intake()
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -49,6 +53,7 @@ def http_app(deliveries: Deliveries, health: Health, intake: Intake | None = Non
             Route("/livez", _health(health.live)),
             Route("/readyz", _health(health.ready)),
             Route("/startupz", _health(health.started)),
+            *([Route(f"{PATH}{{token}}", gates.answer, methods=methods)] if gates else []),
             Route("/{path:path}", _webhook(deliveries, intake), methods=methods),
         ]
     )

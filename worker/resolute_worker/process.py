@@ -22,6 +22,7 @@ from resolute.plan.errors import MissingEnvironmentError, ResoluteError
 from resolute.plan.provider import Provider
 from resolute.temporal.activities import Activities
 from resolute.temporal.at_work import AtWork, NodeThreads
+from resolute.temporal.links import link_maker
 from resolute.temporal.loops import NodeLoops
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
@@ -29,6 +30,7 @@ from resolute_worker.backlog import Backlog, waiting_places
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, schedules_kept
+from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app, refusal
 from resolute_worker.http_crowd import Crowd
@@ -84,9 +86,10 @@ class Running:
         )
         self.health = Health()
         self.intake = Intake(settings.max_deliveries)
-        app = http_app(self.deliveries, self.health, self.intake)
+        app = http_app(self.deliveries, self.health, self.intake, GatePages(to.client, to.keys, self.intake))
         crowd = Crowd(refusal=refusal(self.deliveries, self.intake))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
+        env.links = link_maker(to.keys, lambda: settings.public_url or self.http.url)
         self.polling: asyncio.Task[None] | None = None
         self.schedules = Schedules(to.client, load, settings, to.keys)
 

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
             not undo a newer deployment. Without it, the time of their commit, or of the newest file.
         http_host: where webhooks and health endpoints are served.
         http_port: their port; 0 takes a free one.
+        public_url: the address under which people reach the worker's HTTP server, for links to gates. Without it, the
+            server's own address.
         max_deliveries: how many webhook deliveries are in flight at a time; the sender of another one is asked
             immediately to retry (503 with `Retry-After`).
         log_format: `json`, `console`, or `auto`: console on a terminal.
@@ -82,6 +84,7 @@ class Settings(BaseSettings):
     released: AwareDatetime | None = None
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
     max_deliveries: Annotated[int, Field(ge=1)] = 48
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"

@@ -27,10 +27,13 @@ _PATIENCE: Final = 3.0
 _GLANCE: Final = 0.1
 
 
-async def start_on_request(client: Client, flow: str, *, task_queue: str, input_data: Json = None) -> RunHandle:
+async def start_on_request(
+    client: Client, flow: str, *, task_queue: str, input_data: Json = None, person: str = ""
+) -> RunHandle:
     """Starts a run of a flow as it is deployed: by name, or through its schedule, so that it knows its previous run.
 
-    With an input, a flow is started outside its schedule. The worker checks the input against the flow.
+    With an input, a flow is started outside its schedule. The worker checks the input against the flow. `person` is who
+    starts it; a run that its schedule starts is started by nobody.
 
     Raises:
         InvalidInputError: the input does not match the flow's input type.
@@ -41,13 +44,13 @@ async def start_on_request(client: Client, flow: str, *, task_queue: str, input_
         scheduled = await trigger_schedule(client, flow)
         handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
         return RunHandle(handle, flow)
-    run = await start_deployed(client, flow, task_queue=task_queue, input_data=input_data)
+    run = await start_deployed(client, flow, task_queue=task_queue, input_data=input_data, person=person)
     await _begun(client, run)
     return run
 
 
 async def start_from_file(
-    client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None
+    client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None, person: str = ""
 ) -> RunHandle:
     """Starts a run with a file's plan, sealed; outside the flow's schedule, if it has one.
 
@@ -55,7 +58,7 @@ async def start_from_file(
         InvalidInputError: the input does not match the flow's input type.
     """
     value = read_any_input(flow, input_data)
-    return await start_run(client, flow.plan, task_queue=task_queue, input_data=value, keys=keys)
+    return await start_run(client, flow.plan, task_queue=task_queue, input_data=value, keys=keys, person=person)
 
 
 async def known_plan(client: Client, flow: str) -> tuple[Plan, str] | None:

@@ -295,7 +295,8 @@ class _Compiling:
         if len(shape.alternatives) != 1 or not shape.fields:
             self._report(f"form: {name} has no fields to fill in", hint)
             return None
-        schema = standalone(shape.alternatives[0])
+        # What is recorded is sorted by name; people fill in the fields in the order of the model.
+        schema = {**standalone(shape.alternatives[0]), "propertyOrder": shape.fields}
         for word in unknown_words(schema):
             self._report(f"form: a run cannot check {word!r} of {name}", "leave it out, or check it in a node")
         for name in secret_fields(schema):

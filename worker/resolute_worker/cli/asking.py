@@ -38,12 +38,7 @@ def given_json(given: str | None, what: str) -> Json:
 
 def who(by: str | None) -> str:
     """Who decides something: as given, else the user of this machine."""
-    if by:
-        return by
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        return "somebody"
+    return by or user() or "somebody"  # a container's user may have no name
 
 
 def confirmed(question: str) -> bool:
@@ -55,3 +50,11 @@ def confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise ConfigurationError(f"{question} There is no terminal for the question: add --yes")
     return typer.confirm(question, err=True)
+
+
+def user() -> str:
+    """The user of this machine; empty where nobody knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""

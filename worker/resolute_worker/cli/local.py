@@ -23,7 +23,9 @@ _MOST: Final = 30
 """How many lines of a difference are shown."""
 
 
-async def start_local(client: Client, flow: Flow, settings: Settings, *, input_data: Json) -> RunHandle:
+async def start_local(
+    client: Client, flow: Flow, settings: Settings, *, input_data: Json, person: str = ""
+) -> RunHandle:
     """Starts a run of a file's plan.
 
     Raises:
@@ -45,7 +47,9 @@ async def start_local(client: Client, flow: Flow, settings: Settings, *, input_d
     else:
         for line in difference(known[0], flow.plan, known[1]):
             say(line)
-    return await start_from_file(client, flow, task_queue=settings.task_queue, keys=keys, input_data=input_data)
+    return await start_from_file(
+        client, flow, task_queue=settings.task_queue, keys=keys, input_data=input_data, person=person
+    )
 
 
 def difference(deployed: Plan, local: Plan, origin: str) -> list[str]:

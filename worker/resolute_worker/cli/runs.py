@@ -11,7 +11,7 @@ import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from resolute_worker.cli.asking import given_json
+from resolute_worker.cli.asking import given_json, user
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
 from resolute_worker.cli.output import show as display
@@ -72,9 +72,9 @@ def run(
         from resolute_worker.starting import start_on_request
 
         if found is None:
-            run = await start_on_request(client, flow, task_queue=queue, input_data=value)
+            run = await start_on_request(client, flow, task_queue=queue, input_data=value, person=user())
         else:
-            run = await start_local(client, found, settings, input_data=value)
+            run = await start_local(client, found, settings, input_data=value, person=user())
         started = {"flow": run.flow, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
         begun.append(run.workflow_id)
         say(f"started {run.workflow_id}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -89,6 +90,7 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
         yield f"  its run: {escape(step.run)}"
     if step.counts:
         yield f"  {', '.join(f'{count:,} {status}' for status, count in sorted(step.counts.items()))}"
+    yield from _gate(step)
     for name, value in step.compared.items():
         yield f"  {escape(name)} was {_value(value)}"
     if step.taken:
@@ -125,6 +127,24 @@ def _held(held: Held) -> str:
         return f"[magenta]held since {clock(held.since)}{times}: resolute retry, skip or fail decides on it[/]"
     by = f" by {escape(held.by)}" if held.by else ""
     return f"was held at {clock(held.since)}{times}; decided{by}: {escape(held.decided)}"
+
+
+def _gate(step: StepReport) -> Iterator[str]:
+    """What a gate asks, of whom, and who has decided what."""
+    details = cast("dict[str, Any]", step.details) if step.kind == "gate" else {}
+    if ask := str(details.get("ask") or ""):
+        yield f"  asks: {escape(_short(ask))}"
+    if details and step.status == "running":
+        approvers, until = cast("list[str] | None", details["approvers"]), cast("str | None", details["until"])
+        people = "anybody" if approvers is None else ", ".join(approvers)
+        end = f", until {clock(datetime.fromisoformat(until))}" if until else ""
+        yield f"  waits for {details['quorum']} of {escape(people)}{end}"
+    for each in cast("list[dict[str, Any]]", details.get("decisions", [])):
+        why = f": {each['reason']}" if each["reason"] else ""
+        form = f" {_value(cast('Json', each['form']))}" if each["form"] is not None else ""
+        word = "approved" if each["approved"] else "rejected"
+        at = clock(datetime.fromisoformat(str(each["at"])))
+        yield f"  {word} by {escape(str(each['by']))} at {at}{escape(_short(why))}{form}"
 
 
 def _value(value: Json) -> str:

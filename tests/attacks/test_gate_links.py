@@ -1,0 +1,225 @@
+"""Links to gates: each decides once, for its person and its gate, and looking at it decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel, Field, SecretStr
+from temporalio.client import Client
+
+from resolute import flow, gate, manual, node, text
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.masking import LINK
+from resolute.execution.secrets import Environment
+from resolute.running.messages import Message, MessageRefusedError
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.finding import RunKey
+from resolute.temporal.gates import open_gates
+from resolute.temporal.links import PATH, link_maker, read_token
+from resolute.temporal.messages import ASK, ask_run
+from resolute.temporal.runs import describe_run
+from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.worker import temporal_worker
+from resolute_worker.deliveries import Deliveries
+from resolute_worker.gate_pages import GatePages
+from resolute_worker.health import Health
+from resolute_worker.http_app import http_app
+from resolute_worker.intake import Intake
+from tests.keys import KEYS
+
+POSTED: list[str] = []
+
+
+class Change(BaseModel):
+    """What is filled in."""
+
+    region: str = Field(min_length=2, title="<b>Region</b>")
+    percent: int = 10
+
+
+@node
+async def post(person: str, message: str) -> None:
+    """Keeps what it is given."""
+    POSTED.append(f"{person} {message}")
+
+
+FLOW = (
+    flow("link-gates")
+    .triggered_by(manual("go"))
+    .then(
+        gate(
+            "approve",
+            ask="Fail over <script>alert(1)</script>?",
+            form=Change,
+            approvers=["ada", "grace"],
+            quorum=2,
+            timeout=timedelta(hours=1),
+            notify=lambda link, person: post(person, text("Decide: {}", link)),
+        )
+    )
+    .build()
+)
+
+
+class Site:
+    """A worker with its pages, and a run that waits at its gate."""
+
+    def __init__(self, client: Client, queue: str, http: httpx.AsyncClient) -> None:
+        self.client = client
+        self.http = http
+        self._queue = queue
+
+    async def run(self) -> tuple[RunHandle, dict[str, str]]:
+        """Starts a run, and gives the links that people were sent."""
+        POSTED.clear()
+        run = await start_run(self.client, FLOW.plan, task_queue=self._queue, keys=KEYS)
+        async with asyncio.timeout(30):
+            while len(POSTED) < 2:
+                await asyncio.sleep(0.02)
+        links = [re.fullmatch(r"(\w+) Decide: https://ops\.test(/gates/\S+)", each) for each in POSTED]
+        return run, {each[1]: each[2] for each in links if each}
+
+    async def decisions(self, run: RunHandle) -> list[str]:
+        """Who has decided."""
+        report = (await describe_run(self.client, run.workflow_id)).report
+        assert report is not None
+        found: Any = report.step("approve").details["decisions"]
+        return [each["by"] for each in found]
+
+
+@pytest.fixture(scope="module")
+async def site(temporal_client: Client) -> AsyncIterator[Site]:
+    """Every test has a run of its own."""
+    queue = f"links-{uuid.uuid4().hex[:8]}"
+    environment = Environment({})
+    environment.links = link_maker(KEYS, lambda: "https://ops.test/")
+    executor = NodeExecutor.for_flows([FLOW], environment=environment)
+    deliveries = Deliveries(temporal_client, task_queue=queue, verifiers={}, environment=environment, keys=KEYS)
+    intake = Intake()
+    app = http_app(deliveries, Health(), intake, GatePages(temporal_client, KEYS, intake))
+    worker = temporal_worker(
+        temporal_client, Activities([FLOW], executor, KEYS), task_queue=queue, graceful_shutdown=timedelta(0)
+    )
+    transport = httpx.ASGITransport(app)
+    async with worker, httpx.AsyncClient(transport=transport, base_url="https://ops.test", timeout=30) as http:
+        yield Site(temporal_client, queue, http)
+
+
+def form(**values: str) -> dict[str, str]:
+    """What a browser sends."""
+    return {"decision": "approve", "reason": "", "field:region": "eu", "field:percent": "", **values}
+
+
+async def test_looking_decides_nothing(site: Site) -> None:
+    """GET and HEAD show what is asked, escaped, without scripts, and decide nothing; nothing may keep the page."""
+    run, links = await site.run()
+
+    for method in ("GET", "HEAD", "GET"):
+        answer = await site.http.request(method, f"{links['ada']}?decision=approve&field:region=eu")
+        assert 200 == answer.status_code
+    page = (await site.http.get(links["ada"])).text
+
+    assert [] == await site.decisions(run)
+    assert "Fail over &lt;script&gt;alert(1)&lt;/script&gt;?" in page
+    assert "&lt;b&gt;Region&lt;/b&gt;" in page
+    assert "<script" not in page
+    headers = (await site.http.get(links["ada"])).headers
+    assert "no-store" == headers["cache-control"]
+    assert "noindex, nofollow" == headers["x-robots-tag"]
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "no-referrer" == headers["referrer-policy"]
+
+
+async def test_two_people_decide(site: Site) -> None:
+    """Each person decides once by the own link; mistakes are told field by field and decide nothing."""
+    run, links = await site.run()
+
+    wrong = await site.http.post(links["ada"], data=form(**{"field:region": "e", "field:percent": "many"}))
+    assert (422, []) == (wrong.status_code, await site.decisions(run))
+    assert "region has 1 characters, 2 is the least" in wrong.text
+    assert "percent is text, not an int" in wrong.text
+    assert 422 == (await site.http.post(links["ada"], data={"decision": "dance"})).status_code
+    assert 200 == (await site.http.post(links["ada"], data=form())).status_code
+    assert 409 == (await site.http.post(links["ada"], data=form())).status_code
+    assert 409 == (await site.http.post(links["ada"], data=form(decision="reject"))).status_code
+    assert 200 == (await site.http.post(links["grace"], data=form(**{"field:percent": "50"}))).status_code
+    result: Any = await run.result()
+
+    assert ["ada", "grace"] == result["approve"]["by"]
+    assert {"region": "eu", "percent": 50} == result["approve"]["form"]
+    assert 409 == (await site.http.get(links["ada"])).status_code
+    assert 409 == (await site.http.post(links["grace"], data=form())).status_code
+
+
+async def test_forged_and_changed_links(site: Site) -> None:
+    """A link that was changed, made with another key, is over, or is for another person or run decides nothing."""
+    run, links = await site.run()
+    token = links["ada"].removeprefix(PATH)
+    ticket = read_token(token, KEYS, datetime.now(UTC))
+    packed = token.removeprefix(LINK)
+    parts = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+    stolen = base64.urlsafe_b64encode(json.dumps([*parts[:5], "grace", parts[6]]).encode()).decode().rstrip("=")
+    others = PlanKeys((SecretStr("another-key-of-the-tests-that-nobody-has"),))
+    over = replace(ticket, until=datetime.now(UTC) - timedelta(seconds=5))
+    elsewhere = replace(ticket, run=str(uuid.uuid4()))
+    gone = replace(ticket, workflow_id="link-gates/nobody")
+
+    tried = {
+        403: [token[:-2] + "AA", LINK + stolen, ticket.token(others), over.token(KEYS), LINK, "x" * 9000, LINK + "W10"],
+        404: [elsewhere.token(KEYS), gone.token(KEYS)],
+    }
+    for status, tokens in tried.items():
+        for each in tokens:
+            assert status == (await site.http.post(PATH + each, data=form())).status_code, each[:40]
+
+    assert 413 == (await site.http.post(links["ada"], data={"reason": "x" * 200_000})).status_code
+    assert 405 == (await site.http.put(links["ada"])).status_code
+    assert [] == await site.decisions(run)
+
+
+async def test_links_are_nowhere(site: Site) -> None:
+    """Neither the history nor a report of a run holds a link, and texts about it are masked."""
+    run, links = await site.run()
+    history = await run.handle.fetch_history()
+    described = await describe_run(site.client, run.workflow_id)
+
+    assert described.report is not None
+    for written in (history.to_json(), described.report.model_dump_json()):
+        assert LINK not in written
+        assert LINK not in base64.b64encode(written.encode()).decode()
+    assert "see ***" == Environment({}).mask(f"see {links['ada'].removeprefix(PATH)}")
+    assert "the value itself" == Environment({}).secret_in(links["ada"])
+
+
+async def test_decisions_without_a_key(site: Site) -> None:
+    """An update without the seal of a key is refused, whoever it says it is from."""
+    run, _ = await site.run()
+    said = Message(to="gate:approve", word="approve", id="forged", data={"form": {"region": "eu"}}, by="ada")
+
+    with pytest.raises(MessageRefusedError, match="not sealed by a key"):
+        await ask_run(site.client, RunKey(run.workflow_id, run.run_id or ""), said, NO_KEYS)
+    with pytest.raises(Exception, match="update failed"):
+        await site.client.get_workflow_handle(run.workflow_id).execute_update(ASK, said.as_json())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+
+    assert [] == await site.decisions(run)
+
+
+async def test_open_gates(site: Site) -> None:
+    """The open gates of all runs are found from their histories."""
+    run, _ = await site.run()
+
+    found = {each.workflow_id: each for each in await open_gates(site.client, flow=FLOW.name)}
+
+    mine = found[run.workflow_id]
+    assert ("approve", 2, ("ada", "grace"), ()) == (mine.gate, mine.quorum, mine.approvers, mine.decisions)
