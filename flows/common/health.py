@@ -44,6 +44,22 @@ class UnknownHealthError(TerminalError):
     """A health endpoint answers with something that says neither healthy nor critical."""
 
 
+class UnhealthyError(TerminalError):
+    """Something is critical, and the flow may not go on."""
+
+
+@node(lane="local")
+def require_health(health: Health) -> Health:
+    """Fails the run where something is critical, so that what the run has done is undone.
+
+    Raises:
+        UnhealthyError: it is critical.
+    """
+    if health.status == "critical":
+        raise UnhealthyError(health.message)
+    return health
+
+
 @node(lane="local")
 def remember(status: str) -> str:
     """Keeps a status for the next run, which reads it with `previous(...)`.
