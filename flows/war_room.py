@@ -8,7 +8,7 @@ Before it escalates, it reads the incident itself: an acknowledgement counts eve
 levels of the policy escalate after longer than 15 minutes, or PagerDuty and this flow both ask the next level.
 
 PagerDuty has to deliver `incident.triggered`, `incident.acknowledged` and `incident.resolved` to the worker's
-/pagerduty/war-room.
+/pagerduty/webhook. The first starts a run; the others are told to the run of that incident.
 
 Set DIAGNOSTIC_TARGETS (https://... and tcp://host:port between spaces), PAGERDUTY_WEBHOOK_SECRET, PAGERDUTY_API_KEY,
 PAGERDUTY_FROM_EMAIL and SLACK_WEBHOOK_URL.
@@ -75,7 +75,15 @@ closing = closing_words(watch.output.last["look"]["incident"], levels).as_("clos
 
 war_room = (
     flow("war-room", description="Stays with an incident until somebody has acknowledged it, level by level")
-    .triggered_by(pagerduty.webhook("/pagerduty/war-room", events=["incident.triggered"]))
+    .triggered_by(
+        pagerduty.webhook(
+            "/pagerduty/webhook",
+            events=["incident.triggered", "incident.acknowledged", "incident.resolved"],
+            starts=["incident.triggered"],
+            key=incident.id,
+            while_running="tell",
+        )
+    )
     .then_parallel(oncall, policy, changes, seen)
     .then(opening)
     .then(post_to_channel(opening.output, CHANNEL).as_("opened"))

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from flows.common.health import Health
 from flows.failover import PATIENCE, failover
-from resolute import ResoluteError, TerminalError
+from resolute import TerminalError
 from resolute.testing import FlowTester
 
 ENVIRONMENT = {
@@ -85,12 +83,3 @@ async def test_a_primary_that_does_not_work_is_undone(flow_tester: type[FlowTest
         assert "failed" == run.status
         assert ("moved_back",) == run.undone
         assert ("db-2", "db-1") == (back.arguments["leader"], back.arguments["candidate"])
-
-
-async def test_a_stranger_cannot_approve(flow_tester: type[FlowTester]) -> None:
-    """Only those who are on call decide: the word of another person moves nothing."""
-    tester = cluster(flow_tester)
-    tester.decides("approve", approved=True, by="mallory@example.com")
-
-    with pytest.raises(ResoluteError, match="may not decide gate 'approve'"):
-        await tester.run(ASKED)

@@ -15,6 +15,7 @@ from flows.common.health import Health
 from flows.failover import failover
 from resolute import TerminalError
 from resolute.testing import FlowTester
+from resolute.testing.gates import WrongDecisionError
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
@@ -68,7 +69,7 @@ class Patroni:
 
 @dataclass
 class Place:
-    """A cluster, the channel that reads of it, and a tester of the flow in both, approved by who is on call."""
+    """A cluster, the channel that reads of it, and a tester of the flow in both."""
 
     patroni: Patroni
     town: Town
@@ -92,12 +93,12 @@ async def place(town: Town) -> AsyncGenerator[Place]:
         }
         tester = FlowTester(failover, env=env, providers=[provider])
         tester.answer("health", Health(status="healthy", message="takes connections", component="db"))
-        tester.decides("approve", approved=True, by="chen@harbour.example")
         yield Place(patroni, town, tester)
 
 
 async def test_an_answer_that_is_lost_moves_nothing_twice(place: Place) -> None:
     """Patroni has moved the primary and its answer says otherwise: the next attempt sees it and goes on."""
+    place.tester.decides("approve", approved=True, by="chen@harbour.example")
     place.patroni.loses = 1
 
     run = await place.tester.run(ASKED)
@@ -120,6 +121,7 @@ async def test_what_cannot_take_over_is_not_asked_about(
     place: Place, candidate: str, lag: int, state: str, message: str
 ) -> None:
     """Nobody is woken for a replica that is not there, is the primary, does not run or is too far behind."""
+    place.tester.decides("approve", approved=True, by="chen@harbour.example")
     place.patroni.lag, place.patroni.state = lag, state
 
     run = await place.tester.run({**ASKED, "candidate": candidate})
@@ -133,6 +135,7 @@ async def test_what_cannot_take_over_is_not_asked_about(
 @pytest.mark.parametrize("step", ["handover", "oncall", "approvers", "promoted", "primary", "health", "healthy"])
 async def test_whatever_fails_the_old_primary_keeps_its_role(place: Place, step: str) -> None:
     """The channel reads which step has failed, and the cluster is as it was; the next run does the whole work."""
+    place.tester.decides("approve", approved=True, by="chen@harbour.example")
     place.tester.fails(step, TerminalError("refused"))
 
     failed = await place.tester.run(ASKED)
@@ -148,10 +151,20 @@ async def test_whatever_fails_the_old_primary_keeps_its_role(place: Place, step:
 
 async def test_a_third_primary_is_left_alone(place: Place) -> None:
     """Where another member has become the primary while people were asked, nothing is moved."""
+    place.tester.decides("approve", approved=True, by="chen@harbour.example")
     place.tester.answer("handover", {"leader": "db-9", "candidate": "db-2", "lag": 0})
 
     run = await place.tester.run(ASKED)
 
     assert ("failed", "promoted") == (run.status, run.failure.step if run.failure else None)
     assert "db-1 is the primary by now, and not db-9" in str(run.error)
+    assert not place.patroni.switches
+
+
+async def test_a_stranger_cannot_approve(place: Place) -> None:
+    """Only those who are on call decide: the word of another person is refused, and nothing is moved."""
+    place.tester.decides("approve", approved=True, by="mallory@example.com")
+
+    with pytest.raises(WrongDecisionError, match="may not decide"):
+        await place.tester.run(ASKED)
     assert not place.patroni.switches
