@@ -40,7 +40,9 @@ class LineWorkflow:
     @workflow.init
     def __init__(self, given: Any) -> None:
         held = cast("JsonObject", given)
-        self._flow, self._run = str(held["flow"]), str(held["run"])
+        # From its id alone, for which starts are sealed: whoever starts a line cannot turn it to another run.
+        self._run = workflow.info().workflow_id.removeprefix(f"{LINE}/")
+        self._flow = self._run.partition("/")[0]
         self._line = Line()
         if "line" in held:
             self._line.restore(held["line"])
@@ -110,7 +112,7 @@ class LineWorkflow:
         if not (even_at_work and workflow.info().is_continue_as_new_suggested()):
             return
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new({"flow": self._flow, "run": self._run, "line": self._line.as_json()})
+        workflow.continue_as_new({"line": self._line.as_json()})
 
     @workflow.update(name=HAND_IN, description="Hands in a start of the flow; answers what became of it.")
     async def hand_in(self, given: Any) -> Any:

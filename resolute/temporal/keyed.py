@@ -76,7 +76,7 @@ async def hand_in(
     while True:
         begin: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             LINE,
-            {"flow": flow, "run": run},
+            {},
             id=line,
             task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
