@@ -117,7 +117,7 @@ async def place(request: pytest.FixtureRequest, temporal_client: Client) -> Asyn
 async def test_held_steps_are_decided_one_by_one(place: Place) -> None:
     """Each waits by itself, is held again where its retry fails, and takes a value; what is beside them goes on."""
     run = await place.begin(one=2, two=9)
-    first, second = await place.holds(run, "one", "two")
+    first, second = sorted(await place.holds(run, "one", "two"), key=lambda each: each.step)
 
     assert ("one", "TerminalError", "one is not ready in activity") == (first.step, first.error, first.message)
     with pytest.raises(NotHeldError, match="holds 2 steps"):
