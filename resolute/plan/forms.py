@@ -55,7 +55,7 @@ def form_mistakes(value: Json, schema: Schema) -> list[Mistake]:
     """What is wrong with a form that has been filled in, at most `MOST` of it.
 
     >>> form_mistakes({"region": 7}, {"type": "object", "properties": {"region": {"type": "string"}}})
-    [('region', 'is an int, not a text')]
+    [('region', 'is an int, not text')]
     """
     found: list[Mistake] = []
     for mistake in _mistakes(value, Shape(schema, schema.get("$defs", {})), ""):
