@@ -36,7 +36,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.result import result_of
 from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.start import PERSON, STARTED_BY, start_argument
+from resolute.temporal.start import NOTHING_EARLIER, PERSON, STARTED_BY, Earlier, start_argument
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 
@@ -130,6 +130,8 @@ async def start_run(
     keys: PlanKeys = NO_KEYS,
     started_by: str = "",
     person: str = "",
+    memo: Mapping[str, Json] | None = None,
+    earlier: Earlier = NOTHING_EARLIER,
 ) -> RunHandle:
     """Starts a run that carries its plan, sealed with the first of the keys.
 
@@ -139,23 +141,23 @@ async def start_run(
     if that has ended (`is_new` is then False). `eager` requests the first task immediately, which works if a worker of
     the task queue runs on the same client. `patience` is how long the server may take; the server knows it, so that it
     drops a start that nobody waits for any longer. `started_by` shows people who or what started it (Temporal's memo),
-    and `person` names who did, who may not decide the run's gates.
+    and `person` names who did, who may not decide the run's gates; `memo` adds to that. `earlier` is what the run begins
+    with; only a run with keys can begin with anything.
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
-        PayloadTooLargeError: plan and input are larger than Temporal accepts.
+        PayloadTooLargeError: plan, input and outcomes are larger than Temporal accepts.
     """
     _check_recordable(plan.name, input_data)  # before sealing: a seal covers what can be written down
     return await _start(
         client,
         plan.name,
-        start_argument(plan, input_data, keys=keys),
+        start_argument(plan, input_data, keys=keys, earlier=earlier),
         task_queue=task_queue,
         workflow_id=workflow_id,
         eager=eager,
         patience=patience,
-        started_by=started_by,
-        person=person,
+        memo={**_memo(started_by, person), **(memo or {})},
     )
 
 
@@ -169,7 +171,11 @@ async def start_deployed(
         PayloadTooLargeError: the input is larger than Temporal accepts.
     """
     _check_recordable(flow, input_data)
-    return await _start(client, flow, input_data, task_queue=task_queue, started_by="request", person=person)
+    return await _start(client, flow, input_data, task_queue=task_queue, memo=_memo("request", person))
+
+
+def _memo(started_by: str, person: str) -> dict[str, Json]:
+    return {name: said for name, said in ((STARTED_BY, started_by), (PERSON, person)) if said}
 
 
 def _check_recordable(flow: str, input_data: Json) -> None:
@@ -186,8 +192,7 @@ async def _start(
     workflow_id: str | None = None,
     eager: bool = False,
     patience: timedelta | None = None,
-    started_by: str = "",
-    person: str = "",
+    memo: Mapping[str, Json] | None = None,
 ) -> RunHandle:
     size = recorded_size(argument)
     if size > PAYLOAD_LIMIT:
@@ -201,7 +206,7 @@ async def _start(
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             request_eager_start=eager,
             rpc_timeout=patience,
-            memo={name: said for name, said in ((STARTED_BY, started_by), (PERSON, person)) if said} or None,
+            memo=memo or None,
         )
     except WorkflowAlreadyStartedError as error:
         known = client.get_workflow_handle(error.workflow_id, run_id=error.run_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import json
 import sys
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -19,14 +20,16 @@ from typing import Final
 from temporalio.exceptions import is_cancelled_exception
 
 from resolute.plan.errors import FlowError
+from resolute.plan.plan import Plan
 from resolute.plan.values import Json, JsonObject
-from resolute.running.interpreter import Interpreter
+from resolute.running.interpreter import Interpreter, RunContinuedError
 from resolute.running.messages import MessageRefusedError
-from resolute.running.outcomes import outcomes_from
-from resolute.running.recall import newest
+from resolute.running.outcomes import Outcomes, outcomes_from
+from resolute.running.recall import Memory, newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.window import Window
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.handed import READS_FAILURES
 from resolute.temporal.handing_over import HAND_OVER
@@ -212,12 +215,34 @@ def _answered(request: CallRequest, answer: Answer | None) -> Answered:
     return Answered(output=answer.output)
 
 
+def memory_handed(recorded: Recorded, plan: Plan) -> Memory | None:
+    """What the run was handed by the runs before it."""
+    return newest(recorded.completed, recorded.failed if plan.interpreter >= READS_FAILURES else None)
+
+
 async def replayed(recorded: Recorded) -> RunReport | None:
     """The run as far as it is recorded; None if it has not recorded its plan yet."""
     plan = recorded.start.plan or recorded.plan
     if plan is None:
         return None
-    memory = newest(recorded.completed, recorded.failed if plan.interpreter >= READS_FAILURES else None)
+    report, _ = await _replay(recorded, plan, Window())
+    steps = tuple(_with_answer(step, recorded.answers.get(step.id)) for step in report.steps)
+    return report.model_copy(update={"steps": steps, "result": result_of(recorded.result)})
+
+
+async def outcomes_before(recorded: Recorded, plan: Plan, step: str) -> tuple[Outcomes, Window]:
+    """What the run had come to before a step, by its id in the run: all that does not come after it.
+
+    The window says whether the run came to that step at all.
+    """
+    window = Window(until=step)
+    recorded.cancelled_by = None  # what was given up is no outcome
+    _, outcomes = await _replay(recorded, plan, window)
+    return outcomes, window
+
+
+async def _replay(recorded: Recorded, plan: Plan, window: Window) -> tuple[RunReport, Outcomes]:
+    memory = memory_handed(recorded, plan)
     if plan.interpreter < SHELTERS:
         recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
     runtime = _RecordedRuntime(recorded)
@@ -229,6 +254,7 @@ async def replayed(recorded: Recorded) -> RunReport | None:
         memory=memory,
         scheduled_for=recorded.scheduled_for or recorded.began_at,
         outcomes=None if taken is None else outcomes_from(taken),
+        window=window,
         observed=True,
         origin=recorded.origin,
     )
@@ -238,12 +264,15 @@ async def replayed(recorded: Recorded) -> RunReport | None:
     await runtime.settled(run)
     while not run.done() and runtime.bring(interpreter):
         await runtime.settled(run)
-    report = interpreter.state.report()  # before it is let go of, which looks like a cancel
+    # Before it is let go of, which looks like a cancel.
+    report, outcomes = (
+        interpreter.state.report(),
+        outcomes_from(json.loads(json.dumps(interpreter.outcomes().as_json()))),
+    )
     run.cancel()
-    with suppress(FlowError, asyncio.CancelledError):
+    with suppress(FlowError, RunContinuedError, asyncio.CancelledError):
         await run
-    steps = tuple(_with_answer(step, recorded.answers.get(step.id)) for step in report.steps)
-    return report.model_copy(update={"steps": steps, "result": result_of(recorded.result)})
+    return report, outcomes
 
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:

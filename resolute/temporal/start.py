@@ -45,15 +45,20 @@ _KEY: Final = "resolute"
 class Earlier:
     """What a run takes over from another history: outcomes, and the memory that the first history was handed.
 
-    `outcomes` is what `Outcomes.as_json` writes; None in a run that begins at its beginning.
+    `outcomes` is what `Outcomes.as_json` writes; None in a run that begins at its beginning. `only` is the one step
+    that the run is for; empty for all of them.
     """
 
     outcomes: Json = None
     memory: Json = None
+    only: str = ""
 
     def as_json(self) -> Json:
         """As plain data; None where nothing is taken over."""
-        return {"outcomes": self.outcomes, "memory": self.memory} if self.outcomes is not None else None
+        if self.outcomes is None:
+            return None
+        taken: dict[str, Json] = {"outcomes": self.outcomes, "memory": self.memory}
+        return {**taken, "only": self.only} if self.only else taken
 
 
 NOTHING_EARLIER: Final = Earlier()
@@ -121,7 +126,11 @@ def open_envelope(argument: Json) -> Envelope:
         if isinstance(carried, Mapping) and (not carried or "plan" in carried):
             earlier = carried.get("earlier")
             taken = (
-                Earlier(outcomes=earlier.get("outcomes"), memory=earlier.get("memory"))
+                Earlier(
+                    outcomes=earlier.get("outcomes"),
+                    memory=earlier.get("memory"),
+                    only=str(earlier.get("only", "")),
+                )
                 if isinstance(earlier, Mapping)
                 else NOTHING_EARLIER
             )

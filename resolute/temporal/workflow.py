@@ -30,6 +30,7 @@ from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.result import recorded_of
 from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
+from resolute.running.window import Window
 from resolute.temporal.at_hand import keys_at_hand
 from resolute.temporal.failures import ENDED, run_failure, with_memory
 from resolute.temporal.handed import READS_FAILURES, handed_memory
@@ -102,7 +103,7 @@ class FlowWorkflow:
                 memory = handed_memory(failed=False)
             trusted = keys if believed else NO_KEYS
             recorded = recorded_size(carried) if envelope.plan is None else 0
-            result = await self._interpreted(plan, given, memory, envelope.earlier.outcomes, trusted, recorded)
+            result = await self._interpreted(plan, given, memory, envelope.earlier, trusted, recorded)
         except ApplicationError as error:
             _tell_end("failed", error.message)
             raise with_memory(error, memory) from None
@@ -121,7 +122,7 @@ class FlowWorkflow:
             self._tell_warnings()
 
     async def _interpreted(
-        self, plan: Plan, given: Json, memory: Memory | None, outcomes: Json, keys: PlanKeys, recorded: int
+        self, plan: Plan, given: Json, memory: Memory | None, taken: Earlier, keys: PlanKeys, recorded: int
     ) -> Json:
         """Runs the plan to its end, or continues the run in another history when this one has become too long."""
         full = _history_is_full
@@ -136,7 +137,7 @@ class FlowWorkflow:
                 recorded=recorded,
                 full=full,
             )
-            earlier = None if outcomes is None else outcomes_from(outcomes)
+            earlier = None if taken.outcomes is None else outcomes_from(taken.outcomes)
             self._interpreter = Interpreter(
                 plan,
                 runtime,
@@ -146,6 +147,7 @@ class FlowWorkflow:
                 outcomes=earlier,
                 origin=Origin(workflow.info().first_execution_run_id, str(workflow.memo_value(PERSON, ""))),
                 hands_undo_on=_is_of_a_step(),
+                window=Window(only=taken.only),
             )
             self._take_early()
             run = _run(self._interpreter, runtime)
@@ -156,7 +158,7 @@ class FlowWorkflow:
                 await sheltered(_ready_to_end(runtime), self._interpreter.cancel)
                 outcomes = self._interpreter.outcomes().as_json()
                 handed: Json = {} if memory is None else memory.as_detail()
-                taken = Earlier(outcomes=outcomes, memory=handed)
+                taken = Earlier(outcomes=outcomes, memory=handed, only=taken.only)
                 argument = continued_argument(plan, given, keys=keys, earlier=taken)
                 if recorded_size(argument) <= PAYLOAD_LIMIT:
                     workflow.continue_as_new(args=[argument], memo=_memo())
