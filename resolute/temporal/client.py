@@ -141,8 +141,8 @@ async def start_run(
     if that has ended (`is_new` is then False). `eager` requests the first task immediately, which works if a worker of
     the task queue runs on the same client. `patience` is how long the server may take; the server knows it, so that it
     drops a start that nobody waits for any longer. `started_by` shows people who or what started it (Temporal's memo),
-    and `person` names who did, who may not decide the run's gates; `memo` adds to that. `earlier` is what the run begins
-    with; only a run with keys can begin with anything.
+    and `person` names who did, who may not decide the run's gates; `memo` adds to that. `earlier` is what the run
+    begins with; only a run with keys can begin with anything.
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.

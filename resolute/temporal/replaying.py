@@ -259,16 +259,15 @@ async def _replay(recorded: Recorded, plan: Plan, window: Window) -> tuple[RunRe
         origin=recorded.origin,
     )
     if HAND_OVER in recorded.answers:  # its start was handed in, and none of its steps ran
-        return interpreter.state.report().model_copy(update={"result": result_of(recorded.result)})
+        return interpreter.state.report(), Outcomes()
     run = asyncio.ensure_future(interpreter.run())
     await runtime.settled(run)
     while not run.done() and runtime.bring(interpreter):
         await runtime.settled(run)
-    # Before it is let go of, which looks like a cancel.
-    report, outcomes = (
-        interpreter.state.report(),
-        outcomes_from(json.loads(json.dumps(interpreter.outcomes().as_json()))),
-    )
+    report = interpreter.state.report()  # before it is let go of, which looks like a cancel
+    outcomes = Outcomes()
+    if window.until:
+        outcomes = outcomes_from(json.loads(json.dumps(interpreter.outcomes().as_json())))
     run.cancel()
     with suppress(FlowError, RunContinuedError, asyncio.CancelledError):
         await run

@@ -131,3 +131,27 @@ async def test_a_run_is_found_by_what_a_person_knows(folder: Path, place: dict[s
     assert (2, 2) == (several[0], nothing[0])
     assert first in several[2]
     assert "see `resolute runs`" in nothing[2]
+
+
+async def test_a_run_is_taken_up_again(folder: Path, place: dict[str, str]) -> None:
+    """Rerun starts a run that keeps completed steps, in bulk too, and says what it leaves out; try runs one step."""
+    (folder / "activity.count").unlink(missing_ok=True)
+    (folder / "activity.mended").unlink(missing_ok=True)
+    code, out, _ = await resolute("run", "activity-door", "--json", folder=folder, **place)
+    failed = json.loads(out)["run"]
+    assert 1 == code
+
+    (folder / "activity.mended").touch()
+    code, out, said = await resolute("rerun", failed, "--json", folder=folder, **place)
+    assert (2, "set RESOLUTE_PLAN_KEYS" in said) == (code, True), said
+    for given, wanted in (
+        (("rerun", failed, "--from", "dor"), "has no step 'dor'"),
+        (("rerun",), "name a run, or give --flow for many"),
+        (("rerun", "nothing"), "Temporal knows no run 'nothing'"),
+        (("rerun", "--flow", "activity-door", "--since", "soon"), "is no length of time: give one such as 30m"),
+        (("rerun", "--flow", "activity-door", "--since", "1h"), "run(s)? There is no terminal"),
+        (("try", "activity-door", "counted", "--from", failed, "--plan", "own"), "Step counted of activity-door runs"),
+    ):
+        code, _, said = await resolute(*given, folder=folder, **place)
+        assert (2, True) == (code, wanted in said), said
+    assert "1" == (folder / "activity.count").read_text()

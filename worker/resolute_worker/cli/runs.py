@@ -33,6 +33,13 @@ RunId = Annotated[
 ]
 
 
+class PlanChoice(StrEnum):
+    """Whose plan a run goes on by."""
+
+    own = "own"
+    newest = "newest"
+
+
 class Status(StrEnum):
     """The status of a run."""
 
