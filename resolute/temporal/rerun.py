@@ -11,11 +11,10 @@ from temporalio.client import Client
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.plan import Plan
 from resolute.plan.shapes import did_you_mean
-from resolute.plan.step import Step, walk
+from resolute.plan.step import Step, plan_name, walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.frame import Kept
 from resolute.running.outcomes import Outcomes
-from resolute.running.window import name_in_plan
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.parts import histories
@@ -141,12 +140,12 @@ async def start_rerun(
 
 def _check_step(plan: Plan, step: str, whose: str) -> None:
     known = [each.id for each in walk_forward(plan.steps)]
-    if name_in_plan(step) in known:
+    if plan_name(step) in known:
         return
     undo = {each.id for each in walk((*plan.steps, *plan.on_failure))}
-    if name_in_plan(step) in undo:
+    if plan_name(step) in undo:
         raise NotRerunError(f"step {step!r} undoes or tells of a failure: name the step that it belongs to")
-    raise NotRerunError(f"{whose} has no step {step!r} ({did_you_mean(name_in_plan(step), known)})")
+    raise NotRerunError(f"{whose} has no step {step!r} ({did_you_mean(plan_name(step), known)})")
 
 
 def walk_forward(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -187,7 +186,7 @@ def _has_ended_well(told: Json) -> bool:
 def _check_kinds(own: Plan, newest: Plan, kept: Kept) -> None:
     before, now = ({each.id: each for each in walk(plan.steps)} for plan in (own, newest))
     for step_id in _kept_in(kept, ""):
-        name = name_in_plan(step_id)
+        name = plan_name(step_id)
         if name in now and name in before and now[name].kind != before[name].kind:
             raise NotRerunError(
                 f"step {step_id!r} was a {before[name].kind} in the run and is a {now[name].kind} in the newest "
