@@ -1,26 +1,37 @@
 """Plans as pictures: golden texts, and that nothing in a plan can break out of a label."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from resolute import (
     Flow,
     State,
+    branch,
+    child,
+    each,
     env,
     failure,
     flow,
+    gate,
     input_data,
     is_empty,
     manual,
     node,
     not_,
+    repeat,
     schedule,
+    signal,
+    sleep,
     unverified,
+    wait_for,
     webhook,
 )
+from resolute.plan.step import KINDS, walk
 from resolute.writing.diagram import mermaid, outline
 
 
@@ -61,6 +72,34 @@ WATCH = (
 )
 
 
+class Rollout(BaseModel):
+    """What is rolled out, and where."""
+
+    version: str
+    hosts: list[str]
+
+
+hosts = input_data(Rollout).hosts
+tested = wait_for(signal("tested", Rollout), timeout=timedelta(minutes=30)).as_("tested")
+load = page("load").as_("load")
+EVERY = (
+    flow("every")
+    .triggered_by(manual("go", input=Rollout))
+    .then_parallel(
+        tested,
+        branch()
+        .then(sleep(timedelta(minutes=10)).as_("settle"))
+        .then(gate("approve", timeout=timedelta(hours=2), notify=lambda _: page("a rollout waits"))),
+    )
+    .when(tested.output != None)  # noqa: E711  # a condition
+    .then(each(hosts, lambda host: page(host).on_failure(page("undo").as_("unpage")).as_("put")).as_("all"))
+    .then(repeat(load, until=load.output == "low", every=timedelta(seconds=90), at_most=3).as_("calm"))
+    .end_when()
+    .then(child(flow("smoke").triggered_by(manual("smoke")).then(page("x")).build()).as_("smoke"))
+    .build()
+)
+
+
 def charted(label: str) -> Flow:
     begun = flow("labels").triggered_by(manual("go")).when(input_data("it") == label)
     return begun.then(page("x")).end_when().build()
@@ -90,6 +129,63 @@ watch
     page
   on failure
     cry: page""" == outline(WATCH.plan)
+
+
+def test_every_kind_is_drawn() -> None:
+    """Each kind of step that a plan may hold has its own line and its figure, and what is inside it stands in it."""
+    drawn = {step.kind for step in walk(EVERY.plan.steps)}
+
+    assert {word for word, kind in KINDS.items() if kind.__module__.startswith("resolute.")} == drawn
+    assert """\
+every
+  on manual go
+  in parallel
+    branch 1
+      tested: wait for tested, up to 30m
+    branch 2
+      settle: sleep 10m
+      approve: gate, 2h
+        notify: approve_notify: page
+  when tested != null
+    all: each of input.hosts, 20 at once
+      put: page
+        undo: unpage: page
+    calm: repeat until load == 'low', every 90s, at most 3 turns
+      load: page
+  smoke: flow smoke""" == outline(EVERY.plan)
+    assert """\
+flowchart TD
+    n0(["manual go"])
+    n1{{"in parallel"}}
+    n0 --> n1
+    n2(["tested: wait for tested, up to 30m"])
+    n1 --> n2
+    n3(["settle: sleep 10m"])
+    n1 --> n3
+    n4(["approve: gate, 2h"])
+    n3 --> n4
+    n5["approve_notify: page"]
+    n4 -. notify .-> n5
+    n6{"tested != null"}
+    n2 --> n6
+    n4 --> n6
+    n7{{"all: each of input.hosts, 20 at once"}}
+    n6 -->|yes| n7
+    n8["put: page"]
+    n7 -->|each item| n8
+    n9["unpage: page"]
+    n8 -. undo .-> n9
+    n8 --> n7
+    n10{{"calm: repeat until load == 'low', every 90s, at most 3 turns"}}
+    n7 --> n10
+    n11["load: page"]
+    n10 -->|turn| n11
+    n11 --> n10
+    n12[["smoke: flow smoke"]]
+    n10 --> n12
+    n6 -->|no| n12
+    n13(["end"])
+    n12 --> n13""" == mermaid(EVERY.plan)
 
 
 def test_the_outline_of_a_run() -> None:

@@ -118,7 +118,7 @@ async def test_turns_that_do_nothing() -> None:
 def test_drawn() -> None:
     """The outline and the chart say when the turns end, how far apart they are and how many there may be."""
     plan = _built(polling).plan
-    title = "poll: repeat until look.ready, every 30 s, at most 40 turns"
+    title = "poll: repeat until look.ready, every 30s, at most 40 turns"
 
     assert f"\n  {title}\n    look: look_at" in outline(plan)
     assert f'{{{{"{title}"}}}}' in mermaid(plan)

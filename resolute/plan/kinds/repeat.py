@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from resolute.plan.described import describe
 from resolute.plan.step import Block, Figure, Step, Steps
+from resolute.plan.times import spoken_duration
 from resolute.plan.values import Json
 
 MOST_TURNS: Final = 1_000_000
@@ -57,7 +57,7 @@ class Repeat(Step):
     @property
     def title(self) -> str:
         """What ends it."""
-        pause = f", every {_length(self.every)}" if self.every else ""
+        pause = f", every {spoken_duration(self.every)}" if self.every else ""
         turns = "1 turn" if self.at_most == 1 else f"{self.at_most:,} turns"
         return f"{self.id}: repeat {self.test} {describe(cast('Json', self.condition))}{pause}, at most {turns}"
 
@@ -78,7 +78,3 @@ class Repeat(Step):
             yield f"a repeat has 1 to {MOST_TURNS:,} turns"
         if not 0 <= self.every <= LONGEST_PAUSE:
             yield "the turns of a repeat are up to a year apart"
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds:g} s" if seconds < 120 else str(timedelta(seconds=seconds))

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from resolute.plan.described import describe
 from resolute.plan.step import Figure, Step
+from resolute.plan.times import spoken_duration
 from resolute.plan.values import Json
 
 
@@ -31,7 +32,7 @@ class Sleep(Step):
         """How long it waits."""
         if self.length is None:
             return f"{self.id}: sleep until {describe(cast('Json', self.until))}"
-        return f"{self.id}: sleep {self.length:g} s"
+        return f"{self.id}: sleep {spoken_duration(self.length)}"
 
     def values(self) -> tuple[Json, ...]:
         """The time that it waits for."""
