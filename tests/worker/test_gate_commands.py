@@ -1,0 +1,71 @@
+"""Commands that list gates and decide them, against a worker at work."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from resolute_worker.embedded import EmbeddedServer
+from tests.worker.processes import resolute, started
+
+FLOWS = """
+from pydantic import BaseModel
+from resolute import flow, gate, manual
+
+class Change(BaseModel):
+    region: str
+    percent: int = 10
+
+asks = (
+    flow("asks").triggered_by(manual("start"))
+    .then(gate("approve", ask="Go?", form=Change, approvers=["ada", "grace"], quorum=2))
+    .build()
+)
+"""
+
+
+@pytest.fixture(scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
+    """The variables of a worker at work on the flow above, and the folder that it runs in."""
+    folder = tmp_path_factory.mktemp("gates")
+    (folder / "flows").mkdir()
+    (folder / "flows" / "gates.py").write_text(FLOWS)
+    place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
+    async with started("worker", folder=folder, **place) as worker:
+        await worker.url()
+        yield {**place, "folder": str(folder)}
+        await worker.stopped()
+
+
+async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:
+    """A gate is listed until enough have approved; what the run refuses ends the command with 1 and says why."""
+    variables = {name: value for name, value in place.items() if name != "folder"}
+    folder = Path(place["folder"])
+    begun = await resolute("run", "asks", "--no-wait", "--json", folder=folder, **variables)
+    run = str(json.loads(begun[1])["run"])
+    listed: list[dict[str, object]] = []
+    async with asyncio.timeout(30):
+        while not listed:
+            listed = json.loads((await resolute("gates", "--json", folder=folder, **variables))[1])
+    assert [(run, "approve", "Go?", 2)] == [(each["run"], each["gate"], each["ask"], each["quorum"]) for each in listed]
+
+    form = '{"region": "eu"}'
+    stranger = await resolute("approve", run, "approve", "--by", "mallory", "--form", form, folder=folder, **variables)
+    assert (1, True) == (stranger[0], "mallory may not decide gate 'approve'" in stranger[2])
+    empty = await resolute("approve", run, "approve", "--by", "ada", folder=folder, **variables)
+    assert (1, True) == (empty[0], "region is missing" in empty[2])
+    unknown = await resolute("approve", run, "other", "--by", "ada", folder=folder, **variables)
+    assert (1, True) == (unknown[0], "no open gate 'other' (open now: approve)" in unknown[2])
+    nobody = await resolute("approve", "no-such-run", "approve", "--by", "ada", folder=folder, **variables)
+    assert 2 == nobody[0]
+
+    for person in ("ada", "grace"):
+        said = await resolute("approve", run, "approve", "--by", person, "--form", form, folder=folder, **variables)
+        assert 0 == said[0], said[2]
+    shown = await resolute("show", run, folder=folder, **variables)
+
+    assert "approved by ada at" in shown[1]
+    assert "no gate waits for a decision" in (await resolute("gates", folder=folder, **variables))[1]
