@@ -1,0 +1,116 @@
+"""Runs generated flows: in memory and on Temporal, in one history or in many."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from temporalio.client import Client
+
+from resolute import CallContext, FlowError
+from resolute.memory.runtime import run_in_memory
+from resolute.plan.failing import Failure
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json
+from resolute.running.interpreter import Interpreter
+from resolute.running.messages import Message
+from resolute.running.report import RunReport
+from resolute.temporal.client import start_run
+from resolute.temporal.finding import RunKey
+from resolute.temporal.messages import ask_run, tell_run
+from resolute.temporal.runs import describe_run
+from tests.contract.generated.generated import Generated
+from tests.contract.generated.order import Ordered
+from tests.contract.generated.telling import tells
+from tests.contract.nodes import ALL_ATTEMPTS
+from tests.contract.runtimes import executor_of
+from tests.keys import KEYS
+
+Full = Callable[[int], bool]
+
+
+def never(ended: int) -> bool:
+    """A history that takes all of a run."""
+    return False
+
+
+def after_each(ended: int) -> bool:
+    """A history that ends with the first step that ends."""
+    return ended >= 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Came:
+    """What came of a run, as far as every engine has to agree on it.
+
+    `statuses` are those of the steps of the plan, not of single turns and items, which a run that is continued lets go.
+    """
+
+    status: str
+    result: Json
+    failure: Failure | None
+    undo_failures: tuple[Failure, ...]
+    calls: Ordered
+    undo: Ordered
+    statuses: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+async def in_memory(case: Generated, full: Full = never) -> Came:
+    """Runs it in this process."""
+    run_id, begun = uuid.uuid4().hex, list[Interpreter]()
+
+    async def take(_: CallContext, message: Message) -> None:
+        begun[-1].take(message)
+
+    tells(run_id, take)
+    run = await run_in_memory(case.flow.plan, executor_of([case.flow]), run_id=run_id, begun=begun.append, full=full)
+    return _came(case, run.report, run.report.result, ALL_ATTEMPTS.pop(run_id))
+
+
+async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
+    """Runs it on a server, where a worker of the task queue is."""
+    run_id = uuid.uuid4().hex
+    plan: Plan = case.flow.plan
+
+    async def take(call: CallContext, message: Message) -> None:
+        # Both ways by which a run is told, whichever the number is.
+        if len(call.step) % 2:
+            await ask_run(client, RunKey(call.run, call.run_id), message, KEYS)
+        else:
+            await tell_run(client, plan.name, call.run, message, KEYS)
+
+    tells(run_id, take)
+    run = await start_run(client, plan, task_queue=task_queue, workflow_id=run_id, keys=KEYS)
+    result: Json = None
+    with suppress(FlowError):  # the report says it
+        result = await run.result()
+    report = (await describe_run(client, run.workflow_id)).report
+    assert report is not None
+    return _came(case, report, result, ALL_ATTEMPTS.pop(run_id))
+
+
+def _came(case: Generated, report: RunReport, result: Json, attempts: list[str]) -> Came:
+    first = next((number for number, step in enumerate(attempts) if _undoes(step)), len(attempts))
+    planned = {step.id: step.status for step in report.steps if not _PART.intersection(step.id)}
+    return Came(
+        status=report.status,
+        result=result,
+        failure=report.failure,
+        undo_failures=report.compensation_failures,
+        calls=case.order.of(attempts[:first]),
+        undo=case.order.of(attempts[first:]),
+        statuses=planned,
+        warnings=report.warnings,
+    )
+
+
+_PART: Final = frozenset(".")
+
+
+def _undoes(step: str) -> bool:
+    name = step.rpartition(".")[2]
+    return name.startswith("undo_") or name == "told"

@@ -1,0 +1,75 @@
+"""A flow made of pieces, and what has to come of a run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+from resolute import Flow, FlowBuilder, failure, flow, manual
+from tests.contract.generated.blocks import BLOCKS
+from tests.contract.generated.calls import CALLS, mix
+from tests.contract.generated.order import Order, Ordered
+from tests.contract.generated.piece import FailedPieceError, Kind, Piece, Reads, Story
+from tests.contract.generated.waits import WAITS
+from tests.contract.nodes import echo
+
+LEAVES: Final[dict[str, Kind]] = {**CALLS, **WAITS}
+KINDS: Final[dict[str, Kind]] = {**LEAVES, **BLOCKS}
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A flow, and what has to come of it: its calls, its undo steps, and which step it fails by, if it does."""
+
+    flow: Flow
+    calls: Ordered
+    undo: Ordered
+    failed: str | None
+    order: Order
+
+    def __str__(self) -> str:
+        return self.flow.name
+
+
+def generated(name: str, pieces: Sequence[Piece]) -> Generated:
+    """The flow of pieces, behind a first step and before a last one."""
+    made = _named(pieces, count(1), count(1))
+    first = mix(1, 1).as_("begin")
+    chain = flow(name).triggered_by(manual("start")).then(first.on_failure(mix(first.output, 0).as_("undo_begin")))
+    chain = _written(chain, (*made, Piece("call", name="end")), [first.output])
+    written = chain.on_failure(echo(failure().step).as_("told")).build()
+    story, failed = Story(calls=["begin"], undo=["undo_begin"]), None
+    try:
+        _tell((*made, Piece("call", name="end")), "", story)
+    except FailedPieceError as error:
+        failed = error.step
+    order = Order(written.plan)
+    undone = [*reversed(story.undo), "told"] if failed else []
+    return Generated(written, order.of(story.calls), order.of(undone), failed, order)
+
+
+def _named(pieces: Iterable[Piece], numbers: Iterator[int], choices: Iterator[int]) -> tuple[Piece, ...]:
+    """The same pieces with names; a choice has none that an author gives, only that of its place among the choices."""
+    return tuple(_with_name(piece, numbers, choices) for piece in pieces)
+
+
+def _with_name(piece: Piece, numbers: Iterator[int], choices: Iterator[int]) -> Piece:
+    kind, name = KINDS[piece.kind], f"{piece.kind}_{next(numbers)}"
+    if kind.is_choice:
+        name = "when" if (number := next(choices)) == 1 else f"when_{number}"
+    blocks = tuple(_named(block, numbers, choices) for block in piece.blocks)
+    raises = kind.raises([any(inner.raises for inner in block) for block in blocks])
+    return replace(piece, name=name, blocks=blocks, raises=raises)
+
+
+def _written(chain: FlowBuilder, pieces: Iterable[Piece], reads: Reads) -> FlowBuilder:
+    for piece in pieces:
+        chain, reads = KINDS[piece.kind].write(chain, piece, reads, _written)
+    return chain
+
+
+def _tell(pieces: Iterable[Piece], path: str, story: Story) -> None:
+    for piece in pieces:
+        KINDS[piece.kind].foretell(piece, path, lambda block, inner: _tell(block, inner, story), story)
