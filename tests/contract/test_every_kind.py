@@ -34,7 +34,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cannot find activity to cancel")
 # step are short, and many at a time.
 CASES: Final[Mapping[str, Callable[[], list[Generated]]]] = {
     "cached": lambda: [*(case for outer in BLOCKS for case in gathered(outer)), *map(deeper, SEEDS)],
-    "continued": lambda: [pair(outer, inner) for n, outer in enumerate(BLOCKS) for inner in BLOCKS[n % 3 :: 3]],
+    "continued": lambda: [
+        *(pair(outer, inner) for number, outer in enumerate(BLOCKS) for inner in BLOCKS[number % 3 :: 3]),
+        *(pair(outer, inner) for outer in ("parallel", "each", "until") for inner in ("heard", "gate", "child")),
+    ],
     "replaying": lambda: [gathered(outer)[0] for outer in ("parallel", "collect", "until")],
     "continued-replaying": lambda: [pair("parallel", "each"), pair("until", "collect")],
 }
@@ -126,6 +129,8 @@ def _as_foretold(case: Generated, came: Came) -> None:
 
     assert (str(case), case.calls, case.undo) == (str(case), came.calls, came.undo)
     assert (case.failed, status, ()) == (failed, came.status, came.warnings)
+    assert case.children == sorted(came.children)
+    assert all(calls == ["taken", "last"] for calls in came.children.values())
 
 
 async def _continued_everywhere(case: Generated) -> None:

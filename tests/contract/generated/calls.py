@@ -1,12 +1,31 @@
-"""Calls, as pieces of generated flows: in both lanes, with a retry, failing, with an undo step that fails."""
+"""Calls, as pieces of generated flows: in both lanes, with a retry, failing, with a failing undo step; a whole flow."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from resolute import FlowBuilder, NodeError, Retry, TerminalError, node
+from pydantic import BaseModel
+
+from resolute import (
+    FlowBuilder,
+    NodeError,
+    Retry,
+    TerminalError,
+    child,
+    flow,
+    input_data,
+    manual,
+    node,
+    output,
+)
 from tests.contract.generated.piece import FailedPieceError, Foretell, Inside, Kind, Piece, Reads, Story, Within, Write
 from tests.contract.nodes import note
+
+
+class Given(BaseModel):
+    """What the other flow is given, and what it gives."""
+
+    number: int
 
 
 @node
@@ -59,10 +78,33 @@ def _fail(piece: Piece, path: str, within: Within, story: Story) -> None:
     raise FailedPieceError(path + piece.name)
 
 
+taken = mix(input_data(Given).number, 1).as_("taken")
+# In no local lane: without a cache, a worker makes local calls again while it has two runs at work.
+OTHER: Final = (
+    flow("other")
+    .triggered_by(manual("other", input=Given))
+    .then(taken.on_failure(mix(taken.output, 0).as_("undo_taken")))
+    .then(mix(taken.output, 2).as_("last"))
+    .returns({"number": output("last")})
+    .build()
+)
+
+
+def _write_child(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
+    step = child(OTHER, {"number": reads[-1]}, result=Given).as_(piece.name)
+    return chain.then(step), [*reads, step.output.number]
+
+
+def _foretell_child(piece: Piece, path: str, within: Within, story: Story) -> None:
+    story.children.append(path + piece.name)
+    story.undo.append(f"{path}{piece.name}.undo_taken")
+
+
 CALLS: Final = {
     "call": Kind(_write(mix), _foretell()),
     "local": Kind(_write(quick), _foretell()),
     "retry": Kind(_write(falter), _foretell(times=2)),
     "stubborn": Kind(_write(mix, undo=refuse), _foretell()),
+    "child": Kind(_write_child, _foretell_child),
     "fails": Kind(_write(refuse), _fail, raises=lambda _: True),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -55,6 +55,7 @@ class Came:
     undo_failures: tuple[Failure, ...]
     calls: Ordered
     undo: Ordered
+    children: dict[str, list[str]]
     statuses: dict[str, str]
     warnings: tuple[str, ...]
 
@@ -68,7 +69,7 @@ async def in_memory(case: Generated, full: Full = never) -> Came:
 
     tells(run_id, take)
     run = await run_in_memory(case.flow.plan, executor_of([case.flow]), run_id=run_id, begun=begun.append, full=full)
-    return _came(case, run.report, run.report.result, ALL_ATTEMPTS.pop(run_id))
+    return _came(case, run.report, run.report.result, run_id)
 
 
 async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
@@ -78,7 +79,7 @@ async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
 
     async def take(call: CallContext, message: Message) -> None:
         # Both ways by which a run is told, whichever the number is.
-        if len(call.step) % 2:
+        if len(call.step) % 2 or message.to.startswith("gate:"):
             await ask_run(client, RunKey(call.run, call.run_id), message, KEYS)
         else:
             await tell_run(client, plan.name, call.run, message, KEYS)
@@ -90,22 +91,33 @@ async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
         result = await run.result()
     report = (await describe_run(client, run.workflow_id)).report
     assert report is not None
-    return _came(case, report, result, ALL_ATTEMPTS.pop(run_id))
+    return _came(case, report, result, run_id)
 
 
-def _came(case: Generated, report: RunReport, result: Json, attempts: list[str]) -> Came:
+def _came(case: Generated, report: RunReport, result: Json, run_id: str) -> Came:
+    attempts, begins = ALL_ATTEMPTS.pop(run_id), f"{run_id}/"
+    runs = sorted(run for run in ALL_ATTEMPTS if run.startswith(begins))
+    children = {run.removeprefix(begins): ALL_ATTEMPTS.pop(run) for run in runs}
     first = next((number for number, step in enumerate(attempts) if _undoes(step)), len(attempts))
     planned = {step.id: step.status for step in report.steps if not _PART.intersection(step.id)}
     return Came(
         status=report.status,
-        result=result,
+        result=_without_times(result),
         failure=report.failure,
-        undo_failures=report.compensation_failures,
+        undo_failures=tuple(sorted(report.compensation_failures, key=lambda failure: failure.step)),
         calls=case.order.of(attempts[:first]),
         undo=case.order.of(attempts[first:]),
+        children=children,
         statuses=planned,
         warnings=report.warnings,
     )
+
+
+def _without_times(value: Json) -> Json:
+    """A result without when its gates were decided."""
+    if isinstance(value, Mapping):
+        return {name: _without_times(each) for name, each in value.items() if name != "at"}
+    return [_without_times(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 _PART: Final = frozenset(".")

@@ -21,12 +21,16 @@ KINDS: Final[dict[str, Kind]] = {**LEAVES, **BLOCKS}
 
 @dataclass(frozen=True)
 class Generated:
-    """A flow, and what has to come of it: its calls, its undo steps, and which step it fails by, if it does."""
+    """A flow, and what has to come of it: its calls, its undo steps, and the step it fails by, if it does.
+
+    `children` are the steps that have another flow run.
+    """
 
     flow: Flow
     calls: Ordered
     undo: Ordered
     failed: str | None
+    children: list[str]
     order: Order
 
     def __str__(self) -> str:
@@ -47,7 +51,7 @@ def generated(name: str, pieces: Sequence[Piece]) -> Generated:
         failed = error.step
     order = Order(written.plan)
     undone = [*reversed(story.undo), "told"] if failed else []
-    return Generated(written, order.of(story.calls), order.of(undone), failed, order)
+    return Generated(written, order.of(story.calls), order.of(undone), failed, sorted(story.children), order)
 
 
 def _named(pieces: Iterable[Piece], numbers: Iterator[int], choices: Iterator[int]) -> tuple[Piece, ...]:

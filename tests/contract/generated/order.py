@@ -35,7 +35,9 @@ class Order:
 
     def _lanes(self, call: str) -> list[_Lane]:
         """Where a call runs, the outermost first."""
-        *parts, name = call.split(".")
+        parts = call.split(".")
+        # The steps of another flow, which a step has run, are where that step is.
+        name = next(part for part in reversed(parts) if part in self._around)
         places = {part.partition("[")[0].partition("#")[0]: part for part in parts}
         lanes: list[_Lane] = []
         path = ""

@@ -43,6 +43,8 @@ class Story:
 
     calls: list[str] = field(default_factory=list[str])
     undo: list[str] = field(default_factory=list[str])
+    children: list[str] = field(default_factory=list[str])
+    """The steps that have another flow run."""
 
     def call(self, step: str, *, times: int = 1, undo: str = "") -> None:
         """A step is called, so many times."""
