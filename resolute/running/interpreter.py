@@ -175,6 +175,10 @@ class Interpreter:
         """
         self._run.inbox.check(message)
 
+    def put_by(self, message: Message) -> None:
+        """Keeps a message that came while the run moves to another history; see `Inbox.put_by`."""
+        self._run.inbox.put_by(message)
+
     def is_ready(self, message: Message) -> bool:
         """Whether a message can be taken or refused already; see `Inbox.is_ready`."""
         return self._run.inbox.is_ready(message)

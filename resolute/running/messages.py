@@ -123,8 +123,8 @@ class Inbox:
         """Opens an address. Where several may listen, `order` says who is asked first; without it there is one."""
         others = [] if order is None else self._listeners.get(to, [])
         self._listeners[to] = sorted([*others, (order or (0, ""), listener)], key=lambda each: each[0])
-        if to in self._expected:
-            del self._expected[to]
+        if not self.moving:  # else what came early goes on with the run
+            self._expected.pop(to, None)
             for message in [each for each in self._early if each.to == to]:
                 self._early.remove(message)
                 with suppress(MessageRefusedError):  # nobody waits for the answer
@@ -140,9 +140,21 @@ class Inbox:
         if left:
             self._listeners[to] = left
 
+    def put_by(self, message: Message) -> None:
+        """Keeps a message that came while the run moved until its step listens again: nobody waits for the answer.
+
+        Raises:
+            MessageRefusedError: too many messages wait.
+        """
+        self._check_room(message)
+        self._early.append(message)
+
     def is_ready(self, message: Message) -> bool:
-        """Whether a message can be taken or refused: not where its step is about to take up its work again."""
-        return message.to not in self._expected
+        """Whether a message can be taken or refused: not where its step is about to take up its work again.
+
+        Where the run moves on before the step does so, the message is refused: who waits for an answer gets one.
+        """
+        return self.moving or message.to not in self._expected
 
     def open_at(self, prefix: str) -> list[str]:
         """The addresses that begin so, in the order in which they were opened."""
@@ -166,7 +178,10 @@ class Inbox:
             return
         if self.moving and not message.to.startswith(EVENT):
             raise MessageRefusedError("the run is moving to a new history: send the message again", why="moving")
-        if not self.is_ready(message) or self._taker(message) is not None:
+        if not self.is_ready(message):
+            self._check_room(message)
+            return
+        if self._taker(message) is not None:
             return
         if not message.to.startswith(EVENT):
             said = self._closed.get(message.to)
@@ -200,6 +215,7 @@ class Inbox:
         """As plain data, for another part of the run."""
         held: dict[str, Json] = {
             "kept": [message.as_json() for message in self._kept],
+            "early": [message.as_json() for message in self._early],
             "known": self._known,
             "closed": self._closed,
             "open": [*self._expected, *(to for to in self._listeners if not to.startswith(EVENT))],
@@ -212,6 +228,7 @@ class Inbox:
             return
         held = cast("JsonObject", data)
         self._kept = [message_from(each) for each in cast("list[Json]", held["kept"])]
+        self._early = [message_from(each) for each in cast("list[Json]", held.get("early", []))]
         self._known = dict(cast("JsonObject", held["known"]))
         self._closed = dict(cast("JsonObject", held.get("closed", {})))
         self._expected = dict.fromkeys(cast("list[str]", held.get("open", [])))
@@ -236,9 +253,10 @@ class Inbox:
         return None
 
     def _check_room(self, message: Message) -> None:
-        if len(self._kept) >= MOST_KEPT:
+        waiting = (*self._kept, *self._early)
+        if len(waiting) >= MOST_KEPT:
             most = f"{MOST_KEPT:,} events"
-        elif sum(recorded_size(each.data) for each in (*self._kept, message)) > MOST_BYTES:
+        elif sum(recorded_size(each.data) for each in (*waiting, message)) > MOST_BYTES:
             most = f"up to {MOST_BYTES:,} bytes of events"
         else:
             return

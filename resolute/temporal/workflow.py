@@ -228,7 +228,7 @@ class FlowWorkflow:
             if self._interpreter is None:
                 self._early.append(message)
             else:
-                self._interpreter.take(message)
+                _taken(self._interpreter, message)
         except MessageRefusedError as error:
             workflow.logger.warning("a message was refused: %s", error)
 
@@ -297,6 +297,15 @@ def _scheduled_for() -> datetime:
     """When the run was due: as its schedule says, else when it was started."""
     info = workflow.info()
     return info.typed_search_attributes.get(SCHEDULED_FOR) or info.workflow_start_time
+
+
+def _taken(interpreter: Interpreter, message: Message) -> None:
+    try:
+        interpreter.take(message)
+    except MessageRefusedError as error:
+        if error.why != "moving":
+            raise
+        interpreter.put_by(message)  # a signal cannot be sent again by who does not hear that it was refused
 
 
 async def _ready_to_end(runtime: TemporalRuntime) -> None:

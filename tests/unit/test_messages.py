@@ -69,3 +69,38 @@ def test_what_is_no_message(data: object) -> None:
     """Anything else that is sent is refused, and never an error of ours."""
     with pytest.raises(MessageRefusedError, match="that is no message"):
         message_from(data)  # type: ignore[arg-type]
+
+
+def test_a_message_that_comes_early_survives_histories() -> None:
+    """A message for a step that has not taken up its work yet waits for it, through as many histories as that takes."""
+    first, taken = Inbox(), list[Message]()
+    first.listen("gate:open", Listener(refuse, lambda _: None))
+    second = _continued(first)
+    second.take(said("gate:open", "1"))
+    second.moving = True
+    third = _continued(second)
+    third.listen("gate:open", Listener(refuse, taken.append))
+
+    assert [said("gate:open", "1")] == taken
+
+
+def test_a_message_while_a_run_moves() -> None:
+    """Who waits for an answer is told to ask again, and does not wait for ever; what is only signalled goes along."""
+    first, taken = Inbox(), list[Message]()
+    first.listen("gate:open", Listener(refuse, lambda _: None))
+    second = _continued(first)
+
+    assert not second.is_ready(said("gate:open", "1"))
+    second.moving = True
+    assert second.is_ready(said("gate:open", "1"))
+    with pytest.raises(MessageRefusedError, match="send the message again"):
+        second.take(said("gate:open", "1"))
+    second.put_by(said("gate:open", "2"))
+    _continued(second).listen("gate:open", Listener(refuse, taken.append))
+    assert [said("gate:open", "2")] == taken
+
+
+def _continued(inbox: Inbox) -> Inbox:
+    after = Inbox()
+    after.restore(inbox.as_json())
+    return after
