@@ -138,8 +138,8 @@ async def test_ten_times_the_load_is_taken_as_well_as_the_load(tmp_path: Path) -
     done = [flood.completed_per_second / peak for flood, peak in zip(floods, peaks, strict=True)]
     print(f"alone: {alone[0]}")  # noqa: T201  # what a soak test found is to be read
     for flood, after, share in zip(floods, alone[1:], accepted, strict=True):
-        print(f"flood: {flood}; {share:.0%} of the peak\nalone: {after}")  # noqa: T201
-    print(f"accepted {median(accepted):.0%}, completed {median(done):.0%} of the peak; memory {memory}")  # noqa: T201
+        print(f"flood: {flood}; {share:.0%} of the peak\nalone: {after}")  # noqa: T201  # as above
+    print(f"accepted {median(accepted):.0%}, completed {median(done):.0%} of the peak; memory {memory}")  # noqa: T201  # as above
     assert [{202, 503}] * 3 == [set(offered.waits) for offered in sent]
     assert [set[str]()] * 3 == lost
     assert median(accepted) >= 0.8

@@ -120,7 +120,7 @@ async def _in_memory(case: Case, full: Callable[[int], bool]) -> Ended:
     )
     for number, (step, name, data) in enumerate(case.said):
         await called(run_id, step)
-        begun[-1].take(Message(to=EVENT + name, word="tell", id=str(number), data=data))  # type: ignore[arg-type]
+        begun[-1].take(Message(to=EVENT + name, word="tell", id=str(number), data=data))  # type: ignore[arg-type]  # any JSON
     ended = await run
     if ended.error is not None:
         raise ended.error
@@ -152,7 +152,7 @@ async def engine(request: pytest.FixtureRequest, temporal_client: Client) -> Asy
         key = RunKey(run.workflow_id, run.run_id or "")
         for number, (step, name, data) in enumerate(case.said):
             await called(run.run_id or "", step)
-            message = Message(to=EVENT + name, word="tell", id=str(number), data=data)  # type: ignore[arg-type]
+            message = Message(to=EVENT + name, word="tell", id=str(number), data=data)  # type: ignore[arg-type]  # any JSON
             if how == "by-signal":
                 await tell_run(temporal_client, case.flow.name, key.workflow_id, message, KEYS)
             else:

@@ -68,7 +68,7 @@ def test_messages_survive_a_new_history() -> None:
 def test_what_is_no_message(data: object) -> None:
     """Anything else that is sent is refused, and never an error of ours."""
     with pytest.raises(MessageRefusedError, match="that is no message"):
-        message_from(data)  # type: ignore[arg-type]
+        message_from(data)  # type: ignore[arg-type]  # what no sender should send
 
 
 def test_a_message_that_comes_early_survives_histories() -> None:

@@ -74,7 +74,7 @@ def child(
 ) -> ChildStep[R]: ...
 def child(
     flow: Flow,
-    input: object = None,  # noqa: A002
+    input: object = None,  # noqa: A002  # the word that authors know from triggers
     *,
     result: Any = Any,
     parent_close: ParentClose = "cancel",
