@@ -32,7 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, slow ones come first, so that all processes end at the same time."""
+    """Soak tests take as long as they take. Where several processes share the tests, slow ones come first.
+
+    So all processes end at the same time.
+    """
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.parent.name not in SLOW)
 
