@@ -73,7 +73,7 @@ class Builder:
     ) -> Schedule:
         """Add a schedule of one layer in which users take turns; it has begun a year ago unless `start` is given."""
         with self._changing() as account:
-            begin = start or (account.now() - timedelta(days=364)).replace(hour=9, minute=0, second=0, microsecond=0)
+            begin = start or _nine_o_clock_before(account.now() - timedelta(days=364))
             layer = Layer(
                 id=account.ids.next("layer"),
                 name="Layer 1",
@@ -258,3 +258,9 @@ class Builder:
         with self._changing() as account:
             events.apply(account, account.state.by_routing_key[routing_key], event)
         return key
+
+
+def _nine_o_clock_before(moment: datetime) -> datetime:
+    """The last 09:00 up to a moment: whatever the time of the day, the same number of turns has passed since."""
+    begin = moment.replace(hour=9, minute=0, second=0, microsecond=0)
+    return begin if begin <= moment else begin - timedelta(days=1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolute_pagerduty.simulator import Clock, Limits, Simulator
-from resolute_pagerduty.simulator.oncall import final_shifts
+from resolute_pagerduty.simulator.oncall import final_shifts, shift_at
 from tests.providers.simulator.harness import Api, token
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -324,3 +324,14 @@ async def test_everything_happens_in_order_when_time_jumps(sim: Simulator):
         ("exhaust_escalation_path", "13:30"),
         ("resolve", "16:00"),
     ] == told[-5:]
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 4))
+def test_the_hour_of_the_day_does_not_say_who_is_on_call_first(hour: int):
+    """A schedule without a start has whole turns behind it: who is first in a rota of two is on call, at any hour."""
+    simulator = Simulator(clock=Clock(MONDAY + timedelta(hours=hour)))
+    schedule = simulator.account.state.schedules[simulator.world.payments_schedule]
+    shift = shift_at(schedule, simulator.clock.now())
+
+    assert shift is not None
+    assert simulator.world.ada == shift.user_id
