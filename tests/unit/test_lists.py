@@ -270,7 +270,7 @@ BOTTOMLESS: list[tuple[Json, object]] = [
 @pytest.mark.parametrize(("items", "asked"), BOTTOMLESS)
 def test_lists_in_lists_hold_nobody_up(items: Json, asked: object) -> None:
     """However much a condition would look at, it ends by an error of its step before anybody waits for it."""
-    with pytest.raises(EvaluationError, match="looks at more than 500,000 values in the items of its lists"):
+    with pytest.raises(EvaluationError, match="looks at more than 300,000 values in the items of its lists"):
         evaluate(encode(asked), Scope(outputs={"a": {"items": items}}))
 
 
