@@ -28,7 +28,7 @@ class AddressError(TerminalError):
     """The address of a database is not `host:port`."""
 
 
-@node(timeout=timedelta(seconds=60), retry=Retry(attempts=3))
+@node(timeout=timedelta(seconds=60), retry=Retry(attempts=3), effect="read")
 async def check_database_health(address: str, protocol: Protocol = "tcp", confirm: int = 3) -> Health:
     """Checks whether a database accepts new connections, and how long that takes.
 

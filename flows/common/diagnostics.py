@@ -42,7 +42,7 @@ class Diagnostics(BaseModel):
     probes: tuple[Probe, ...]
 
 
-@node(timeout=timedelta(seconds=60), retry=Retry(attempts=3))
+@node(timeout=timedelta(seconds=60), retry=Retry(attempts=3), effect="read")
 async def gather_diagnostics(targets: str) -> Diagnostics:
     """Probes every target once, all at the same time, each for five seconds at most.
 

@@ -20,7 +20,7 @@ class FleetError(TerminalError):
     """The list of a fleet is empty or too long, or an address in it is not an http(s) address."""
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def read_fleet(addresses: str) -> list[str]:
     """The health endpoints of a fleet, each once, in their order.
 
@@ -42,7 +42,7 @@ def read_fleet(addresses: str) -> list[str]:
     return found
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def name_hosts(addresses: Sequence[str], bad: Sequence[Outcome[Health]]) -> list[str]:
     """A line for each host that is not well: which one, and what is wrong. Beyond 100, the rest is counted.
 

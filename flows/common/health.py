@@ -48,7 +48,7 @@ class UnhealthyError(TerminalError):
     """Something is critical, and the flow may not go on."""
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def require_health(health: Health) -> Health:
     """Fails the run where something is critical, so that what the run has done is undone.
 
@@ -60,7 +60,7 @@ def require_health(health: Health) -> Health:
     return health
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def remember(status: str) -> str:
     """Keeps a status for the next run, which reads it with `previous(...)`.
 
@@ -70,7 +70,7 @@ def remember(status: str) -> str:
     return status
 
 
-@node(timeout=timedelta(seconds=60), retry=Retry(attempts=3))
+@node(timeout=timedelta(seconds=60), retry=Retry(attempts=3), effect="read")
 async def check_http_health(url: str, confirm: int = 3) -> Health:
     """Asks a health endpoint about its service.
 

@@ -40,7 +40,7 @@ class PushRefusedError(TerminalError):
     """The Pushgateway rejects the figures."""
 
 
-@node
+@node(effect="pure")
 def calculate_metrics(incidents: Sequence[Incident], figures: Sequence[Metrics] = ()) -> IncidentMetrics:
     """Computes MTTR from incidents, and takes MTTA from PagerDuty's analytics for the same period.
 

@@ -67,7 +67,7 @@ class _Cluster(BaseModel):
         return next((member.name for member in self.members if member.leads), "")
 
 
-@node(timeout=timedelta(seconds=30), retry=Retry(attempts=5, initial=1, maximum=10))
+@node(timeout=timedelta(seconds=30), retry=Retry(attempts=5, initial=1, maximum=10), effect="read")
 async def plan_handover(patroni_url: str, candidate: str) -> Handover:
     """Sees whether a replica can become the primary: it runs, follows, and is less than 16 MiB behind.
 
@@ -121,7 +121,7 @@ async def switch_over(patroni_url: str, leader: str, candidate: str, username: s
     return candidate
 
 
-@node(timeout=timedelta(seconds=30), retry=Retry(attempts=12, initial=2, maximum=10))
+@node(timeout=timedelta(seconds=30), retry=Retry(attempts=12, initial=2, maximum=10), effect="read")
 async def verify_primary(patroni_url: str, name: str) -> Member:
     """The member, once it is the primary and runs; looked at for about two minutes.
 

@@ -13,7 +13,7 @@ class NobodyError(TerminalError):
     """Nobody on call has an e-mail address, so nobody could approve."""
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def approvers_on_call(oncalls: Sequence[OnCall]) -> list[str]:
     """The e-mail addresses of those who are on call, the first level first: they may approve.
 

@@ -13,7 +13,7 @@ from resolute_pagerduty import ChangeEvent, Incident, OnCall
 MOST_CHANGES: Final = 5
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def opening_words(
     title: str, url: str | None, oncalls: Sequence[OnCall], changes: Sequence[ChangeEvent], seen: str
 ) -> str:
@@ -35,13 +35,13 @@ def opening_words(
     return "\n".join(line for line in lines if line)
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def next_level(before: int) -> int:
     """The escalation level after another one; 1 after 0."""
     return before + 1
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def closing_words(incident: Incident, levels: int) -> str:
     """The last message: who has acknowledged an incident, or that nobody has.
 

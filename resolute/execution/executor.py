@@ -27,6 +27,7 @@ from resolute.plan.errors import (
     NotGrantedError,
     UnknownNodeError,
 )
+from resolute.plan.policies import Effect
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.texts import NAME_LIMIT, said_by, shortened
 from resolute.plan.values import Json, JsonObject
@@ -157,6 +158,14 @@ class NodeExecutor:
         """Asks a provider again for its secrets: it may have fetched a token during the call."""
         if definition.provider is not None and definition.provider in self.providers:
             self.environment.remember(self.providers[definition.provider].secrets())
+
+    def effect_of(self, call: CallContext) -> Effect:
+        """What the node of a call does to the world, as this worker's own code says, whatever the run's plan says.
+
+        A node that the worker does not have is taken for one that writes.
+        """
+        definition = self.definitions.get(call.node) or decision_for(call, self.definitions)
+        return "write" if definition is None else definition.effect
 
     def function_for(self, definition: NodeDefinition, call: CallContext) -> Callable[..., Any]:
         """What to call for a node: its function, with the provider's instance if it belongs to a provider.

@@ -13,6 +13,12 @@ The local lane is for quick nodes (about a second) that are safe to repeat; wher
 flight, or the node has a queue with a rate limit, the interpreter uses the activity lane all the same.
 """
 
+Effect: TypeAlias = Literal["pure", "read", "write"]
+"""What a node does to the world: nothing, as it only computes; it reads; or it may change something.
+
+A node that says nothing is taken for one that writes, which is the safe assumption.
+"""
+
 ParentClose: TypeAlias = Literal["cancel", "abandon", "terminate"]
 """What becomes of a run that a step has started when the run of that step ends first, or is cancelled.
 

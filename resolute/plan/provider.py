@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_type_hints
 
 from resolute.plan.errors import ResoluteError
-from resolute.plan.policies import Lane, Policy
+from resolute.plan.policies import Effect, Lane, Policy
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class NodeDefinition:
 
     `provider` names the provider whose instance is the function's first argument; None for an author's own node.
     `queue` is the provider's queue whose rate limit applies to the node; None for no limit.
+    `effect` is what the node does to the world; "write" unless its author says otherwise.
     `attempts` limits how often the function's own errors are retried, if that is less than the policy's limit.
     `facts` are for readers of the reference, such as the scope that is needed.
     """
@@ -38,6 +39,7 @@ class NodeDefinition:
     lane: Lane = "activity"
     provider: str | None = None
     queue: str | None = None
+    effect: Effect = "write"
     attempts: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -72,6 +72,7 @@ class Conditions:
             arguments=cast("dict[str, Any]", arguments),
             policy=definition.policy,
             lane="local",
+            effect=definition.effect,
         )
         return [call], {"$output": [name]}
 

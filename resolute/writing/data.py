@@ -112,6 +112,7 @@ def _short(value: object, nodes: Mapping[str, NodeDefinition]) -> object:
             if names or name == "kind" or field.is_required() or item != field.get_default(call_default_factory=True):
                 short[name] = _short(item, nodes)
         if isinstance(value, Call) and (node := nodes.get(value.node)):
+            short.pop("effect", None)  # it is the node's to say
             own = {"policy": node.policy, "lane": node.lane, "queue": node.queue}
             for name, usual in own.items():
                 short.pop(name, None)

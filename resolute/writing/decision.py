@@ -28,7 +28,9 @@ async def _evaluate(condition: bool) -> bool:
     return condition
 
 
-EVALUATE: Final = NodeDefinition(name=EVALUATE_NODE, function=_evaluate, policy=_EVALUATE_POLICY, lane="local")
+EVALUATE: Final = NodeDefinition(
+    name=EVALUATE_NODE, function=_evaluate, policy=_EVALUATE_POLICY, lane="local", effect="pure"
+)
 
 
 class DecisionError(ExpressionError):
@@ -107,7 +109,7 @@ def _definition(function: Callable[[State], object], name: str) -> NodeDefinitio
     chosen = decide_async if inspect.iscoroutinefunction(function) else decide
     # Where the author's function stands, for messages and for whoever looks for what stands beside it.
     chosen.__module__, chosen.__qualname__ = function.__module__, function.__qualname__
-    return NodeDefinition(name=name, function=chosen, policy=_POLICY, lane="local", attempts=ATTEMPTS)
+    return NodeDefinition(name=name, function=chosen, policy=_POLICY, lane="local", effect="pure", attempts=ATTEMPTS)
 
 
 async def _truth(answer: Awaitable[object]) -> bool:

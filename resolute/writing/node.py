@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from resolute.plan.errors import Problem
-from resolute.plan.policies import Lane, Policy, Retry
+from resolute.plan.policies import Effect, Lane, Policy, Retry
 from resolute.plan.provider import NodeDefinition
 from resolute.writing.kinds.call import Node
 from resolute.writing.places import place_of_caller
@@ -51,10 +51,11 @@ class NodeFactory(Generic[P, R_co]):
 class _NodeDecorator:
     """`@node(...)` with options, waiting for its function."""
 
-    def __init__(self, name: str | None, policy: Policy, lane: Lane) -> None:
+    def __init__(self, name: str | None, policy: Policy, lane: Lane, effect: Effect) -> None:
         self._name = name
         self._policy = policy
         self._lane: Lane = lane
+        self._effect: Effect = effect
 
     @overload
     def __call__(self, function: Callable[P, Awaitable[R]]) -> NodeFactory[P, R]: ...
@@ -64,7 +65,11 @@ class _NodeDecorator:
         """Declares the function as a node."""
         return NodeFactory(
             NodeDefinition(
-                name=self._name or function.__name__, function=function, policy=self._policy, lane=self._lane
+                name=self._name or function.__name__,
+                function=function,
+                policy=self._policy,
+                lane=self._lane,
+                effect=self._effect,
             )
         )
 
@@ -82,6 +87,7 @@ def node(
     within: timedelta | None = None,
     heartbeat: timedelta | None = None,
     lane: Lane = "activity",
+    effect: Effect = "write",
 ) -> _NodeDecorator: ...
 def node(
     function: Callable[..., Any] | None = None,
@@ -93,20 +99,22 @@ def node(
     within: timedelta | None = None,
     heartbeat: timedelta | None = None,
     lane: Lane = "activity",
+    effect: Effect = "write",
 ) -> Any:
     """Declares a function as a node: any Python, any I/O; plain functions run in a thread.
 
     Its parameters and its result are typed, and checked when a flow is built and again when it runs. `name` is
-    Temporal's activity type; without it the function's own name.
+    Temporal's activity type; without it the function's own name. `effect` is what it does to the world: `"pure"`
+    computes, `"read"` looks, `"write"` may change something.
 
-    >>> @node(timeout=timedelta(seconds=5), lane="local")
+    >>> @node(timeout=timedelta(seconds=5), lane="local", effect="pure")
     ... def double(number: int) -> int:
     ...     return 2 * number
     >>> double(21).as_("answer").output
     answer
     """
     given = _given(retry=retry, timeout=_seconds(timeout), within=_seconds(within), heartbeat=_seconds(heartbeat))
-    decorator = _NodeDecorator(name, Policy.model_validate(given), lane)
+    decorator = _NodeDecorator(name, Policy.model_validate(given), lane, effect)
     return decorator if function is None else decorator(function)
 
 
@@ -117,6 +125,7 @@ def provider_node(
     policy: Policy | None = None,
     lane: Lane = "activity",
     queue: str | None = None,
+    effect: Effect = "write",
     facts: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], NodeFactory[P, R]]:
     """Declares a node of a provider: the function's first argument is the provider's instance on the worker.
@@ -134,6 +143,7 @@ def provider_node(
                 lane=lane,
                 provider=provider,
                 queue=queue,
+                effect=effect,
                 facts=dict(facts or {}),
             )
         )

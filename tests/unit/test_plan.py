@@ -148,3 +148,32 @@ def test_a_flow_remembers_only_where_it_reads_earlier_runs() -> None:
 
     assert (False, ()) == (watch.build().plan.remembers, watch.build().plan.memory)
     assert (True, [("check", ("status",))]) == (reading.remembers, [(read.step, read.path) for read in reading.memory])
+
+
+@node(effect="read", lane="local")
+def look(url: str) -> str:
+    return url
+
+
+def test_a_plan_says_what_each_call_does_to_the_world() -> None:
+    """As its node says; a node that says nothing writes, a function that decides is pure."""
+    seen = look("x").as_("seen")
+    built = flow("f").triggered_by(manual("m")).then(seen.on_failure(tell("undo"))).when(worth_telling).then(tell("x"))
+    plan = built.end_when().when(seen.output == env("Y")).then(tell("y")).end_when().build().plan
+
+    assert {"seen": "read", "seen_undo": "write", "tell": "write", "tell_2": "write"} == {
+        call.id: call.effect for call in calls_in(plan.steps) if not call.id.endswith("decision")
+    }
+    assert {"pure"} == {call.effect for call in calls_in(plan.steps) if call.id.endswith("decision")}
+
+
+def test_a_call_of_an_older_plan_writes_and_its_plan_stays_the_same() -> None:
+    """A call without an effect writes; saying so changes neither the plan nor its fingerprint."""
+    old: dict[str, Any] = {"name": "old", "steps": [{"kind": "call", "id": "a", "node": "check"}]}
+    plan = Plan.model_validate(old)
+
+    assert ["write"] == [call.effect for call in calls_in(plan.steps)]
+    assert "effect" not in plan.model_dump_json()
+    assert (
+        Plan.model_validate({**old, "steps": [{**old["steps"][0], "effect": "write"}]}).fingerprint == plan.fingerprint
+    )

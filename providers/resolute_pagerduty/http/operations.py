@@ -43,6 +43,11 @@ class Operation:
     settles: bool = False
 
     @property
+    def reads(self) -> bool:
+        """Whether it changes nothing, whatever its method is: figures are asked for with POST."""
+        return self.grant.endswith(":read")
+
+    @property
     def page(self) -> str:
         """The official page."""
         if self.limit == "routing_key":

@@ -59,7 +59,8 @@ def pagerduty_node(
         **({"remains": remains} if remains else {}),
         "page": main.page,
     }
-    return provider_node("pagerduty", name, policy=policy, queue=queue, facts=facts)
+    effect = "read" if all(each.reads for each in operations) else "write"
+    return provider_node("pagerduty", name, policy=policy, queue=queue, effect=effect, facts=facts)
 
 
 def _limit(operation: Operation) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Literal, cast
 from pydantic import Field, JsonValue
 
 from resolute.plan.described import describe
-from resolute.plan.policies import Lane, Policy
+from resolute.plan.policies import Effect, Lane, Policy
 from resolute.plan.step import Block, Step, name_problems, walk
 from resolute.plan.values import Json
 
@@ -23,7 +23,8 @@ class Call(Step):
     """Run a node. `id` is the step's name and Temporal's activity id; the node's output is kept under it.
 
     `queue` is the provider's queue whose rate limit the call counts against. `undo` are calls that run, where this one
-    completed and the run fails later.
+    completed and the run fails later. `effect` is what the node said of itself when the flow was built, for people:
+    what a call may do is decided by what the worker's own node says.
     """
 
     kind: Literal["call"] = "call"
@@ -33,6 +34,7 @@ class Call(Step):
     policy: Policy = Policy()
     lane: Lane = "activity"
     queue: str | None = None
+    effect: Effect = Field(default="write", exclude_if=lambda value: value == "write")
     undo: tuple[Call, ...] = ()
 
     @property

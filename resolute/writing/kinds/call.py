@@ -180,6 +180,7 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
         policy=node.policy,
         lane=node.placement,
         queue=definition.queue,
+        effect=definition.effect,
     )
 
 

@@ -1,9 +1,10 @@
 """Runs nodes as an engine does, against a served simulator; what they send is held against the official documents."""
 
+import dataclasses
 import json
 import math
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import SecretStr, TypeAdapter
 
@@ -29,6 +30,23 @@ def config_for(sim: Simulator, **settings: Any) -> PagerDutyConfig:
     }
     addresses = {"api_url": sim.url, "events_url": sim.events_url, "identity_url": sim.url}
     return PagerDutyConfig.model_validate({**defaults, **addresses, **settings})
+
+
+def standing_of(sim: Simulator) -> dict[str, str]:
+    """All that a simulated account holds, as text; without what the simulator itself keeps for speed."""
+    resources = dataclasses.asdict(sim.account.state)
+    return {name: repr(_without_caches(value)) for name, value in resources.items()}
+
+
+def _without_caches(value: Any) -> Any:
+    match value:
+        case dict():
+            inner = cast("dict[Any, Any]", value)
+            return {key: _without_caches(item) for key, item in inner.items() if key != "cached"}
+        case list():
+            return [_without_caches(item) for item in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 class Bench:

@@ -20,7 +20,7 @@ from resolute_pagerduty.simulator.catalogue import PostUpdate
 from resolute_pagerduty.simulator.resources import MaintenanceWindow
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.openapi.validator import find_operation
-from tests.providers.pagerduty.harness import Bench, config_for
+from tests.providers.pagerduty.harness import Bench, config_for, standing_of
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(hours=8)
@@ -371,6 +371,28 @@ async def test_what_every_node_sends_is_as_the_documents_say(
     sent = {find_operation(each.method, each.path)[0] for each in bench.sent()}
 
     assert set() < sent <= declared
+
+
+# Figures are asked for with POST, as the questions are long; nothing is changed by it.
+QUESTIONS = re.compile(r"GET /|POST /analytics/metrics/")
+
+
+@pytest.mark.parametrize("factory", FACTORIES, ids=name_of)
+async def test_every_node_says_truly_what_it_does_to_the_world(
+    factory: NodeFactory[..., Any], sim: Simulator, tmp_path: Path
+):
+    """A node is marked "read" exactly where it sends nothing but questions, and then nothing in the account changes."""
+    key = WORLD.user_key if name_of(factory) == "GetCurrentUser" else WORLD.account_key
+    given = GIVEN[name_of(factory)](sim, tmp_path)
+    async with pagerduty.PagerDuty(config_for(sim, api_key=SecretStr(key))) as provider:
+        bench = Bench(sim, provider)
+        before = standing_of(sim)
+        await bench.run(factory, **given)
+    asks_only = all(QUESTIONS.match(f"{each.method} {each.path}") for each in bench.sent())
+
+    assert ("read" if asks_only else "write") == factory.definition.effect
+    if asks_only:
+        assert before == standing_of(sim)
 
 
 def test_no_node_is_left_out():

@@ -26,7 +26,7 @@ def nodes(
 ) -> None:
     """List the nodes that flows can use, or show one.
 
-    Shows the node's input and output, the grant it needs, its rate limit, and why it is safe to repeat.
+    Shows the node's input and output, its effect, the grant it needs, its rate limit, and why it is safe to repeat.
     """
     if markdown:
         if name or as_json:
@@ -64,7 +64,13 @@ def _named(name: str, found: list[NodeReference]) -> NodeReference:
 
 
 def _summary(node: NodeReference) -> dict[str, Any]:
-    return {"node": node.call, "activity": node.name, "summary": node.docstring.summary, "facts": node.facts}
+    return {
+        "node": node.call,
+        "activity": node.name,
+        "effect": node.effect,
+        "summary": node.docstring.summary,
+        "facts": node.facts,
+    }
 
 
 def _whole(node: NodeReference) -> dict[str, Any]:
@@ -80,8 +86,11 @@ def _whole(node: NodeReference) -> dict[str, Any]:
 
 
 def _listed(found: list[NodeReference]) -> RenderableType:
-    rows = [(escape(each.call), escape(each.facts.get("Grant", "")), escape(each.docstring.summary)) for each in found]
-    return table(("Node", "Grant", "What it does"), rows, empty="no node")
+    rows = [
+        (escape(each.call), each.effect, escape(each.facts.get("Grant", "")), escape(each.docstring.summary))
+        for each in found
+    ]
+    return table(("Node", "Effect", "Grant", "What it does"), rows, empty="no node")
 
 
 def _rendered(node: NodeReference) -> RenderableType:
@@ -101,7 +110,7 @@ def _rendered(node: NodeReference) -> RenderableType:
     parts += ["", table(("Input (* required)", "Type", "Default", "Meaning"), inputs, empty="no input")]
     parts += ["", table((f"Output: {node.output}", "Type"), outputs, empty="no output")]
     facts = Table.grid(padding=(0, 2))
-    for name, text in {**node.facts, "Tried": node.tries}.items():
+    for name, text in node.said.items():
         facts.add_row(f"[dim]{name}[/]", escape(text))
     parts += ["", facts]
     for error, meaning in node.docstring.raises.items():

@@ -25,7 +25,7 @@ class Health(BaseModel):
     metrics: dict[str, float] = {}
 
 
-@node(timeout=timedelta(seconds=5))
+@node(timeout=timedelta(seconds=5), effect="read")
 async def check_system_health(url: str) -> Health:
     """Asks the service for its health."""
     async with httpx.AsyncClient() as client:
@@ -45,7 +45,7 @@ async def notify_on_call(oncalls: Sequence[OnCall], message: str, webhook_url: S
     return text
 
 
-@node(lane="local")
+@node(lane="local", effect="pure")
 def remember(status: str) -> str:
     """Keeps the status for the next run."""
     return status

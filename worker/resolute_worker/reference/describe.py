@@ -8,11 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from resolute.plan.policies import Policy
+from resolute.plan.policies import Effect, Policy
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import Shape, shape_of_type
 from resolute_worker.reference.docstrings import Docstring, docstring_of
 from resolute_worker.reference.phrases import phrase, without_null
+
+EFFECTS: Final[Mapping[Effect, str]] = {
+    "pure": "pure: it only computes",
+    "read": "read: it changes nothing",
+    "write": "write: it may change something",
+}
+"""What a node does to the world, for people."""
 
 FACTS: Final = {
     "operation": "Sends",
@@ -70,6 +77,7 @@ class NodeReference:
     values: Mapping[str, Value]
     facts: Mapping[str, str]
     policy: Policy
+    effect: Effect
 
     def paths(self, *, deep: int = 2) -> list[tuple[str, Field]]:
         """The fields of the output and of the objects in it, down to the depth `deep`, by their dotted paths."""
@@ -90,6 +98,11 @@ class NodeReference:
         limits = [f"up to {policy.retry.attempts} times"] if policy.retry.attempts else ["until it is done"]
         limits += [f"for {_length(policy.within)} at most"] if policy.within else []
         return f"{', '.join(limits)}; {_length(policy.timeout)} each time"
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """All that is to be known of it, by label: its effect, the provider's facts, and how it is tried."""
+        return {"Effect": EFFECTS[self.effect], **self.facts, "Tried": self.tries}
 
     @property
     def operations(self) -> Sequence[str]:
@@ -123,6 +136,7 @@ def describe(definition: NodeDefinition) -> NodeReference:
         values=values,
         facts={said: definition.facts[name] for name, said in FACTS.items() if name in definition.facts},
         policy=definition.policy,
+        effect=definition.effect,
     )
 
 
