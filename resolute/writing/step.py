@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from resolute.plan.errors import Problem
@@ -28,16 +28,18 @@ class StepSource:
         return self.name or self.default_name
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FlowStep(ABC, Generic[R_co]):
     """A step, ready to be given to `.then(...)`. Every change is a copy, so flows share nothing.
 
-    A kind derives from it as a frozen dataclass with the fields that are declared here.
+    A kind derives from it as a frozen dataclass with what its word takes. `mistakes` were made where the step was
+    written, at the author's file and line in `written_at`; references know the step by its `identity`.
     """
 
-    name: str | None
-    identity: object
-    mistakes: tuple[Problem, ...]
-    written_at: str
+    name: str | None = None
+    identity: object = field(default_factory=object, repr=False)
+    mistakes: tuple[Problem, ...] = ()
+    written_at: str = field(default="", repr=False)
 
     @property
     @abstractmethod
@@ -58,9 +60,9 @@ class FlowStep(ABC, Generic[R_co]):
     def draft(self) -> Draft:
         """The step as it stands in one place of one flow."""
 
-    @abstractmethod
     def as_(self, name: str) -> Self:
         """Names the step. Named outputs are the run's result, and what `output("name.field")` reads."""
+        return replace(self, name=name)
 
     @property
     def source(self) -> StepSource:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import pytest
 
 from resolute import flow, manual, node
-from resolute.plan.errors import Problem
 from resolute.plan.plan import Plan
 from resolute.plan.step import KINDS, Block, Figure, Step, Steps, register
 from resolute.plan.values import Json
@@ -65,10 +64,6 @@ class TwiceStep(FlowStep[str]):
 
     value: object
     body: tuple[Draft, ...]
-    name: str | None = None
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = ""
 
     @property
     def default_name(self) -> str:
@@ -79,10 +74,6 @@ class TwiceStep(FlowStep[str]):
     def result_type(self) -> Any:
         """A text."""
         return str
-
-    def as_(self, name: str) -> TwiceStep:
-        """Names it."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """Its place."""

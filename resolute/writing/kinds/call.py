@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar, cast
 
@@ -33,11 +33,7 @@ class Node(FlowStep[R_co]):
     arguments: Mapping[str, object]
     policy: Policy
     placement: Lane
-    name: str | None = None
     undo: tuple[Node[Any], ...] = ()
-    mistakes: tuple[Problem, ...] = ()
-    identity: object = field(default_factory=object, repr=False)
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -58,10 +54,6 @@ class Node(FlowStep[R_co]):
     def draft(self) -> Draft:
         """The node in its place in a flow."""
         return DraftCall(self)
-
-    def as_(self, name: str) -> Node[R_co]:
-        """Names the step. Named outputs are the run's result, and what `output("name.field")` reads."""
-        return replace(self, name=name)
 
     def retry(
         self,

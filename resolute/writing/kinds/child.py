@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
-from resolute.plan.errors import Problem
 from resolute.plan.kinds.child import DEEPEST, Child, depth_of_flows
 from resolute.plan.language import expressions_in
 from resolute.plan.plan import with_inner
@@ -38,10 +37,6 @@ class ChildStep(FlowStep[R_co], Generic[R_co]):
     input: object = None
     result: Any = Any
     parent_close: ParentClose = "cancel"
-    name: str | None = None
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -52,10 +47,6 @@ class ChildStep(FlowStep[R_co], Generic[R_co]):
     def result_type(self) -> Any:
         """What the author says that the flow gives."""
         return self.result
-
-    def as_(self, name: str) -> ChildStep[R_co]:
-        """Names the step."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """The step in its place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast, overload
 
@@ -58,10 +58,6 @@ class EachStep(FlowStep[R_co]):
     on_error: object
     item: StepSource
     drafts: tuple[Draft, ...] = ()
-    name: str | None = None
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -78,10 +74,6 @@ class EachStep(FlowStep[R_co]):
             return list[Outcome[inner]] if self.on_error == "collect" else list[inner]
         except TypeError:  # an annotation that cannot be hashed
             return list[Outcome[Any]] if self.on_error == "collect" else list[Any]
-
-    def as_(self, name: str) -> EachStep[R_co]:
-        """Names the step. Its output is the list of what the items gave."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """The step in its place."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import NoneType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast, get_args, overload
 
 from resolute.plan.decided import Decided
-from resolute.plan.errors import Problem
 from resolute.plan.expressions import Expression, Reference, holds_expression
 from resolute.plan.fitting import standalone
 from resolute.plan.forms import secret_fields, unknown_words
@@ -44,7 +43,6 @@ _TELLING: Final = Shape({"type": "object", "properties": {"person": {"type": "st
 class GateStep(FlowStep[Decided[F_co]]):
     """A question to people. See `gate`."""
 
-    name: str | None
     ask: object
     form: object
     approvers: object
@@ -56,9 +54,6 @@ class GateStep(FlowStep[Decided[F_co]]):
     on_reject: object
     remind: object
     notify: object
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -74,10 +69,6 @@ class GateStep(FlowStep[Decided[F_co]]):
             return Decided[NoneType]
         without = self.on_reject == "continue" or self.on_timeout == "approve"
         return Decided[self.form | None] if without else Decided[self.form]
-
-    def as_(self, name: str) -> GateStep[F_co]:
-        """Names the step anew."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """The step in its place."""
@@ -173,7 +164,6 @@ def gate(
     approve.approved
     """
     return GateStep(
-        name,
         ask,
         form,
         approvers,
@@ -185,6 +175,7 @@ def gate(
         on_reject,
         remind,
         notify,
+        name=name,
         written_at=place_of_caller(),
     )
 
@@ -391,7 +382,6 @@ def lift_gate(gate: Gate, lifter: Lifter) -> Draft:
     """The gate; the schema of its form stands for a model, and what tells people is given as it is."""
     told = [node for call in gate.notify if (node := lift_node(call, lifter))]
     step: GateStep[Any] = GateStep(
-        lifter.name_of(gate),
         decoded(cast("Json", gate.ask)),
         None if gate.form is None else Described(cast("Any", gate.form)),
         decoded(cast("Json", gate.approvers)),
@@ -403,6 +393,7 @@ def lift_gate(gate: Gate, lifter: Lifter) -> Draft:
         gate.on_reject,
         None if gate.remind is None else timedelta(seconds=gate.remind),
         _giving(told) if gate.notify else None,
+        name=lifter.name_of(gate),
         written_at=lifter.place(gate),
     )
     return DraftGate(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 
@@ -33,10 +33,6 @@ class RepeatStep(FlowStep[Repeated]):
     every: timedelta = timedelta(0)
     at_most: int = 1
     on_exhausted: Exhausted = "fail"
-    name: str | None = None
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -47,10 +43,6 @@ class RepeatStep(FlowStep[Repeated]):
     def result_type(self) -> Any:
         """How the turns ended."""
         return Repeated
-
-    def as_(self, name: str) -> RepeatStep:
-        """Names the step."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """The step in its place."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, cast
 
-from resolute.plan.errors import Problem
 from resolute.plan.kinds.sleep import LONGEST, Sleep
 from resolute.plan.shapes import TIME
 from resolute.plan.step import Step
@@ -25,10 +24,6 @@ class SleepStep(FlowStep[None]):
 
     length: timedelta | None = None
     until: object = None
-    name: str | None = None
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -39,10 +34,6 @@ class SleepStep(FlowStep[None]):
     def result_type(self) -> Any:
         """Nothing."""
         return type(None)
-
-    def as_(self, name: str) -> SleepStep:
-        """Names the step."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """The step in its place."""
@@ -101,4 +92,4 @@ def lift_sleep(sleep: Sleep, lifter: Lifter) -> Draft:
     """The pause."""
     length = None if sleep.length is None else timedelta(seconds=sleep.length)
     until = None if sleep.until is None else decoded(cast("Json", sleep.until))
-    return DraftSleep(SleepStep(length, until, lifter.name_of(sleep), written_at=lifter.place(sleep)))
+    return DraftSleep(SleepStep(length, until, name=lifter.name_of(sleep), written_at=lifter.place(sleep)))

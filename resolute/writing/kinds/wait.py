@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
@@ -37,10 +37,6 @@ class WaitStep(FlowStep[R_co], Generic[R_co]):
     event: Event[Any]
     timeout: timedelta | None = None
     where: Expression | None = None
-    name: str | None = None
-    identity: object = field(default_factory=object, repr=False)
-    mistakes: tuple[Problem, ...] = ()
-    written_at: str = field(default="", repr=False)
 
     @property
     def default_name(self) -> str:
@@ -52,10 +48,6 @@ class WaitStep(FlowStep[R_co], Generic[R_co]):
     def result_type(self) -> Any:
         """The event; null where there is a timeout."""
         return self.event.model if self.timeout is None else self.event.model | None
-
-    def as_(self, name: str) -> WaitStep[R_co]:
-        """Names the step."""
-        return replace(self, name=name)
 
     def draft(self) -> Draft:
         """The step in its place."""
