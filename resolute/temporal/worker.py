@@ -19,10 +19,11 @@ from temporalio.worker import (
 from resolute.temporal.activities import Activities
 from resolute.temporal.at_hand import KEYS
 from resolute.temporal.heartbeats import THROTTLE
+from resolute.temporal.interpreting import FULL
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.runtime import queue_of
 from resolute.temporal.seals import PlanKeys
-from resolute.temporal.workflow import FULL, FlowWorkflow
+from resolute.temporal.workflow import FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
 """How many calls wait for tasks of a kind at a time, as the server requests them.

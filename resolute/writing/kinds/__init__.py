@@ -12,10 +12,12 @@ from resolute.plan.kinds.sleep import Sleep
 from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
+from resolute.writing.kinds.asking import compile_gate
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
 from resolute.writing.kinds.child import DraftChild, compile_child, lift_child
-from resolute.writing.kinds.each import DraftEach, compile_each, lift_each
-from resolute.writing.kinds.gate import DraftGate, compile_gate, lift_gate
+from resolute.writing.kinds.each import DraftEach, lift_each
+from resolute.writing.kinds.gate import DraftGate, lift_gate
+from resolute.writing.kinds.items import compile_each
 from resolute.writing.kinds.parallel import DraftParallel, compile_parallel, lift_parallel
 from resolute.writing.kinds.repeat import DraftRepeat, compile_repeat, lift_repeat
 from resolute.writing.kinds.sleep import DraftSleep, compile_sleep, lift_sleep

@@ -1,0 +1,77 @@
+"""How a run ends on Temporal: what it fails with, what it hands on, and the line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from resolute.plan.errors import FlowError, RunCancelledError, RunTimedOutError
+from resolute.plan.texts import text_of
+from resolute.running.interpreter import Interpreter
+from resolute.running.recall import Memory
+from resolute.temporal.failures import ENDED, run_failure
+from resolute.temporal.start import STARTED_BY
+
+log = logging.getLogger(__name__)
+
+_SCHEDULE = SearchAttributeKey.for_keyword("TemporalScheduledById")
+
+
+def end_of(error: FlowError, interpreter: Interpreter | None, given: Memory | None) -> BaseException:
+    """What a run that did not complete ends with; `given` is what it knew of earlier runs.
+
+    A run that Temporal counts as cancelled hands nothing on, to its schedule or to people, and Temporal counts only
+    the history so that was asked to end. So a run that has something to hand on, or undid its work in a later
+    history, ends by a failure that says that it was cancelled.
+    """
+    failed_as_well = interpreter.state.compensation_failures if interpreter else ()
+    memory = _handed_on(interpreter, given)
+    if isinstance(error, RunCancelledError):
+        memory = memory if _is_scheduled() else None
+        if memory is None and not failed_as_well and workflow.cancellation_reason() is not None:
+            return asyncio.CancelledError()
+        workflow.upsert_memo({ENDED: "cancelled"})
+    if isinstance(error, RunTimedOutError):
+        workflow.upsert_memo({ENDED: "timed_out"})
+    return run_failure(error, workflow.payload_converter(), memory, failed_as_well)
+
+
+def outcome_of(error: FlowError) -> str:
+    """What people call it."""
+    if isinstance(error, RunTimedOutError):
+        return "timed out"
+    return "cancelled" if isinstance(error, RunCancelledError) else "failed"
+
+
+def tell_end(outcome: str, why: str = "") -> None:
+    """One line in the log when a run ends; none where its history is only read again."""
+    if workflow.unsafe.is_replaying():
+        return
+    info = workflow.info()
+    about = {"flow": info.workflow_type, "run": info.workflow_id, "outcome": outcome}
+    if by := workflow.memo_value(STARTED_BY, ""):
+        about["started_by"] = str(by)
+    log.log(
+        logging.WARNING if outcome in ("failed", "timed out") else logging.INFO,
+        f"run {outcome}%s",
+        why and f": {why}",
+        extra=about,
+    )
+
+
+def _handed_on(interpreter: Interpreter | None, given: Memory | None) -> Memory | None:
+    # A run that could not begin hands on what it was given, or the next one would know nothing.
+    if interpreter is None:
+        return given
+    try:
+        return interpreter.handed_on()
+    except Exception as error:  # the run has failed already, and must end
+        workflow.logger.warning("the next run knows only what this one knew: %s", text_of(error))
+        return given
+
+
+def _is_scheduled() -> bool:
+    return workflow.info().typed_search_attributes.get(_SCHEDULE) is not None
