@@ -22,6 +22,7 @@ from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.plan import with_inner
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
+from resolute.temporal.activity import GRACE
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts, as_detail, split
 from resolute.temporal.belief import Belief
@@ -32,7 +33,6 @@ from resolute.temporal.keeper import AWAIT_RUN
 from resolute.temporal.line_activities import await_run, hand_over
 from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_last
 from resolute.temporal.loops import NodeLoops, run_on
-from resolute.temporal.runtime import GRACE
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.several import Several
 from resolute.temporal.start import RECORD_PLAN, recorded_plan

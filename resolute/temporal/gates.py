@@ -18,7 +18,7 @@ from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.report import RunReport, StepReport
 from resolute.temporal.finding import RunKey, UnknownRunError, quoted
 from resolute.temporal.messages import ask_run
-from resolute.temporal.recorded import read_history
+from resolute.temporal.reading import read_history
 from resolute.temporal.replaying import replayed
 from resolute.temporal.runs import describe_run
 from resolute.temporal.seals import PlanKeys

@@ -19,8 +19,8 @@ from resolute.plan.policies import Retry
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json
 from resolute.running.report import Attempt
+from resolute.temporal.activity import GRACE
 from resolute.temporal.attempts import Attempts
-from resolute.temporal.runtime import GRACE
 
 _LONGEST: Final = 500
 _LOCAL_STEPS: Final = 1_000

@@ -18,7 +18,8 @@ from resolute.running.outcomes import Outcomes
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.parts import histories
-from resolute.temporal.recorded import Recorded, read_history
+from resolute.temporal.reading import read_history
+from resolute.temporal.recorded import Recorded
 from resolute.temporal.replaying import memory_handed, outcomes_before
 from resolute.temporal.runs import RunSummary, describe_run
 from resolute.temporal.seals import PlanKeys

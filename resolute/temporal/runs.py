@@ -21,7 +21,8 @@ from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
 from resolute.temporal.keeper import LINE
 from resolute.temporal.parts import NOT_CONTINUED, described, histories
-from resolute.temporal.recorded import Recorded, read_history
+from resolute.temporal.reading import read_history
+from resolute.temporal.recorded import Recorded
 from resolute.temporal.replaying import replayed
 from resolute.temporal.start import BEGAN_AT, STARTED_BY
 

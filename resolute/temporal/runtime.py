@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
+from temporalio.workflow import ActivityCancellationType
 
 from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
-from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, ParentClose, Policy
-from resolute.plan.values import Json, JsonObject, digest
+from resolute.plan.values import Json, JsonObject
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.running.turns import Turns
+from resolute.temporal.activity import activity
+from resolute.temporal.child import child_id, child_run
 from resolute.temporal.failures import child_failure, node_failure
-from resolute.temporal.start import PERSON, STARTED_BY, STARTED_BY_STEP
 from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
-
-GRACE: Final = timedelta(seconds=0.5)
-"""How much longer the SDK waits for a local activity than its attempts do (see `resolute.temporal.local`)."""
 
 STANDING: Final = "resolute.standing"
 """The memo that says what keeps a run from going on: held steps, a pause."""
@@ -33,29 +30,8 @@ _PATIENCE: Final = timedelta(seconds=10)
 
 _A_MOMENT: Final = timedelta(milliseconds=1)
 
-_LONGEST_ID: Final = 500
-"""Bytes of a workflow id that is still made of names; Temporal takes 1,000."""
-
-_BEGINNING: Final = 100
-"""Characters of the parent's id that stand before a digest, for people: 400 bytes at most."""
-
-_PARENT_CLOSE: Final[Mapping[ParentClose, ParentClosePolicy]] = {
-    "cancel": ParentClosePolicy.REQUEST_CANCEL,
-    "abandon": ParentClosePolicy.ABANDON,
-    "terminate": ParentClosePolicy.TERMINATE,
-}
-
 _TURNS: Final = 5
 """Turns of the event loop in which everything that a workflow task brought reaches its waiters."""
-
-
-def queue_of(task_queue: str, queue: str) -> str:
-    """The task queue of a provider's queue, next to the runs' own.
-
-    >>> queue_of("alerting", "pagerduty")
-    'alerting.pagerduty'
-    """
-    return f"{task_queue}.{queue}"
 
 
 class TemporalRuntime:
@@ -149,36 +125,7 @@ class TemporalRuntime:
             self._unsent = 0
 
     async def _called(self, request: CallRequest) -> Json:
-        policy = request.policy
-        retry, timeout, within = _temporal_policy(policy)
-        seal = self._seal(request)
-        arguments = [request.arguments, *_beside(seal)]
-        handle: workflow.ActivityHandle[Any]
-        if request.lane == "local":
-            handle = workflow.start_local_activity(
-                request.node,
-                args=arguments,
-                activity_id=request.step,
-                start_to_close_timeout=timeout if within is None or timeout < within else within + GRACE,
-                schedule_to_close_timeout=None if within is None else within + GRACE,
-                retry_policy=retry,
-                cancellation_type=self._cancellation,
-                summary=request.step,
-            )
-        else:
-            handle = workflow.start_activity(
-                request.node,
-                args=arguments,
-                activity_id=request.step,
-                task_queue=queue_of(workflow.info().task_queue, request.queue) if request.queue else None,
-                start_to_close_timeout=timeout,
-                schedule_to_close_timeout=within,
-                schedule_to_start_timeout=timedelta(seconds=QUEUE_PATIENCE) if request.queue else None,
-                heartbeat_timeout=_heartbeat_timeout(policy),
-                retry_policy=retry,
-                cancellation_type=self._cancellation,
-                summary=request.step,
-            )
+        handle = activity(request, self._seal(request), self._cancellation)
         self._at_work[request.step] = handle
         try:
             return cast("Json", await handle)
@@ -264,23 +211,10 @@ class TemporalRuntime:
             raise PayloadTooLargeError(
                 what=f"plan and input of flow {request.plan.name!r}", size=size, limit=PAYLOAD_LIMIT
             )
-        waits = request.parent_close == "cancel"
         async with self._turns.of(size):
             await self.make_room(self._turns.held)
             self._stop_where_given_up(request.step, given_up)
-            handle: workflow.ChildWorkflowHandle[Any, Any] = await workflow.start_child_workflow(
-                request.plan.name,
-                argument,
-                id=self.child_id(request.step),
-                parent_close_policy=_PARENT_CLOSE[request.parent_close],
-                cancellation_type=(
-                    ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED
-                    if waits
-                    else ChildWorkflowCancellationType.ABANDON
-                ),
-                memo=_memo_of_child(request.step),
-                static_summary=request.step,
-            )
+            handle = await child_run(request, argument)
             self._unsent = 0
         return cast("Json", await handle)
 
@@ -315,52 +249,3 @@ class TemporalRuntime:
                 size=self._scheduled,
                 limit=MESSAGE_LIMIT,
             )
-
-
-def _beside(seal: str | None) -> list[Json]:
-    """What a node's worker is told beside the arguments: the seal, and in a later part of a run which run it is."""
-    info = workflow.info()
-    first = info.first_execution_run_id
-    if first != info.run_id:
-        return [seal, first]
-    return [] if seal is None else [seal]
-
-
-def _memo_of_child(step: str) -> dict[str, str]:
-    """What started the run: this one, at a step; and the person behind this one, who decides no gate of either."""
-    person = str(workflow.memo_value(PERSON, ""))
-    behind = {PERSON: person} if person else {}
-    return {STARTED_BY_STEP: step, STARTED_BY: workflow.info().workflow_id, **behind}
-
-
-def child_id(workflow_id: str, step: str) -> str:
-    """The workflow id of the run that a step starts: that of its own run and the step, or a digest of long ones.
-
-    >>> child_id("rollout/8c1f", "drains[3].drain")
-    'rollout/8c1f/drains[3].drain'
-    """
-    name = f"{workflow_id}/{step}"
-    return name if len(name.encode()) <= _LONGEST_ID else f"{workflow_id[:_BEGINNING]}/{digest(name)}"
-
-
-def _heartbeat_timeout(policy: Policy) -> timedelta:
-    """The heartbeat timeout for Temporal. Its length tells the worker whether to send the heartbeats itself."""
-    if policy.heartbeat is None:
-        return timedelta(seconds=SIGN_OF_LIFE)
-    if policy.heartbeat == SIGN_OF_LIFE:
-        return timedelta(seconds=SIGN_OF_LIFE, milliseconds=1)
-    return timedelta(seconds=policy.heartbeat)
-
-
-def _temporal_policy(policy: Policy) -> tuple[RetryPolicy, timedelta, timedelta | None]:
-    retry = policy.retry
-    return (
-        RetryPolicy(
-            initial_interval=timedelta(seconds=retry.initial),
-            backoff_coefficient=retry.coefficient,
-            maximum_interval=timedelta(seconds=max(retry.maximum, retry.initial)),
-            maximum_attempts=retry.attempts,
-        ),
-        timedelta(seconds=policy.timeout),
-        timedelta(seconds=policy.within) if policy.within else None,
-    )

@@ -17,11 +17,11 @@ from temporalio.worker import (
 )
 
 from resolute.temporal.activities import Activities
+from resolute.temporal.activity import queue_of
 from resolute.temporal.at_hand import KEYS
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.interpreting import FULL
 from resolute.temporal.keeper import LineWorkflow
-from resolute.temporal.runtime import queue_of
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.workflow import FlowWorkflow
 

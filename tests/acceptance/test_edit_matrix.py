@@ -16,11 +16,11 @@ from resolute import Flow
 from resolute.plan.errors import FlowError
 from resolute.plan.values import Json
 from resolute.running.messages import Message, MessageRefusedError
+from resolute.temporal.child import child_id
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.messages import ask_run
 from resolute.temporal.runs import describe_run
-from resolute.temporal.runtime import child_id
 from resolute.temporal.seals import NO_KEYS
 from resolute.temporal.standing import decide_held
 from tests.acceptance.edited_flows import BEHIND, CALLED, EDITS, RESULTS, WAITS, file_of, name_of

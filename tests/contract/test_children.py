@@ -16,9 +16,9 @@ from resolute import Flow, FlowError, child, flow, manual
 from resolute.plan.failing import Failure
 from resolute.plan.policies import ParentClose
 from resolute.temporal.activities import Activities
+from resolute.temporal.child import child_id
 from resolute.temporal.client import RunHandle, start_deployed, start_run
 from resolute.temporal.runs import describe_run
-from resolute.temporal.runtime import child_id
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.cli.showing import rendered_run

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from resolute.temporal.runtime import queue_of
+from resolute.temporal.activity import queue_of
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, is_unreachable, start_run, unreachable
-from resolute.temporal.recorded import read_history
+from resolute.temporal.reading import read_history
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.start import Start
 from resolute_worker.agents.results import Result, result_of

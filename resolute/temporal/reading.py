@@ -1,0 +1,310 @@
+"""Reads the history of a run: each event says something about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+from temporalio.api.common.v1 import Memo, Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.failure.v1 import CanceledFailureInfo
+from temporalio.api.failure.v1 import Failure as FailureMessage
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.converter import DataConverter, decode_typed_search_attributes
+from temporalio.exceptions import (
+    ApplicationError,
+    FailureError,
+    TerminatedError,
+    TimeoutType,
+    WorkflowAlreadyStartedError,
+)
+from temporalio.exceptions import TimeoutError as TemporalTimeoutError
+
+from resolute.plan.values import Json
+from resolute.running.origin import Origin
+from resolute.running.recall import Memory, memory_in_failure, memory_in_result
+from resolute.temporal.attempts import attempts_in
+from resolute.temporal.handed import of_failure
+from resolute.temporal.messages import ASK, TELL
+from resolute.temporal.recorded import Answer, Recorded
+from resolute.temporal.start import (
+    PERSON,
+    RECORD_PLAN,
+    SCHEDULED_FOR,
+    STARTED_BY_STEP,
+    open_record,
+    read_plan,
+    read_start,
+)
+from resolute.temporal.together import TOGETHER, Said, said_in
+
+_CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
+_ENDS: Final = (
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+)
+
+
+_CHILD_ENDS: Final = (
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED,
+)
+
+
+async def read_history(parts: Sequence[Sequence[HistoryEvent]], converter: DataConverter) -> Recorded:
+    """What the events of a run say: of its one history, or of each that it was continued in, oldest first."""
+    reader = _Reader(converter)
+    recorded = await reader.begin(parts[0][0])
+    for events in parts:
+        await reader.read(events, recorded)
+    return recorded
+
+
+class _Reader:
+    def __init__(self, converter: DataConverter) -> None:
+        self._converter = converter
+        self._scheduled: dict[int, str] = {}
+        self._timers: dict[str, str] = {}
+        self._tasks: dict[int, datetime] = {}
+        self._before = 0
+
+    async def begin(self, first: HistoryEvent) -> Recorded:
+        """What a run began with."""
+        started = first.workflow_execution_started_event_attributes
+        arguments = await self._values(started.input.payloads)
+        last = await self._values(started.last_completion_result.payloads)
+        failure = await self._failure(started.continued_failure) if started.HasField("continued_failure") else None
+        recorded = Recorded(
+            start=read_start(arguments[0] if arguments else None),
+            completed=_readable(lambda: memory_in_result(last[0] if last else None)),
+            failed=_readable(lambda: of_failure(failure)),
+            began_at=_time(first),
+            scheduled_for=decode_typed_search_attributes(started.search_attributes).get(SCHEDULED_FOR),
+            origin=Origin(started.first_execution_run_id, await self._person(started.memo)),
+        )
+        handed = recorded.start.earlier.memory
+        if handed is not None:
+            recorded.completed, recorded.failed = None, _readable(lambda: memory_in_failure([handed]))
+        return recorded
+
+    async def read(self, events: Sequence[HistoryEvent], recorded: Recorded) -> None:
+        """Adds what one history says."""
+        known = len(recorded.tasks)
+        for event in events[1:]:
+            await self._event(event, recorded)
+        if self._before and len(recorded.tasks) > known:
+            recorded.continued.append((self._number(events[0]), recorded.tasks[known][1]))
+        self._before += events[-1].event_id
+        self._scheduled.clear()
+        self._timers.clear()
+
+    def _number(self, event: HistoryEvent) -> int:
+        """The number of an event among all events of the run."""
+        return self._before + event.event_id
+
+    async def _event(self, event: HistoryEvent, recorded: Recorded) -> None:
+        match event.event_type:
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                step = event.activity_task_scheduled_event_attributes.activity_id
+                self._scheduled[event.event_id] = step
+                queue = event.activity_task_scheduled_event_attributes.task_queue.name
+                recorded.add(step, Answer(began_at=_time(event), queue=queue))
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                begun = event.activity_task_started_event_attributes
+                if begun.HasField(
+                    "last_failure"
+                ):  # of the attempt before the last one, whose failure is in the event that ended it
+                    answer = recorded.answers[self._scheduled[begun.scheduled_event_id]]
+                    answer.attempts = attempts_in(await self._failure(begun.last_failure))
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                completed = event.activity_task_completed_event_attributes
+                await self._close(recorded, completed.scheduled_event_id, event, result=completed.result.payloads)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+                failed = event.activity_task_failed_event_attributes
+                await self._close(recorded, failed.scheduled_event_id, event, failure=failed.failure)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+                late = event.activity_task_timed_out_event_attributes
+                await self._close(recorded, late.scheduled_event_id, event, failure=late.failure)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+                ended = event.activity_task_canceled_event_attributes
+                await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
+            case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+                await self._child(event, recorded)
+            case _ if event.event_type in _CHILD_ENDS:
+                await self._child_ended(event, recorded)
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+                self._tasks[event.event_id] = _time(event)
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                began = event.workflow_task_completed_event_attributes.started_event_id
+                recorded.tasks.append((self._before + began, self._tasks[began]))
+            case EventType.EVENT_TYPE_TIMER_STARTED:
+                timer = event.timer_started_event_attributes.timer_id
+                summary = await self._values([event.user_metadata.summary])
+                self._timers[timer] = str(summary[0]) if summary else ""
+            case EventType.EVENT_TYPE_TIMER_FIRED:
+                step = self._timers.get(event.timer_fired_event_attributes.timer_id, "")
+                recorded.fired.setdefault(step, []).append((self._number(event), _time(event)))
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                signal = event.workflow_execution_signaled_event_attributes
+                await self._said(event, recorded, signal.signal_name, signal.input.payloads)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+                asked = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
+                await self._said(event, recorded, asked.name, asked.args.payloads)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+                recorded.cancelled_by = recorded.cancelled_by or self._number(event)
+            case _ if event.event_type in _ENDS:
+                recorded.has_ended = True
+                await self._end(event, recorded)
+            case EventType.EVENT_TYPE_MARKER_RECORDED:
+                await self._marker(event, recorded)
+            case _:
+                pass
+
+    async def _child(self, event: HistoryEvent, recorded: Recorded) -> None:
+        begun = event.start_child_workflow_execution_initiated_event_attributes
+        if STARTED_BY_STEP in begun.memo.fields:
+            step = str((await self._values([begun.memo.fields[STARTED_BY_STEP]]))[0])
+            self._scheduled[event.event_id] = step
+            recorded.add(step, Answer(began_at=_time(event), run=begun.workflow_id))
+
+    async def _child_ended(self, event: HistoryEvent, recorded: Recorded) -> None:
+        """A run that a step had started has ended, or could not be started."""
+        ended: Any = getattr(event, str(event.WhichOneof("attributes")))
+        if ended.initiated_event_id not in self._scheduled:
+            return
+        match event.event_type:
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+                await self._close(recorded, ended.initiated_event_id, event, result=ended.result.payloads)
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+                await self._close(recorded, ended.initiated_event_id, event, failure=ended.failure)
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+                await self._close(recorded, ended.initiated_event_id, event, failure=_CANCELLED)
+            case _:
+                await self._close(recorded, ended.initiated_event_id, event)
+                answer = recorded.answers[self._scheduled[ended.initiated_event_id]]
+                answer.failure = _other_end(event)
+
+    async def _said(self, event: HistoryEvent, recorded: Recorded, name: str, payloads: Sequence[Payload]) -> None:
+        values = await self._values(payloads) if name in (ASK, TELL) else []
+        if values:
+            recorded.said.append((self._number(event), _time(event), values[0]))
+
+    async def _end(self, event: HistoryEvent, recorded: Recorded) -> None:
+        if event.HasField("workflow_execution_completed_event_attributes"):
+            results = await self._values(event.workflow_execution_completed_event_attributes.result.payloads)
+            recorded.result = results[0] if results else None
+        elif event.HasField("workflow_execution_failed_event_attributes"):
+            recorded.failure = await self._failure(event.workflow_execution_failed_event_attributes.failure)
+
+    async def _close(
+        self,
+        recorded: Recorded,
+        scheduled: int,
+        event: HistoryEvent,
+        *,
+        result: Sequence[Payload] = (),
+        failure: FailureMessage | None = None,
+    ) -> None:
+        answer = recorded.answers[self._scheduled[scheduled]]
+        answer.ended_at = _time(event)
+        answer.ended_by = self._number(event)
+        values = await self._values(result)
+        answer.output = values[0] if values else None
+        if failure is not None:
+            answer.failure = await self._failure(failure)
+            answer.attempts = attempts_in(answer.failure) or answer.attempts
+
+    async def _marker(self, event: HistoryEvent, recorded: Recorded) -> None:
+        marker = event.marker_recorded_event_attributes
+        if marker.marker_name != "core_local_activity":
+            return
+        data = cast("Mapping[str, Any]", json.loads(marker.details["data"].payloads[0].data))
+        step = str(data["activity_id"])
+        values = await self._values(marker.details["result"].payloads if "result" in marker.details else ())
+        value = values[0] if values else None
+        if step == RECORD_PLAN:
+            # A worker that does not have the flow has recorded a failure, and no plan.
+            if not marker.HasField("failure"):
+                record = open_record(value)
+                recorded.plan = read_plan(record.plan)
+                recorded.start = replace(recorded.start, input=record.input_of(recorded.start.input))
+            return
+        answer = Answer(
+            began_at=_moment(data.get("original_schedule_time"), event),
+            ended_at=_moment(data.get("complete_time"), event),
+            output=value,
+            ended_by=self._number(event),
+            is_local=True,
+        )
+        if data.get("activity_type") == TOGETHER and not marker.HasField("failure"):
+            for name, said in said_in(value).items():
+                recorded.answers[name] = self._one_of(answer, said, recorded.answers.get(name))
+            return
+        if marker.HasField("failure"):
+            answer.failure = await self._failure(marker.failure)
+            answer.attempts = attempts_in(answer.failure)
+        recorded.add(step, answer)
+
+    def _one_of(self, together: Answer, said: Said, before: Answer | None) -> Answer:
+        """What is recorded of one of several calls that were made together."""
+        answer = replace(
+            together,
+            began_at=before.began_at if before else together.began_at,
+            output=said.output,
+            attempts=said.attempts,
+        )
+        if said.word == "again":
+            answer.ended_at = None
+        if said.word in ("failed", "given up"):
+            answer.failure = said.failure(self._converter.payload_converter)
+        return answer
+
+    async def _person(self, memo: Memo) -> str:
+        found = await self._values([memo.fields[PERSON]]) if PERSON in memo.fields else []
+        return str(found[0]) if found else ""
+
+    async def _values(self, payloads: Sequence[Payload]) -> list[Json]:
+        return cast("list[Json]", await self._converter.decode(list(payloads))) if payloads else []
+
+    async def _failure(self, failure: FailureMessage) -> FailureError:
+        error = await self._converter.decode_failure(failure)
+        return error if isinstance(error, FailureError) else ApplicationError(str(error), type=type(error).__name__)
+
+
+def _readable(read: Callable[[], Memory | None]) -> Memory | None:
+    with suppress(ValueError):  # the run itself was null there, and recorded that
+        return read()
+    return None
+
+
+def _other_end(event: HistoryEvent) -> FailureError:
+    match event.event_type:
+        case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+            return TerminatedError("terminated")
+        case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+            return TemporalTimeoutError("timed out", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=())
+        case _:
+            refused = event.start_child_workflow_execution_failed_event_attributes
+            return WorkflowAlreadyStartedError(refused.workflow_id, refused.workflow_type.name)
+
+
+def _moment(said: Mapping[str, int] | None, event: HistoryEvent) -> datetime:
+    """A time as the SDK writes it into the marker of a local activity; that of the marker where it says none."""
+    if not said:
+        return _time(event)
+    return datetime.fromtimestamp(said["seconds"], UTC) + timedelta(microseconds=said["nanos"] // 1000)
+
+
+def _time(event: HistoryEvent) -> datetime:
+    return event.event_time.ToDatetime(tzinfo=UTC)
