@@ -8,7 +8,7 @@ from typing import Final
 from resolute.plan.errors import EvaluationError
 from resolute.plan.values import Json
 
-MOST: Final = 300_000
+MOST: Final = 150_000
 """What a step may spend on items of lists: one for each item, each part of its condition, and each value compared."""
 
 _CHARACTERS: Final = 200

@@ -156,7 +156,7 @@ SCENARIOS = (
                     step="when",
                     node="",
                     error_type="EvaluationError",
-                    message="the step looks at more than 300,000 values in the items of its lists: let a node go "
+                    message="the step looks at more than 150,000 values in the items of its lists: let a node go "
                     "through them, and read the node's output",
                 ),
             ),
