@@ -11,7 +11,7 @@ import heapq
 import json
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -35,6 +35,7 @@ from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import evaluate
 from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
@@ -196,15 +197,26 @@ class RunningChild:
     def __init__(self, request: ChildRequest) -> None:
         self._parent_close = request.parent_close
         self._interpreter: Interpreter | None = None
+        self._told: Message | None = None
         self._let_go: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_given_up = False
         self.is_left_alone = False
 
     def begun(self, interpreter: Interpreter) -> None:
         """The run has begun, or goes on in a new history."""
+        told = self._told if self._interpreter is None else None
         self._interpreter = interpreter
+        if told is not None:
+            self.tell(told)
         if self.is_given_up and self._parent_close == "cancel":
             interpreter.cancel()
+
+    def tell(self, message: Message) -> None:
+        """Passes a message on to the run, which may not have begun."""
+        self._told = message
+        if self._interpreter is not None:
+            with suppress(MessageRefusedError):  # nobody waits for the answer
+                self._interpreter.take(message)
 
     def cancel(self) -> None:
         """Cancels the run, or lets go of it, as its step says."""
@@ -319,6 +331,12 @@ class MemoryRuntime:
 
     def stand(self, standing: JsonObject) -> None:
         """Nobody looks for a run in memory; see `Runtime.stand`."""
+
+    def tell_children(self, message: Message) -> None:
+        """Passes a message on to the runs that steps have started; see `Runtime.tell_children`."""
+        for child in tuple(self._at_work.values()):
+            if isinstance(child, RunningChild):
+                child.tell(message)
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
         """Runs nodes by their policies, so many at once; see `Runtime.call_together`."""

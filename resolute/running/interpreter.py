@@ -13,7 +13,7 @@ from typing import Final, cast
 from resolute.plan.errors import FlowError, ResoluteError, RunCancelledError, RunTimedOutError, UnsupportedPlanError
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
 from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.kinds import RUNNING
@@ -85,10 +85,12 @@ class Interpreter:
         self._runtime = runtime
         within = None if plan.within is None else runtime.now() + timedelta(seconds=plan.within)
         self._deadline = self._earlier.deadline or within
-        self._is_late = False
+        self._time_is_up = self._is_late = False
         self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin)
         self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
+        self._run.pausing.listen(self._earlier.paused)
+        self._run.pausing.ended.append(self._end_where_late)
         self.state.warn((*self._earlier.warnings, *warnings))
 
     async def run(self) -> Json:
@@ -103,7 +105,12 @@ class Interpreter:
 
     async def _end_in_time(self, deadline: datetime) -> None:
         await self._runtime.sleep(WITHIN, deadline)
-        if not self._run.cancelled and not self._run.undoing:
+        self._time_is_up = True
+        self._end_where_late()
+
+    def _end_where_late(self) -> None:
+        """Ends a run whose time is up; one that is paused ends when it goes on."""
+        if self._time_is_up and not (self._run.pausing or self._run.cancelled or self._run.undoing):
             self._is_late = True
             self._run.cancel()
 
@@ -144,10 +151,12 @@ class Interpreter:
     def cancel(self) -> None:
         """Ends the run: nothing more is begun, what is at work is given up, what has completed is undone.
 
-        The run ends by `RunCancelledError`. A run that undoes its work already goes on with that.
+        The run ends by `RunCancelledError`. A run that undoes its work already goes on with that. A pause is over.
         """
         if not self._run.cancelled and not self._run.undoing:
             self._run.cancel()
+        else:
+            self._run.pausing.lift()
 
     def outcomes(self) -> Outcomes:
         """What the run has come to so far: what it needs to be continued elsewhere.
@@ -165,6 +174,7 @@ class Interpreter:
             scheduled_for=self.state.scheduled_for,
             deadline=self._deadline,
             inbox=self._run.inbox.as_json(),
+            paused=self._run.pausing.as_json(),
         )
 
     def check(self, message: Message) -> None:
@@ -194,6 +204,11 @@ class Interpreter:
     def open_at(self, prefix: str) -> list[str]:
         """The addresses that begin so and at which somebody listens."""
         return self._run.inbox.open_at(prefix)
+
+    @property
+    def standing(self) -> JsonObject:
+        """What keeps the run from going on; empty where nothing does."""
+        return self._run.standing.as_json()
 
     @property
     def new_warnings(self) -> tuple[str, ...]:

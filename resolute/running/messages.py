@@ -29,6 +29,9 @@ EVENT: Final = "event:"
 """How the addresses of events begin. Events wait until somebody listens, all else is refused where nobody does."""
 
 
+ITSELF: Final = "run:"
+"""How the addresses of a run itself begin. There it listens from its beginning to its end."""
+
 MOST_BYTES: Final = 1_000_000
 """Bytes of the events that a run keeps: they have to fit into what it takes over to another history."""
 
@@ -218,7 +221,7 @@ class Inbox:
             "early": [message.as_json() for message in self._early],
             "known": self._known,
             "closed": self._closed,
-            "open": [*self._expected, *(to for to in self._listeners if not to.startswith(EVENT))],
+            "open": [*self._expected, *(to for to in self._listeners if not to.startswith((EVENT, ITSELF)))],
         }
         return held if any(held.values()) else None
 

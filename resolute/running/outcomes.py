@@ -30,7 +30,7 @@ class Ending:
 class Outcomes:
     """Outcomes of the steps of a run, what is due if it fails, and when the run was due.
 
-    `told` is how the plan's steps stood (see `resolute.running.told`).
+    `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run.
     """
 
     kept: Kept = field(default_factory=Kept)
@@ -41,6 +41,7 @@ class Outcomes:
     scheduled_for: datetime | None = None
     deadline: datetime | None = None
     inbox: Json = None
+    paused: JsonObject = field(default_factory=dict[str, Json])
 
     def as_json(self) -> JsonObject:
         """As plain data, which `outcomes_from` reads."""
@@ -50,6 +51,7 @@ class Outcomes:
             "undo": self.undo,
             "warnings": list(self.warnings),
             "inbox": self.inbox,
+            "paused": self.paused,
         }
         if self.ending is not None:
             data["ending"] = {
@@ -83,6 +85,7 @@ def outcomes_from(data: Json) -> Outcomes:
             scheduled_for=datetime.fromisoformat(cast("str", due)) if due else None,
             deadline=datetime.fromisoformat(cast("str", deadline)) if deadline else None,
             inbox=held.get("inbox"),
+            paused=dict(cast("JsonObject", held.get("paused", {}))),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

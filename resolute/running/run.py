@@ -22,6 +22,7 @@ from resolute.running.frame import Frame
 from resolute.running.hold import hold, settled
 from resolute.running.messages import Inbox
 from resolute.running.origin import NOWHERE, Origin
+from resolute.running.pausing import Pausing
 from resolute.running.runtime import Runtime
 from resolute.running.saga import Saga
 from resolute.running.standing import Standing
@@ -81,6 +82,7 @@ class Run:
         self.saga = Saga()
         self.inbox = Inbox()
         self.standing = Standing()
+        self.pausing = Pausing(self)
         self.undoing = False
         self.cancelled = False
         self.suspended = False
@@ -90,6 +92,7 @@ class Run:
         self._turns = Turns(PENDING_LIMIT)
         self._ended = 0
         self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._late: dict[str, None] = {}
         self._given_up: list[str] = []
 
     async def block(self, steps: tuple[Step, ...], frame: Frame) -> None:
@@ -137,6 +140,8 @@ class Run:
             state.carry(step, frame, output=kept.outputs.get(step.id))
             return True
         self.rest()
+        if self.pausing:
+            await self.pausing.passed(step, frame)
         if not self.window.opens(step, frame.path):
             raise RunSuspendedError
         state.begin(step, frame)
@@ -214,7 +219,7 @@ class Run:
             raise RunSuspendedError
 
     async def wait(self, step_id: str, until: datetime | None = None) -> Woken:
-        """Waits until the time has come or `wake` is called; what woke it.
+        """Waits until the time has come or `wake` is called; what woke it. In a pause no time comes.
 
         Raises:
             asyncio.CancelledError: the run is cancelled.
@@ -222,16 +227,13 @@ class Run:
         """
         self.rest()
         self.moves += 1
-        woken = self._waiting[step_id] = asyncio.get_running_loop().create_future()
-        timer = asyncio.ensure_future(self._timer(step_id, until, woken))
-        try:
-            why = await woken
-        finally:
-            del self._waiting[step_id]
-            if not timer.done():
-                timer.cancel()
-        if timer.done() and not timer.cancelled() and (error := timer.exception()):
-            raise error
+        why = await self._woken(step_id, until)
+        while why == "time" and self.pausing:
+            self._late[step_id] = None
+            try:
+                why = await self._woken(step_id, None)
+            finally:
+                del self._late[step_id]
         match why:
             case "cancelled":
                 raise asyncio.CancelledError
@@ -242,12 +244,30 @@ class Run:
             case _:
                 return "time"
 
+    async def _woken(self, step_id: str, until: datetime | None) -> str:
+        woken = self._waiting[step_id] = asyncio.get_running_loop().create_future()
+        timer = asyncio.ensure_future(self._timer(step_id, until, woken))
+        try:
+            why = await woken
+        finally:
+            del self._waiting[step_id]
+            if not timer.done():
+                timer.cancel()
+        if timer.done() and not timer.cancelled() and (error := timer.exception()):
+            raise error
+        return why
+
     async def _timer(self, step_id: str, until: datetime | None, woken: asyncio.Future[str]) -> None:
         try:
             await self.runtime.sleep(step_id, until)
         finally:
             if not woken.done():
                 woken.set_result("time")
+
+    def come_late(self) -> None:
+        """Wakes those whose time came during a pause."""
+        for step_id in tuple(self._late):
+            self._end_wait(step_id, "time")
 
     def wake(self, step_id: str) -> None:
         """Ends the wait of a step, if it waits."""
@@ -265,6 +285,7 @@ class Run:
         self.cancelled = True
         for step_id in tuple(self._waiting):
             self._end_wait(step_id, "cancelled")
+        self.pausing.lift()
         self.runtime.cancel()
 
     def give_up(self, part: str) -> None:

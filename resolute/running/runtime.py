@@ -12,6 +12,7 @@ from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Lane, ParentClose, Policy
 from resolute.plan.values import Json, JsonObject
+from resolute.running.messages import Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,10 @@ class Runtime(Protocol):
 
         With `stops` a failure gives up the calls beside it.
         """
+        ...
+
+    def tell_children(self, message: Message) -> None:
+        """Passes a message on to every run that a step has started and waits for; nobody waits for an answer."""
         ...
 
     def child_id(self, step: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 from resolute.plan.policies import ParentClose
 from resolute.plan.values import Json, digest
+from resolute.running.messages import Message
 from resolute.running.runtime import ChildRequest
+from resolute.temporal.messages import TELL
 from resolute.temporal.start import PERSON, STARTED_BY, STARTED_BY_STEP
 
 _LONGEST_ID: Final = 500
@@ -24,6 +28,39 @@ _PARENT_CLOSE: Final[Mapping[ParentClose, ParentClosePolicy]] = {
     "abandon": ParentClosePolicy.ABANDON,
     "terminate": ParentClosePolicy.TERMINATE,
 }
+
+
+class StartedRun:
+    """A run that a step has started, and what it is told. Before it has begun, the latest is kept for it.
+
+    `letter` seals a message to it.
+    """
+
+    def __init__(self, letter: Callable[[Message], Json]) -> None:
+        self._letter = letter
+        self._handle: workflow.ChildWorkflowHandle[Any, Any] | None = None
+        self._kept: Message | None = None
+        self._telling: list[asyncio.Future[None]] = []
+
+    def began(self, handle: workflow.ChildWorkflowHandle[Any, Any]) -> None:
+        """The run has begun."""
+        self._handle = handle
+        if self._kept is not None:
+            self.tell(self._kept)
+
+    def tell(self, message: Message) -> None:
+        """Signals the run, without waiting for it."""
+        if self._handle is None:
+            self._kept = message
+            return
+        self._telling = [each for each in self._telling if not each.done()]
+        self._telling.append(asyncio.ensure_future(self._signal(self._handle, message)))
+
+    async def _signal(self, handle: workflow.ChildWorkflowHandle[Any, Any], message: Message) -> None:
+        try:
+            await handle.signal(TELL, self._letter(message))
+        except FailureError:
+            workflow.logger.info("run %s has ended before it was told", handle.id)
 
 
 async def child_run(request: ChildRequest, argument: Json) -> workflow.ChildWorkflowHandle[Any, Any]:

@@ -19,8 +19,10 @@ from resolute.running.recall import Memory
 from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
 from resolute.running.window import Window
+from resolute.temporal.at_hand import keys_at_hand
 from resolute.temporal.carried import Carried
 from resolute.temporal.hearing import Hearing
+from resolute.temporal.messages import sealed
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
@@ -70,6 +72,7 @@ def _runtime(plan: Plan, keys: PlanKeys, recorded: int, full: Callable[[int], bo
     return TemporalRuntime(
         _call_seals(keys),
         start=lambda child: start_argument(child.plan, child.input, keys=keys),
+        letter=lambda message, flow, run: sealed(message, flow, run, keys_at_hand()).as_json(),
         waits=plan.interpreter >= SHELTERS,
         bounded=plan.interpreter >= TAKES_TURNS,
         recorded=recorded,

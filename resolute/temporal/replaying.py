@@ -23,7 +23,7 @@ from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter, RunContinuedError
-from resolute.running.messages import MessageRefusedError
+from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.outcomes import Outcomes, outcomes_from
 from resolute.running.recall import Memory, newest
 from resolute.running.report import RunReport, StepReport
@@ -131,6 +131,9 @@ class _RecordedRuntime:
         return answer
 
     def stand(self, standing: JsonObject) -> None:
+        pass
+
+    def tell_children(self, message: Message) -> None:
         pass
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:

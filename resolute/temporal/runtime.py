@@ -15,10 +15,11 @@ from temporalio.workflow import ActivityCancellationType
 from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
 from resolute.plan.values import Json, JsonObject
+from resolute.running.messages import Message
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.running.turns import Turns
 from resolute.temporal.activity import activity
-from resolute.temporal.child import child_id, child_run
+from resolute.temporal.child import StartedRun, child_id, child_run
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
 
@@ -40,8 +41,8 @@ class TemporalRuntime:
     `seal` gives the seal of a call, which travels beside its arguments; None where the run has none to give. With
     `waits`, a call that is given up ends when its node has ended; what interpreter 1 gave up ended at once. With
     `bounded`, what would make a message to Temporal too large waits. `start` gives the argument that another flow is
-    started with. `recorded` are the bytes that the run has recorded
-    before its first call, and `full` says when the history is to end.
+    started with, and `letter` seals a message to a run of it, by its flow and workflow id. `recorded` are the bytes
+    that the run has recorded before its first call, and `full` says when the history is to end.
 
     One workflow task ends in one message, with the arguments of every activity that it schedules, the result of every
     local activity that it ran, and the result of the run. So calls wait for running activities, or for the next
@@ -53,6 +54,7 @@ class TemporalRuntime:
         seal: Callable[[CallRequest], str | None] = lambda _: None,
         *,
         start: Callable[[ChildRequest], Json] = lambda _: None,
+        letter: Callable[[Message, str, str], Json] = lambda message, flow, run: message.as_json(),
         waits: bool = True,
         bounded: bool = True,
         recorded: int = 0,
@@ -60,6 +62,8 @@ class TemporalRuntime:
     ) -> None:
         self._seal = seal
         self._start = start
+        self._letter = letter
+        self._started: dict[str, StartedRun] = {}
         self._cancellation = (
             ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if waits else ActivityCancellationType.TRY_CANCEL
         )
@@ -196,13 +200,20 @@ class TemporalRuntime:
 
     async def child(self, request: ChildRequest) -> Json:
         """Runs another flow as a child workflow, whose memo names the step; see `Runtime.child`."""
+        run = self.child_id(request.step)
+        self._started[request.step] = StartedRun(lambda message: self._letter(message, request.plan.name, run))
         work = self._at_work[request.step] = asyncio.create_task(self._child(request))
         try:
             return await work
         except FailureError as error:
             raise child_failure(error, given_up=self._is_given_up(request.step)) from None
         finally:
-            del self._at_work[request.step]
+            del self._at_work[request.step], self._started[request.step]
+
+    def tell_children(self, message: Message) -> None:
+        """Signals the runs that steps have started; see `Runtime.tell_children`."""
+        for run in self._started.values():
+            run.tell(message)
 
     async def _child(self, request: ChildRequest) -> Json:
         argument, given_up = self._start(request), len(self._given_up)
@@ -216,6 +227,7 @@ class TemporalRuntime:
             self._stop_where_given_up(request.step, given_up)
             handle = await child_run(request, argument)
             self._unsent = 0
+        self._started[request.step].began(handle)
         return cast("Json", await handle)
 
     def cancel(self, part: str = "") -> None:

@@ -101,7 +101,7 @@ class _Open:
 
     def _is_late(self) -> bool:
         deadline = self._deciding.deadline
-        return deadline is not None and self._run.runtime.now() >= deadline
+        return deadline is not None and not self._run.pausing and self._run.runtime.now() >= deadline
 
     def _closed(self) -> str:
         deciding = self._deciding

@@ -1,0 +1,180 @@
+"""A pause of a run: nothing new is begun, what is at work ends, and no time that comes wakes anybody until it is over.
+
+Gates are still decided and events still kept: a step that has begun goes on listening. Who has paused a run stands in
+`Outcomes.paused`, so that it is still paused in another history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Protocol, cast
+
+from resolute.plan.step import Step, walk
+from resolute.plan.values import Json, JsonObject
+from resolute.running.frame import Frame
+from resolute.running.messages import ITSELF, Inbox, Listener, Message, MessageRefusedError
+from resolute.running.runtime import Runtime
+from resolute.running.standing import Standing
+
+PAUSING: Final = f"{ITSELF}pause"
+"""The address of a run at which it is paused and resumed."""
+
+PAUSE: Final = "pause"
+RESUME: Final = "resume"
+
+_OWN: Final = "run"
+_PARENT: Final = "parent"
+
+
+class Pausable(Protocol):
+    """What pausing a run needs of it."""
+
+    runtime: Runtime
+    inbox: Inbox
+    standing: Standing
+    cancelled: bool
+
+    async def wait(self, step_id: str, until: datetime | None = None) -> object:
+        """Waits until it is woken; see `Run.wait`."""
+
+    def wake(self, step_id: str) -> None:
+        """Ends a wait; see `Run.wake`."""
+
+    def come_late(self) -> None:
+        """Wakes those whose time came during the pause; see `Run.come_late`."""
+
+    def stop_where_cancelled(self, frame: Frame | None = None) -> None:
+        """See `Run.stop_where_cancelled`."""
+
+
+class Pausing:
+    """Who has paused one run, and which steps wait for the end of that.
+
+    A run is paused by somebody, or with the run that started it: each pause ends by itself, but a person who resumes a
+    run ends both.
+    """
+
+    def __init__(self, run: Pausable) -> None:
+        self._run = run
+        self._paused: dict[str, JsonObject] = {}
+        self._barred: dict[str, None] = {}
+        self.ended: list[Callable[[], None]] = []
+        """What is called when the run goes on."""
+
+    def __bool__(self) -> bool:
+        return bool(self._paused)
+
+    def listen(self, paused: JsonObject) -> None:
+        """Takes up the pauses of an earlier part of the run, and listens for others."""
+        self._paused = dict(cast("dict[str, JsonObject]", paused))
+        self._run.standing.paused = self._first()
+        self._run.inbox.listen(PAUSING, Listener(self._check, self._take))
+
+    def as_json(self) -> JsonObject:
+        """As plain data, which `listen` takes up."""
+        return cast("JsonObject", dict(self._paused))
+
+    async def passed(self, step: Step, frame: Frame) -> None:
+        """Waits, as long as the run is paused, before a step that has not begun.
+
+        Raises:
+            asyncio.CancelledError: the run is cancelled, or the part of it that the step is in.
+            RunSuspendedError: the run is to be continued.
+        """
+        step_id = frame.path + step.id
+        while self._paused and not _has_begun(step, frame):
+            self._barred[step_id] = None
+            try:
+                await self._run.wait(step_id)
+            finally:
+                del self._barred[step_id]
+            self._run.stop_where_cancelled(frame)
+
+    def pause(self, source: str, facts: JsonObject) -> None:
+        """Begins nothing more, until `end` is called for the same source."""
+        self._paused[source] = facts
+        self._tell()
+
+    def end(self, *sources: str) -> None:
+        """Ends the pauses of these sources, or all of them; where none is left, the run goes on."""
+        found = [source for source in sources or tuple(self._paused) if self._paused.pop(source, None) is not None]
+        if not found:
+            return
+        self._tell()
+        if self._paused:
+            return
+        for step_id in tuple(self._barred):
+            self._run.wake(step_id)
+        self._run.come_late()
+        for each in self.ended:
+            each()
+
+    def lift(self, message_id: str = "lifted") -> None:
+        """Ends all pauses: the run is cancelled, and undoes its work."""
+        if self._paused:
+            self.end()
+            self._pass_on(Message(to=PAUSING, word=RESUME, id=message_id))
+
+    def _check(self, message: Message) -> None:
+        if message.word not in (PAUSE, RESUME):
+            raise MessageRefusedError(f"a run takes {PAUSE} and {RESUME}, not {message.word!r}")
+        if _is_passed_on(message):
+            return
+        own = self._paused.get(_OWN)
+        if message.word == PAUSE and own is not None:
+            raise MessageRefusedError(f"the run is paused already, {said_of(own)}", why="decided")
+        if message.word == PAUSE and self._run.cancelled:
+            raise MessageRefusedError("the run is cancelled and undoes its work, which no pause stops", why="decided")
+        if message.word == RESUME and own is None and _PARENT not in self._paused:
+            raise MessageRefusedError("the run is not paused", why="decided")
+
+    def _take(self, message: Message) -> Json:
+        self._check(message)
+        source = _PARENT if _is_passed_on(message) else _OWN
+        if message.word == PAUSE:
+            data = cast("JsonObject", message.data or {})
+            since = str(data.get("since") or self._run.runtime.now().isoformat())
+            self.pause(source, {"by": message.by, "since": since, "reason": str(data.get("reason") or "")})
+        else:
+            self.end(*((source,) if source == _PARENT else (_OWN, _PARENT)))
+        self._pass_on(message)
+        return {"paused": bool(self._paused)}
+
+    def _pass_on(self, message: Message) -> None:
+        """A run that a step has started is at work for that step, and paused with it."""
+        data = {**cast("JsonObject", message.data or {}), "from": _PARENT}
+        if (own := self._paused.get(_OWN) or self._paused.get(_PARENT)) is not None:
+            data["since"] = own["since"]
+        self._run.runtime.tell_children(
+            Message(to=PAUSING, word=message.word, id=f"{message.id}/child", data=data, by=message.by)
+        )
+
+    def _tell(self) -> None:
+        self._run.standing.paused = self._first()
+        self._run.runtime.stand(self._run.standing.as_json())
+
+    def _first(self) -> JsonObject | None:
+        for source, facts in self._paused.items():
+            return {**facts, "with": source}
+        return None
+
+
+def said_of(facts: JsonObject) -> str:
+    """Who has thrown a switch, since when and why."""
+    by, reason = facts.get("by"), facts.get("reason")
+    return f"by {by or 'somebody'} since {facts.get('since')}" + (f": {reason}" if reason else "")
+
+
+def _is_passed_on(message: Message) -> bool:
+    return isinstance(message.data, dict) and message.data.get("from") == _PARENT
+
+
+def _has_begun(step: Step, frame: Frame) -> bool:
+    """Whether a step has begun in an earlier part of the run: it listens, or something in it does."""
+    kept = frame.kept
+    return step.id in kept.parts or any(
+        each.id in kept.parts or each.id in kept.outputs or each.id in kept.done or each.id in kept.held
+        for each in walk((step,))
+        if each is not step
+    )
