@@ -29,6 +29,7 @@ from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.handing_over import HAND_OVER
 from resolute.temporal.heartbeats import Heart
+from resolute.temporal.ids import activity_id
 from resolute.temporal.keeper import AWAIT_RUN
 from resolute.temporal.line_activities import await_run, hand_over
 from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_last
@@ -101,7 +102,7 @@ class Activities:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
                 output = await in_time(info, lambda: run_on(loop, executor.execute(call, arguments)))
-                self._local.forget(info.workflow_run_id or "", call.step)
+                self._local.forget(info.workflow_run_id or "", info.activity_id)
                 return output
             with heart.beating():
                 return await run_on(loop, executor.execute(call, arguments))
@@ -197,7 +198,7 @@ def _call_context(info: activity.Info, heart: Heart | None, first: str | None) -
         flow=info.workflow_type or "",
         run_id=first or info.workflow_run_id or "",
         workflow_id=info.workflow_id or "",
-        step=info.activity_id,
+        step=activity_id(info.activity_id),  # the same in both lanes
         node=info.activity_type,
         attempt=info.attempt,
         **({"heartbeat": heart.beat} if heart else {}),

@@ -12,6 +12,7 @@ from temporalio.workflow import ActivityCancellationType
 from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
 from resolute.plan.values import Json
 from resolute.running.runtime import CallRequest
+from resolute.temporal.ids import activity_id
 
 GRACE: Final = timedelta(seconds=0.5)
 """How much longer the SDK waits for a local activity than its attempts do (see `resolute.temporal.local`)."""
@@ -29,7 +30,7 @@ def queue_of(task_queue: str, queue: str) -> str:
 def activity(
     request: CallRequest, seal: str | None, cancellation: ActivityCancellationType
 ) -> workflow.ActivityHandle[Any]:
-    """Starts the activity of a call, whose id is the step's."""
+    """Starts the activity of a call, whose id is the step's (see `ids`), and whose summary is."""
     policy = request.policy
     retry, timeout, within = _temporal_policy(policy)
     arguments = [request.arguments, *_beside(seal)]
@@ -47,7 +48,7 @@ def activity(
     return workflow.start_activity(
         request.node,
         args=arguments,
-        activity_id=request.step,
+        activity_id=activity_id(request.step),
         task_queue=queue_of(workflow.info().task_queue, request.queue) if request.queue else None,
         start_to_close_timeout=timeout,
         schedule_to_close_timeout=within,

@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.kinds.call import calls_in
 from resolute.temporal.finding import RunKey
+from resolute.temporal.ids import activity_id
 from resolute.temporal.parts import described
 from resolute.temporal.runs import describe_run
 
@@ -105,7 +106,7 @@ def _task_of(step: str, events: Sequence[HistoryEvent]) -> int:
                 last = event.event_id
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 scheduled = event.activity_task_scheduled_event_attributes
-                if scheduled.activity_id == step:
+                if scheduled.activity_id == activity_id(step):
                     return scheduled.workflow_task_completed_event_id
             case EventType.EVENT_TYPE_MARKER_RECORDED:
                 marker = event.marker_recorded_event_attributes

@@ -22,6 +22,7 @@ from resolute.running.window import Window
 from resolute.temporal.at_hand import keys_at_hand
 from resolute.temporal.carried import Carried
 from resolute.temporal.hearing import Hearing
+from resolute.temporal.ids import activity_id
 from resolute.temporal.messages import sealed
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import PlanKeys
@@ -98,7 +99,12 @@ def _interpreter(
 
 def _call_seals(keys: PlanKeys) -> Callable[[CallRequest], str | None]:
     info = workflow.info()
-    return lambda call: keys.seal("call", info.workflow_type, info.workflow_id, call.step, call.node, call.arguments)
+
+    def seal(call: CallRequest) -> str | None:
+        step = activity_id(call.step)  # as its worker knows it
+        return keys.seal("call", info.workflow_type, info.workflow_id, step, call.node, call.arguments)
+
+    return seal
 
 
 async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:

@@ -29,6 +29,7 @@ from resolute.running.origin import Origin
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import attempts_in
 from resolute.temporal.handed import of_failure
+from resolute.temporal.ids import is_whole, step_of
 from resolute.temporal.messages import ASK, TELL
 from resolute.temporal.recorded import Answer, Recorded
 from resolute.temporal.start import (
@@ -116,7 +117,7 @@ class _Reader:
     async def _event(self, event: HistoryEvent, recorded: Recorded) -> None:
         match event.event_type:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                step = event.activity_task_scheduled_event_attributes.activity_id
+                step = await self._step_of(event)
                 self._scheduled[event.event_id] = step
                 queue = event.activity_task_scheduled_event_attributes.task_queue.name
                 recorded.add(step, Answer(began_at=_time(event), queue=queue))
@@ -170,6 +171,14 @@ class _Reader:
                 await self._marker(event, recorded)
             case _:
                 pass
+
+    async def _step_of(self, event: HistoryEvent) -> str:
+        """The step of an activity, whose summary names it where its id is too long for Temporal."""
+        known = event.activity_task_scheduled_event_attributes.activity_id
+        if is_whole(known):
+            return known
+        summary = await self._values([event.user_metadata.summary]) if event.user_metadata.HasField("summary") else []
+        return step_of(known, str(summary[0])) if summary else known
 
     async def _child(self, event: HistoryEvent, recorded: Recorded) -> None:
         begun = event.start_child_workflow_execution_initiated_event_attributes

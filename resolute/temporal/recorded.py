@@ -1,6 +1,6 @@
 """What Temporal recorded about a run: how it started, what each activity returned, how it ended.
 
-Activity ids are step ids, which maps a history to its plan.
+Activity ids are step ids (see `ids`), which maps a history to its plan.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
+from resolute.temporal.ids import activity_id
 from resolute.temporal.keeper import LINE
 from resolute.temporal.parts import NOT_CONTINUED, described, histories
 from resolute.temporal.reading import read_history
@@ -149,11 +150,12 @@ async def _unpolled(client: Client, description: WorkflowExecutionDescription, r
     """The task queues of waiting tasks that no worker polls."""
     raw = description.raw_description
     wanted: dict[tuple[str, TaskQueueType.ValueType], None] = {}
+    answers = {activity_id(step): answer for step, answer in recorded.answers.items()}
     waiting = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
     if raw.HasField("pending_workflow_task") and raw.pending_workflow_task.state == waiting:
         wanted[description.task_queue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW] = None
     for pending in raw.pending_activities:
-        answer = recorded.answers.get(pending.activity_id)
+        answer = answers.get(pending.activity_id)
         if answer and answer.queue and pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
             wanted[answer.queue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY] = None
     return tuple(dict.fromkeys([name for name, kind in wanted if not await is_polled(client, name, kind)]))
@@ -177,8 +179,9 @@ async def is_polled(
 async def _with_pending(client: Client, report: RunReport, description: WorkflowExecutionDescription) -> RunReport:
     """Adds to running steps their attempt, and why the last one failed; an ended run has no running steps."""
     steps = {step.id: step for step in report.steps}
+    known = {activity_id(step_id): step_id for step_id in steps}
     for pending in description.raw_description.pending_activities:
-        step = steps.get(pending.activity_id)
+        step = steps.get(known.get(pending.activity_id, ""))
         if step is None:
             continue
         changes: dict[str, object] = {"status": "running", "attempt": pending.attempt}

@@ -20,6 +20,7 @@ from resolute.running.together import AtOnce
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts
 from resolute.temporal.belief import Belief
+from resolute.temporal.ids import activity_id
 from resolute.temporal.local import failed_attempt
 from resolute.temporal.loops import NodeLoops, run_on
 from resolute.temporal.together import Asked, Said
@@ -87,7 +88,7 @@ class Several:
             flow=info.workflow_type or "",
             run_id=run_id,
             workflow_id=info.workflow_id or "",
-            step=asked.step,
+            step=activity_id(asked.step),
             node=asked.node,
             attempt=asked.attempt,
             deadline=began + min(policy.timeout, left),
