@@ -43,6 +43,14 @@ class Outcomes:
     inbox: Json = None
     paused: JsonObject = field(default_factory=dict[str, Json])
 
+    def has_failed_at(self, step_id: str) -> bool:
+        """Whether a step, by its id in the run, had failed already when these outcomes were taken over."""
+        kept: Kept | None = self.kept
+        *places, step = step_id.split(".")
+        for place in places:
+            kept = kept.inner.get(place) if kept else None
+        return self.ending is not None or (kept is not None and step in kept.failed)
+
     def as_json(self) -> JsonObject:
         """As plain data, which `outcomes_from` reads."""
         data: dict[str, Json] = {

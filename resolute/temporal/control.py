@@ -14,9 +14,11 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.kinds.call import calls_in
+from resolute.running.outcomes import outcomes_from
 from resolute.temporal.finding import RunKey
 from resolute.temporal.ids import activity_id
 from resolute.temporal.parts import described
+from resolute.temporal.recorded import read_history
 from resolute.temporal.runs import describe_run
 
 
@@ -62,7 +64,8 @@ async def retry_run(client: Client, key: RunKey, step: str | None = None) -> tup
     new run id. Returns the new run, and the step that is retried.
 
     Raises:
-        NotRetriedError: the run did not fail at a step, or its undo steps have already run.
+        NotRetriedError: the run did not fail at a step, failed in a history that it was continued from since, or its
+            undo steps have already run.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
     run = await describe_run(client, key.workflow_id, key.run_id)
@@ -81,9 +84,18 @@ async def retry_run(client: Client, key: RunKey, step: str | None = None) -> tup
     if undone:
         raise NotRetriedError(
             f"run {key.workflow_id} has been undone ({', '.join(undone)}), so it cannot go on from step "
-            f"{report.failure.step!r}: start a new run"
+            f"{report.failure.step!r}: `resolute rerun {key.workflow_id} --from STEP` starts a new run from what was "
+            "undone on"
         )
     history = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).fetch_history()
+    recorded = await read_history([list(history.events)], client.data_converter)
+    taken = recorded.start.earlier.outcomes
+    if taken is not None and outcomes_from(taken).has_failed_at(report.failure.step):
+        raise NotRetriedError(
+            f"run {key.workflow_id} failed at step {report.failure.step!r} before the run was continued in another "
+            f"history, to which Temporal cannot go back: start a new run from that step with `resolute rerun "
+            f"{key.workflow_id}`"
+        )
     answer = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,

@@ -110,9 +110,11 @@ async def prepare_rerun(client: Client, key: RunKey, step: str = "", *, plan: Pl
 
 
 async def start_rerun(
-    client: Client, rerun: Rerun, *, keys: PlanKeys, input_data: Json, only: bool = False
+    client: Client, rerun: Rerun, *, keys: PlanKeys, input_data: Json, only: bool = False, person: str = ""
 ) -> RunHandle:
     """Starts the run, under a workflow id of its own; with `only`, for the one step and nothing behind it.
+
+    `person` is who starts it, and may not decide its gates.
 
     Raises:
         NotRerunError: there are no keys, so that no worker would believe the outcomes.
@@ -134,6 +136,7 @@ async def start_rerun(
         input_data=input_data,
         keys=keys,
         started_by=f"{'try' if only else 'rerun'} of {source.workflow_id} from {rerun.step}",
+        person=person,
         memo={RERUN_OF: {"run": source.workflow_id, "run_id": source.run_id, "step": rerun.step}},
         earlier=Earlier(outcomes=outcomes.as_json(), memory=rerun.memory, only=rerun.step if only else ""),
     )

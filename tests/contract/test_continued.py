@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from resolute import every, failure, flow, manual, output, previous
+from resolute import branch, every, failure, flow, manual, output, previous
 from resolute.memory.runtime import run_in_memory
 from resolute.running.outcomes import outcomes_from
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.control import cancel_run
+from resolute.temporal.control import NotRetriedError, cancel_run, retry_run
 from resolute.temporal.finding import find_run
+from resolute.temporal.rerun import prepare_rerun
 from resolute.temporal.runs import RunDescription, describe_run, list_runs
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
@@ -62,7 +64,13 @@ refused = (
     .then_parallel(refuse("no").as_("left"), double(2).as_("right").on_failure(echo("3").as_("undo_right")))
     .build()
 )
-FLOWS = (steps, endless, heavy, refused)
+beside = (
+    flow("continued-beside-a-failure")
+    .triggered_by(START)
+    .then_parallel(refuse("no").as_("left"), branch().then(double(1).as_("one")).then(double(2).as_("two")))
+    .build()
+)
+FLOWS = (steps, endless, heavy, refused, beside)
 
 
 @asynccontextmanager
@@ -149,6 +157,21 @@ async def test_a_failed_run_is_undone_in_further_histories(temporal_client: Clie
     assert ["undo_right", "undo_first", "undo_first_too"] == [
         step for step in ATTEMPTS[run.run_id or ""] if step.startswith("undo")
     ]
+
+
+async def test_what_failed_in_an_earlier_history(temporal_client: Client) -> None:
+    """A step that failed before the run was continued cannot be tried again in it: a rerun is, and is named."""
+    queue = f"continued-{uuid.uuid4().hex[:8]}"
+    async with continuing(temporal_client, queue):
+        run = await _run(temporal_client, queue, beside)
+        await _ended(run)
+        key = await find_run(temporal_client, run.workflow_id)
+        with pytest.raises(
+            NotRetriedError, match=rf"failed at step 'left' before the run was .* `resolute rerun {key.workflow_id}`"
+        ):
+            await retry_run(temporal_client, key)
+        assert key == await find_run(temporal_client, run.workflow_id)
+        assert "left" == (await prepare_rerun(temporal_client, key)).step
 
 
 async def test_a_key_is_replaced_meanwhile(temporal_client: Client) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, Field
 from temporalio.client import Client
 
-from resolute import Flow, branch, each, flow, gate, manual, node, text
+from resolute import Flow, branch, each, flow, gate, input_data, manual, node, text
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.memory.runtime import VirtualClock, run_in_memory
@@ -41,6 +41,12 @@ class Change(BaseModel):
 
     region: str = Field(min_length=2)
     percent: int = Field(default=10, ge=1, le=100)
+
+
+class Asked(BaseModel):
+    """Who asks for something."""
+
+    requester: str
 
 
 @node
@@ -103,7 +109,9 @@ class Gates(ABC):
     """Runs flows with gates."""
 
     @abstractmethod
-    async def run(self, built: Flow, script: Sequence[Say | Told | Cancel], person: str = "") -> Came:
+    async def run(
+        self, built: Flow, script: Sequence[Say | Told | Cancel], person: str = "", given: Any = None
+    ) -> Came:
         """Runs a flow, in which people say what stands in the script, one after the other."""
 
 
@@ -126,7 +134,9 @@ class InMemory(Gates):
     def __init__(self, *, continued: bool) -> None:
         self._full = _after_each_step if continued else _never
 
-    async def run(self, built: Flow, script: Sequence[Say | Told | Cancel], person: str = "") -> Came:
+    async def run(
+        self, built: Flow, script: Sequence[Say | Told | Cancel], person: str = "", given: Any = None
+    ) -> Came:
         """See `Gates.run`."""
         clock, left, begun = VirtualClock(), list(script), list[Interpreter]()
         wrong: list[str] = []
@@ -154,7 +164,13 @@ class InMemory(Gates):
 
         clock.bring = bring
         run = await run_in_memory(
-            built.plan, executor_for(built), clock=clock, begun=begun.append, full=self._full, person=person
+            built.plan,
+            executor_for(built),
+            clock=clock,
+            input_data=given,
+            begun=begun.append,
+            full=self._full,
+            person=person,
         )
         assert [] == wrong
         return Came(run.report, run.error, TOLD.pop(built.name, []))
@@ -168,7 +184,9 @@ class OnTemporal(Gates):
         self._cached = 1000 if cached else 0
         self._full = _after_each_step if continued else None
 
-    async def run(self, built: Flow, script: Sequence[Say | Told | Cancel], person: str = "") -> Came:
+    async def run(
+        self, built: Flow, script: Sequence[Say | Told | Cancel], person: str = "", given: Any = None
+    ) -> Came:
         """See `Gates.run`."""
         queue = f"gates-{uuid.uuid4().hex[:8]}"
         worker = temporal_worker(
@@ -180,7 +198,9 @@ class OnTemporal(Gates):
             full=self._full,
         )
         async with worker, asyncio.timeout(40):
-            run = await start_run(self._client, built.plan, task_queue=queue, keys=KEYS, person=person)
+            run = await start_run(
+                self._client, built.plan, task_queue=queue, input_data=given, keys=KEYS, person=person
+            )
             handle = self._client.get_workflow_handle(run.workflow_id)
             for said in script:
                 if isinstance(said, Told):
@@ -232,7 +252,13 @@ def gates(request: pytest.FixtureRequest, temporal_client: Client) -> Gates:
 def guarded(step: GateStep[Any], name: str, *, fails_after: bool = False) -> Flow:
     """A flow that does something, asks, and goes on; what is done before the gate can be undone."""
     before = tell(name, "done").on_failure(tell(name, "undone")).as_("before")
-    written = flow(name).triggered_by(manual("go")).then(before).then(step).then(tell(name, "went on").as_("after"))
+    written = (
+        flow(name)
+        .triggered_by(manual("go", input=Asked) if step.requester is not None else manual("go"))
+        .then(before)
+        .then(step)
+        .then(tell(name, "went on").as_("after"))
+    )
     return (written.then(break_down("luck").retry(1)) if fails_after else written).build()
 
 
@@ -302,6 +328,30 @@ async def test_a_quorum(gates: Gates) -> None:
     assert isinstance(output, dict)
     assert (["ada", "grace"], {"region": "us", "percent": 50}) == (output["by"], output["form"])
     assert ["done", "went on"] == came.told
+
+
+async def test_who_asks(gates: Gates) -> None:
+    """Neither the requester that the flow names decides, nor who started the run; but where the gate allows it."""
+    name = "gate-requester"
+    step = gate("approve", approvers=["ada", "grace", "edsger"], requester=input_data(Asked).requester)
+    script = [
+        Say("ada", refused="ada asks for what gate 'approve' decides, and may not decide it"),
+        Say("edsger", refused="edsger asks for what gate 'approve' decides, and may not decide it"),
+        Say("grace"),
+    ]
+
+    came = await gates.run(guarded(step, name), script, "edsger", {"requester": "ada"})
+    output = came.report.step("approve").output
+    assert isinstance(output, dict)
+    assert ["grace"] == output["by"]
+
+    allowed = gate("approve", requester=input_data(Asked).requester, allow_self=True)
+    came = await gates.run(guarded(allowed, name), [Say("ada")], "edsger", {"requester": "ada"})
+    assert ["done", "went on"] == came.told
+
+    few = gate("approve", approvers=["ada", "edsger"], requester=input_data(Asked).requester)
+    came = await gates.run(guarded(few, name), [], "edsger", {"requester": "ada"})
+    assert "only 0 can without who asks for it (ada, edsger)" in came.why
 
 
 @pytest.mark.parametrize("on_timeout", ["reject", "approve", "fail"])

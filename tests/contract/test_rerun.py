@@ -1,5 +1,6 @@
 """A run that takes another one up at one of its steps begins with what that one had come to before it."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -8,11 +9,14 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from resolute import branch, each, flow, input_data, manual, node, output
-from resolute.plan.errors import NodeFailedError, TerminalError
+from resolute import branch, each, flow, gate, input_data, manual, node, output
+from resolute.plan.errors import NodeFailedError, RunCancelledError, TerminalError
+from resolute.running.messages import MessageRefusedError
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.control import cancel_run
 from resolute.temporal.finding import RunKey
+from resolute.temporal.gates import decide_gate, open_gates
 from resolute.temporal.rerun import NotRerunError, prepare_rerun, start_rerun
 from resolute.temporal.runs import list_runs
 from resolute.temporal.seals import NO_KEYS
@@ -61,8 +65,9 @@ saga = (
     .then(work(3).as_("three"))
     .build()
 )
+asking = flow("asking").triggered_by(START).then_parallel(gate("approve"), work(1).as_("beside")).build()
 endless = flow("endless").triggered_by(START).then(hum().as_("at_work")).build()
-FLOWS = (line, fleet, saga, endless)
+FLOWS = (line, fleet, saga, asking, endless)
 
 
 class Runs:
@@ -84,10 +89,22 @@ class Runs:
 
     async def rerun(self, key: RunKey, step: str = "", **options: Any) -> RunHandle:
         """Takes a run up again."""
-        only = options.pop("only", False)
+        only, person = options.pop("only", False), options.pop("person", "")
         prepared = await prepare_rerun(self.client, key, step, plan=options.get("plan"))
         given = options.get("input_data", prepared.input)
-        return await start_rerun(self.client, prepared, keys=KEYS, input_data=given, only=only)
+        return await start_rerun(self.client, prepared, keys=KEYS, input_data=given, only=only, person=person)
+
+    async def decide(self, key: RunKey, by: str, refused: str) -> None:
+        """Somebody approves, as soon as the gate is open; `refused` is the beginning of why that does not count."""
+        why = ""
+        while not await open_gates(self.client, flow="asking"):
+            await asyncio.sleep(0.05)
+        try:
+            await decide_gate(self.client, key, "approve", approve=True, by=by, keys=KEYS)
+        except MessageRefusedError as error:
+            why = str(error)
+        assert refused == why[: len(refused)]
+        assert bool(refused) is bool(why)
 
 
 @pytest.fixture
@@ -169,6 +186,25 @@ async def test_one_step_alone(runs: Runs) -> None:
     BROKEN.clear()
 
     assert ["two"] == CALLS
+
+
+async def test_who_starts_it_decides_no_gate(runs: Runs) -> None:
+    """Who starts a rerun may not decide its gates, and who asked at a gate that goes on may not either."""
+    BROKEN[:] = ["beside"]
+    first = await start_run(runs.client, asking.plan, task_queue=runs.task_queue, keys=KEYS, person="ada")
+    key = RunKey(first.workflow_id, first.run_id or "")
+    await runs.decide(key, "ada", "ada asks for what gate 'approve' decides")
+    await cancel_run(runs.client, key)
+    with pytest.raises(RunCancelledError):
+        await first.result()
+    BROKEN.clear()
+    run = await runs.rerun(key, "beside", person="grace")
+    again = RunKey(run.workflow_id, run.run_id or "")
+    await runs.decide(again, "ada", "ada asks for what gate 'approve' decides")
+    await runs.decide(again, "grace", "grace asks for what gate 'approve' decides")
+    await runs.decide(again, "edsger", "")
+
+    assert 1 == (await run.result())["beside"]  # type: ignore[index,call-overload]  # a JSON object
 
 
 async def test_a_plan_that_was_mended(runs: Runs) -> None:

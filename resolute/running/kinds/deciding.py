@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
@@ -33,7 +33,8 @@ LARGEST_FORM: Final = 64 * 1024
 class Deciding:
     """What one gate has come to: whom it asks what and since when, and what they have said.
 
-    `approvers` is None where anybody may decide. `rounds` are how often people have been told, `telling` is the round
+    `approvers` is None where anybody may decide. `starter` is who started the run: a gate may have been opened by an
+    earlier run, which somebody else started. `rounds` are how often people have been told, `telling` is the round
     that has begun and not ended, if there is one.
     """
 
@@ -43,6 +44,7 @@ class Deciding:
     ask: str
     approvers: list[str] | None
     requester: str
+    starter: str = ""
     decisions: list[JsonObject] = field(default_factory=list[JsonObject])
     rounds: int = 0
     telling: int | None = None
@@ -146,7 +148,7 @@ class Deciding:
         return self.approvals if self.decisions[-1]["approved"] else self.decisions[-1:]
 
     def _asks_himself(self, person: str) -> bool:
-        return not self.gate.allow_self and person == self.requester
+        return not self.gate.allow_self and person in (self.requester, self.starter)
 
     def _check_given(self, message: Message) -> None:
         given = _given(message)
@@ -179,7 +181,7 @@ def _given(message: Message) -> JsonObject:
     return message.data or {}
 
 
-def deciding_from(gate: Gate, data: Json) -> Deciding:
+def deciding_from(gate: Gate, data: Json, starter: str = "") -> Deciding:
     """What `Deciding.as_json` wrote."""
     held = cast("JsonObject", data)
     deadline, telling = held["deadline"], held["telling"]
@@ -190,14 +192,15 @@ def deciding_from(gate: Gate, data: Json) -> Deciding:
         ask=str(held["ask"]),
         approvers=cast("list[str] | None", held["approvers"]),
         requester=str(held["requester"]),
+        starter=starter,
         decisions=list(cast("list[JsonObject]", held["decisions"])),
         rounds=int(cast("int", held["rounds"])),
         telling=cast("int | None", telling),
     )
 
 
-def people_of(gate: Gate, value: Json, requester: str) -> list[str] | None:
-    """Who may decide a gate.
+def people_of(gate: Gate, value: Json, asking: Sequence[str]) -> list[str] | None:
+    """Who may decide a gate for which these people ask.
 
     Raises:
         EvaluationError: they are no list of names, or too few to decide.
@@ -207,11 +210,11 @@ def people_of(gate: Gate, value: Json, requester: str) -> list[str] | None:
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) and each.strip() for each in value):
         raise EvaluationError(f"the approvers of gate {gate.id!r} are no list of names: {shortened(str(value), 100)}")
     people = list(dict.fromkeys(str(each).strip() for each in value))
-    able = [person for person in people if gate.allow_self or person != requester]
+    able = [person for person in people if gate.allow_self or person not in asking]
     if len(people) > MOST_APPROVERS:
         raise EvaluationError(f"gate {gate.id!r} has {len(people)} approvers, {MOST_APPROVERS} are the most")
     if len(able) < gate.quorum:
-        without = f" without {requester}, who asks for it" if len(able) < len(people) else ""
+        without = f" without who asks for it ({', '.join(filter(None, asking))})" if len(able) < len(people) else ""
         raise EvaluationError(
             f"{gate.quorum} people have to approve gate {gate.id!r}, and only {len(able)} can{without}: "
             "give it more approvers, or a lower quorum"

@@ -37,21 +37,25 @@ async def run_gate(gate: Gate, frame: Frame, run: Run) -> Json:
         EvaluationError: those who may decide are not known, or too few.
     """
     part = frame.kept.parts.get(gate.id)
-    deciding = _opened(gate, frame, run) if part is None else deciding_from(gate, part)
+    deciding = _opened(gate, frame, run) if part is None else deciding_from(gate, part, run.origin.person)
     return await _Open(gate, frame, run, deciding).decided()
 
 
 def _opened(gate: Gate, frame: Frame, run: Run) -> Deciding:
     scope, now = run.state.scope(frame), run.runtime.now()
     asks = text_from(evaluate(cast("Json", gate.requester), scope), lambda: f"the requester of gate {gate.id!r}")
-    requester = asks or run.origin.person
+    starter = run.origin.person
+    requester = asks or starter
     return Deciding(
         gate=gate,
         opened=now,
         deadline=None if gate.timeout is None else now + timedelta(seconds=gate.timeout),
         ask=text_from(evaluate(cast("Json", gate.ask), scope), lambda: f"what gate {gate.id!r} asks"),
-        approvers=people_of(gate, evaluate(cast("Json", gate.approvers), scope), requester),
+        approvers=people_of(
+            gate, evaluate(cast("Json", gate.approvers), scope), tuple(dict.fromkeys((requester, starter)))
+        ),
         requester=requester,
+        starter=starter,
     )
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute_worker.cli.asking import Yes, confirmed, given_json
+from resolute_worker.cli.asking import Yes, confirmed, given_json, user
 from resolute_worker.cli.loading import flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, say, show, table
 from resolute_worker.cli.runs import PlanChoice, RunId, Status
@@ -32,6 +32,10 @@ _MOST: Final = 1000
 From = Annotated[
     str | None,
     typer.Option("--from", help="The step to start at, such as page or certs[3].check; default: the failed one."),
+]
+StartedBy = Annotated[
+    str | None,
+    typer.Option("--by", help="Who starts it, and may not decide its gates; without it, the user of this machine."),
 ]
 File = Annotated[
     Path | None, typer.Option(help="With --plan newest: the file or folder that has the flow.", show_default=False)
@@ -55,6 +59,7 @@ def rerun(
     flow: Annotated[str | None, typer.Option(help="Instead of a run: many runs of this flow.")] = None,
     status: Annotated[Status, typer.Option(help="With --flow: runs with this status.")] = Status.failed,
     since: Annotated[str, typer.Option(help="With --flow: runs started since then, such as 30m, 2h or 1d.")] = "24h",
+    by: StartedBy = None,
     yes: Yes = False,
     run_id: RunId = None,
     as_json: AsJson = False,
@@ -97,7 +102,7 @@ def rerun(
         _preview(reruns)
         if not reruns or not (yes or confirmed(f"Start {len(reruns)} run(s)?")):
             raise typer.Exit(0 if not reruns else 1)
-    _start(reruns, given, as_json=as_json)
+    _start(reruns, given, by, as_json=as_json)
 
 
 def try_(
@@ -108,6 +113,7 @@ def try_(
         PlanChoice, typer.Option(help="own: the run's plan; newest: the one of today.")
     ] = PlanChoice.newest,
     file: File = None,
+    by: StartedBy = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -130,7 +136,7 @@ def try_(
     found = with_temporal(prepared)
     if not yes and not confirmed(f"Step {step} of {flow} runs for real on a worker. Go on?"):
         raise typer.Exit(1)
-    _start([found], None, as_json=as_json, only=True)
+    _start([found], None, by, as_json=as_json, only=True)
 
 
 async def _newest(client: Client, workflow_id: str, run_id: str, choice: PlanChoice, file: Path | None) -> Plan | None:
@@ -159,8 +165,10 @@ def _preview(reruns: list[Rerun]) -> None:
     show(False, None, lambda: table(("Started", "Run", "From step", "Steps kept"), rows, empty="no run to start"))
 
 
-def _start(reruns: list[Rerun], given: tuple[Json] | None, *, as_json: bool, only: bool = False) -> None:
-    settings = load_settings()
+def _start(
+    reruns: list[Rerun], given: tuple[Json] | None, by: str | None, *, as_json: bool, only: bool = False
+) -> None:
+    settings, person = load_settings(), by or user()
 
     async def work(client: Client) -> list[dict[str, Any]]:
         from resolute.temporal.rerun import start_rerun
@@ -171,7 +179,7 @@ def _start(reruns: list[Rerun], given: tuple[Json] | None, *, as_json: bool, onl
         started: list[dict[str, Any]] = []
         for each in reruns:
             value = each.input if given is None else given[0]
-            run = await start_rerun(client, each, keys=keys, input_data=value, only=only)
+            run = await start_rerun(client, each, keys=keys, input_data=value, only=only, person=person)
             say(f"started {run.workflow_id}")
             facts = {"flow": run.flow, "run": run.workflow_id, "run_id": run.run_id, "of": each.source.workflow_id}
             ended = await follow(client, run, Progress(each.source.task_queue)) if only else {"status": "running"}
