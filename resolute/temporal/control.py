@@ -18,7 +18,7 @@ from resolute.running.outcomes import outcomes_from
 from resolute.temporal.finding import RunKey
 from resolute.temporal.ids import activity_id
 from resolute.temporal.parts import described
-from resolute.temporal.recorded import read_history
+from resolute.temporal.reading import read_history
 from resolute.temporal.runs import describe_run
 
 
