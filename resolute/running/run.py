@@ -24,7 +24,7 @@ from resolute.running.messages import Inbox
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.pausing import Pausing
 from resolute.running.runtime import Runtime
-from resolute.running.saga import Saga
+from resolute.running.saga import Saga, undo_of
 from resolute.running.standing import Standing
 from resolute.running.state import RunState
 from resolute.running.turns import Turns
@@ -38,6 +38,10 @@ TAKES_TURNS: Final = 2
 
 CONTINUES: Final = 3
 """The first interpreter whose runs are continued in another history."""
+
+_UNKNOWN: Final = (
+    "it may have done its work all the same, which its undo steps have not undone: look at what it changes"
+)
 
 NOTHING: Final = object()
 """In place of the output of a step that has none."""
@@ -149,6 +153,8 @@ class Run:
             output = await kind.run(step, frame, self)
         except asyncio.CancelledError:
             state.cancel(step, frame)
+            if undo_of(step):
+                state.warn([f"step {step_id!r} was given up while it was at work: {_UNKNOWN}"])
             raise
         except RunSuspendedError:
             raise

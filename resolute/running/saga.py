@@ -30,8 +30,7 @@ class Saga:
 
     def completed(self, step: Step, frame: Frame) -> None:
         """A step completed; whatever undoes it is due if the run fails from now on."""
-        undo = cast("tuple[Call, ...]", getattr(step, "undo", ()))
-        if undo:
+        if undo := undo_of(step):
             self._undo.append(Undo(frame.path + step.id, undo, frame))
 
     def due(self) -> list[tuple[Call, Frame]]:
@@ -63,6 +62,11 @@ class Saga:
             frame = replace(top, kept=Kept(), path=at) if at else top
             calls = tuple(Call.model_validate(call) for call in cast("list[Json]", held["calls"]))
             self._undo.append(Undo(path + str(held["step"]), calls, frame))
+
+
+def undo_of(step: Step) -> tuple[Call, ...]:
+    """The undo steps of a step; only those of a kind that has some are any."""
+    return cast("tuple[Call, ...]", getattr(step, "undo", ()))
 
 
 def _closed(call: Call, frame: Frame, state: RunState) -> Json:

@@ -1,5 +1,6 @@
 """Sagas that fail or are cancelled at a random step, in one history or in many: all is done, or nothing is left."""
 
+import asyncio
 import random
 from typing import Final
 
@@ -38,6 +39,15 @@ async def unmake(name: str) -> None:
     WORLD.remove(name)
 
 
+@node
+async def make_slowly(name: str) -> str:
+    """Makes something, and says so never: the run is cancelled first."""
+    WORLD.append(name)
+    BEGUN[-1].cancel()
+    await asyncio.Event().wait()
+    return name
+
+
 STEPS: Final = ("a", "b", "left", "left_too", "right", "z")
 
 
@@ -73,3 +83,15 @@ async def test_all_or_nothing(seed: int) -> None:
     assert (sorted(STEPS) if run.report.status == "completed" else []) == left, f"seed {seed}: {FAULT}"
     assert bool(FAULT) or run.report.status == "completed"
     assert () == run.report.compensation_failures
+
+
+async def test_a_step_that_was_given_up_is_named() -> None:
+    """Nobody knows whether a step has done its work that a cancel met at work: the report names it."""
+    WORLD.clear()
+    slow = make_slowly("a").as_("slow").on_failure(unmake("a").as_("undo"))
+    saga = flow("given-up").triggered_by(manual("start")).then(slow).build()
+    run = await run_in_memory(saga.plan, NodeExecutor.for_flows([saga]), begun=BEGUN.append)
+    (warning,) = run.report.warnings
+
+    assert ("cancelled", ["a"]) == (run.report.status, WORLD)
+    assert warning.startswith("step 'slow' was given up while it was at work: it may have done its work all the same")

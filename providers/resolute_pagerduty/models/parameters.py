@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import MaxLen, MinLen
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 """The id of something at PagerDuty, such as `PT4KHLK`."""
@@ -37,5 +38,13 @@ Count: TypeAlias = Annotated[int, Field(ge=1)]
 
 Offset: TypeAlias = Annotated[int, Field(ge=0)]
 
-Time: TypeAlias = AwareDatetime
-"""A time with its zone. PagerDuty reads one without in the account's time zone, which a worker does not know."""
+
+def _whole_seconds(time: datetime) -> datetime:
+    return time.replace(microsecond=0)
+
+
+Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(_whole_seconds)]
+"""A time with its zone. PagerDuty reads one without in the account's time zone, which a worker does not know.
+
+PagerDuty keeps whole seconds: a repeat would not recognize what it has made by a time with fractions of them.
+"""

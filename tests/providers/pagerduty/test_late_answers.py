@@ -258,6 +258,19 @@ async def test_a_window_that_began_meanwhile_is_found(bench: Bench) -> None:
     assert (made.maintenance_window, False) == (found.maintenance_window, found.created)
 
 
+async def test_a_repeat_knows_times_with_fractions_of_a_second(bench: Bench) -> None:
+    """PagerDuty keeps whole seconds: a repeat finds what it has made by `now()`, and makes no second one."""
+    bench.sim.clock.freeze(bench.sim.clock.now() + timedelta(microseconds=500_000))
+    begins, ends = bench.sim.clock.now(), bench.sim.clock.now() + timedelta(hours=1)
+    window: dict[str, Any] = {"service_ids": [WORLD.service], "start_time": begins, "end_time": ends}
+    shift: dict[str, Any] = {"schedule_id": WORLD.payments_schedule, "user_id": WORLD.bo, "start": begins, "end": ends}
+    for node, given in ((pagerduty.create_maintenance_window, window), (pagerduty.create_override, shift)):
+        made = await bench.run(node, **given)
+        found = await bench.run(node, attempt=2, **given)
+
+        assert (True, False) == (made.created, found.created)
+
+
 def test_the_policies_leave_room_for_the_pause() -> None:
     """A node whose repeat waits has the attempts and the time to wait, and to wait again where a worker was killed."""
     settling = {f"{each.method} {each.path}" for each in OPERATIONS if each.settles}
