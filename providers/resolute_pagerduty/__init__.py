@@ -9,6 +9,7 @@ from resolute_pagerduty.calls.routers import (
     RouterRule,
 )
 from resolute_pagerduty.errors import PagerDutyAPIError
+from resolute_pagerduty.inlet import events_api, sent_event
 from resolute_pagerduty.models.account import (
     ExtensionSchema,
     IncidentWorkflow,
@@ -29,6 +30,7 @@ from resolute_pagerduty.models.orchestrations import (
     OrchestrationRule,
 )
 from resolute_pagerduty.models.people import Team, TeamMember, User
+from resolute_pagerduty.models.sent import SentEvent, SentPayload
 from resolute_pagerduty.models.services import Integration, MaintenanceWindow, Service
 from resolute_pagerduty.models.status_pages import (
     StatusPage,
@@ -52,7 +54,7 @@ from resolute_pagerduty.nodes.change_lists import (
     list_service_change_events,
 )
 from resolute_pagerduty.nodes.changes import send_change_event
-from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, trigger_event
+from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, send_event, trigger_event
 from resolute_pagerduty.nodes.extensions import (
     get_extension_schema,
     list_extension_schemas,
@@ -216,6 +218,8 @@ __all__ = [
     "RotationLayer",
     "RouterRule",
     "Schedule",
+    "SentEvent",
+    "SentPayload",
     "Service",
     "ServiceDependency",
     "ServiceEvent",
@@ -269,6 +273,7 @@ __all__ = [
     "delete_webhook_subscription",
     "enable_webhook_subscription",
     "event",
+    "events_api",
     "get_alert",
     "get_business_service",
     "get_business_service_dependencies",
@@ -336,7 +341,9 @@ __all__ = [
     "request_responders",
     "resolve_event",
     "send_change_event",
+    "send_event",
     "send_status_update",
+    "sent_event",
     "snooze_incident",
     "start_incident_workflow",
     "trigger_event",

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition, Verifier
 from resolute.plan.settings import said_of_settings
+from resolute_pagerduty import inlet
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.account.audit import KEPT, LARGEST
 from resolute_pagerduty.account.config import PagerDutyConfig, Words
@@ -69,8 +70,8 @@ class PagerDuty(Accounts):
 
     @classmethod
     def verifications(cls) -> Mapping[str, Verifier]:
-        """The scheme of PagerDuty's webhook signatures."""
-        return {SCHEME: verify}
+        """The schemes of PagerDuty's webhook signatures, and of events for PagerDuty."""
+        return {SCHEME: verify, inlet.SCHEME: inlet.verify}
 
 
 class _ProviderSettings(BaseSettings):

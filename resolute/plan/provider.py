@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get
 
 from resolute.plan.errors import ResoluteError
 from resolute.plan.policies import Effect, Lane, Policy
+from resolute.plan.values import Json
 
 
 @dataclass(frozen=True)
@@ -102,21 +103,23 @@ class Verdict:
 
     `accepted` starts a run. `ignored` is answered with 2xx and starts none: a ping, or an event nobody asked for.
     `refused` does not prove its origin, or is not a delivery at all. `signed` is what the signature covers, and so what
-    identifies a delivery: the body, with the signed headers; None if nothing is signed.
+    identifies a delivery: the body, with the signed headers; None if nothing is signed. `answer` is the body of the
+    response where the sender expects a certain one, if no flow refuses the delivery.
     """
 
     outcome: Literal["accepted", "ignored", "refused"]
     status: int
     reason: str = ""
     signed: bytes | None = None
+    answer: Mapping[str, Json] | None = None
 
 
 ACCEPTED: Final = Verdict(outcome="accepted", status=202)
 
 
-def accepted(signed: bytes) -> Verdict:
+def accepted(signed: bytes, *, answer: Mapping[str, Json] | None = None) -> Verdict:
     """A genuine delivery, by a signature of these bytes."""
-    return Verdict(outcome="accepted", status=202, signed=signed)
+    return Verdict(outcome="accepted", status=202, signed=signed, answer=answer)
 
 
 def ignored(reason: str) -> Verdict:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias, cast
 from uuid import uuid4
@@ -67,13 +67,17 @@ Result: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a delivery for one flow, and its HTTP status. `detail` is for the sender."""
+    """The outcome of a delivery for one flow, and its HTTP status.
+
+    `detail` is for the sender, and so is `answer`, in the form that the sender expects.
+    """
 
     flow: str
     result: Result
     status: int
     run: str | None = None
     detail: str = ""
+    answer: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ class Deliveries:
             return Outcome(flow, "malformed", 400, detail=str(error))
         name = route.webhook.delivery_id(headers, body, value=value, signed=judged.signed) or uuid4().hex
         keyed = route.webhook.keyed or route.flow.plan.one_per
-        return await (self._start(route, name, value) if keyed is None else self._hand_in(route, keyed, name, value))
+        outcome = await (self._start(route, name, value) if keyed is None else self._hand_in(route, keyed, name, value))
+        return replace(outcome, answer=judged.answer)
 
     def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | Verdict:
         """Why a delivery ends before its body is read, or that it is accepted."""

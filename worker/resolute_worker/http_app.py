@@ -168,6 +168,8 @@ def _answer(outcomes: list[Outcome]) -> Response:
     if first.result in ("unavailable", "malformed", "too_large", "refused"):
         said = first.detail or {"unavailable": "try again", "refused": "the delivery is not verified"}[first.result]
         return JSONResponse({"error": said}, status_code=first.status, headers=headers)
+    if first.answer is not None:
+        return JSONResponse(dict(first.answer), status_code=202)
     runs = [
         {"flow": outcome.flow, "status": outcome.result, **({"run": outcome.run} if outcome.run else {})}
         for outcome in outcomes

@@ -17,10 +17,12 @@ from resolute_pagerduty.models.events import (
     AcknowledgeEventOutput,
     EventImage,
     EventLink,
+    EventOutput,
     ResolveEventOutput,
     TriggerEventOutput,
 )
 from resolute_pagerduty.models.parameters import DedupKey, Severity, Text, Time
+from resolute_pagerduty.models.sent import SentEvent
 from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
 
 
@@ -169,3 +171,42 @@ async def resolve_event(
     """
     answer = await send_alert(pagerduty.account(account), "resolve", routing_key, dedup_key)
     return ResolveEventOutput.model_validate(answer)
+
+
+@pagerduty_node(
+    "SendEvent",
+    ENQUEUE_EVENT,
+    repeat="the event keeps its dedup_key",
+    remains="a second incident, if a lost event is processed after the repeat's alert was resolved",
+    policy=ALERT_POLICY,
+)
+async def send_event(
+    pagerduty: Accounts,
+    *,
+    event: SentEvent,
+    routing_key: SecretText | None = None,
+    account: str | None = None,
+) -> EventOutput:
+    """Hands on an event that a monitoring tool has sent to the worker (see `events_api`), as it came.
+
+    Args:
+        event: the event: `sent_event()`.
+        routing_key: the integration key of the service that it is for; the provider's own by default.
+        account: the name of one of the provider's accounts.
+
+    Raises:
+        InvalidRequestError: it is larger than PagerDuty accepts; nothing was sent.
+        MissingSettingError: there is no routing key.
+
+    Example:
+        >>> from resolute_pagerduty.inlet import sent_event
+        >>> node = send_event(event=sent_event())
+    """
+    fields = event.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"event_action", "dedup_key", "links", "images"}
+    )
+    attached = given(links=listed("links", event.links), images=listed("images", event.images))
+    answer = await send_alert(
+        pagerduty.account(account), event.event_action, routing_key, event.dedup_key, {**fields, **attached}
+    )
+    return EventOutput.model_validate(answer)

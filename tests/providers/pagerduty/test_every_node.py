@@ -88,6 +88,17 @@ GIVEN: dict[str, Given] = {
     "TriggerEvent": fixed(summary="Slow", source="api", severity="error", custom_details={"load": 9}),
     "AcknowledgeEvent": fixed(dedup_key="slow"),
     "ResolveEvent": fixed(dedup_key="slow"),
+    "SendEvent": fixed(
+        event=pagerduty.SentEvent.model_validate(
+            {
+                "event_action": "trigger",
+                "dedup_key": "slow",
+                "payload": {"summary": "Slow", "source": "web-1", "severity": "error", "class": "latency"},
+                "links": [{"href": "https://dash.example/1"}],
+                "client": "Prometheus",
+            }
+        )
+    ),
     "SendChangeEvent": fixed(summary="Deployed", source="ci", timestamp=NOON, custom_details={"commit": "abc"}),
     "GetChangeEvent": lambda sim, _: {"id": change(sim)},
     "ListChangeEvents": fixed(
