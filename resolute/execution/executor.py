@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from resolute.execution.boundary import arguments_for, output_of
 from resolute.execution.decisions import decision_for
+from resolute.execution.dry import COMPUTES_WITH_NOTHING, LOOKS_AT_NOTHING, WRITES, not_done, refused_write
 from resolute.execution.guard import EscapeError, guarded, in_thread
 from resolute.execution.masking import MASK
 from resolute.execution.secrets import Environment
@@ -27,10 +28,12 @@ from resolute.plan.errors import (
     NotGrantedError,
     UnknownNodeError,
 )
+from resolute.plan.made_up import is_made_up
 from resolute.plan.policies import Effect
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.texts import NAME_LIMIT, said_by, shortened
 from resolute.plan.values import Json, JsonObject
+from resolute.running.dry import DryAnswer
 from resolute.running.evaluate import Scope, evaluate
 from resolute.writing.decision import EVALUATE
 from resolute.writing.flow import Flow
@@ -115,7 +118,39 @@ class NodeExecutor:
                 await self.providers[definition.provider].refused(definition)
             raise
         filled = cast("JsonObject", evaluate(arguments, self.reading(call)))
-        values = arguments_for(definition, filled)
+        if call.dry:
+            return await self._dry(definition, function, call, filled)
+        output = await self._made(definition, function, call, arguments_for(definition, filled))
+        return output_of(definition, output, self.environment)
+
+    async def _dry(
+        self, definition: NodeDefinition, function: Callable[..., Any], call: CallContext, arguments: JsonObject
+    ) -> Json:
+        """What a call of a dry run is answered with; see `resolute.execution.dry`."""
+        guesses = is_made_up(arguments)
+        if guesses and definition.effect != "pure":
+            return not_done(definition, self.environment, WRITES if definition.effect == "write" else LOOKS_AT_NOTHING)
+        try:
+            values = arguments_for(definition, arguments)
+            if definition.effect == "write":
+                return not_done(definition, self.environment, WRITES)
+            result = await self._made(definition, function, call, values)
+            return DryAnswer(output_of(definition, result, self.environment)).as_json()
+        except Exception as error:
+            why = refused_write(definition, error) or (guesses and COMPUTES_WITH_NOTHING)
+            if not why:
+                raise
+            return not_done(definition, self.environment, why)
+
+    async def _made(
+        self, definition: NodeDefinition, function: Callable[..., Any], call: CallContext, values: dict[str, object]
+    ) -> object:
+        """What the node returned.
+
+        Raises:
+            LastAttemptError: it failed, and the definition allows no further attempt.
+            Exception: anything else that the node raised.
+        """
         try:
             if inspect.iscoroutinefunction(definition.function):
                 result: object = function(**values)
@@ -130,7 +165,7 @@ class NodeExecutor:
                 raise LastAttemptError(error) from error
             raise
         self._remember(definition)
-        return output_of(definition, result, self.environment)
+        return result
 
     def reading(self, call: CallContext) -> Scope:
         """What fills the holes in the arguments of a call."""

@@ -435,6 +435,7 @@ class MemoryRuntime:
             heartbeat=beat,
             last_heartbeat=heartbeat.details,
             deadline=monotonic() + patience,
+            dry=request.dry,
             last_deadline=math.inf if within is None else monotonic() + within - self._since(began),
         )
         self.calls.append(self._recorded(request, context))

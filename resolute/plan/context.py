@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 
 from pydantic import TypeAdapter
 
-from resolute.plan.errors import ResoluteError
+from resolute.plan.errors import DryRunError, ResoluteError
 from resolute.plan.values import Json, JsonObject
 
 T = TypeVar("T")
@@ -47,6 +47,9 @@ class CallContext:
     last_deadline: float = math.inf
     """When the step is given up, however many attempts are left, on the same clock."""
 
+    dry: bool = False
+    """Whether the run is dry. A node that reads is called all the same, and must not write."""
+
     @property
     def run(self) -> str:
         """The name of the run in lists, logs and the audit log, and for every command that takes a run."""
@@ -71,6 +74,19 @@ def current_call() -> CallContext:
         return _current.get()
     except LookupError:
         raise ResoluteError("current_call() only works inside a node, while a worker or a tester runs it") from None
+
+
+def check_may_write(what: str) -> None:
+    """Refuses a write of the current call if its run is dry: for clients, below whatever nodes say of themselves.
+
+    Outside a call nothing is refused.
+
+    Raises:
+        DryRunError: the run is dry.
+    """
+    call = _current.get(None)
+    if call is not None and call.dry:
+        raise DryRunError(what)
 
 
 def enter_call(call: CallContext) -> None:

@@ -283,6 +283,14 @@ class NotGrantedError(TerminalError):
     """The provider's grants do not allow what the node does."""
 
 
+class DryRunError(TerminalError):
+    """A write was refused because the run is dry. `what` is what would have been sent."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} was not sent: the run is dry, and a dry run writes nothing")
+
+
 class UnsealedCallError(TerminalError):
     """The call does not come from a plan that this worker trusts."""
 

@@ -27,6 +27,12 @@ WhenStuck: TypeAlias = Literal["fail", "hold"]
 """What becomes of a run of which a step has failed for good: it fails, or it waits for a person's decision."""
 
 
+Mode: TypeAlias = Literal["live", "shadow", "dry"]
+"""Whether runs may write. A shadow is a flow that its author lets run without any write, on its real triggers; a dry
+run is one run of any flow without a write. In both, the runs read, compute, and say what they would have done.
+"""
+
+
 class Remembered(Frozen):
     """A value of earlier runs that the flow reads: a step, a path into its output, and the JSON Schemas it may fit.
 
@@ -43,9 +49,10 @@ class Plan(Frozen):
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
     where the flow reads values of earlier runs, and `memory` says which. `when_stuck` says what becomes of a run of
-    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `within` are
-    the seconds after which a run is ended. `one_per` says which runs have a key of which at most one goes on. `places`
-    are the files and lines where steps were written, by step: for people alone, so moving a line makes no other flow.
+    which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `mode` says
+    whether runs may write, and `within` are the seconds after which a run is ended. `one_per` says which runs have a
+    key of which at most one goes on. `places` are the files and lines where steps were written, by step: for people
+    alone, so moving a line makes no other flow.
     """
 
     format: Literal[1] = FORMAT
@@ -61,10 +68,25 @@ class Plan(Frozen):
     remembers: bool = False
     memory: tuple[Remembered, ...] = ()
     when_stuck: WhenStuck = "fail"
+    mode: Mode = Field(default="live", exclude_if=lambda value: value == "live")
     within: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     types: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={})
     one_per: Keyed | None = Field(default=None, exclude_if=lambda value: value is None)
     places: dict[str, str] = Field(default={})
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether its runs write nothing."""
+        return self.mode != "live"
+
+    @property
+    def holds(self) -> bool:
+        """Whether a step that has failed for good waits for a person. Nobody is asked for a dry run."""
+        return self.when_stuck == "hold" and not self.is_dry
+
+    def in_mode(self, mode: Mode) -> Plan:
+        """The same plan for a run in a mode; a plan that is dry already stays as it is."""
+        return self if self.is_dry or mode == "live" else self.model_copy(update={"mode": mode})
 
     @cached_property
     def fingerprint(self) -> str:

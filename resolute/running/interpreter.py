@@ -18,6 +18,7 @@ from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.kinds import RUNNING
 from resolute.running.messages import Message
+from resolute.running.modes import memory_for, memory_from
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
@@ -67,7 +68,8 @@ class Interpreter:
         self._plan = plan
         self._window = window or Window()
         self._hands_undo_on = hands_undo_on
-        self._memory, warnings = recalled(plan, memory)
+        self._given = memory
+        self._memory, warnings = recalled(plan, memory_for(plan.mode, memory))
         previous = self._memory.values if self._memory else None
         self._earlier = outcomes or Outcomes()
         self._ending: Ending | None = self._earlier.ending
@@ -219,7 +221,7 @@ class Interpreter:
         """What the next run may read, as far as this one has come; None where the flow does not remember."""
         memory, warnings = handed_on(self._plan, self._memory, self.state.outputs)
         self.state.warn(warnings)
-        return memory
+        return memory_from(self._plan.mode, self._given, memory)
 
     def _tried(self) -> Json:
         """The output of the one step that the run was for.
@@ -268,7 +270,7 @@ class Interpreter:
     def _result(self) -> Json:
         plan, memory = self._plan, self.handed_on()
         result = _result_value(plan, self.state.scope())
-        recorded = recorded_of(result, memory.values, memory.run) if memory else recorded_of(result)
+        recorded = recorded_of(result, memory.values, memory.run, memory.beside) if memory else recorded_of(result)
         if self._hands_undo_on:
             recorded = with_undo(recorded, self._run.saga.as_json(self.state))
         check_value(f"the result of flow {plan.name!r}", recorded)

@@ -21,18 +21,28 @@ MEMORY_LIMIT: Final = 256 * 1024
 """Bytes of what one run hands on. It travels twice to the next run: as a result and as a failure."""
 
 MEMORY: Final = "$memory"
+SHADOW: Final = "$shadow"
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The last value of each remembered step. `run` counts the runs that have handed memory on, and orders them."""
+    """The last value of each remembered step. `run` counts the runs that have handed memory on, and orders them.
+
+    `shadow` is the memory of runs that write nothing (see `modes`).
+    """
 
     values: JsonObject
     run: int = 0
+    shadow: Memory | None = None
 
     def as_detail(self) -> JsonObject:
         """As it stands in the details of a run's failure."""
-        return {MEMORY: self.values, RUN: self.run}
+        return {MEMORY: self.values, RUN: self.run, **self.beside}
+
+    @property
+    def beside(self) -> JsonObject:
+        """What stands beside the values and the number, in a result as in a failure."""
+        return {SHADOW: self.shadow.as_detail()} if self.shadow else {}
 
 
 def memory_in_result(recorded: Json) -> Memory | None:
@@ -44,7 +54,7 @@ def memory_in_result(recorded: Json) -> Memory | None:
     if not isinstance(recorded, Mapping):
         return None
     if holds_both(recorded):
-        return _memory(recorded[OUTPUTS], recorded.get(RUN, 0))
+        return _memory(recorded[OUTPUTS], recorded)
     return Memory(recorded)
 
 
@@ -57,7 +67,7 @@ def memory_in_failure(details: Iterable[object]) -> Memory | None:
     for detail in details:
         if isinstance(detail, Mapping) and MEMORY in detail:
             held = cast("JsonObject", detail)
-            return _memory(held[MEMORY], held.get(RUN, 0))
+            return _memory(held[MEMORY], held)
     return None
 
 
@@ -116,10 +126,12 @@ def _steps_of(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(read.step for read in plan.memory)) or plan.outputs
 
 
-def _memory(values: Json, run: Json) -> Memory:
+def _memory(values: Json, beside: JsonObject) -> Memory:
+    run = beside.get(RUN, 0)
     if not isinstance(values, Mapping) or not isinstance(run, int):
         raise ValueError("it is damaged")
-    return Memory(values, run)
+    shadow = beside.get(SHADOW)
+    return Memory(values, run, shadow=None if shadow is None else memory_in_failure([shadow]))
 
 
 def _fits(value: Json, read: Remembered) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from resolute.plan.failing import Failure
+from resolute.plan.plan import Mode
 
 RunStatus: TypeAlias = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
 StepStatus: TypeAlias = Literal["pending", "running", "held", "completed", "failed", "skipped", "cancelled"]
@@ -50,6 +51,7 @@ class StepReport(BaseModel):
     A step inside a loop has a report of its own for each item or turn that is told (`certs[3].check`), and one under
     its name in the plan, whose `counts` say how many have come to which status. `run` is the workflow id of the run
     that the step started. `carried` is a step that had ended when the history began of which the report is made.
+    `not_done` says why a step of a dry run was not done, and its output was made up; empty where it was done.
     `details` are what its kind has to tell of it: of a gate, what is asked of whom until when, and who decided what.
     """
 
@@ -74,13 +76,15 @@ class StepReport(BaseModel):
     held: Held | None = None
     details: dict[str, JsonValue] = {}
     carried: bool = False
+    not_done: str = ""
     run: str = ""
 
 
 class RunReport(BaseModel):
     """A run on its own plan: what has happened, what goes on, what was left out.
 
-    `warnings` say what did not fail the run and still wants to be known: a value of an earlier run that no longer fits.
+    In a `mode` other than "live" nothing was written, and `not_done` of a step says what was left undone. `warnings`
+    say what did not fail the run and still wants to be known: a value of an earlier run that no longer fits.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,6 +92,7 @@ class RunReport(BaseModel):
     flow: str
     fingerprint: str
     status: RunStatus = "running"
+    mode: Mode = "live"
     steps: tuple[StepReport, ...] = ()
     result: JsonValue = None
     failure: Failure | None = None

@@ -17,15 +17,15 @@ RUN: Final = "$run"
 UNDO: Final = "$undo"
 
 
-def recorded_of(result: Json, memory: JsonObject | None = None, run: int = 0) -> Json:
-    """What a run records: its result, and its memory where it hands one on.
+def recorded_of(result: Json, memory: JsonObject | None = None, run: int = 0, beside: JsonObject | None = None) -> Json:
+    """What a run records: its result, and its memory where it hands one on, with what stands `beside` that.
 
     Data that itself looks like both is recorded as both, so that it is never taken for them.
     """
     ambiguous = isinstance(result, Mapping) and holds_both(result)
     if memory is None:
         return {RETURNS: result, OUTPUTS: {}} if ambiguous else result
-    return {RETURNS: result, OUTPUTS: memory, RUN: run}
+    return {RETURNS: result, OUTPUTS: memory, RUN: run, **(beside or {})}
 
 
 def result_of(recorded: Json) -> Json:

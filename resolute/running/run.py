@@ -187,7 +187,7 @@ class Run:
     def _holds(self, kind: Running, frame: Frame) -> bool:
         """Whether a step that has failed for good is held: where nobody else says what becomes of it."""
         busy_ending = self.undoing or self.cancelled or self._is_given_up(frame) or bool(self.window.only)
-        return self.plan.when_stuck == "hold" and kind.is_held and not frame.collected and not busy_ending
+        return self.plan.holds and kind.is_held and not frame.collected and not busy_ending
 
     def stand_held(self, step_id: str, held: JsonObject | None, error: NodeFailedError) -> None:
         """Tells the outside that a step is held, or no longer."""

@@ -17,7 +17,10 @@ from resolute.running.messages import Message
 
 @dataclass(frozen=True, kw_only=True)
 class CallRequest:
-    """One call of a node, with its arguments as far as the workflow knows them (see `evaluate.prepare`)."""
+    """One call of a node, with its arguments as far as the workflow knows them (see `evaluate.prepare`).
+
+    A call of a `dry` run is answered as `DryAnswer` says.
+    """
 
     step: str
     node: str
@@ -25,6 +28,7 @@ class CallRequest:
     policy: Policy
     lane: Lane
     queue: str | None = None
+    dry: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

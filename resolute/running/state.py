@@ -139,6 +139,10 @@ class RunState:
         """What people may want to know of a step, besides how it stands."""
         self._change(step, frame, details=details)
 
+    def leave_undone(self, step: Step, frame: Frame, why: str, arguments: Json = None) -> None:
+        """The run is dry, and the step was not done; `arguments` are what it would have been given."""
+        self._change(step, frame, not_done=why, arguments=arguments)
+
     def start(self, step: Step, frame: Frame, run: str) -> None:
         """The step starts a run of its own."""
         self._change(step, frame, run=run)
@@ -200,6 +204,7 @@ class RunState:
         return RunReport(
             flow=self.plan.name,
             fingerprint=self.plan.fingerprint,
+            mode=self.plan.mode,
             steps=(*self._steps.values(), *self._told_of_loops()),
             failure=self.failure,
             compensation_failures=tuple(self.compensation_failures),

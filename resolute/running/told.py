@@ -11,7 +11,7 @@ from resolute.plan.errors import UnusableValueError
 from resolute.plan.values import Json, JsonObject
 from resolute.running.report import StepReport
 
-_TOLD: Final = {"status", "started_at", "ended_at", "taken", "failure", "trace", "counts", "held", "run"}
+_TOLD: Final = {"status", "started_at", "ended_at", "taken", "failure", "trace", "counts", "held", "run", "not_done"}
 
 
 def told_of(reports: Iterable[StepReport]) -> dict[str, Json]:

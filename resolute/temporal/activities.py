@@ -19,7 +19,7 @@ from resolute.execution.inputs import read_any_input, triggers_with_input
 from resolute.plan.context import CallContext
 from resolute.plan.errors import InvalidInputError, PayloadTooLargeError, ResoluteError, UnknownFlowError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
-from resolute.plan.plan import with_inner
+from resolute.plan.plan import Mode, with_inner
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute.temporal.activity import GRACE
@@ -85,7 +85,7 @@ class Activities:
             return await self._run(info, args)
 
     async def _run(self, info: activity.Info, args: Sequence[RawValue]) -> Json:
-        arguments, seal, first = _given(args)
+        arguments, seal, first, dry = _given(args)
         if info.activity_type == RECORD_PLAN:
             return self._plan(arguments, info)
         if info.activity_type == AWAIT_RUN:
@@ -97,7 +97,7 @@ class Activities:
             return await Several(executor, self._belief, self.at_work, self._loops, _tell).run(info, arguments)
         loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
         heart = None if info.is_local else Heart(info, loop.ident if loop else None)
-        call = _call_context(info, heart, first)
+        call = _call_context(info, heart, first, dry=dry)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
@@ -137,7 +137,8 @@ class Activities:
                     f"no flow {name!r} on this worker ({known}): start one that has it, or correct the name"
                 )
             read = _read(flow, arguments["input"]) if "input" in arguments else None
-            record = recorded_plan(flow.plan, info.workflow_id or "", self.keys, read=read)
+            mode: Mode = "dry" if arguments.get("dry") else "live"
+            record = recorded_plan(flow.plan.in_mode(mode), info.workflow_id or "", self.keys, read=read)
             if (size := recorded_size(record)) > PAYLOAD_LIMIT:
                 raise PayloadTooLargeError(what=f"plan and input of flow {name!r}", size=size, limit=PAYLOAD_LIMIT)
         except ResoluteError as error:
@@ -158,12 +159,21 @@ def _read(flow: Flow, given: Json) -> Mapping[Literal["input"], Json] | None:
     return None if read == given else {"input": read}
 
 
-def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None]:
-    """A node's arguments, the seal of the call if it has one, and the run's id if this is a later history of it."""
+def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None, bool]:
+    """A node's arguments, and what stands beside them.
+
+    That is the seal of the call, the run's id where this may be a later history of it, and whether the run is dry.
+    """
     converter = activity.payload_converter()
-    given = [cast("Json", converter.from_payload(each.payload)) for each in args[:3]]
-    arguments, seal, first = (*given, *[None] * (3 - len(given)))
-    return cast("JsonObject", arguments or {}), seal, first if isinstance(first, str) else None
+    given = [cast("Json", converter.from_payload(each.payload)) for each in args[:4]]
+    arguments, seal, first, dry = (*given, *[None] * (4 - len(given)))
+    # Whatever stands there that is not a plain no: nothing is written by mistake.
+    return (
+        cast("JsonObject", arguments or {}),
+        seal,
+        first if isinstance(first, str) else None,
+        dry not in (None, False),
+    )
 
 
 def _tell(call: CallContext, facts: FailureFacts) -> None:
@@ -186,7 +196,7 @@ def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts
     )
 
 
-def _call_context(info: activity.Info, heart: Heart | None, first: str | None) -> CallContext:
+def _call_context(info: activity.Info, heart: Heart | None, first: str | None, *, dry: bool) -> CallContext:
     began, deadline, last_deadline = monotonic(), math.inf, math.inf
     if info.start_to_close_timeout:
         deadline = began + info.start_to_close_timeout.total_seconds()
@@ -205,4 +215,5 @@ def _call_context(info: activity.Info, heart: Heart | None, first: str | None) -
         last_heartbeat=split(info.heartbeat_details)[0],
         deadline=min(deadline, last_deadline),
         last_deadline=last_deadline,
+        dry=dry,
     )

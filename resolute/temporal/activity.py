@@ -33,7 +33,7 @@ def activity(
     """Starts the activity of a call, whose id is the step's (see `ids`), and whose summary is."""
     policy = request.policy
     retry, timeout, within = _temporal_policy(policy)
-    arguments = [request.arguments, *_beside(seal)]
+    arguments = [request.arguments, *_beside(request, seal)]
     if request.lane == "local":
         return workflow.start_local_activity(
             request.node,
@@ -60,10 +60,15 @@ def activity(
     )
 
 
-def _beside(seal: str | None) -> list[Json]:
-    """What a node's worker is told beside the arguments: the seal, and in a later part of a run which run it is."""
+def _beside(request: CallRequest, seal: str | None) -> list[Json]:
+    """What a node's worker is told beside the arguments.
+
+    The seal, in a later part of a run which run it is, and in a dry run that it is one.
+    """
     info = workflow.info()
     first = info.first_execution_run_id
+    if request.dry:
+        return [seal, first, True]
     if first != info.run_id:
         return [seal, first]
     return [] if seal is None else [seal]

@@ -11,7 +11,7 @@ from resolute.plan.kinds.call import calls_in
 from resolute.plan.language import HOLES, expressions_in
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json, JsonObject
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.seals import PlanKeys, Purpose
 
 Hole: TypeAlias = tuple[str, str, str, str]
 """A place where a secret or a variable is read: node, argument, operator, name."""
@@ -36,7 +36,8 @@ class Belief:
             UnsealedCallError: its seal is missing or wrong, or it reads what no flow of this worker reads there.
         """
         if self._keys:
-            if not self._keys.verifies(seal, "call", call.flow, workflow_id, call.step, call.node, arguments):
+            purpose = purpose_of(dry=call.dry)
+            if not self._keys.verifies(seal, purpose, call.flow, workflow_id, call.step, call.node, arguments):
                 raise UnsealedCallError(_unsealed(call, seal, known=self._keys.knows(seal)))
             return
         for _, argument, operator, name in _holes(call.node, arguments):
@@ -46,6 +47,11 @@ class Belief:
                     "if the flow has changed since the run started, start it again (with RESOLUTE_PLAN_KEYS set, "
                     "a run keeps what its plan reads)"
                 )
+
+
+def purpose_of(*, dry: bool) -> Purpose:
+    """What the seal of a call is for: one of a dry run never stands for a call that may write."""
+    return "dry call" if dry else "call"
 
 
 def _unsealed(call: CallContext, seal: Json, *, known: bool) -> str:

@@ -87,7 +87,11 @@ async def _recorded(envelope: Envelope) -> Record:
     try:
         recorded = await workflow.execute_local_activity(
             RECORD_PLAN,
-            {"flow": flow, **({"input": envelope.input} if envelope.unread else {})},
+            {
+                "flow": flow,
+                **({"input": envelope.input} if envelope.unread else {}),
+                **({"dry": True} if envelope.dry else {}),
+            },
             activity_id=RECORD_PLAN,
             start_to_close_timeout=timedelta(seconds=10),
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3),

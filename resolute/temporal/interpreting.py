@@ -20,6 +20,7 @@ from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
 from resolute.running.window import Window
 from resolute.temporal.at_hand import keys_at_hand
+from resolute.temporal.belief import purpose_of
 from resolute.temporal.carried import Carried
 from resolute.temporal.hearing import Hearing
 from resolute.temporal.ids import activity_id
@@ -102,7 +103,8 @@ def _call_seals(keys: PlanKeys) -> Callable[[CallRequest], str | None]:
 
     def seal(call: CallRequest) -> str | None:
         step = activity_id(call.step)  # as its worker knows it
-        return keys.seal("call", info.workflow_type, info.workflow_id, step, call.node, call.arguments)
+        purpose = purpose_of(dry=call.dry)
+        return keys.seal(purpose, info.workflow_type, info.workflow_id, step, call.node, call.arguments)
 
     return seal
 

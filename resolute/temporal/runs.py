@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescri
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.plan.plan import Plan
+from resolute.plan.plan import Mode, Plan
 from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
@@ -25,7 +25,7 @@ from resolute.temporal.parts import NOT_CONTINUED, described, histories
 from resolute.temporal.reading import read_history
 from resolute.temporal.recorded import Recorded
 from resolute.temporal.replaying import replayed
-from resolute.temporal.start import BEGAN_AT, STARTED_BY
+from resolute.temporal.start import BEGAN_AT, MODE, STARTED_BY
 
 _POLLS_AT_LEAST: Final = timedelta(seconds=75)
 """A poll takes at most a minute, so a worker that has not polled for longer is gone."""
@@ -51,7 +51,10 @@ _NAMES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """One run in a list. `started_by` is `schedule`, `webhook /path`, `agent` or `request`; empty where unknown."""
+    """One run in a list. `started_by` is `schedule`, `webhook /path`, `agent` or `request`; empty where unknown.
+
+    A run in a `mode` other than "live" writes nothing.
+    """
 
     workflow_id: str
     run_id: str
@@ -61,6 +64,7 @@ class RunSummary:
     ended_at: datetime | None
     task_queue: str
     started_by: str = ""
+    mode: Mode = "live"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +215,7 @@ async def _summary(run: WorkflowExecution) -> RunSummary:
         ended_at=run.close_time,
         task_queue=run.task_queue,
         started_by=await _started_by(run),
+        mode=await _mode(run),
     )
 
 
@@ -218,6 +223,11 @@ async def _started_by(run: WorkflowExecution) -> str:
     if run.typed_search_attributes.get(_SCHEDULED) is not None:
         return "schedule"
     return str(await run.memo_value(STARTED_BY, ""))
+
+
+async def _mode(run: WorkflowExecution) -> Mode:
+    noted = await run.memo_value(MODE, None)
+    return cast("Mode", noted) if noted in ("dry", "shadow") else "live"
 
 
 async def _began_at(run: WorkflowExecution) -> datetime:

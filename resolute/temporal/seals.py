@@ -31,7 +31,7 @@ SHORTEST_KEY: Final = 32
 
 MOST_KEYS: Final = 16
 
-Purpose: TypeAlias = Literal["start", "record", "call", "message", "link"]
+Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link"]
 """What is sealed, so that a seal of one thing is never valid for another."""
 
 

@@ -93,6 +93,7 @@ class Several:
             attempt=asked.attempt,
             deadline=began + min(policy.timeout, left),
             last_deadline=began + left,
+            dry=asked.dry,
         )
         loop = self._loops.of(executor.definitions.get(asked.node)) if self._loops else None
         watch = asyncio.timeout(max(min(policy.timeout, left), 0))

@@ -35,10 +35,14 @@ BEGAN_AT: Final = "resolute.began_at"
 STARTED_BY_STEP: Final = "resolute.step"
 """The memo of a run that names the step of another run which started it, and which undoes it if its own run fails."""
 
+MODE: Final = "resolute.mode"
+"""The memo of a run that writes nothing: "dry" or "shadow"."""
+
 RECORD_PLAN: Final = "resolute.RecordPlan"
 """The activity type that records a plan, and its activity id."""
 
 _KEY: Final = "resolute"
+_DRY: Final = "dry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,8 @@ class Start:
 class Envelope:
     """A run's argument, before anything in it is trusted or read. `plan` is None if the start carries none.
 
-    `unread` is the input of a start that is nothing but its input: nobody has checked it against the flow.
+    `unread` is the input of a start that is nothing but its input: nobody has checked it against the flow. `dry` asks
+    for a dry run, which anybody may who may start the flow.
     """
 
     plan: Json
@@ -85,6 +90,7 @@ class Envelope:
     input: Json
     unread: bool = False
     earlier: Earlier = NOTHING_EARLIER
+    dry: bool = False
 
     def is_sealed(self, keys: PlanKeys, flow: str) -> bool:
         """Whether the plan was sealed for this flow, this input and these outcomes."""
@@ -94,13 +100,18 @@ class Envelope:
 def start_argument(plan: Plan, input_data: Json = None, *, keys: PlanKeys, earlier: Earlier = NOTHING_EARLIER) -> Json:
     """The argument to start a run of a plan with. Without keys it leaves out the plan: nobody would trust it."""
     if not keys:
-        return without_plan(input_data)
+        return without_plan(input_data, dry=plan.is_dry)
     return continued_argument(plan, input_data, keys=keys, earlier=earlier)
 
 
-def without_plan(input_data: Json) -> Json:
+def without_plan(input_data: Json, *, dry: bool = False) -> Json:
     """The argument to start a run with whose input has been read, and which takes its worker's plan."""
-    return {_KEY: {}, "input": input_data}
+    return {_KEY: {_DRY: "read"} if dry else {}, "input": input_data}
+
+
+def dry_start(input_data: Json) -> Json:
+    """The argument to start a dry run with whose input nobody has read yet, and which takes its worker's plan."""
+    return {_KEY: {_DRY: "unread"}, "input": input_data}
 
 
 def continued_argument(plan: Plan, input_data: Json, *, keys: PlanKeys, earlier: Earlier) -> Json:
@@ -123,6 +134,8 @@ def open_envelope(argument: Json) -> Envelope:
     """What a run's argument contains, unread."""
     if isinstance(argument, Mapping) and set(argument) == {_KEY, "input"}:
         carried = argument[_KEY]
+        if isinstance(carried, Mapping) and set(carried) == {_DRY}:
+            return Envelope(None, None, argument["input"], unread=carried[_DRY] != "read", dry=True)
         if isinstance(carried, Mapping) and (not carried or "plan" in carried):
             earlier = carried.get("earlier")
             taken = (

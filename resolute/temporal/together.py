@@ -40,6 +40,7 @@ class Asked:
     attempt: int
     left: float | None
     before: Attempts = ()
+    dry: bool = False
 
     def as_json(self) -> Json:
         """As plain data."""
@@ -52,6 +53,7 @@ class Asked:
             "attempt": self.attempt,
             "left": self.left,
             "before": as_detail(self.before) if self.before else None,
+            **({"dry": True} if self.dry else {}),
         }
 
     @classmethod
@@ -67,6 +69,7 @@ class Asked:
             attempt=int(cast("int", held["attempt"])),
             left=cast("float | None", held["left"]),
             before=split([held["before"]])[1] if held["before"] else (),
+            dry=bool(held.get("dry")),
         )
 
 
@@ -160,6 +163,7 @@ class Rounds:
                     attempt=self._attempt[step],
                     left=None if within is None else within - (now - self._began).total_seconds(),
                     before=self._before.get(step, ()),
+                    dry=request.dry,
                 )
 
     def take(self, said: Mapping[str, Said], now: datetime) -> bool:

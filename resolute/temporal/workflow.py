@@ -28,7 +28,7 @@ from resolute.temporal.handing_over import handed_over
 from resolute.temporal.hearing import Hearing
 from resolute.temporal.interpreting import interpreted
 from resolute.temporal.messages import ASK, TELL
-from resolute.temporal.start import open_envelope, read_plan, without_plan
+from resolute.temporal.start import MODE, open_envelope, read_plan, without_plan
 
 STATUS_QUERY: Final = "status"
 
@@ -49,7 +49,9 @@ class FlowWorkflow:
             envelope = open_envelope(argument_of(args))
             given = await carried(envelope, keys_at_hand())
             plan = read_plan(given.plan)
-            if plan.one_per is not None:
+            if plan.is_dry:
+                workflow.upsert_memo({MODE: plan.mode})
+            if plan.one_per is not None and not plan.is_dry:
                 argument = without_plan(given.input) if envelope.plan is None else argument_of(args)
                 if (handed := await handed_over(plan.one_per, given.input, argument)) is not None:
                     return recorded_of(handed)

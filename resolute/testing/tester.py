@@ -84,6 +84,11 @@ class TestedRun:
         return self.run.calls
 
     @property
+    def not_done(self) -> dict[str, str]:
+        """The steps that were not done because the run is dry, each with the reason."""
+        return {step.id: step.not_done for step in self.report.steps if step.not_done}
+
+    @property
     def undone(self) -> tuple[str, ...]:
         """The undo steps that completed, in order."""
         steps = [step for plan in with_inner(self.plan) for step in (*plan.steps, *plan.on_failure)]
@@ -298,6 +303,7 @@ class FlowTester:
         previous: Mapping[str, object] | None = None,
         scheduled_for: datetime | None = None,
         by: str = "",
+        dry: bool = False,
     ) -> TestedRun:
         """Runs the flow to its end; a failed run is returned, not raised.
 
@@ -306,6 +312,7 @@ class FlowTester:
             previous: what `previous(...)` reads, by step name, instead of the results of this tester's earlier runs.
             scheduled_for: when the run was due; without it, when it begins. Without an offset it is in UTC.
             by: the person who starts the run, who may not decide its gates.
+            dry: whether it is a dry run, in which no node that writes is called; `not_done` says of which steps.
 
         Raises:
             WrongDecisionError: a gate refuses what `decides` gave.
@@ -318,7 +325,7 @@ class FlowTester:
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
         self._refused = []
         run = await run_in_memory(
-            self.flow.plan,
+            self.flow.plan.in_mode("dry" if dry else "live"),
             executor,
             clock=self.clock,
             input_data=read_any_input(self.flow, jsonable(input)),

@@ -159,6 +159,7 @@ def flow(
     while_running: Literal["skip", "queue", "replace"] | None = None,
     when_stuck: WhenStuck = "fail",
     within: timedelta | None = None,
+    mode: Literal["live", "shadow"] = "live",
 ) -> FlowBuilder:
     """Begins a flow. Its name is Temporal's workflow type, so it names the flow everywhere.
 
@@ -170,6 +171,9 @@ def flow(
     retries it, skips it or lets it fail (`resolute held`). A run that is not done `within` a length of time ends then:
     it undoes its work, runs the flow's `on_failure`, and counts as timed out.
 
+    With `mode="shadow"` runs are started as ever, read and compute, and write nothing; they say what they would have
+    done.
+
     >>> from resolute import flow, manual, node
     >>> @node
     ... def greet(name: str) -> str:
@@ -178,7 +182,9 @@ def flow(
     'greeting'
     """
     keyed = keyed_by(one_per, while_running, "flow(...)", ("skip", "queue", "replace"))
-    return FlowBuilder(FlowDraft(name=name, description=description, keyed=keyed, when_stuck=when_stuck, within=within))
+    return FlowBuilder(
+        FlowDraft(name=name, description=description, keyed=keyed, when_stuck=when_stuck, within=within, mode=mode)
+    )
 
 
 def branch() -> FlowBuilder:

@@ -76,6 +76,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         remembers=base.has_previous and bool(reads),
         memory=remembered(reads, naming.types) if base.has_previous else (),
         when_stuck=draft.when_stuck,
+        mode=draft.mode,
         within=draft.within.total_seconds() if draft.within else None,
         types={step: types_at(given, ()) for step, given in naming.types.items()} if draft.when_stuck == "hold" else {},
         places={step_id: place for step_id, place in steps.places.items() if place},

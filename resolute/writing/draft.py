@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from resolute.plan.errors import Problem
 from resolute.plan.keyed import NOT_KEYED, KeyedSpec
-from resolute.plan.plan import WhenStuck
+from resolute.plan.plan import Mode, WhenStuck
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import TriggerSpec
 from resolute.writing.step import Draft
@@ -32,6 +32,7 @@ class FlowDraft:
     providers: tuple[Provider, ...] = ()
     when_stuck: WhenStuck = "fail"
     within: timedelta | None = None
+    mode: Mode = "live"
     ids: Mapping[int, str] = field(default_factory=dict[int, str])
     keyed: KeyedSpec = NOT_KEYED
 

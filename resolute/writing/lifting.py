@@ -66,6 +66,7 @@ class Lifter:
             providers=tuple(providers),
             ids=self.ids,
             when_stuck=plan.when_stuck,
+            mode=plan.mode,
             keyed=KeyedSpec(plan.one_per),
             within=None if plan.within is None else timedelta(seconds=plan.within),
         )

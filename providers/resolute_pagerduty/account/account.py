@@ -95,6 +95,7 @@ class Account:
             query=query_of(query or {}),
             headers=headers,
             body=body,
+            asks=operation.reads,
         )
         settling = operation.settles if settles is None else settles
         answer = await self._sender.send(operation, request, where, settles=settling)
@@ -180,7 +181,9 @@ class Account:
         return self._from
 
     async def _post_form(self, path: str, form: Mapping[str, str]) -> Answer:
-        return await self._transport.send(Request(method="POST", base=self.config.identity_base, path=path, form=form))
+        return await self._transport.send(
+            Request(method="POST", base=self.config.identity_base, path=path, form=form, asks=True)
+        )
 
     def _judged(self, operation: Operation, request: Request, answer: Answer, header: str) -> Any:
         self._note_limit(operation, answer)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from time import monotonic
 from typing import Literal
 
-from resolute.plan.errors import NotGrantedError
+from resolute.plan.context import check_may_write
+from resolute.plan.errors import DryRunError, NotGrantedError
 from resolute_pagerduty.account.audit import AuditEntry, AuditSink, entry_of_now
 from resolute_pagerduty.account.doubt import (
     ANSWERED,
@@ -49,11 +50,14 @@ class Sender:
             settles: whether a second such request would add to the first; see `Operation.settles`.
 
         Raises:
+            DryRunError: it may change something, and the step is of a dry run; nothing was sent.
             AuditError: the audit log cannot be written; nothing was sent.
             UnsettledError: an earlier request of the step may still be in progress; nothing was sent.
             UnreachableError: there was no connection, or no answer in time.
             PagerDutyAPIError: a gateway hung up while PagerDuty may still be processing a request that settles.
         """
+        if request.writes:
+            await self._check_may_write(operation, request, resource)
         if settles:
             check_settled(request.what, self.settle)
         entry = self._entry(operation, resource, "unknown")
@@ -84,6 +88,13 @@ class Sender:
     async def refused(self, operation: Operation, resource: str) -> None:
         """Records that the grants refused a request."""
         await self._audit.refused(self._entry(operation, resource, "refused", error=NotGrantedError.__name__))
+
+    async def _check_may_write(self, operation: Operation, request: Request, resource: str) -> None:
+        try:
+            check_may_write(request.what)
+        except DryRunError as error:
+            await self._audit.refused(self._entry(operation, resource, "refused", error=type(error).__name__))
+            raise
 
     def _rest(self, began: float) -> float:
         return max(self.settle - (monotonic() - began), 0.0)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from resolute.plan.context import current_call
+from resolute.plan.context import check_may_write, current_call
 from resolute.plan.errors import ResoluteError
 from resolute_pagerduty.errors import UnreachableError
 from resolute_pagerduty.http.exchange import Answer, Request
@@ -45,8 +45,11 @@ class Client:
         happened instead of timing out.
 
         Raises:
+            DryRunError: it may change something, and the step is of a dry run; nothing was sent.
             UnreachableError: there was no connection, or no answer in time.
         """
+        if request.writes:
+            check_may_write(request.what)
         headers = dict(request.headers)
         content: bytes | None = None
         if request.body is not None:

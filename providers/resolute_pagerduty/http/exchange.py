@@ -46,7 +46,10 @@ _FROM_HINT: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request as it goes out. `query` has names as PagerDuty spells them, with `[]` for lists."""
+    """A request as it goes out. `query` has names as PagerDuty spells them, with `[]` for lists.
+
+    `asks` says that it changes nothing, though its method is not GET.
+    """
 
     method: str
     base: str
@@ -55,6 +58,12 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Any = None
     form: Mapping[str, str] | None = None
+    asks: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET" and not self.asks
 
     @property
     def what(self) -> str:

@@ -7,6 +7,7 @@ from typing import cast
 from resolute.plan.kinds.call import Call
 from resolute.plan.limits import check_value
 from resolute.plan.values import Json, JsonObject
+from resolute.running.dry import DryAnswer
 from resolute.running.evaluate import prepare
 from resolute.running.frame import Frame
 from resolute.running.run import Run
@@ -14,7 +15,7 @@ from resolute.running.runtime import CallRequest
 
 
 async def run_call(call: Call, frame: Frame, run: Run) -> Json:
-    """Gives what the node returned."""
+    """Gives what the node returned; in a dry run what was made up where it was not run."""
     step_id = frame.path + call.id
     arguments = cast("JsonObject", prepare(cast("Json", call.arguments), run.state.scope(frame)))
     check_value(f"the input of step {step_id!r} ({call.node})", arguments)
@@ -22,6 +23,18 @@ async def run_call(call: Call, frame: Frame, run: Run) -> Json:
     # passes no queue, whose rate limit it would have to keep.
     lane = call.lane if frame.alone and call.queue is None else "activity"
     request = CallRequest(
-        step=step_id, node=call.node, arguments=arguments, policy=call.policy, lane=lane, queue=call.queue
+        step=step_id,
+        node=call.node,
+        arguments=arguments,
+        policy=call.policy,
+        lane=lane,
+        queue=call.queue,
+        dry=run.plan.is_dry,
     )
-    return await (frame.together or run.runtime).call(request)
+    answer = await (frame.together or run.runtime).call(request)
+    if not run.plan.is_dry:
+        return answer
+    dry = DryAnswer.of(answer)
+    if dry.not_done:
+        run.state.leave_undone(call, frame, dry.not_done, arguments)
+    return dry.output

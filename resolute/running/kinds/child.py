@@ -27,7 +27,8 @@ async def run_child(child: Child, frame: Frame, run: Run) -> Json:
     given = evaluate(cast("Json", child.input), run.state.scope(frame))
     check_value(f"the input of flow {child.plan.name!r} (step {step_id!r})", given)
     run.state.start(child, frame, run.runtime.child_id(step_id))
-    request = ChildRequest(step=step_id, plan=child.plan, input=given, parent_close=child.parent_close)
+    plan = child.plan.in_mode(run.plan.mode)
+    request = ChildRequest(step=step_id, plan=plan, input=given, parent_close=child.parent_close)
     try:
         recorded = await run.runtime.child(request)
     except ChildFailedError as error:

@@ -61,7 +61,7 @@ class _Working:
 
     def _may_hold(self) -> bool:
         """Whether an item may wait for a person, which the items beside it are not to wait for."""
-        return self._run.plan.when_stuck == "hold" and self._each.on_error == "fail"
+        return self._run.plan.holds and self._each.on_error == "fail"
 
     async def _work(self, alone: bool) -> None:
         while (number := next(self._left, None)) is not None:
