@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get
 
 from resolute.plan.errors import ResoluteError
 from resolute.plan.policies import Effect, Lane, Policy
-from resolute.plan.values import Json
+from resolute.plan.shapes import plain_schema, shape_of_type
+from resolute.plan.values import Json, digest
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,19 @@ class NodeDefinition:
     def result_type(self) -> Any:
         """The type of the node's output."""
         return self.types["return"]
+
+    @cached_property
+    def contract(self) -> str:
+        """A digest of what the node takes and gives; texts for people and values of defaults do not count."""
+        takes: dict[str, Json] = {
+            name: [
+                parameter.kind.name,
+                parameter.default is parameter.empty,
+                plain_schema(shape_of_type(self.types[name], "validation").schema),
+            ]
+            for name, parameter in self.parameters.items()
+        }
+        return digest({"takes": takes, "gives": plain_schema(shape_of_type(self.result_type, "serialization").schema)})
 
     @property
     def says_result(self) -> bool:

@@ -180,6 +180,25 @@ def _shape(annotation: Any, mode: Literal["validation", "serialization"]) -> Sha
 _cached_shape = lru_cache(maxsize=2048)(_shape)
 
 
+_FOR_PEOPLE: Final = frozenset({"title", "description", "examples", "default"})
+_BY_NAME: Final = frozenset({"properties", "$defs", "patternProperties"})
+
+
+def plain_schema(schema: Any, *, named: bool = False) -> Any:
+    """A JSON Schema without what changes no value's fit: titles, descriptions, examples, the values of defaults."""
+    match schema:
+        case Mapping():
+            return {
+                key: plain_schema(value, named=not named and key in _BY_NAME)
+                for key, value in cast("Schema", schema).items()
+                if named or key not in _FOR_PEOPLE
+            }
+        case list() | tuple():
+            return [plain_schema(each) for each in cast("list[Any]", schema)]
+        case _:
+            return schema
+
+
 def object_shape(title: str, fields: Mapping[str, Shape]) -> Shape:
     """The shape of an object with exactly these fields; models of one name in different fields stay apart."""
     definitions = {

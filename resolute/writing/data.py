@@ -111,6 +111,8 @@ def _short(value: object, nodes: Mapping[str, NodeDefinition]) -> object:
             names = isinstance(value, Plan) and name == "outputs"  # who says nothing of it has named every step
             if names or name == "kind" or field.is_required() or item != field.get_default(call_default_factory=True):
                 short[name] = _short(item, nodes)
+        if isinstance(value, Call):
+            short.pop("contract", None)  # the compiler makes it anew
         if isinstance(value, Call) and (node := nodes.get(value.node)):
             short.pop("effect", None)  # it is the node's to say
             own = {"policy": node.policy, "lane": node.lane, "queue": node.queue}

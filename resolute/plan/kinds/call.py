@@ -24,7 +24,8 @@ class Call(Step):
 
     `queue` is the provider's queue whose rate limit the call counts against. `undo` are calls that run, where this one
     completed and the run fails later. `effect` is what the node said of itself when the flow was built, for people:
-    what a call may do is decided by what the worker's own node says.
+    what a call may do is decided by what the worker's own node says. `contract` is the digest of what the node took and
+    gave when the flow was built, so that an edit of it is noticed (`NodeDefinition.contract`).
     """
 
     kind: Literal["call"] = "call"
@@ -35,6 +36,7 @@ class Call(Step):
     lane: Lane = "activity"
     queue: str | None = None
     effect: Effect = Field(default="write", exclude_if=lambda value: value == "write")
+    contract: str | None = Field(default=None, exclude_if=lambda value: value is None)
     undo: tuple[Call, ...] = ()
 
     @property

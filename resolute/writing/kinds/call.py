@@ -173,6 +173,7 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
         lane=node.placement,
         queue=definition.queue,
         effect=definition.effect,
+        contract=definition.contract,
     )
 
 
