@@ -3,6 +3,7 @@
 You write a flow in Python, `build()` turns it into data (a plan) once, and from then on the plan is only read.
 """
 
+from resolute.plan.alarmed import Alarmed
 from resolute.plan.clock import now, scheduled_for
 from resolute.plan.conditions import contains, is_empty, matches, not_, one_of
 from resolute.plan.context import CallContext, State, current_call
@@ -19,6 +20,7 @@ from resolute.plan.errors import (
 )
 from resolute.plan.event import Event, signal
 from resolute.plan.failing import Failure
+from resolute.plan.hours import during
 from resolute.plan.kinds.each import Outcome
 from resolute.plan.kinds.repeat import Repeated
 from resolute.plan.lists import all_of, any_of, count, first, where
@@ -31,6 +33,8 @@ from resolute.plan.verification import bearer_token, hmac_sha256, unverified
 from resolute.plan.words import Record, env, failure, input_data, last_turn, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
+from resolute.writing.incident import Incident
+from resolute.writing.kinds.alarm import AlarmStep, alarm
 from resolute.writing.kinds.child import child
 from resolute.writing.kinds.each import each
 from resolute.writing.kinds.gate import GateStep, gate
@@ -40,6 +44,8 @@ from resolute.writing.kinds.wait import wait_for
 from resolute.writing.node import Node, NodeFactory, node
 
 __all__ = [
+    "AlarmStep",
+    "Alarmed",
     "CallContext",
     "ConfigurationError",
     "Decided",
@@ -51,6 +57,7 @@ __all__ = [
     "FlowBuilder",
     "FlowError",
     "GateStep",
+    "Incident",
     "Node",
     "NodeError",
     "NodeFactory",
@@ -66,6 +73,7 @@ __all__ = [
     "SecretText",
     "State",
     "TerminalError",
+    "alarm",
     "all_of",
     "any_of",
     "bearer_token",
@@ -76,6 +84,7 @@ __all__ = [
     "contains",
     "count",
     "current_call",
+    "during",
     "each",
     "env",
     "every",

@@ -28,6 +28,7 @@ from resolute.plan.errors import (
     NotGrantedError,
     UnknownNodeError,
 )
+from resolute.plan.hours import is_during
 from resolute.plan.made_up import is_made_up
 from resolute.plan.policies import Effect
 from resolute.plan.provider import NodeDefinition, Provider
@@ -173,6 +174,8 @@ class NodeExecutor:
         def read(operator: str, operand: Json) -> Json:
             if operator == "$link":
                 return self.environment.link(call, cast("JsonObject", operand))
+            if operator == "$during":
+                return is_during(operand)
             return self.environment.read(operator, operand)
 
         return Scope(read=read)

@@ -591,7 +591,7 @@ async def run_in_memory(
             error = failed
         break
     await runtime.others_ended()
-    handed_on = interpreter.handed_on()
+    handed_on = interpreter.handed_on(well=error is None)
     ended: RunStatus = "failed" if error else "completed"
     if isinstance(error, (RunCancelledError, RunTimedOutError)):
         ended = "cancelled" if isinstance(error, RunCancelledError) else "timed_out"

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from resolute.plan.language import ARITHMETIC, BINDERS, TABLE, operands, operator_of
 from resolute.plan.times import duration_of, spoken_duration
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
 
 _LOOSEST, _OR, _AND, _NOT, _COMPARED, _SUM, _PRODUCT, _WHOLE = range(8)
 """How tightly the parts of a text hold together; a looser part is put in brackets."""
@@ -66,6 +66,8 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return "scheduled_for"
         case "$link":
             return "link"
+        case "$during":
+            return _describe_hours(inner[0])
         case "$previous":
             return f"previous({dotted(inner)})"
         case "$last":
@@ -93,6 +95,11 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return _describe_items(operator, inner)
         case _:
             return _describe_pair(operator, inner)
+
+
+def _describe_hours(window: Json) -> str:
+    said: JsonObject = window if isinstance(window, Mapping) else {}
+    return f"during({', '.join(repr(said.get(name)) for name in ('hours', 'days', 'timezone'))})"
 
 
 def _describe_items(operator: str, inner: list[Json]) -> str:

@@ -22,6 +22,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$env": "HEALTH_URL"}                  read on the worker
     {"$secret": "PAGERDUTY_ROUTING_KEY"}    read on the worker, never recorded
     {"$link": [{"$item": [...]}]}           where a person decides a gate; made on the worker, never recorded
+    {"$during": [{"hours": ..., "at": a}]}  whether a time is in these hours of these days; the worker knows time zones
     {"$eq": [a, b]}  $ne $lt $le $gt $ge $in $contains $search $empty $and $or $not
 
 Plans of earlier releases hold `$matches` for `$search`. It is evaluated by Python's engine, as it was then, because a
@@ -84,6 +85,7 @@ TABLE: Final[Mapping[str, Operator]] = {
     "$env": Operator(role="hole", operands=("variable",)),
     "$secret": Operator(role="hole", operands=("name",)),
     "$link": Operator(role="hole"),
+    "$during": Operator(role="hole"),
     "$text": Operator(role="value", operands=("template", "value"), most=None),
     "$default": Operator(role="value", least=2, most=2),
     "$at": Operator(role="value", operands=("value", "key"), most=None),

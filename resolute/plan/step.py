@@ -58,6 +58,8 @@ class Step(Frozen):
     figure: ClassVar[Figure] = "box"
     has_output: ClassVar[bool] = True
     gives_null: ClassVar[bool] = False
+    remembers: ClassVar[bool] = False
+    """Whether steps of the kind write down what later runs of the flow read; see `resolute.running.notebook`."""
 
     @property
     def title(self) -> str:

@@ -13,12 +13,14 @@ from typing import Final, cast
 from resolute.plan.errors import FlowError, ResoluteError, RunCancelledError, RunTimedOutError, UnsupportedPlanError
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
+from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.kinds import RUNNING
 from resolute.running.messages import Message
 from resolute.running.modes import memory_for, memory_from
+from resolute.running.notebook import Notebook
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
@@ -88,7 +90,8 @@ class Interpreter:
         within = None if plan.within is None else runtime.now() + timedelta(seconds=plan.within)
         self._deadline = self._earlier.deadline or within
         self._time_is_up = self._is_late = False
-        self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin)
+        notebook = Notebook(self._memory.kept if self._memory else None, self._earlier.notebook)
+        self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin, notebook)
         self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
         self._run.pausing.listen(self._earlier.paused)
@@ -177,6 +180,7 @@ class Interpreter:
             deadline=self._deadline,
             inbox=self._run.inbox.as_json(),
             paused=self._run.pausing.as_json(),
+            notebook=self._run.notebook.as_json(),
         )
 
     def check(self, message: Message) -> None:
@@ -217,9 +221,15 @@ class Interpreter:
         """What is to be known of this part of the run, and was not told of an earlier one."""
         return tuple(self.state.warnings[len(self._earlier.warnings) :])
 
-    def handed_on(self) -> Memory | None:
-        """What the next run may read, as far as this one has come; None where the flow does not remember."""
-        memory, warnings = handed_on(self._plan, self._memory, self.state.outputs)
+    def handed_on(self, *, well: bool = False) -> Memory | None:
+        """What the next run may read, as far as this one has come; None where the flow does not remember.
+
+        `well` says that the run ends well, and so that all is done that its steps asked for.
+        """
+        kept = self._run.notebook.handed_on(well=well)
+        names = frozenset(step.id for step in walk(self._plan.steps) if step.remembers)
+        self.state.warn(self._run.notebook.left_behind(names))
+        memory, warnings = handed_on(self._plan, self._memory, self.state.outputs, kept)
         self.state.warn(warnings)
         return memory_from(self._plan.mode, self._given, memory)
 
@@ -268,7 +278,7 @@ class Interpreter:
             ending.done += 1
 
     def _result(self) -> Json:
-        plan, memory = self._plan, self.handed_on()
+        plan, memory = self._plan, self.handed_on(well=True)
         result = _result_value(plan, self.state.scope())
         recorded = recorded_of(result, memory.values, memory.run, memory.beside) if memory else recorded_of(result)
         if self._hands_undo_on:

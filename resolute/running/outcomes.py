@@ -42,6 +42,7 @@ class Outcomes:
     deadline: datetime | None = None
     inbox: Json = None
     paused: JsonObject = field(default_factory=dict[str, Json])
+    notebook: Json = None
 
     def has_failed_at(self, step_id: str) -> bool:
         """Whether a step, by its id in the run, had failed already when these outcomes were taken over."""
@@ -60,6 +61,7 @@ class Outcomes:
             "warnings": list(self.warnings),
             "inbox": self.inbox,
             "paused": self.paused,
+            "notebook": self.notebook,
         }
         if self.ending is not None:
             data["ending"] = {
@@ -94,6 +96,7 @@ def outcomes_from(data: Json) -> Outcomes:
             deadline=datetime.fromisoformat(cast("str", deadline)) if deadline else None,
             inbox=held.get("inbox"),
             paused=dict(cast("JsonObject", held.get("paused", {}))),
+            notebook=held.get("notebook"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

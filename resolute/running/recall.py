@@ -7,7 +7,7 @@ result and the last failure to the next run of a schedule; the one with the high
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from resolute.plan.fitting import fits
@@ -21,18 +21,24 @@ MEMORY_LIMIT: Final = 256 * 1024
 """Bytes of what one run hands on. It travels twice to the next run: as a result and as a failure."""
 
 MEMORY: Final = "$memory"
+KEPT: Final = "$kept"
 SHADOW: Final = "$shadow"
+
+NAMES_STEPS: Final = 2
+"""The first interpreter whose plans name the steps that are remembered."""
 
 
 @dataclass(frozen=True)
 class Memory:
     """The last value of each remembered step. `run` counts the runs that have handed memory on, and orders them.
 
-    `shadow` is the memory of runs that write nothing (see `modes`).
+    `kept` is what steps have written down themselves, by name (see `notebook`), and `shadow` the memory of runs that
+    write nothing (see `modes`).
     """
 
     values: JsonObject
     run: int = 0
+    kept: JsonObject = field(default_factory=dict[str, Json])
     shadow: Memory | None = None
 
     def as_detail(self) -> JsonObject:
@@ -42,7 +48,8 @@ class Memory:
     @property
     def beside(self) -> JsonObject:
         """What stands beside the values and the number, in a result as in a failure."""
-        return {SHADOW: self.shadow.as_detail()} if self.shadow else {}
+        kept: JsonObject = {KEPT: self.kept} if self.kept else {}
+        return {**kept, SHADOW: self.shadow.as_detail()} if self.shadow else kept
 
 
 def memory_in_result(recorded: Json) -> Memory | None:
@@ -82,8 +89,8 @@ def recalled(plan: Plan, memory: Memory | None) -> tuple[Memory | None, tuple[st
     """What of the memory the plan can read, and a warning for each value that no longer fits its type."""
     if memory is None or not plan.remembers:
         return None, ()
-    if not plan.memory:
-        return memory, ()  # a plan of interpreter 1, which names no steps
+    if plan.interpreter < NAMES_STEPS:
+        return memory, ()
     values = {step: memory.values[step] for step in _steps_of(plan) if step in memory.values}
     warnings: list[str] = []
     for read in plan.memory:
@@ -93,13 +100,16 @@ def recalled(plan: Plan, memory: Memory | None) -> tuple[Memory | None, tuple[st
                 "longer fits the type of the step's output"
             )
             values[read.step] = _without(values[read.step], read.path)
-    return Memory(values, memory.run), tuple(warnings)
+    return Memory(values, memory.run, memory.kept), tuple(warnings)
 
 
-def handed_on(plan: Plan, memory: Memory | None, completed: JsonObject) -> tuple[Memory | None, tuple[str, ...]]:
+def handed_on(
+    plan: Plan, memory: Memory | None, completed: JsonObject, kept: JsonObject | None = None
+) -> tuple[Memory | None, tuple[str, ...]]:
     """What the next run may read: the outputs of the steps that completed, else what was known of them before.
 
-    Where that is too large, the largest values are left out, each with a warning: null in the next run, not stale.
+    `kept` is what steps have written down, which is small and always handed on. Where the rest is too large, the
+    largest values are left out, each with a warning: null in the next run, not stale.
     """
     if not plan.remembers:
         return None, ()
@@ -112,26 +122,27 @@ def handed_on(plan: Plan, memory: Memory | None, completed: JsonObject) -> tuple
             values[step] = known.values[step]
     warnings: list[str] = []
     sizes = {step: recorded_size(value) for step, value in values.items()}
-    while recorded_size(values) > MEMORY_LIMIT:
+    room = MEMORY_LIMIT - recorded_size(kept or {})
+    while recorded_size(values) > room:
         step = max(values, key=lambda name: (sizes[name], name))
         del values[step]
         warnings.append(
             f"the next run will not know the output of step {step!r}: it has {sizes[step]:,} bytes, and all that a run "
             f"hands on {MEMORY_LIMIT:,}; give previous(...) a step that returns what is needed and no more"
         )
-    return Memory(values, known.run + 1), tuple(warnings)
+    return Memory(values, known.run + 1, kept or {}), tuple(warnings)
 
 
 def _steps_of(plan: Plan) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(read.step for read in plan.memory)) or plan.outputs
+    return plan.outputs if plan.interpreter < NAMES_STEPS else tuple(dict.fromkeys(read.step for read in plan.memory))
 
 
 def _memory(values: Json, beside: JsonObject) -> Memory:
-    run = beside.get(RUN, 0)
-    if not isinstance(values, Mapping) or not isinstance(run, int):
+    run, kept = beside.get(RUN, 0), beside.get(KEPT, {})
+    if not isinstance(values, Mapping) or not isinstance(run, int) or not isinstance(kept, Mapping):
         raise ValueError("it is damaged")
     shadow = beside.get(SHADOW)
-    return Memory(values, run, shadow=None if shadow is None else memory_in_failure([shadow]))
+    return Memory(values, run, kept, shadow=None if shadow is None else memory_in_failure([shadow]))
 
 
 def _fits(value: Json, read: Remembered) -> bool:

@@ -21,6 +21,7 @@ from resolute.running.boundary import failure_at
 from resolute.running.frame import Frame
 from resolute.running.hold import hold, settled
 from resolute.running.messages import Inbox
+from resolute.running.notebook import Notebook
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.pausing import Pausing
 from resolute.running.runtime import Runtime
@@ -77,8 +78,10 @@ class Run:
         kinds: Mapping[type[Step], Running],
         window: Window | None = None,
         origin: Origin = NOWHERE,
+        notebook: Notebook | None = None,
     ) -> None:
         self.plan = plan
+        self.notebook = notebook or Notebook()
         self.origin = origin
         self.window = window or Window()
         self.runtime = runtime

@@ -127,7 +127,11 @@ class RunState:
     def take(self, step: Step, frame: Frame, block: Literal["then", "otherwise"], left_out: tuple[Step, ...]) -> None:
         """A `when` took a block, and left the other out."""
         self._change(step, frame, taken=block)
-        for each in walk(left_out):
+        self.leave_out(left_out, frame)
+
+    def leave_out(self, steps: Iterable[Step], frame: Frame) -> None:
+        """Steps are not run, and nothing is wrong with that."""
+        for each in walk(tuple(steps)):
             self._change(each, frame, status="skipped")
 
     def look(self, step: Step, frame: Frame, condition: Json, reads: Frame | None = None) -> None:

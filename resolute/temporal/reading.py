@@ -316,4 +316,5 @@ def _moment(said: Mapping[str, int] | None, event: HistoryEvent) -> datetime:
 
 
 def _time(event: HistoryEvent) -> datetime:
-    return event.event_time.ToDatetime(tzinfo=UTC)
+    """When it happened, rounded as the SDK rounds the clock of a run."""
+    return datetime.fromtimestamp(event.event_time.ToNanoseconds() / 1e9, UTC)

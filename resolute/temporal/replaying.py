@@ -55,7 +55,8 @@ class _RecordedRuntime:
         self._parts: list[str] = []
         self._order = count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._brought = 0
+        self._brought = recorded.tasks[0][0] if recorded.tasks else 0
+        self._ended_before = 0
         self._never_begun: dict[str, asyncio.Future[None]] = {}
         self._coming: list[tuple[int, datetime, Json | None]] = [*recorded.said]
         if recorded.cancelled_by is not None:
@@ -67,7 +68,16 @@ class _RecordedRuntime:
         return self._now
 
     def is_full(self, ended: int) -> bool:
-        return False  # the history that is read back has ended where it ended
+        """The history that is read back has ended where it ended; what follows began by the clock of the next one."""
+        following = next((each for each in self._recorded.continued if each[0] > self._brought), None)
+        if following is None or ended <= self._ended_before:
+            return False
+        began, at = following
+        tasks = self._recorded.tasks
+        task = bisect_right(tasks, self._brought, key=lambda each: each[0])
+        if tasks[task][0] > began:  # the last task of its history, which had nothing more to wait for
+            self._brought, self._now, self._ended_before = tasks[task][0], max(self._now, at), ended
+        return False
 
     async def sleep(self, step: str, until: datetime | None) -> None:
         self._signs += 1

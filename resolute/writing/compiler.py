@@ -10,6 +10,7 @@ from resolute.plan.language import has_holes
 from resolute.plan.plan import Plan
 from resolute.plan.shapes import ANY, Shape, object_shape, or_null
 from resolute.plan.soundness import DEEPEST_BLOCK, plan_problems, too_deep
+from resolute.plan.step import walk
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, shape_in
 from resolute.writing.declarations import Declarations
@@ -73,7 +74,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         returns=cast("Any", returns),
         has_returns=bool(draft.result),
         one_per=draft.keyed.keyed,
-        remembers=base.has_previous and bool(reads),
+        remembers=base.has_previous and (bool(reads) or any(step.remembers for step in walk(good))),
         memory=remembered(reads, naming.types) if base.has_previous else (),
         when_stuck=draft.when_stuck,
         mode=draft.mode,

@@ -7,9 +7,11 @@ from typing import Final, cast
 
 from resolute.plan.described import dotted
 from resolute.plan.failing import Failure
+from resolute.plan.hours import window_problem
 from resolute.plan.language import operands, operator_of
 from resolute.plan.shapes import (
     ANY,
+    BOOL,
     ENVIRONMENT,
     TEXT,
     TIME,
@@ -47,6 +49,10 @@ def shape_of_source(operator: str, inner: list[Json], scope: Scope, report: Repo
             return TIME
         case "$secret" | "$link":
             return TEXT
+        case "$during":
+            if problem := window_problem(inner[0]):
+                report(f"during(...): {problem}", "")
+            return BOOL
         case "$env":
             settings = inner[0]
             return ENVIRONMENT[str(settings["type"])] if isinstance(settings, Mapping) else TEXT

@@ -1,6 +1,19 @@
 """Every scenario."""
 
-from tests.contract import blocks, cancels, children, ends, failures, items, lists, memories, repeats, sleeps, values
+from tests.contract import (
+    alarms,
+    blocks,
+    cancels,
+    children,
+    ends,
+    failures,
+    items,
+    lists,
+    memories,
+    repeats,
+    sleeps,
+    values,
+)
 
 SCENARIOS = (
     *blocks.SCENARIOS,
@@ -14,4 +27,5 @@ SCENARIOS = (
     *repeats.SCENARIOS,
     *children.SCENARIOS,
     *sleeps.SCENARIOS,
+    *alarms.SCENARIOS,
 )

@@ -108,6 +108,15 @@ async def refuse(reason: str) -> str:
 
 
 @node
+async def page(what: str, number: int, not_at: list[int]) -> str:
+    """Does what is asked, but not in the runs of these numbers."""
+    note()
+    if number in not_at:
+        raise TerminalError(f"not at {number}")
+    return what
+
+
+@node
 async def refuse_after(step: str, reason: str) -> None:
     """Fails for good when another step has been called."""
     call = note()

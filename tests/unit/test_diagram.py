@@ -10,11 +10,15 @@ from pydantic import BaseModel
 
 from resolute import (
     Flow,
+    Incident,
     State,
+    alarm,
     branch,
     child,
+    during,
     each,
     env,
+    every,
     failure,
     flow,
     gate,
@@ -82,6 +86,24 @@ class Rollout(BaseModel):
 hosts = input_data(Rollout).hosts
 tested = wait_for(signal("tested", Rollout), timeout=timedelta(minutes=30)).as_("tested")
 load = page("load").as_("load")
+answers = page("is it well").as_("answers")
+incident = Incident(page("bad"), page("well again"), "rollouts")
+WATCHED = (
+    flow("watched")
+    .triggered_by(every(timedelta(minutes=1)))
+    .then(answers)
+    .then(
+        alarm(
+            "rollouts",
+            bad=answers.output != "yes",
+            raise_after=timedelta(minutes=5),
+            clear_after=2,
+            quiet=during("22:00-07:00", timezone="Europe/Paris"),
+            incident=incident,
+        )
+    )
+    .build()
+)
 EVERY = (
     flow("every")
     .triggered_by(manual("go", input=Rollout))
@@ -133,7 +155,7 @@ watch
 
 def test_every_kind_is_drawn() -> None:
     """Each kind of step that a plan may hold has its own line and its figure, and what is inside it stands in it."""
-    drawn = {step.kind for step in walk(EVERY.plan.steps)}
+    drawn = {step.kind for step in walk((*EVERY.plan.steps, *WATCHED.plan.steps))}
 
     assert {word for word, kind in KINDS.items() if kind.__module__.startswith("resolute.")} == drawn
     assert """\
@@ -186,6 +208,27 @@ flowchart TD
     n6 -->|no| n12
     n13(["end"])
     n12 --> n13""" == mermaid(EVERY.plan)
+
+
+def test_an_alarm_is_drawn() -> None:
+    """What raises it and clears it stands in it; its quiet hours and its incident stand beside it."""
+    assert """\
+watched
+  on every 0:01:00
+  answers: page
+  rollouts: alarm when answers != 'yes' for 5m, clear when not so for 2 checks
+    quiet: rollouts_quiet_decision: during('22:00-07:00', 'mon-sun', 'Europe/Paris')
+    raise: rollouts_raise: page
+    clear: rollouts_clear: page""" == outline(WATCHED.plan)
+    assert """\
+    n2["rollouts: alarm when answers != 'yes' for 5m, clear when not so for 2 checks"]
+    n1 --> n2
+    n3["rollouts_quiet_decision: during('22:00-07:00', 'mon-sun', 'Europe/Paris')"]
+    n2 -. quiet .-> n3
+    n4["rollouts_raise: page"]
+    n2 -. raise .-> n4
+    n5["rollouts_clear: page"]
+    n2 -. clear .-> n5""" in mermaid(WATCHED.plan)
 
 
 def test_the_outline_of_a_run() -> None:

@@ -1,5 +1,6 @@
 """The register of what a plan may hold: one line a kind. How it is written and run stands on the other floors."""
 
+from resolute.plan.kinds.alarm import Alarm
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
@@ -21,4 +22,5 @@ register(
     Sleep,
     Each,
     Wait,
+    Alarm,
 )

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from resolute.plan.kinds.alarm import Alarm
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
@@ -12,6 +13,7 @@ from resolute.plan.kinds.sleep import Sleep
 from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
+from resolute.running.kinds.alarm import run_alarm
 from resolute.running.kinds.call import run_call
 from resolute.running.kinds.child import run_child
 from resolute.running.kinds.each import run_each
@@ -33,4 +35,5 @@ RUNNING: Final[dict[type[Step], Running]] = {
     Sleep: Running(run_sleep),
     Each: Running(run_each),
     Wait: Running(run_wait),
+    Alarm: Running(run_alarm),
 }

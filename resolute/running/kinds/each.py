@@ -90,6 +90,7 @@ class _Working:
             except NodeFailedError as error:
                 if not self._items.collects(number, error):
                     raise
+                self._run.notebook.ended_badly(frame.path)
             else:
                 self._items.completes(number, frame)
         except RunSuspendedError:

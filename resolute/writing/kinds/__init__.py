@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from resolute.plan.kinds.alarm import Alarm
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
@@ -12,6 +13,7 @@ from resolute.plan.kinds.sleep import Sleep
 from resolute.plan.kinds.wait import Wait
 from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
+from resolute.writing.kinds.alarm import DraftAlarm, compile_alarm, lift_alarm
 from resolute.writing.kinds.asking import compile_gate
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
 from resolute.writing.kinds.child import DraftChild, compile_child, lift_child
@@ -38,6 +40,7 @@ COMPILING: Final[dict[type[Draft], Compiling]] = {
     DraftSleep: compile_sleep,
     DraftEach: compile_each,
     DraftWait: compile_wait,
+    DraftAlarm: compile_alarm,
 }
 """Each reports every mistake in its draft."""
 
@@ -51,5 +54,6 @@ LIFTING: Final[dict[type[Step], Lifting]] = {
     Child: lift_child,
     Wait: lift_wait,
     Gate: lift_gate,
+    Alarm: lift_alarm,
 }
 """What an author would have written for a step of a plan: each is the way back from what is compiled."""

@@ -203,6 +203,7 @@ class DraftEach(Draft):
 
 def lift_each(each: Each, lifter: Lifter) -> Draft:
     """The block; its items are read by the step's name, as they are in the plan."""
+    body = lifter.block(each.body)
     step: EachStep[Any] = EachStep(
         decoded(cast("Json", each.items)),
         (),
@@ -210,7 +211,8 @@ def lift_each(each: Each, lifter: Lifter) -> Draft:
         each.at_once,
         each.on_error,
         StepSource(object(), each.id, "item"),
+        body,
         name=lifter.name_of(each),
         written_at=lifter.place(each),
     )
-    return DraftEach(step, lifter.block(each.body))
+    return DraftEach(step, body)

@@ -1,0 +1,259 @@
+"""Runs an alarm: looks at its conditions, and opens or closes its incident where the state has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final, cast
+
+from resolute.plan.alarmed import CheckOutcome
+from resolute.plan.errors import EvaluationError
+from resolute.plan.kinds.alarm import Alarm
+from resolute.plan.kinds.call import Call
+from resolute.plan.plan import Plan
+from resolute.plan.step import walk
+from resolute.plan.triggers import Schedule
+from resolute.plan.values import Json, JsonObject, digest
+from resolute.running.evaluate import evaluate
+from resolute.running.frame import Frame
+from resolute.running.kinds.watching import (
+    Signal,
+    Watched,
+    checked,
+    has_lapsed,
+    is_due,
+    raised,
+    watched_from,
+)
+from resolute.running.notebook import MOST_ENTRIES
+from resolute.running.run import Run
+from resolute.running.truth import truth_of
+
+FORGOTTEN: Final = timedelta(days=7)
+"""After which time what no check has asked for any more is forgotten: an item that is gone, a step of another name."""
+
+_LONGEST_KEY: Final = 150
+
+
+async def run_alarm(alarm: Alarm, frame: Frame, run: Run) -> Json:
+    """Gives how it stands; a run that is continued does not look again.
+
+    Raises:
+        EvaluationError: an item has no key, or that of another item.
+        NodeFailedError: the incident could not be opened or closed. The next run tries that again.
+    """
+    return await _Check(alarm, frame, run).ended()
+
+
+class _Check:
+    """One check of one alarm."""
+
+    def __init__(self, alarm: Alarm, frame: Frame, run: Run) -> None:
+        self._alarm = alarm
+        self._frame = frame
+        self._run = run
+        self._part: dict[str, Json] = dict(cast("JsonObject", frame.kept.parts.get(alarm.id) or {}))
+
+    async def ended(self) -> Json:
+        """The check, to its end."""
+        if not self._part:
+            self._look()
+        after = checked(self._alarm, self._before, self._signal, self._now, _usual(self._run.plan))
+        muted = is_due(self._alarm, after, self._signal) and await self._is_quiet()
+        if not self._remembers(after):
+            self._leave_out()
+            return self._output(replace(after, state="ok", bad=0), "unremembered")
+        if is_due(self._alarm, after, self._signal) and not muted:
+            after = raised(after)
+        after, did = await self._with_incident(after)
+        return self._output(after, self._outcome(after, did, muted=muted))
+
+    def _look(self) -> None:
+        """What the conditions say, and what was known before: both are looked at once."""
+        alarm, run, scope = self._alarm, self._run, self._run.state.scope(self._frame)
+        _tidy(run)
+        run.state.look(alarm, self._frame, [cast("Json", alarm.bad), cast("Json", alarm.clear)])
+        bad = truth_of(cast("Json", alarm.bad), scope)
+        clear = (
+            (None if bad is None else not bad) if alarm.clear is None else truth_of(cast("Json", alarm.clear), scope)
+        )
+        signal: Signal = "neither"
+        if bad or clear:
+            signal = "bad" if bad else "clear"
+        elif bad is None or clear is None:
+            signal = "unknown"
+        key = _key_of(alarm, evaluate(cast("Json", alarm.key), scope))
+        if run.notebook.is_taken(alarm.id, key, self._frame.path):
+            what = f"two items of alarm {alarm.id!r} have the key {key!r}"
+            raise EvaluationError(f"{what}: give alarm(..., key=...) what tells them apart")
+        known_by = evaluate(cast("Json", alarm.incident), scope)
+        self._part.update(
+            signal=signal,
+            now=run.runtime.now().isoformat(),
+            key=key,
+            known_by="" if known_by is None else _shortened(str(known_by)),
+        )
+        self._part["before"] = run.notebook.read(alarm.id, key) or self._adopted()
+        self._keep()
+
+    def _adopted(self) -> JsonObject | None:
+        """What is known of the same incident under another name, which the alarm had in earlier runs."""
+        known_by, names = self._part["known_by"], _names(self._run)
+        for name, key, entry in self._run.notebook.others(names) if known_by else ():
+            if entry.get("known_by") == known_by:
+                self._run.notebook.forget(name, key)
+                return entry
+        return None
+
+    async def _is_quiet(self) -> bool:
+        if self._alarm.quiet is None:
+            return False
+        if "quiet" not in self._part:
+            await self._run.block(self._alarm.quiet_decision, self._frame)
+            # Where nobody knows whether it is quiet, people are told.
+            self._part["quiet"] = truth_of(cast("Json", self._alarm.quiet), self._run.state.scope(self._frame)) is True
+            self._keep()
+        return self._part["quiet"] is True
+
+    def _remembers(self, after: Watched) -> bool:
+        """Whether there is room to remember what is to be remembered; without it nothing is counted or raised."""
+        key, notebook = str(self._part["key"]), self._run.notebook
+        if not key or self._before is not None or after.is_well or notebook.has_room(self._alarm.id, key):
+            return True
+        what = f"an item of alarm {self._alarm.id!r}, such as {key!r}, is bad and not counted"
+        self._run.state.warn([f"{what}: the flow remembers {MOST_ENTRIES} items that are not well, and no more"])
+        return False
+
+    async def _with_incident(self, after: Watched) -> tuple[Watched, str]:
+        """Opens or closes the incident, where that is due; the alarm then, and which of both was done."""
+        alarm = self._alarm
+        after = replace(after, known_by=str(self._part["known_by"]))
+        did = ""
+        if alarm.raises and after.is_raised and after.incident != "open":
+            did = "raises"
+        elif alarm.raises and after.state == "ok" and after.incident:
+            did = "clears"
+        match did:
+            case "raises":
+                self._write(replace(after, incident="opening"))
+                await self._run.block(alarm.raises, self._frame)
+                after = replace(after, incident="open")
+            case "clears":
+                self._write(after)
+                await self._run.block(alarm.clears, self._frame)
+                after = replace(after, incident="")
+            case _:
+                pass
+        self._leave_out(did)
+        self._write(after)
+        return after, did
+
+    def _outcome(self, after: Watched, did: str, *, muted: bool) -> CheckOutcome:
+        alarm, signal = self._alarm, self._signal
+        if did == "raises" or (after.edge == "raised" and not alarm.raises):
+            return "paged"
+        if after.edge == "cleared" and (did == "clears" or not alarm.raises):
+            return "held" if did and self._is_held() else "resolved"
+        if has_lapsed(alarm, self._before, signal, self._now):
+            self._run.state.warn([_lapsed(alarm, str(self._part["key"]))])
+            return "lapsed"
+        if signal == "unknown":
+            return "broken"
+        if after.is_raised:
+            return "damped"
+        if after.state == "pending":
+            return "muted" if muted else "pending"
+        return "quiet"
+
+    def _is_held(self) -> bool:
+        """Whether the incident stays open, as what was to close it says."""
+        output = self._frame.outputs.get(self._alarm.clears[-1].id)
+        return isinstance(output, Mapping) and output.get("kept_open") is True
+
+    def _output(self, after: Watched, outcome: CheckOutcome) -> JsonObject:
+        return {
+            "state": after.state,
+            "raised": after.edge == "raised",
+            "cleared": after.edge == "cleared",
+            "since": after.since.isoformat(),
+            "bad": after.bad,
+            "clear": after.clear,
+            "outcome": outcome,
+        }
+
+    def _write(self, after: Watched) -> None:
+        """Writes down how it stands; what a run that ends well has seen is done."""
+        key = str(self._part["key"])
+        told = replace(after, edge="")
+        well, unwell = (None if key and each.is_well else each.as_json() for each in (told, after))
+        self._run.notebook.write(self._alarm.id, key, well=well, unwell=unwell, path=self._frame.path)
+
+    def _leave_out(self, did: str = "") -> None:
+        left: dict[str, tuple[Call, ...]] = {"raises": self._alarm.raises, "clears": self._alarm.clears}
+        self._run.state.leave_out([step for name, steps in left.items() if name != did for step in steps], self._frame)
+        if "quiet" not in self._part:
+            self._run.state.leave_out(list(self._alarm.quiet_decision), self._frame)
+
+    def _keep(self) -> None:
+        self._frame.kept.parts[self._alarm.id] = dict(self._part)
+
+    @cached_property
+    def _before(self) -> Watched | None:
+        return watched_from(self._part["before"])
+
+    @property
+    def _signal(self) -> Signal:
+        return cast("Signal", self._part["signal"])
+
+    @property
+    def _now(self) -> datetime:
+        return datetime.fromisoformat(str(self._part["now"]))
+
+
+def _usual(plan: Plan) -> float:
+    """The seconds between two runs that the plan's schedules start, the most frequent of them; a minute for a cron."""
+    schedules = [trigger for trigger in plan.triggers if isinstance(trigger, Schedule)]
+    return min(((each.every_seconds or 60) + each.jitter_seconds for each in schedules), default=0)
+
+
+def _names(run: Run) -> frozenset[str]:
+    return frozenset(step.id for step in walk(run.plan.steps) if step.remembers)
+
+
+def _tidy(run: Run) -> None:
+    """Forgets what no check has asked for in a long time, and says so where something is left open."""
+    if run.notebook.is_tidy:
+        return
+    run.notebook.is_tidy = True
+    now = run.runtime.now()
+    for name, key, entry in run.notebook.handed():
+        watched = watched_from(entry)
+        if watched is None or now - watched.at < FORGOTTEN:
+            continue
+        if left := entry.get("open"):
+            what = f"item {key!r} of alarm {name!r}" if key else f"alarm {name!r}"
+            run.state.warn([f"{what} is forgotten, since no run has checked it for {FORGOTTEN.days} days, and {left}"])
+        run.notebook.forget(name, key)
+
+
+def _key_of(alarm: Alarm, value: Json) -> str:
+    if alarm.key is None:
+        return ""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if not parts or any(isinstance(part, (Mapping, list, tuple)) or part in (None, "") for part in parts):
+        raise EvaluationError(
+            f"the key of an item of alarm {alarm.id!r} is empty, or no text or number: what tells items apart is "
+            "given with alarm(..., key=...)"
+        )
+    return _shortened("/".join(str(part) for part in parts))
+
+
+def _shortened(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 20]}~{digest(key)}"
+
+
+def _lapsed(alarm: Alarm, key: str) -> str:
+    what = f"item {key!r} of alarm {alarm.id!r}" if key else f"alarm {alarm.id!r}"
+    return f"{what} was bad, and has since been neither bad nor clear for too long: it is no longer pending"

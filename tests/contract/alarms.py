@@ -1,0 +1,232 @@
+"""Alarms over the runs of a schedule: damped, and told of at least once whatever becomes of a run."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from resolute import Incident, alarm, during, each, every, flow, not_, one_of, output, previous
+from resolute.plan.alarmed import CheckOutcome
+from resolute.plan.failing import Failure
+from tests.contract.nodes import count, hum, page, refuse
+from tests.contract.scenario import CANCELLED, Expected, Scenario
+
+HOURLY = every(timedelta(hours=1))
+
+counted = count(previous(cast("int", output("counted")))).as_("counted")
+
+
+def incident(*, not_at: list[int] | None = None, not_closed_at: list[int] | None = None) -> Incident:
+    """What fails to be opened or closed in the runs of these numbers."""
+    return Incident(
+        raises=page("open", counted.output, not_at or []).as_("open"),
+        clears=page("close", counted.output, not_closed_at or []).as_("close"),
+        known_by="checkout",
+    )
+
+
+def _told(of: Any) -> list[Any]:
+    return [of.state, of.raised, of.cleared, of.bad, of.clear, of.outcome]
+
+
+def _ended(state: str, bad: int, clear: int, outcome: CheckOutcome, *, edge: str = "", did: str = "") -> Expected:
+    return Expected(
+        calls=["counted", *([did] if did else [])],
+        steps={
+            "counted": "completed",
+            "checkout": "completed",
+            "open": "completed" if did == "open" else "skipped",
+            "close": "completed" if did == "close" else "skipped",
+        },
+        result=[state, edge == "raised", edge == "cleared", bad, clear, outcome],
+    )
+
+
+damped = alarm("checkout", bad=one_of(counted.output, [2, 3, 4, 6]), raise_after=2, clear_after=2, incident=incident())
+twice = alarm("checkout", bad=one_of(counted.output, [1, 2, 3]), incident=incident(not_at=[1], not_closed_at=[4]))
+cut_off = alarm("checkout", bad=counted.output == 1, incident=incident())
+items = each(
+    ["a", "b"],
+    lambda host: alarm(
+        "host",
+        bad=((host == "a") & (counted.output <= 2)) | ((host == "b") & (counted.output == 2)),
+        raise_after=2,
+        quiet=not_(during()),
+    ),
+)
+
+SCENARIOS = (
+    Scenario(
+        "An alarm is raised and cleared once, after as many checks as it says, and its incident with it.",
+        flow("alarm-damps").triggered_by(HOURLY).then(counted).then(damped).returns(_told(damped.output)).build(),
+        (
+            _ended("ok", 0, 1, "quiet"),
+            _ended("pending", 1, 0, "pending"),
+            _ended("firing", 2, 0, "paged", edge="raised", did="open"),
+            _ended("firing", 3, 0, "damped"),
+            _ended("clearing", 0, 1, "damped"),
+            _ended("firing", 1, 0, "damped"),
+            _ended("clearing", 0, 1, "damped"),
+            _ended("ok", 0, 2, "resolved", edge="cleared", did="close"),
+            _ended("ok", 0, 3, "quiet"),
+        ),
+    ),
+    Scenario(
+        "What could not be opened or closed is tried again; what was opened in a run that failed is not opened again.",
+        flow("alarm-is-heard")
+        .triggered_by(HOURLY)
+        .then(counted)
+        .then(twice)
+        .when(counted.output == 2)
+        .then(refuse("behind").as_("behind"))
+        .end_when()
+        .returns(_told(twice.output))
+        .build(),
+        (
+            Expected(
+                calls=["counted", "open"],
+                steps={
+                    "counted": "completed",
+                    "checkout": "failed",
+                    "open": "failed",
+                    "close": "pending",
+                    "when": "pending",
+                    "behind": "pending",
+                },
+                failure=Failure(step="open", node="page", error_type="TerminalError", message="not at 1"),
+            ),
+            Expected(
+                calls=["counted", "open", "behind"],
+                steps={
+                    "counted": "completed",
+                    "checkout": "completed",
+                    "open": "completed",
+                    "close": "skipped",
+                    "when": "failed",
+                    "behind": "failed",
+                },
+                taken={"when": "then"},
+                failure=Failure(step="behind", node="refuse", error_type="TerminalError", message="behind"),
+            ),
+            Expected(
+                calls=["counted"],
+                steps={
+                    "counted": "completed",
+                    "checkout": "completed",
+                    "open": "skipped",
+                    "close": "skipped",
+                    "when": "completed",
+                    "behind": "skipped",
+                },
+                taken={"when": "otherwise"},
+                result=["firing", True, False, 3, 0, "damped"],
+            ),
+            Expected(
+                calls=["counted", "close"],
+                steps={
+                    "counted": "completed",
+                    "checkout": "failed",
+                    "open": "pending",
+                    "close": "failed",
+                    "when": "pending",
+                    "behind": "pending",
+                },
+                failure=Failure(step="close", node="page", error_type="TerminalError", message="not at 4"),
+            ),
+            *(
+                Expected(
+                    calls=["counted", *did],
+                    steps={
+                        "counted": "completed",
+                        "checkout": "completed",
+                        "open": "skipped",
+                        "close": "completed" if did else "skipped",
+                        "when": "completed",
+                        "behind": "skipped",
+                    },
+                    taken={"when": "otherwise"},
+                    result=["ok", False, bool(did), 0, clear, outcome],
+                )
+                for clear, did, outcome in ((2, ["close"], "resolved"), (3, [], "quiet"))
+            ),
+        ),
+    ),
+    Scenario(
+        "A run that is cancelled has not ended well: what it raised is told of again, and not opened again.",
+        flow("alarm-cancelled")
+        .triggered_by(HOURLY)
+        .then(counted)
+        .then(cut_off)
+        .when(counted.output == 1)
+        .then(hum().as_("at_work"))
+        .end_when()
+        .returns(_told(cut_off.output))
+        .build(),
+        (
+            Expected(
+                calls=["counted", "open", "at_work"],
+                steps={
+                    "counted": "completed",
+                    "checkout": "completed",
+                    "open": "completed",
+                    "close": "skipped",
+                    "when": "cancelled",
+                    "at_work": "cancelled",
+                },
+                taken={"when": "then"},
+                failure=CANCELLED,
+                cancelled_at=[["at_work"]],
+            ),
+            Expected(
+                calls=["counted", "close"],
+                steps={
+                    "counted": "completed",
+                    "checkout": "completed",
+                    "open": "skipped",
+                    "close": "completed",
+                    "when": "completed",
+                    "at_work": "skipped",
+                },
+                taken={"when": "otherwise"},
+                result=["ok", False, True, 0, 1, "resolved"],
+            ),
+        ),
+    ),
+    Scenario(
+        "Each item of a list is an alarm of its own, and quiet hours are looked at only when one is to be raised.",
+        flow("alarm-of-each")
+        .triggered_by(HOURLY)
+        .then(counted)
+        .then(items.as_("hosts"))
+        .returns([output("hosts[0].state"), output("hosts[1].state")])
+        .build(),
+        (
+            Expected(
+                calls=["counted"],
+                steps={
+                    "counted": "completed",
+                    "hosts": "completed",
+                    "host": "completed",
+                    "host_quiet_decision": "skipped",
+                    "hosts[0].host": "completed",
+                    "hosts[0].host_quiet_decision": "skipped",
+                    "hosts[1].host": "completed",
+                    "hosts[1].host_quiet_decision": "skipped",
+                },
+                result=["pending", "ok"],
+            ),
+            Expected(
+                calls=["counted"],
+                steps={
+                    "counted": "completed",
+                    "hosts": "completed",
+                    "host": "completed",
+                    "host_quiet_decision": "completed",
+                    "hosts[0].host": "completed",
+                    "hosts[0].host_quiet_decision": "completed",
+                    "hosts[1].host": "completed",
+                    "hosts[1].host_quiet_decision": "skipped",
+                },
+                result=["firing", "pending"],
+            ),
+        ),
+    ),
+)
