@@ -6,7 +6,7 @@ Every engine calls nodes through here, so a node behaves the same in tests and i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -21,11 +21,14 @@ from resolute.execution.secrets import Environment
 from resolute.execution.trace import declared_at, trace_of
 from resolute.plan.context import CallContext, enter_call
 from resolute.plan.errors import (
+    BrakedError,
     ConfigurationError,
     FlowError,
+    InvalidResultError,
     LastAttemptError,
     NodeError,
     NotGrantedError,
+    ResoluteError,
     UnknownNodeError,
 )
 from resolute.plan.hours import is_during
@@ -36,6 +39,8 @@ from resolute.plan.texts import NAME_LIMIT, said_by, shortened
 from resolute.plan.values import Json, JsonObject
 from resolute.running.dry import DryAnswer
 from resolute.running.evaluate import Scope, evaluate
+from resolute.running.made import STOPPED, CallStoppedError
+from resolute.running.switches import Stop, braking, still, stop_of
 from resolute.writing.decision import EVALUATE
 from resolute.writing.flow import Flow
 
@@ -98,6 +103,7 @@ class NodeExecutor:
         """Runs a node with arguments as the interpreter prepared them, and returns its output as JSON.
 
         Raises:
+            CallStoppedError: a switch stops the call; it is to be made later.
             NodeError: the node cannot run here, or its arguments or result are not what it declared.
             EscapeError: the node raised something that would have ended the process, or cancelled itself.
             Exception: anything else that the node raised.
@@ -110,19 +116,28 @@ class NodeExecutor:
             raise UnknownNodeError(
                 f"no worker that was asked knows node {call.node!r}: start one whose flows or providers have it"
             )
-        call = self._watched(call)
+        braked: list[Stop] = []
+        call = replace(self._watched(call), check_brake=lambda: self._check_brake(braked))
         enter_call(call)  # comes first, because a provider that refuses the node writes the caller to its audit log
+        await self._check_switches(definition, call)
         try:
             function = self.function_for(definition, call)
         except NotGrantedError:
-            if definition.provider:
-                await self.providers[definition.provider].refused(definition)
+            await self._tell_refused(definition, NotGrantedError)
             raise
         filled = cast("JsonObject", evaluate(arguments, self.reading(call)))
-        if call.dry:
-            return await self._dry(definition, function, call, filled)
-        output = await self._made(definition, function, call, arguments_for(definition, filled))
-        return output_of(definition, output, self.environment)
+        try:
+            if call.dry:
+                return await self._dry(definition, function, call, filled)
+            result = await self._made(definition, function, call, arguments_for(definition, filled))
+        except Exception:
+            if braked:
+                raise CallStoppedError(braked[0], begun=True) from None
+            raise
+        output = output_of(definition, result, self.environment)
+        if isinstance(output, dict) and STOPPED in output:
+            raise InvalidResultError(f"node {definition.name!r} returned an object with {STOPPED!r}, which is reserved")
+        return output
 
     async def _dry(
         self, definition: NodeDefinition, function: Callable[..., Any], call: CallContext, arguments: JsonObject
@@ -167,6 +182,36 @@ class NodeExecutor:
             raise
         self._remember(definition)
         return result
+
+    def still(self, stop: Stop, flows: Sequence[str]) -> Stop | None:
+        """What now stops a call that was stopped, of a run of these flows; None where it may be made."""
+        return still(stop, self.environment.switches(), flows)
+
+    async def _check_switches(self, definition: NodeDefinition, call: CallContext) -> None:
+        stop = stop_of(
+            self.environment.switches(),
+            (call.flow, *call.flows),
+            "read" if call.dry else definition.effect,
+            begun=call.attempt > 1,
+            lifted=call.lifted,
+        )
+        if stop is None:
+            return
+        if stop.why != "pause":
+            await self._tell_refused(definition, BrakedError)
+        raise CallStoppedError(stop)
+
+    def _check_brake(self, braked: list[Stop]) -> None:
+        """What `CallContext.check_brake` does: a node that is refused a write is stopped, whatever it makes of that."""
+        stop = braking(self.environment.switches())
+        if stop is not None:
+            braked.append(stop)
+            raise BrakedError
+
+    async def _tell_refused(self, definition: NodeDefinition, error: type[ResoluteError]) -> None:
+        provider = self.providers.get(definition.provider or "")
+        if provider is not None:
+            await provider.refused(definition, error)
 
     def reading(self, call: CallContext) -> Scope:
         """What fills the holes in the arguments of a call."""

@@ -10,6 +10,7 @@ from resolute.execution.masking import Masks
 from resolute.plan.context import CallContext
 from resolute.plan.errors import MissingEnvironmentError
 from resolute.plan.values import Json, JsonObject
+from resolute.running.switches import OFF, Switches
 
 Links: TypeAlias = Callable[[CallContext, JsonObject], str]
 """Makes the address at which a person decides a gate, from a call of its `notify` and what the run says of it."""
@@ -27,6 +28,8 @@ class Environment:
         self._variables = os.environ if variables is None else variables
         self._masks = Masks()
         self.links: Links | None = None
+        self.switches: Callable[[], Switches | None] = lambda: OFF
+        """How the switches stand that people throw for many runs; None where that could not be read yet."""
 
     def link(self, call: CallContext, facts: JsonObject) -> str:
         """The address at which a person decides a gate of the call's run. It is masked wherever people read it.

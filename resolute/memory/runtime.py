@@ -35,6 +35,7 @@ from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import evaluate
 from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.made import CallStoppedError, Made
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
@@ -43,6 +44,7 @@ from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
 from resolute.running.state import TOLD, failure_of
+from resolute.running.switches import Stop
 from resolute.running.together import AtOnce, answered
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -285,6 +287,7 @@ class MemoryRuntime:
         ended_by: Mapping[str, str] | None = None,
         calls: list[RecordedCall] | None = None,
         within: str = "",
+        flows: tuple[str, ...] = (),
         person: str = "",
     ) -> None:
         self._executor = executor
@@ -296,6 +299,7 @@ class MemoryRuntime:
         self._ended_by = ended_by or {}
         self.calls: list[RecordedCall] = [] if calls is None else calls
         self.within = within
+        self._flows = flows
         self._person = person
         self._at_work: dict[str, asyncio.Task[Json] | RunningChild] = {}
         self._left_alone: list[asyncio.Task[MemoryRun]] = []
@@ -328,6 +332,10 @@ class MemoryRuntime:
             return await work
         finally:
             del self._at_work[request.step]
+
+    async def still(self, name: str, stop: Stop) -> Stop | None:
+        """Asks the executor; see `Runtime.still`."""
+        return self._executor.still(stop, (self._flow, *self._flows))
 
     def stand(self, standing: JsonObject) -> None:
         """Nobody looks for a run in memory; see `Runtime.stand`."""
@@ -377,6 +385,11 @@ class MemoryRuntime:
                 self._left_alone.append(task)
         return recorded_of_child(run, given_up=child.is_given_up)
 
+    @property
+    def flows_of_started(self) -> tuple[str, ...]:
+        """The flows of the runs above one that this one has started."""
+        return (*self._flows, self._flow)
+
     async def others_ended(self) -> None:
         """Waits for the runs that this one started and left alone."""
         await asyncio.gather(*self._left_alone)
@@ -393,11 +406,20 @@ class MemoryRuntime:
             task.cancel()
 
     async def _call(self, request: CallRequest) -> Json:
-        policy, began, attempt = request.policy, self._clock.now(), 1
-        heartbeat = _Heartbeat(policy.heartbeat)
+        policy, began, attempt = request.left, self._clock.now(), 1
+        heartbeat = _Heartbeat(policy.heartbeat, request.made.heartbeat)
         with self._clock.busy():
             while True:
-                facts = await self._attempt(request, attempt, self._limit(policy, began), heartbeat, began)
+                try:
+                    facts = await self._attempt(request, attempt, self._limit(policy, began), heartbeat, began)
+                except CallStoppedError as stopped:
+                    made = Made(
+                        attempts=request.made.attempts + attempt - (not stopped.begun),
+                        counted=request.made.counted + attempt - 1,
+                        heartbeat=heartbeat.details,
+                        left=None if policy.within is None else policy.within - self._since(began),
+                    )
+                    raise CallStoppedError(stopped.stop, made) from None
                 if not isinstance(facts, FailureFacts):
                     return facts.output
                 pause = policy.retry.pause(attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
@@ -409,7 +431,7 @@ class MemoryRuntime:
                         error_type=facts.error_type,
                         reason=facts.message,
                         retryable=facts.retryable,
-                        attempts=attempt,
+                        attempts=request.made.attempts + attempt,
                         trace=facts.trace,
                     ) from facts.error
                 await self._clock.sleep(pause)
@@ -418,7 +440,7 @@ class MemoryRuntime:
     async def _attempt(
         self, request: CallRequest, attempt: int, limit: _Limit, heartbeat: _Heartbeat, began: datetime
     ) -> _Answer | FailureFacts:
-        within, patience = request.policy.within, min(limit.seconds, self._patience)
+        within, patience = request.left.within, min(limit.seconds, self._patience)
         ended: list[int] = []
 
         def beat(*details: Json) -> None:
@@ -431,19 +453,26 @@ class MemoryRuntime:
             run_id=self._run_id,
             step=request.step,
             node=request.node,
-            attempt=attempt,
+            attempt=request.made.attempts + attempt,
+            flows=self._flows,
+            lifted=request.lifted,
             heartbeat=beat,
             last_heartbeat=heartbeat.details,
             deadline=monotonic() + patience,
             dry=request.dry,
             last_deadline=math.inf if within is None else monotonic() + within - self._since(began),
         )
-        self.calls.append(self._recorded(request, context))
+        recorded = self._recorded(request, context)
+        self.calls.append(recorded)
         watch = asyncio.timeout(patience)
         try:
             async with watch:
                 heartbeat.begin(watch)
                 return _Answer(await in_task(self._executor.execute(context, request.arguments)))
+        except CallStoppedError as stopped:
+            if not stopped.begun:
+                self.calls.remove(recorded)
+            raise
         except Exception as error:
             if not (isinstance(error, TimeoutError) and watch.expired()):
                 return self._executor.failure_facts(error, request.node)
@@ -499,9 +528,9 @@ class _Limit:
 class _Heartbeat:
     """The heartbeats of one call: the details of the last one, and how long ago it was."""
 
-    def __init__(self, every: float | None) -> None:
+    def __init__(self, every: float | None, details: tuple[Json, ...]) -> None:
         self.every = every or 0.0
-        self.details: tuple[Json, ...] = ()
+        self.details = details
         self._watch: asyncio.Timeout | None = None
         self._end: float | None = None
         self._loop = asyncio.get_running_loop()
@@ -562,6 +591,7 @@ async def run_in_memory(
         ended_by={step.id: step.ended_by for step in walk((*plan.steps, *plan.on_failure)) if step.ended_by},
         calls=started_in.calls if started_in else None,
         within=f"{started_in.within}{step}." if started_in else "",
+        flows=started_in.flows_of_started if started_in else (),
         person=person,
     )
     recorded: Json = None

@@ -46,6 +46,12 @@ class CallContext:
     """When this attempt is given up, on the clock of `time.monotonic()`. A client should not wait longer."""
     last_deadline: float = math.inf
     """When the step is given up, however many attempts are left, on the same clock."""
+    check_brake: Callable[[], None] = _ignore
+    """Raises `BrakedError` while the brake is on; see `check_may_write`."""
+    flows: tuple[str, ...] = ()
+    """The flows of the runs that have started this run, the first one first."""
+    lifted: bool = False
+    """Whether no pause stops the call: it undoes the work of a run that somebody has cancelled."""
 
     dry: bool = False
     """Whether the run is dry. A node that reads is called all the same, and must not write."""
@@ -77,16 +83,19 @@ def current_call() -> CallContext:
 
 
 def check_may_write(what: str) -> None:
-    """Refuses a write of the current call if its run is dry: for clients, below whatever nodes say of themselves.
+    """Refuses a write of the current call if its run is dry or the brake is on: for clients, whatever nodes say.
 
-    Outside a call nothing is refused.
+    Outside a call nothing is refused. Where the brake refuses, the step waits for its release, and is called again.
 
     Raises:
         DryRunError: the run is dry.
+        BrakedError: the brake is on.
     """
     call = _current.get(None)
     if call is not None and call.dry:
         raise DryRunError(what)
+    if call is not None:
+        call.check_brake()
 
 
 def enter_call(call: CallContext) -> None:

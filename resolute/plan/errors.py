@@ -26,12 +26,14 @@ ResoluteError
 │   ├── InternalError               a bug in Resolute
 │   └── StuckError                  a run in memory waits for what a test does not give it (in resolute.memory.runtime)
 ├── MessageRefusedError         a message that a run does not take (in resolute.running.messages)
+├── CallStoppedError            no failure: a switch stops a call, which is made later (in resolute.running.made)
 ├── RunSuspendedError           no failure: a step lets go of a run that is to be continued (in resolute.running.run)
 ├── ChildFailedError            what a runtime says of a run that a step started (in resolute.running.runtime)
 ├── RunContinuedError           no failure: the run continues in another history (in resolute.running.interpreter)
 └── NodeError                   raised inside a node: the attempt failed; retried
     ├── EscapeError                 a node raised what would have stopped the worker (in resolute.execution.guard)
     ├── UnknownNodeError            this worker does not have the node; another one may
+    ├── BrakedError                 a write while the brake is on; the step waits until it is released
     └── TerminalError               every further attempt would fail too; never retried
         ├── InvalidArgumentsError       the resolved arguments do not fit the node's parameters
         ├── InvalidResultError          the result does not fit the node's return type
@@ -247,6 +249,10 @@ class NodeError(ResoluteError):
     def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class BrakedError(NodeError):
+    """The brake is on: no write is sent until it is released (see `resolute brake status`)."""
 
 
 class UnknownNodeError(NodeError):

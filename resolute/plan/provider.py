@@ -180,8 +180,8 @@ class Provider(ABC):
         """Why this instance may not run the node, or None if it may."""
         return None
 
-    async def refused(self, node: NodeDefinition) -> None:
-        """Called when a run asked for the node and was refused, for providers that log that."""
+    async def refused(self, node: NodeDefinition, error: type[ResoluteError]) -> None:
+        """Called when a run asked for the node and was refused, for providers that log that; `error` says by what."""
         return
 
     @classmethod

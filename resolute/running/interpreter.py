@@ -95,6 +95,7 @@ class Interpreter:
         self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
         self._run.pausing.listen(self._earlier.paused)
+        self._run.stopping.listen()
         self._run.pausing.ended.append(self._end_where_late)
         self.state.warn((*self._earlier.warnings, *warnings))
 
@@ -161,7 +162,7 @@ class Interpreter:
         if not self._run.cancelled and not self._run.undoing:
             self._run.cancel()
         else:
-            self._run.pausing.lift()
+            self._run.lift()
 
     def outcomes(self) -> Outcomes:
         """What the run has come to so far: what it needs to be continued elsewhere.
@@ -259,6 +260,7 @@ class Interpreter:
     async def _handle(self, error: FlowError) -> None:
         state = self.state
         self._run.undoing = True
+        self._run.lifted = self._run.lifted or isinstance(error, RunCancelledError)
         ending = self._ending = self._ending or Ending(error=error)
         state.failed_with(error)
         state.compensation_failures += ending.failed

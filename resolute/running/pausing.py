@@ -6,7 +6,7 @@ Gates are still decided and events still kept: a step that has begun goes on lis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol, cast
 
@@ -73,7 +73,7 @@ class Pausing:
 
     def as_json(self) -> JsonObject:
         """As plain data, which `listen` takes up."""
-        return cast("JsonObject", dict(self._paused))
+        return {source: facts for source, facts in self._paused.items() if source in (_OWN, _PARENT)}
 
     async def passed(self, step: Step, frame: Frame) -> None:
         """Waits, as long as the run is paused, before a step that has not begun.
@@ -95,6 +95,15 @@ class Pausing:
         """Begins nothing more, until `end` is called for the same source."""
         self._paused[source] = facts
         self._tell()
+
+    def meet(self, paused: Mapping[str, JsonObject]) -> None:
+        """The pauses of many runs at once that calls of this one meet now; others of that kind are over."""
+        gone = [source for source in self._paused if source not in (_OWN, _PARENT, *paused)]
+        for source, facts in paused.items():
+            if self._paused.get(source) != facts:
+                self.pause(source, facts)
+        if gone:
+            self.end(*gone)
 
     def end(self, *sources: str) -> None:
         """Ends the pauses of these sources, or all of them; where none is left, the run goes on."""
@@ -127,6 +136,9 @@ class Pausing:
         if message.word == PAUSE and self._run.cancelled:
             raise MessageRefusedError("the run is cancelled and undoes its work, which no pause stops", why="decided")
         if message.word == RESUME and own is None and _PARENT not in self._paused:
+            for source, facts in self._paused.items():
+                what = source.removeprefix("flow:") if source != "all" else "--all"
+                raise MessageRefusedError(f"{what} is paused, {said_of(facts)}: resume {what}", why="decided")
             raise MessageRefusedError("the run is not paused", why="decided")
 
     def _take(self, message: Message) -> Json:

@@ -28,6 +28,7 @@ from resolute.running.runtime import Runtime
 from resolute.running.saga import Saga, undo_of
 from resolute.running.standing import Standing
 from resolute.running.state import RunState
+from resolute.running.stopping import Stopping
 from resolute.running.turns import Turns
 from resolute.running.window import Window
 
@@ -90,9 +91,12 @@ class Run:
         self.inbox = Inbox()
         self.standing = Standing()
         self.pausing = Pausing(self)
+        self.stopping = Stopping(self)
         self.undoing = False
         self.cancelled = False
         self.suspended = False
+        self.lifted = False
+        """Whether pauses do not stop the run: it undoes its work because somebody has cancelled it."""
         self.moves = 0
         """Calls and waits so far: what has not changed it has held the run's task all the time."""
         self._kinds = kinds
@@ -227,8 +231,8 @@ class Run:
         if self.suspended:
             raise RunSuspendedError
 
-    async def wait(self, step_id: str, until: datetime | None = None) -> Woken:
-        """Waits until the time has come or `wake` is called; what woke it. In a pause no time comes.
+    async def wait(self, step_id: str, until: datetime | None = None, *, even_paused: bool = False) -> Woken:
+        """Waits until the time has come or `wake` is called; what woke it. In a pause no time comes, if not said.
 
         Raises:
             asyncio.CancelledError: the run is cancelled.
@@ -237,7 +241,7 @@ class Run:
         self.rest()
         self.moves += 1
         why = await self._woken(step_id, until)
-        while why == "time" and self.pausing:
+        while why == "time" and self.pausing and not even_paused:
             self._late[step_id] = None
             try:
                 why = await self._woken(step_id, None)
@@ -294,8 +298,14 @@ class Run:
         self.cancelled = True
         for step_id in tuple(self._waiting):
             self._end_wait(step_id, "cancelled")
-        self.pausing.lift()
+        self.lift()
         self.runtime.cancel()
+
+    def lift(self) -> None:
+        """No pause stops the run from now on."""
+        self.lifted = True
+        self.pausing.lift()
+        self.stopping.look()
 
     def give_up(self, part: str) -> None:
         """Gives up the steps whose ids begin so: none of them begins any more, until `end_part` says it is over."""

@@ -12,14 +12,17 @@ from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Lane, ParentClose, Policy
 from resolute.plan.values import Json, JsonObject
+from resolute.running.made import NOTHING_MADE, CallStoppedError, Made
 from resolute.running.messages import Message
+from resolute.running.switches import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallRequest:
     """One call of a node, with its arguments as far as the workflow knows them (see `evaluate.prepare`).
 
-    A call of a `dry` run is answered as `DryAnswer` says.
+    A call of a `dry` run is answered as `DryAnswer` says. `made` is what has become of the call before a switch stopped
+    it; `lifted` says that pauses do not stop it.
     """
 
     step: str
@@ -29,15 +32,23 @@ class CallRequest:
     lane: Lane
     queue: str | None = None
     dry: bool = False
+    made: Made = NOTHING_MADE
+    lifted: bool = False
+
+    @property
+    def left(self) -> Policy:
+        """What is left of the policy for further attempts."""
+        return self.made.policy(self.policy)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What one of several calls came to: an output or a failure, unless it was given up."""
+    """What one of several calls came to: an output or a failure, unless it was given up or stopped by a switch."""
 
     output: Json = None
     failure: NodeFailedError | None = None
     given_up: bool = False
+    stopped: CallStoppedError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +106,13 @@ class Runtime(Protocol):
 
         Raises:
             NodeFailedError: the node failed for good.
+            CallStoppedError: a switch stops it: it is to be made again later.
             asyncio.CancelledError: the call was given up.
         """
+        ...
+
+    async def still(self, name: str, stop: Stop) -> Stop | None:
+        """What now stops a call that was stopped; None where it can be made. `name` is for this question alone."""
         ...
 
     def stand(self, standing: JsonObject) -> None:

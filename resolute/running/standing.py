@@ -1,4 +1,4 @@
-"""How a run stands, for people who look at many runs: which of its steps are held, and who has paused it."""
+"""How a run stands, for people who look at many runs: what is held, who has paused it, whether the brake stops it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Standing:
 
     def __init__(self) -> None:
         self.paused: JsonObject | None = None
+        self.stopped: JsonObject | None = None
+        """What stops its writes: the brake."""
         self._held: dict[str, JsonObject] = {}
 
     def hold(self, step_id: str, since: Json, error: NodeFailedError) -> None:
@@ -38,4 +40,6 @@ class Standing:
             found["held_in_all"] = len(self._held)
         if self.paused is not None:
             found["paused"] = self.paused
+        if self.stopped is not None:
+            found["stopped"] = self.stopped
         return found

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from resolute.plan.errors import NodeFailedError
+from resolute.plan.errors import NodeFailedError, ResoluteError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.values import Json
+from resolute.running.made import CallStoppedError
 from resolute.running.runtime import Answered, CallRequest, Runtime
+from resolute.running.switches import Stop
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -21,24 +24,42 @@ _TURNS: Final = 5
 """Turns of the event loop in which what ended at the same moment as a failure has ended."""
 
 
+Keep: TypeAlias = Callable[[CallStoppedError], None]
+"""Takes what has stopped a call, for another part of the run."""
+
+Passed: TypeAlias = Callable[[str, Stop], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _Begun:
+    request: CallRequest
+    answer: asyncio.Future[Json]
+    keep: Keep
+
+    def again(self, stopped: CallStoppedError) -> _Begun:
+        self.keep(stopped)
+        return replace(self, request=replace(self.request, made=stopped.made))
+
+
 class Together:
     """Collects the calls of so many items, and makes them when each item has come to its call or to its end.
 
-    `stops` says that a failure gives up the calls beside it.
+    `stops` says that a failure gives up the calls beside it, and `passed` waits until what has stopped a step is off.
     """
 
-    def __init__(self, runtime: Runtime, items: int, *, at_once: int, stops: bool) -> None:
+    def __init__(self, runtime: Runtime, items: int, *, at_once: int, stops: bool, passed: Passed) -> None:
         self._runtime = runtime
+        self._passed = passed
         self._missing = items
         self._at_once = at_once
         self._stops = stops
-        self._calls: list[tuple[CallRequest, asyncio.Future[Json]]] = []
+        self._calls: list[_Begun] = []
         self._all_here: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def begin(self, request: CallRequest) -> asyncio.Future[Json]:
+    def begin(self, request: CallRequest, keep: Keep) -> asyncio.Future[Json]:
         """Takes the call of an item, which is answered when all are made."""
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
-        self._calls.append((request, answer))
+        self._calls.append(_Begun(request, answer, keep))
         return answer
 
     def arrive(self) -> None:
@@ -50,23 +71,44 @@ class Together:
     async def make(self) -> None:
         """Makes the calls and answers each."""
         await self._all_here
-        for group in self._groups():
-            requests = [request for request, _ in group]
-            answers = await self._runtime.call_together(requests, at_once=self._at_once, stops=self._stops)
-            for (_, future), answer in zip(group, answers, strict=True):
-                _give(future, answer)
-            if any(answer.given_up or (self._stops and answer.failure is not None) for answer in answers):
-                break
-        for _, future in self._calls:
-            if not future.done():
-                future.cancel()
+        try:
+            for group in self._groups():
+                if not await self._made(group):
+                    break
+        except ResoluteError as error:
+            for call in self._calls:
+                if not call.answer.done():
+                    call.answer.set_exception(error)
+        finally:
+            for call in self._calls:
+                if not call.answer.done():
+                    call.answer.cancel()
 
-    def _groups(self) -> Iterator[list[tuple[CallRequest, asyncio.Future[Json]]]]:
+    async def _made(self, group: list[_Begun]) -> bool:
+        """Makes calls until none of them is stopped any more; whether further ones are to be made."""
+        while group:
+            requests = [call.request for call in group]
+            answers = await self._runtime.call_together(requests, at_once=self._at_once, stops=self._stops)
+            stopped: list[_Begun] = []
+            for call, answer in zip(group, answers, strict=True):
+                if answer.stopped is None:
+                    _give(call.answer, answer)
+                else:
+                    stopped.append(call.again(answer.stopped))
+            if any(answer.given_up or (self._stops and answer.failure is not None) for answer in answers):
+                return False
+            stops = [answer.stopped.stop for answer in answers if answer.stopped is not None]
+            if stops:
+                await self._passed(stopped[0].request.step, stops[0])
+            group = stopped
+        return True
+
+    def _groups(self) -> Iterator[list[_Begun]]:
         """The calls, so many at a time that what they are given stays small."""
-        group: list[tuple[CallRequest, asyncio.Future[Json]]] = []
+        group: list[_Begun] = []
         size = 0
         for call in self._calls:
-            more = recorded_size(call[0].arguments)
+            more = recorded_size(call.request.arguments)
             if group and size + more > PAYLOAD_LIMIT:
                 yield group
                 group, size = [], 0
@@ -83,9 +125,9 @@ class OneOfTogether:
         self._together = together
         self._has_arrived = False
 
-    async def call(self, request: CallRequest) -> Json:
-        """As `Runtime.call`, together with the calls of the other items."""
-        answer = self._together.begin(request)
+    async def call(self, request: CallRequest, keep: Keep) -> Json:
+        """As `Runtime.call`, together with the calls of the other items. `keep` gets what has stopped the call."""
+        answer = self._together.begin(request, keep)
         self.arrive()
         return await answer
 
@@ -166,5 +208,7 @@ async def answered(call: Awaitable[Json]) -> Answered:
     """What a call came to, its failure as a value."""
     try:
         return Answered(output=await call)
+    except CallStoppedError as stopped:
+        return Answered(stopped=stopped)
     except NodeFailedError as failed:
         return Answered(failure=failed)

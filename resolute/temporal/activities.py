@@ -22,7 +22,10 @@ from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.plan import Mode, with_inner
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
-from resolute.temporal.activity import GRACE
+from resolute.running.made import STOPPED, CallStoppedError, Made
+from resolute.running.switches import stop_from
+from resolute.temporal.about import About, made_until, tell_stopped
+from resolute.temporal.activity import ASK_SWITCHES, GRACE
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts, as_detail, split
 from resolute.temporal.belief import Belief
@@ -85,19 +88,24 @@ class Activities:
             return await self._run(info, args)
 
     async def _run(self, info: activity.Info, args: Sequence[RawValue]) -> Json:
-        arguments, seal, first, dry = _given(args)
+        arguments, seal, first, about = _given(args)
         if info.activity_type == RECORD_PLAN:
             return self._plan(arguments, info)
         if info.activity_type == AWAIT_RUN:
             return await await_run(arguments)
+        if info.activity_type == ASK_SWITCHES and info.is_local:
+            now = self._executor.still(
+                stop_from(arguments["stop"]), [str(each) for each in cast("list[Json]", arguments["flows"])]
+            )
+            return None if now is None else now.as_json()
         if info.activity_type == HAND_OVER:
             return await hand_over(arguments, self.keys)
         executor = self._executor
         if info.activity_type == TOGETHER and info.is_local:
             return await Several(executor, self._belief, self.at_work, self._loops, _tell).run(info, arguments)
         loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
-        heart = None if info.is_local else Heart(info, loop.ident if loop else None)
-        call = _call_context(info, heart, first, dry=dry)
+        heart = None if info.is_local else Heart(info, loop.ident if loop else None, about.made)
+        call = _call_context(info, heart, first, about)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if heart is None:
@@ -106,23 +114,29 @@ class Activities:
                 return output
             with heart.beating():
                 return await run_on(loop, executor.execute(call, arguments))
+        except CallStoppedError as stopped:
+            tell_stopped(call, stopped.stop)
+            made = made_until(info, call, about.made, heart, begun=stopped.begun)
+            return {STOPPED: CallStoppedError(stopped.stop, made).as_json()}
         except Exception as error:
             facts = executor.failure_facts(error, call.node)
             if heart is None and facts.retryable and is_last(info, facts.retry_after):
                 facts = replace(facts, retryable=False)
-            attempts = self._attempts(info, facts, heart)
+            attempts = self._attempts(info, facts, heart, about.made)
             _tell(call, facts)
             # From None: a chained error would be recorded unmasked.
             raise traced(_activity_failure(facts, call, attempts), facts.trace, activity.payload_converter()) from None
 
-    def _attempts(self, info: activity.Info, facts: FailureFacts, heart: Heart | None) -> Attempts:
+    def _attempts(self, info: activity.Info, facts: FailureFacts, heart: Heart | None, made: Made) -> Attempts:
         """Every failed attempt of the step so far, for the next one to know."""
-        run_id, step, this = info.workflow_run_id or "", info.activity_id, failed_attempt(info.attempt, facts)
+        run_id, step = info.workflow_run_id or "", info.activity_id
+        this = failed_attempt(made.attempts + info.attempt, facts)
         if heart is None:
-            attempts = (*self._local.before(run_id, step, info.attempt), this)[-KEPT:]
+            before = self._local.before(run_id, step, info.attempt) or split([made.failed])[1]
+            attempts = (*before, this)[-KEPT:]
             self._local.keep(run_id, step, attempts)
         else:
-            attempts = (*split(info.heartbeat_details)[1], this)[-KEPT:]
+            attempts = (*heart.before, this)[-KEPT:]
             heart.remember(attempts)
         return attempts
 
@@ -159,20 +173,20 @@ def _read(flow: Flow, given: Json) -> Mapping[Literal["input"], Json] | None:
     return None if read == given else {"input": read}
 
 
-def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None, bool]:
+def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None, About]:
     """A node's arguments, and what stands beside them.
 
-    That is the seal of the call, the run's id where this may be a later history of it, and whether the run is dry.
+    That is the seal of the call, the run's id where this may be a later history of it, and what `About` holds.
     """
     converter = activity.payload_converter()
-    given = [cast("Json", converter.from_payload(each.payload)) for each in args[:4]]
-    arguments, seal, first, dry = (*given, *[None] * (4 - len(given)))
-    # Whatever stands there that is not a plain no: nothing is written by mistake.
+    given = [cast("Json", converter.from_payload(each.payload)) for each in args[:5]]
+    arguments, seal, first, dry, about = (*given, *[None] * (5 - len(given)))
     return (
         cast("JsonObject", arguments or {}),
         seal,
         first if isinstance(first, str) else None,
-        dry not in (None, False),
+        # Whatever stands there that is not a plain no: nothing is written by mistake.
+        About.of(about, dry=dry not in (None, False)),
     )
 
 
@@ -196,7 +210,7 @@ def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts
     )
 
 
-def _call_context(info: activity.Info, heart: Heart | None, first: str | None, *, dry: bool) -> CallContext:
+def _call_context(info: activity.Info, heart: Heart | None, first: str | None, about: About) -> CallContext:
     began, deadline, last_deadline = monotonic(), math.inf, math.inf
     if info.start_to_close_timeout:
         deadline = began + info.start_to_close_timeout.total_seconds()
@@ -210,10 +224,12 @@ def _call_context(info: activity.Info, heart: Heart | None, first: str | None, *
         workflow_id=info.workflow_id or "",
         step=activity_id(info.activity_id),  # the same in both lanes
         node=info.activity_type,
-        attempt=info.attempt,
+        attempt=about.made.attempts + info.attempt,
+        flows=about.flows,
+        lifted=about.lifted,
         **({"heartbeat": heart.beat} if heart else {}),
-        last_heartbeat=split(info.heartbeat_details)[0],
+        last_heartbeat=heart.said if heart else about.made.heartbeat,
         deadline=min(deadline, last_deadline),
         last_deadline=last_deadline,
-        dry=dry,
+        dry=about.dry,
     )

@@ -13,9 +13,14 @@ from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
 from resolute.plan.values import Json
 from resolute.running.runtime import CallRequest
 from resolute.temporal.ids import activity_id
+from resolute.temporal.start import FLOWS_ABOVE
 
 GRACE: Final = timedelta(seconds=0.5)
 """How much longer the SDK waits for a local activity than its attempts do (see `resolute.temporal.local`)."""
+
+
+ASK_SWITCHES: Final = "resolute.Switches"
+"""The activity type that asks a worker what now stops a call that was stopped. It runs in the local lane alone."""
 
 
 def queue_of(task_queue: str, queue: str) -> str:
@@ -31,7 +36,7 @@ def activity(
     request: CallRequest, seal: str | None, cancellation: ActivityCancellationType
 ) -> workflow.ActivityHandle[Any]:
     """Starts the activity of a call, whose id is the step's (see `ids`), and whose summary is."""
-    policy = request.policy
+    policy = request.left
     retry, timeout, within = _temporal_policy(policy)
     arguments = [request.arguments, *_beside(request, seal)]
     if request.lane == "local":
@@ -63,15 +68,28 @@ def activity(
 def _beside(request: CallRequest, seal: str | None) -> list[Json]:
     """What a node's worker is told beside the arguments.
 
-    The seal, in a later part of a run which run it is, and in a dry run that it is one.
+    The seal, in a later part of a run which run it is, in a dry run that it is one, and then what decides whether a
+    switch stops the call, where there is something to say of that.
     """
     info = workflow.info()
     first = info.first_execution_run_id
-    if request.dry:
-        return [seal, first, True]
-    if first != info.run_id:
-        return [seal, first]
-    return [] if seal is None else [seal]
+    about: dict[str, Json] = {}
+    if flows := flows_above():
+        about["flows"] = flows
+    if request.made:
+        about["made"] = request.made.as_json()
+    if request.lifted:
+        about["lifted"] = True
+    is_later = first != info.run_id
+    told: list[Json] = [seal, first if is_later or request.dry else None, request.dry or None, about or None]
+    while told and told[-1] is None:
+        told.pop()
+    return told
+
+
+def flows_above() -> list[Json]:
+    """The flows of the runs that have started this one, the first one first."""
+    return list(workflow.memo_value(FLOWS_ABOVE, []))
 
 
 def _heartbeat_timeout(policy: Policy) -> timedelta:

@@ -15,7 +15,7 @@ from resolute.plan.values import Json, digest
 from resolute.running.messages import Message
 from resolute.running.runtime import ChildRequest
 from resolute.temporal.messages import TELL
-from resolute.temporal.start import PERSON, STARTED_BY, STARTED_BY_STEP
+from resolute.temporal.start import FLOWS_ABOVE, PERSON, STARTED_BY, STARTED_BY_STEP
 
 _LONGEST_ID: Final = 500
 """Bytes of a workflow id that is still made of names; Temporal takes 1,000."""
@@ -81,11 +81,13 @@ async def child_run(request: ChildRequest, argument: Json) -> workflow.ChildWork
     )
 
 
-def _memo_of_child(step: str) -> dict[str, str]:
+def _memo_of_child(step: str) -> dict[str, Any]:
     """What started the run: this one, at a step; and the person behind this one, who decides no gate of either."""
     person = str(workflow.memo_value(PERSON, ""))
     behind = {PERSON: person} if person else {}
-    return {STARTED_BY_STEP: step, STARTED_BY: workflow.info().workflow_id, **behind}
+    info = workflow.info()
+    above = [*workflow.memo_value(FLOWS_ABOVE, []), info.workflow_type]
+    return {STARTED_BY_STEP: step, STARTED_BY: info.workflow_id, FLOWS_ABOVE: above, **behind}
 
 
 def child_id(workflow_id: str, step: str) -> str:

@@ -23,6 +23,7 @@ from temporalio.service import RPCError
 from resolute.execution.trace import stack_of_thread
 from resolute.plan.policies import SIGN_OF_LIFE
 from resolute.plan.values import Json
+from resolute.running.made import NOTHING_MADE, Made
 from resolute.temporal.attempts import Attempts, as_detail, split
 
 log = logging.getLogger(__name__)
@@ -42,13 +43,17 @@ _RPC_TIMEOUT: Final = timedelta(seconds=5)
 class Heart:
     """The heartbeats of one attempt of a node: its own and those that its worker sends for it.
 
-    `node_thread` is the thread of the loop that the node runs on, if that is not the worker's loop.
+    `node_thread` is the thread of the loop that the node runs on, if that is not the worker's loop; `made` are attempts
+    before a switch stopped the call. `before` are the attempts that failed before this one.
     """
 
-    def __init__(self, info: activity.Info, node_thread: int | None = None) -> None:
+    def __init__(self, info: activity.Info, node_thread: int | None = None, made: Made = NOTHING_MADE) -> None:
         self.step = info.activity_id
         self._automatic = info.heartbeat_timeout == timedelta(seconds=SIGN_OF_LIFE)
-        self.said, self._attempts = split(info.heartbeat_details)
+        self.said, self.before = split(info.heartbeat_details)
+        if made and not info.heartbeat_details:  # the first attempt since a switch stopped the call
+            self.said, self.before = made.heartbeat, split([made.failed])[1]
+        self._attempts = self.before
         self._loop = asyncio.get_running_loop()
         self.thread, self._node_thread = threading.get_ident(), node_thread
         self._context = copy_context()

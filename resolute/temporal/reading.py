@@ -25,6 +25,7 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from resolute.plan.values import Json
+from resolute.running.made import STOPPED
 from resolute.running.origin import Origin
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import attempts_in
@@ -273,6 +274,8 @@ class _Reader:
             output=said.output,
             attempts=said.attempts,
         )
+        if said.word == "stopped":
+            answer.output = {STOPPED: said.facts}
         if said.word == "again":
             answer.ended_at = None
         if said.word in ("failed", "given up"):

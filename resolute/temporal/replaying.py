@@ -23,12 +23,14 @@ from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.made import stopped_in
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.outcomes import Outcomes, outcomes_from
 from resolute.running.recall import Memory, newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.switches import Stop, stop_from
 from resolute.running.window import Window
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.handed import READS_FAILURES
@@ -104,7 +106,15 @@ class _RecordedRuntime:
         answer = await self._ended(request.step, answer)
         if answer.failure is not None:
             raise node_failure(request, answer.failure)
+        if (stopped := stopped_in(answer.output)) is not None:
+            raise stopped
         return answer.output
+
+    async def still(self, name: str, stop: Stop) -> Stop | None:
+        answer = await self._ended(name, self._recorded.next_call(name))
+        if answer.failure is not None:
+            return stop
+        return None if answer.output is None else stop_from(answer.output)
 
     def child_id(self, step: str) -> str:
         answer = self._recorded.answers.get(step)
@@ -225,7 +235,8 @@ def _answered(request: CallRequest, answer: Answer | None) -> Answered:
         if is_cancelled_exception(answer.failure):
             return Answered(given_up=True)
         return Answered(failure=node_failure(request, answer.failure))
-    return Answered(output=answer.output)
+    stopped = stopped_in(answer.output)
+    return Answered(output=answer.output) if stopped is None else Answered(stopped=stopped)
 
 
 def memory_handed(recorded: Recorded, plan: Plan) -> Memory | None:

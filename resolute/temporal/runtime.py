@@ -15,12 +15,15 @@ from temporalio.workflow import ActivityCancellationType
 from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
 from resolute.plan.values import Json, JsonObject
+from resolute.running.made import stopped_in
 from resolute.running.messages import Message
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.switches import Stop, stop_from
 from resolute.running.turns import Turns
-from resolute.temporal.activity import activity
+from resolute.temporal.activity import ASK_SWITCHES, activity, flows_above
 from resolute.temporal.child import StartedRun, child_id, child_run
 from resolute.temporal.failures import child_failure, node_failure
+from resolute.temporal.ids import activity_id
 from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
 
 STANDING: Final = "resolute.standing"
@@ -132,13 +135,33 @@ class TemporalRuntime:
         handle = activity(request, self._seal(request), self._cancellation)
         self._at_work[request.step] = handle
         try:
-            return cast("Json", await handle)
+            output = cast("Json", await handle)
+            if (stopped := stopped_in(output)) is not None:
+                raise stopped
+            return output
         except FailureError as error:
             if is_cancelled_exception(error) and self._is_given_up(request.step):
                 raise asyncio.CancelledError from None  # the run is cancelled, which is not a failure of the step
             raise node_failure(request, error) from None
         finally:
             del self._at_work[request.step]
+
+    async def still(self, name: str, stop: Stop) -> Stop | None:
+        """Asks the worker, in a local activity; see `Runtime.still`."""
+        try:
+            now: Json = await workflow.execute_local_activity(
+                ASK_SWITCHES,
+                {"stop": stop.as_json(), "flows": [workflow.info().workflow_type, *flows_above()]},
+                activity_id=activity_id(name),
+                start_to_close_timeout=_PATIENCE,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary=name,
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from None
+            return stop  # nobody has said that it is off
+        return None if now is None else stop_from(now)
 
     def stand(self, standing: JsonObject) -> None:
         """Writes it into the run's memo, which lists of runs show; see `Runtime.stand`."""
@@ -176,7 +199,7 @@ class TemporalRuntime:
             name,
             workflow.start_local_activity(
                 TOGETHER,
-                args=[{"calls": calls, "at_once": at_once, "stops": stops, "run_id": run_id}],
+                args=[{"calls": calls, "at_once": at_once, "stops": stops, "run_id": run_id, "flows": flows_above()}],
                 activity_id=name,
                 start_to_close_timeout=timedelta(seconds=sum(each.policy.timeout for each in asked)) + _PATIENCE,
                 retry_policy=RetryPolicy(maximum_attempts=1),

@@ -16,9 +16,10 @@ from resolute.plan.errors import NodeFailedError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
+from resolute.running.made import CallStoppedError, Made
 from resolute.running.together import AtOnce
 from resolute.temporal.at_work import AtWork, Work
-from resolute.temporal.attempts import KEPT, Attempts
+from resolute.temporal.attempts import KEPT, Attempts, as_detail
 from resolute.temporal.belief import Belief
 from resolute.temporal.ids import activity_id
 from resolute.temporal.local import failed_attempt
@@ -45,9 +46,11 @@ class Several:
         self._at_work = at_work
         self._loops = loops
         self._tell = tell
+        self._flows: tuple[str, ...] = ()
 
     async def run(self, info: activity.Info, arguments: JsonObject) -> Json:
         """What is recorded of the calls, by step; the next activity makes those that are not in it."""
+        self._flows = tuple(str(flow) for flow in cast("list[Json]", arguments.get("flows", [])))
         asked = [Asked.of(each) for each in cast("list[Json]", arguments["calls"])]
         began, size = monotonic(), 0
         stops = bool(arguments["stops"])
@@ -90,7 +93,9 @@ class Several:
             workflow_id=info.workflow_id or "",
             step=activity_id(asked.step),
             node=asked.node,
-            attempt=asked.attempt,
+            attempt=asked.made.attempts + asked.attempt,
+            last_heartbeat=asked.made.heartbeat,
+            flows=self._flows,
             deadline=began + min(policy.timeout, left),
             last_deadline=began + left,
             dry=asked.dry,
@@ -103,11 +108,20 @@ class Several:
                 with self._at_work.held(Work(call.flow, call.workflow_id, call.step, call.attempt)):
                     output = await run_on(loop, executor.execute(call, asked.arguments))
             return Said(word="output", output=output)
+        except CallStoppedError as stopped:
+            made = Made(
+                attempts=call.attempt - (not stopped.begun),
+                counted=asked.made.counted + asked.attempt - 1,
+                heartbeat=asked.made.heartbeat,
+                failed=as_detail(asked.before),
+                left=None if asked.left is None else left - (monotonic() - began),
+            )
+            return Said(word="stopped", facts=CallStoppedError(stopped.stop, made).as_json())
         except Exception as error:
             late = isinstance(error, TimeoutError) and watch.expired()
             facts = _late(policy, left) if late else executor.failure_facts(error, asked.node)
         self._tell(call, facts)
-        attempts = (*asked.before, failed_attempt(asked.attempt, facts))[-KEPT:]
+        attempts = (*asked.before, failed_attempt(call.attempt, facts))[-KEPT:]
         pause = policy.retry.pause(asked.attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
         is_last = asked.attempt == policy.retry.attempts or left - (monotonic() - began) <= pause
         if is_last or not facts.retryable:

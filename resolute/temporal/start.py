@@ -32,6 +32,9 @@ SCHEDULED_FOR: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTi
 BEGAN_AT: Final = "resolute.began_at"
 """The memo of a run that was continued in a new history: when its first one began."""
 
+FLOWS_ABOVE: Final = "resolute.flows"
+"""The memo with the flows of the runs that have started a run, the first one first."""
+
 STARTED_BY_STEP: Final = "resolute.step"
 """The memo of a run that names the step of another run which started it, and which undoes it if its own run fails."""
 

@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
+from resolute.running.made import NOTHING_MADE, Made, made_from, stopped_from
 from resolute.running.runtime import Answered, CallRequest
 from resolute.temporal.attempts import Attempts, as_detail, split
 from resolute.temporal.failures import traced
@@ -25,12 +26,15 @@ from resolute.temporal.failures import traced
 TOGETHER: Final = "resolute.Calls"
 """The activity type of calls that are made together. It runs in the local lane alone."""
 
-Word: TypeAlias = Literal["output", "failed", "again", "given up"]
+Word: TypeAlias = Literal["output", "failed", "again", "given up", "stopped"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One attempt of one call. `left` are the seconds that all attempts still have together."""
+    """One attempt of one call. `left` are the seconds that all attempts still have together.
+
+    `attempt` counts from 1 since a switch stopped the call, if one did; what was before is in `made`.
+    """
 
     step: str
     node: str
@@ -41,6 +45,7 @@ class Asked:
     left: float | None
     before: Attempts = ()
     dry: bool = False
+    made: Made = NOTHING_MADE
 
     def as_json(self) -> Json:
         """As plain data."""
@@ -54,6 +59,7 @@ class Asked:
             "left": self.left,
             "before": as_detail(self.before) if self.before else None,
             **({"dry": True} if self.dry else {}),
+            **({"made": self.made.as_json()} if self.made else {}),
         }
 
     @classmethod
@@ -70,6 +76,7 @@ class Asked:
             left=cast("float | None", held["left"]),
             before=split([held["before"]])[1] if held["before"] else (),
             dry=bool(held.get("dry")),
+            made=made_from(held.get("made")),
         )
 
 
@@ -92,6 +99,8 @@ class Said:
                 return None
             case "failed":
                 return {"failed": self.facts, "attempts": as_detail(self.attempts)}
+            case "stopped":
+                return {"stopped": self.facts}
             case "again":
                 return {"again": self.pause, "attempts": as_detail(self.attempts)}
 
@@ -102,6 +111,8 @@ class Said:
             return cls(word="given up")
         if not isinstance(data, Mapping):
             return cls(word="output", output=cast("list[Json]", data)[0])
+        if "stopped" in data:
+            return cls(word="stopped", facts=cast("JsonObject", data["stopped"]))
         attempts = split([data["attempts"]])[1]
         if "again" in data:
             return cls(word="again", pause=float(cast("float", data["again"])), attempts=attempts)
@@ -135,7 +146,7 @@ class Rounds:
         self._seal = seal
         self._began = now
         self._attempt = dict.fromkeys(self._requests, 1)
-        self._before: dict[str, Attempts] = {}
+        self._before = {step: split([each.made.failed])[1] for step, each in self._requests.items() if each.made}
         self._due = dict.fromkeys(self._requests, now)
         self._answers: dict[str, Answered] = {}
 
@@ -153,17 +164,18 @@ class Rounds:
         for step, due in self.open().items():
             if due <= now:
                 request = self._requests[step]
-                within = request.policy.within
+                policy = request.left
                 yield Asked(
                     step=step,
                     node=request.node,
                     arguments=request.arguments,
                     seal=self._seal(request),
-                    policy=request.policy,
+                    policy=policy,
                     attempt=self._attempt[step],
-                    left=None if within is None else within - (now - self._began).total_seconds(),
+                    left=None if policy.within is None else policy.within - (now - self._began).total_seconds(),
                     before=self._before.get(step, ()),
                     dry=request.dry,
+                    made=request.made,
                 )
 
     def take(self, said: Mapping[str, Said], now: datetime) -> bool:
@@ -180,6 +192,8 @@ class Rounds:
                     self._due[step] = now + timedelta(seconds=each.pause)
                 case "given up":
                     self._answers[step] = Answered(given_up=True)
+                case "stopped":
+                    self._answers[step] = Answered(stopped=stopped_from(each.facts))
         return any(each.word == "given up" for each in said.values())
 
     def fail(self, failures: Mapping[str, NodeFailedError]) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from resolute.execution.executor import NodeExecutor
@@ -19,6 +20,7 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.result import result_of
+from resolute.running.switches import OFF
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.control import cancel_run
@@ -70,6 +72,14 @@ class Going(ABC):
             FlowError: the run failed.
         """
 
+    def let_time_pass(self) -> None:
+        """Lets the next time come that somebody waits for."""
+        return
+
+    def other(self, flow: str, step: str) -> Going | None:
+        """The run that a step has started, where it can be looked at."""
+        return None
+
     async def stands(self, test: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
         """Waits until the run stands so."""
         while not test(found := await self.standing()):
@@ -118,6 +128,10 @@ class InMemory(Going):
         self.ticks -= 1
         return self.ticks < 0
 
+    def let_time_pass(self) -> None:
+        """See `Going.let_time_pass`."""
+        self.ticks = 1
+
     async def _interpreter(self) -> Interpreter:
         while not self._interpreters:
             await asyncio.sleep(0)
@@ -161,6 +175,11 @@ class OnTemporal(Going):
         self.client = client
         self.run = run
 
+    def other(self, flow: str, step: str) -> OnTemporal:
+        """See `Going.other`."""
+        handle: Any = self.client.get_workflow_handle(f"{self.run.workflow_id}/{step}")
+        return OnTemporal(self.client, RunHandle(handle, flow))
+
     async def say(self, word: str, to: str = "run:pause", *, by: str = "ada", data: Json = None) -> Json:
         """See `Going.say`."""
         while True:
@@ -177,7 +196,12 @@ class OnTemporal(Going):
 
     async def standing(self) -> Mapping[str, Any]:
         """See `Going.standing`."""
-        described = await self.client.get_workflow_handle(self.run.workflow_id).describe()
+        try:
+            described = await self.client.get_workflow_handle(self.run.workflow_id).describe()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return {}  # a step is about to start it
+            raise
         return cast("Mapping[str, Any]", await described.memo_value(STANDING, None) or {})
 
     async def steps(self) -> Mapping[str, str]:
@@ -196,6 +220,8 @@ class Place(ABC):
     def __init__(self, *, continues: bool) -> None:
         self.continues = continues
         self.environment = Environment({})
+        self.switches = OFF
+        self.environment.switches = lambda: self.switches
 
     @abstractmethod
     async def begin(self, flow: Flow, input_data: Json = None) -> Going:

@@ -143,9 +143,7 @@ async def test_a_run_is_paused_with_the_run_that_started_it(place: Place) -> Non
     await _BEGUN[DOOR].wait()
     await run.say("pause", data={"reason": "a deploy"})
     await run.stands(lambda standing: "paused" in standing)
-    if isinstance(run, OnTemporal):
-        inside = OnTemporal(run.client, run.run)
-        inside.run = type(run.run)(run.client.get_workflow_handle(f"{run.run.workflow_id}/other"), inner.name)
+    if inside := run.other(inner.name, "other"):
         paused = (await inside.stands(lambda standing: "paused" in standing))["paused"]
         _DOORS[DOOR].set()
         steps = await inside.comes_to(held="completed")

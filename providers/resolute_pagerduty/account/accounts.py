@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from resolute.plan.errors import NotGrantedError, ResoluteError
+from resolute.plan.errors import ResoluteError
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.shapes import did_you_mean
 from resolute_pagerduty.account.account import Account
@@ -88,7 +88,7 @@ class Accounts(Provider):
             return None
         return f"{node.name} needs the grant {', '.join(missing)}; this PagerDuty provider has {self.grants}"
 
-    async def refused(self, node: NodeDefinition) -> None:
+    async def refused(self, node: NodeDefinition, error: type[ResoluteError]) -> None:
         """Writes to the audit log that a run asked for a node and was refused."""
         entry = entry_of_now(
             account=DEFAULT,
@@ -96,7 +96,7 @@ class Accounts(Provider):
             method="-",
             resource="-",
             outcome="refused",
-            error=NotGrantedError.__name__,
+            error=error.__name__,
         )
         await self._audit.refused(entry)
 

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Literal
 
 from resolute.plan.context import check_may_write
-from resolute.plan.errors import DryRunError, NotGrantedError
+from resolute.plan.errors import BrakedError, DryRunError, NotGrantedError
 from resolute_pagerduty.account.audit import AuditEntry, AuditSink, entry_of_now
 from resolute_pagerduty.account.doubt import (
     ANSWERED,
@@ -51,6 +51,7 @@ class Sender:
 
         Raises:
             DryRunError: it may change something, and the step is of a dry run; nothing was sent.
+            BrakedError: it may change something, and the brake is on; nothing was sent.
             AuditError: the audit log cannot be written; nothing was sent.
             UnsettledError: an earlier request of the step may still be in progress; nothing was sent.
             UnreachableError: there was no connection, or no answer in time.
@@ -92,7 +93,7 @@ class Sender:
     async def _check_may_write(self, operation: Operation, request: Request, resource: str) -> None:
         try:
             check_may_write(request.what)
-        except DryRunError as error:
+        except (DryRunError, BrakedError) as error:
             await self._audit.refused(self._entry(operation, resource, "refused", error=type(error).__name__))
             raise
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 from resolute.plan.context import current_call
+from resolute.plan.errors import BrakedError
 from resolute_pagerduty.account.account import Account
 from resolute_pagerduty.account.doubt import ANSWERED, REQUEST, SENDING, leave, left, may_have_sent
 from resolute_pagerduty.errors import (
@@ -111,7 +112,7 @@ async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: b
         raise UncertainOutcomeError(
             f"{error}. It is not sent again, because it may have been done. {_ADVICE}"
         ) from error
-    except AuditError:
+    except (AuditError, BrakedError):
         leave(**{REQUEST: ANSWERED})
         raise
 

@@ -72,7 +72,13 @@ class _Working:
         stops = self._each.on_error == "fail"
         while numbers := list(islice(self._left, TOGETHER)):
             self._run.rest()
-            together = Together(self._run.runtime, len(numbers), at_once=self._each.at_once, stops=stops)
+            together = Together(
+                self._run.runtime,
+                len(numbers),
+                at_once=self._each.at_once,
+                stops=stops,
+                passed=self._run.stopping.passed,
+            )
             items = (self._item_of(number, together) for number in numbers)
             self._settle(await asyncio.gather(*items, together.make(), return_exceptions=True))
 

@@ -1,0 +1,213 @@
+"""The brake and pauses of flows: a stopped call waits, uses up no attempt, and is made once when the switch is off."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from resolute import NodeError, child, current_call, each, flow, manual, node
+from resolute.plan.context import check_may_write
+from resolute.plan.errors import BrakedError, NodeFailedError, RunCancelledError
+from resolute.plan.policies import Retry
+from resolute.running.switches import OFF, Thrown
+from tests.contract.going import PLACES, Going, MemoryPlace, Place, TemporalPlace
+
+DONE: Counter[str] = Counter()
+TRIED: defaultdict[str, list[int]] = defaultdict(list)
+_REFUSE: set[str] = set()
+_THEN_BRAKED: set[str] = set()
+
+
+@node
+async def write(what: str) -> str:
+    """Changes something. Then somebody puts the brake on, where the test says so."""
+    return _written(what)
+
+
+@node(lane="local")
+async def quick(what: str) -> str:
+    """As `write`, in the local lane."""
+    return _written(what)
+
+
+def _written(what: str) -> str:
+    TRIED[what].append(current_call().attempt)
+    DONE[what] += 1
+    if what in _THEN_BRAKED:
+        _PLACE[0].switches = BRAKED
+    return what
+
+
+@node(effect="read")
+async def read(what: str) -> str:
+    """Changes nothing."""
+    DONE[what] += 1
+    return what
+
+
+@node(effect="read", lane="local")
+async def lying(what: str) -> str:
+    """Says that it reads, and writes."""
+    call = current_call()
+    TRIED[what].append(call.attempt)
+    try:
+        check_may_write("a write")
+    except BrakedError as error:
+        raise RuntimeError("wrapped by its author") from error
+    DONE[what] += 1
+    return what
+
+
+@node(retry=Retry(attempts=2, initial=0.01))
+async def shaky(what: str) -> str:
+    """Fails once, and puts the brake on while it does so."""
+    call = current_call()
+    TRIED[what].append(call.attempt)
+    if what in _REFUSE:
+        _REFUSE.remove(what)
+        call.heartbeat("seen")
+        await asyncio.sleep(0)
+        _PLACE[0].switches = BRAKED
+        raise NodeError("not yet")
+    DONE[what] += 1
+    return f"{what} {call.last_heartbeat}"
+
+
+@node
+async def failing() -> str:
+    """Fails for good."""
+    raise NodeFailedError(step="failing", node="failing", error_type="Broken", reason="broken")
+
+
+_PLACE: list[Place] = []
+ADA = Thrown(by="ada", since=datetime.now(UTC).isoformat(), reason="a bad deploy")
+BRAKED = OFF.with_brake(ADA)
+
+sentence = (
+    flow("braked")
+    .triggered_by(manual("go"))
+    .then(read("looked").as_("look"))
+    .then(write("one").as_("one").on_failure(write("undone").as_("undo")))
+    .then(quick("two").as_("two"))
+    .then(each(["a", "b", "c"], lambda item: quick(item).as_("item")).as_("items"))
+    .then(each(["d", "e"], lambda item: write(item).as_("other"), at_once=2).as_("others"))
+    .build()
+)
+liar = flow("braked-liar").triggered_by(manual("go")).then(lying("lie").as_("lie")).then(read("end").as_("end")).build()
+retried = flow("braked-retried").triggered_by(manual("go")).then(shaky("shaky").as_("shaky")).build()
+undone = (
+    flow("braked-undone")
+    .triggered_by(manual("go"))
+    .then(write("one").as_("one").on_failure(quick("undone").as_("undo")))
+    .then(write("two").as_("two"))
+    .build()
+)
+inner = flow("braked-inner").triggered_by(manual("go")).then(read("inside").as_("inside")).build()
+outer = flow("braked-outer").triggered_by(manual("go")).then(child(inner).as_("other")).build()
+FLOWS = (sentence, liar, retried, undone, inner, outer)
+
+
+@pytest.fixture(params=PLACES)
+async def place(request: pytest.FixtureRequest, temporal_client: Client) -> AsyncIterator[Place]:
+    """Every runtime; one forgets each run between two tasks, others continue it behind every step."""
+    DONE.clear()
+    TRIED.clear()
+    _THEN_BRAKED.clear()
+    continues = request.param.endswith("continuing")
+    if request.param.startswith("memory"):
+        found: Place = MemoryPlace(continues=continues)
+        _PLACE[:] = [found]
+        yield found
+        return
+    server = TemporalPlace(temporal_client, FLOWS, continues=continues, cached=request.param == "temporal")
+    _PLACE[:] = [server]
+    async with server.worker:
+        yield server
+
+
+async def test_writes_wait_for_the_brake_and_are_done_once(place: Place) -> None:
+    """Reads go on; each write, in either lane and among others, waits, uses no attempt, and is done once."""
+    place.switches = BRAKED
+    _THEN_BRAKED.update(["one", "two", "a", "c", "d"])
+    run = await place.begin(sentence)
+    stopped = (await run.stands(lambda standing: "stopped" in standing))["stopped"]
+    assert ("brake", "ada", "a bad deploy", False) == (
+        stopped["why"],
+        stopped["by"],
+        stopped["reason"],
+        stopped["undoing"],
+    )
+    assert {"looked": 1} == DONE
+    for written in (["one"], ["one", "two"], ["one", "two", "a"], ["one", "two", *"abc"], ["one", "two", *"abcd"]):
+        await _released(place, run)
+        await run.stands(lambda standing, known=written: "stopped" in standing and all(map(DONE.get, known)))
+        assert set(written) >= set(DONE) - {"looked", "e"}
+    await _released(place, run)
+    result: Any = await run.result()
+
+    assert ["a", "b", "c"] == result["items"]
+    assert dict.fromkeys(["looked", "one", "two", *"abcde"], 1) == DONE
+    assert {1} == {attempt for attempts in TRIED.values() for attempt in attempts}
+    assert {} == await run.standing()
+
+
+async def test_a_node_that_lies_is_stopped_at_its_write(place: Place) -> None:
+    """A node that says that it reads is stopped where a client asks for the brake, whatever it makes of the refusal."""
+    place.switches = BRAKED
+    run = await place.begin(liar)
+    await run.stands(lambda standing: "stopped" in standing)
+    assert [1] == TRIED["lie"]
+    await _released(place, run)
+    await run.result()
+    assert ({"lie": 1, "end": 1}, [1, 2]) == (DONE, TRIED["lie"])
+
+
+async def test_a_retry_goes_on_from_where_the_brake_stopped_it(place: Place) -> None:
+    """What an attempt before the brake has left reaches the one after it, which still counts as a repeat."""
+    _REFUSE.add("shaky")
+    run = await place.begin(retried)
+    run.let_time_pass()
+    await run.stands(lambda standing: "stopped" in standing)
+    await _released(place, run)
+    result: Any = await run.result()
+
+    assert ([1, 2], "shaky ('seen',)") == (TRIED["shaky"], result["shaky"])
+
+
+async def test_a_cancelled_run_undoes_its_work_when_the_brake_is_off(place: Place) -> None:
+    """An undo step is a write like any other: the run says that it waits to undo its work."""
+    _THEN_BRAKED.add("one")
+    run = await place.begin(undone)
+    await run.stands(lambda standing: "stopped" in standing)
+    await run.cancel()
+    await run.stands(lambda standing: standing.get("stopped", {}).get("undoing") is True)
+    assert 0 == DONE["undone"]
+    await _released(place, run)
+    with pytest.raises(RunCancelledError):
+        await run.result()
+    assert (1, 0) == (DONE["undone"], DONE["two"])
+
+
+@pytest.mark.parametrize("paused", [inner.name, outer.name, ""])
+async def test_a_paused_flow_begins_nothing(place: Place, paused: str) -> None:
+    """No run of a paused flow makes a call, reads among them, nor one that such a run has started."""
+    place.switches = OFF.with_pause(paused, ADA)
+    run = await place.begin(outer)
+    other = run.other(inner.name, "other")
+    if other:
+        facts = (await other.stands(lambda standing: "paused" in standing))["paused"]
+        assert ("ada", "a bad deploy") == (facts["by"], facts["reason"])
+    assert not DONE
+    await _released(place, other or run)
+    await run.result()
+    assert {"inside": 1} == DONE
+
+
+async def _released(place: Place, run: Going) -> None:
+    """Releases the switches and tells the run, as `resolute brake off` does."""
+    place.switches = OFF
+    await run.say("look", "run:switches")
