@@ -24,33 +24,46 @@ def arguments_for(definition: NodeDefinition, arguments: Mapping[str, Json]) -> 
     """
     values: dict[str, object] = {}
     mistakes: list[str] = []
-    any_name = any(each.kind is each.VAR_KEYWORD for each in definition.parameters.values())
     for name, value in arguments.items():
-        if name not in definition.parameters and not any_name:
+        if not takes(definition, name):
             mistakes.append(
                 f"{name}: the node has no such parameter, and the run's plan gives it "
                 "(it is of another version of the flow: keep the parameter until such runs have ended)"
             )
             continue
-        annotation = definition.types.get(name, Any)
-        if annotation is Any:
-            values[name] = value
-            continue
         try:
-            values[name] = _adapter_of(annotation).validate_python(value, by_name=True, by_alias=True)
+            values[name] = _argument(definition, name, value)
         except ValidationError as error:
             mistakes += _spoken(name, error)
-    missing = [
+    mistakes += [f"{name}: is missing" for name in required(definition) if name not in arguments]
+    if mistakes:
+        raise InvalidArgumentsError(f"node {definition.name!r} does not accept its input: {'; '.join(mistakes)}")
+    return values
+
+
+def takes(definition: NodeDefinition, name: str) -> bool:
+    """Whether the node has a parameter of that name, or takes any."""
+    known = definition.parameters
+    return name in known or any(each.kind is each.VAR_KEYWORD for each in known.values())
+
+
+def required(definition: NodeDefinition) -> list[str]:
+    """The parameters that every call has to give."""
+    return [
         name
         for name, parameter in definition.parameters.items()
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        and name not in arguments
     ]
-    mistakes += [f"{name}: is missing" for name in missing]
-    if mistakes:
-        raise InvalidArgumentsError(f"node {definition.name!r} does not accept its input: {'; '.join(mistakes)}")
-    return values
+
+
+def mistakes_in_argument(definition: NodeDefinition, name: str, value: Json) -> list[str]:
+    """Why the node's parameter would not take a value, without the value; nothing where it would."""
+    try:
+        _argument(definition, name, value)
+    except ValidationError as error:
+        return _spoken(name, error)
+    return []
 
 
 def output_of(definition: NodeDefinition, result: object, environment: Environment) -> Json:
@@ -76,6 +89,11 @@ def output_of(definition: NodeDefinition, result: object, environment: Environme
             "return a reference to the data (an id, a URL) instead"
         )
     return output
+
+
+def _argument(definition: NodeDefinition, name: str, value: Json) -> object:
+    annotation = definition.types.get(name, Any)
+    return value if annotation is Any else _adapter_of(annotation).validate_python(value, by_name=True, by_alias=True)
 
 
 def _dumped(definition: NodeDefinition, result: object) -> Json:

@@ -221,6 +221,27 @@ def _renamed(schema: Any, field: str) -> Any:
     return [_renamed(each, field) for each in cast("list[Any]", schema)] if isinstance(schema, list) else schema
 
 
+def list_of(item: Shape) -> Shape:
+    """The shape of a list of such items."""
+    return Shape({"type": "array", "items": item.schema}, item.definitions)
+
+
+def shape_of_value(value: object) -> Shape:
+    """The shape of one value: what is there is known by its kind, and of what is not there nothing is said."""
+    match value:
+        case Mapping():
+            held = cast("Mapping[str, object]", value)
+            fields = {key: shape_of_value(item).schema for key, item in held.items()}
+            return Shape({"type": "object", "properties": fields, "additionalProperties": True})
+        case list() | tuple():
+            items = [shape_of_value(item).schema for item in cast("list[object]", value)]
+            return Shape({"type": "array", "prefixItems": items})
+        case None:
+            return ANY  # a part of what is null is null as well
+        case _:
+            return Shape({"const": value})
+
+
 def or_null(shape: Shape) -> Shape:
     """The shape of a value that may be missing."""
     return shape if shape.is_any else Shape({"anyOf": [shape.schema, {"type": "null"}]}, shape.definitions)

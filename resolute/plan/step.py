@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, cast
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
+from resolute.plan.shapes import ANY, Shape
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json
 
@@ -87,6 +88,14 @@ class Step(Frozen):
     def values(self) -> tuple[Json, ...]:
         """The values of the plan that the step itself evaluates, expressions among them."""
         return ()
+
+    def output_shape(self, known: Mapping[str, Shape]) -> Shape:
+        """What is known of the step's output, given what is known of the outputs of the steps inside, by name."""
+        return ANY
+
+    def iterates(self) -> Json:
+        """The list whose item is read by the step's name; null where there is none."""
+        return None
 
     def problems(self) -> Iterator[str]:
         """What of the step itself could not be run; its values and blocks are looked at by whoever asks."""

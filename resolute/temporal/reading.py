@@ -38,6 +38,7 @@ from resolute.temporal.start import (
     RECORD_PLAN,
     SCHEDULED_FOR,
     STARTED_BY_STEP,
+    Start,
     open_record,
     read_plan,
     read_start,
@@ -71,6 +72,17 @@ async def read_history(parts: Sequence[Sequence[HistoryEvent]], converter: DataC
     for events in parts:
         await reader.read(events, recorded)
     return recorded
+
+
+async def start_of(first: HistoryEvent, converter: DataConverter) -> Start:
+    """What a run was started with, by the first event of its history.
+
+    Raises:
+        UnsupportedPlanError: this release cannot read the plan in it.
+    """
+    payloads = first.workflow_execution_started_event_attributes.input.payloads
+    arguments = await converter.decode(list(payloads)) if payloads else []
+    return read_start(cast("Json", arguments[0]) if arguments else None)
 
 
 class _Reader:

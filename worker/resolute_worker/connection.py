@@ -84,13 +84,15 @@ async def check_namespace(client: Client) -> None:
                 raise unreachable(client.service_client.config.target_host, error) from None
 
 
-async def checked_client() -> Client:
+async def checked_client(address: str | None = None) -> Client:
     """A client as Temporal's own configuration describes it, after checking that it works.
+
+    With `address` it is connected to that one, and the configuration says the rest: namespace, credentials, TLS.
 
     Raises:
         TemporalUnreachableError: no server answers.
         ConfigurationError: the namespace is missing, or the credentials are refused.
     """
-    client = await connect()
+    client = await connect(address)
     await check_namespace(client)
     return client

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Generic, Literal, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, cast
 
 from pydantic import JsonValue
 
 from resolute.plan.described import describe
 from resolute.plan.failing import Failure
+from resolute.plan.shapes import ANY, Shape, list_of, or_null, shape_of_type
 from resolute.plan.step import Block, Figure, Step, Steps
 from resolute.plan.values import Json
 
@@ -68,6 +69,20 @@ class Each(Step):
     def values(self) -> tuple[Json, ...]:
         """The list, and the condition that its items are chosen by."""
         return (cast("Json", self.items), cast("Json", self.where))
+
+    def output_shape(self, known: Mapping[str, Shape]) -> Shape:
+        """A list of what the body gives, or of outcomes."""
+        item = known.get(self.gives or "", ANY)
+        if self.on_error == "collect":
+            outcome = shape_of_type(Outcome[Any], "serialization")
+            fields = {**outcome.schema["properties"], "output": or_null(item).schema}
+            known = {**outcome.definitions, **item.definitions}
+            return list_of(Shape({**outcome.schema, "properties": fields}, known))
+        return list_of(item)
+
+    def iterates(self) -> Json:
+        """The list."""
+        return cast("Json", self.items)
 
     def problems(self) -> Iterator[str]:
         """No body, a number of items at once that no run takes, an output of a step that is not in the body."""

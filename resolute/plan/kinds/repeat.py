@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from resolute.plan.described import describe
-from resolute.plan.step import Block, Figure, Step, Steps
+from resolute.plan.shapes import ANY, Shape, object_shape, shape_of_type
+from resolute.plan.step import Block, Figure, Step, Steps, walk
 from resolute.plan.times import spoken_duration
 from resolute.plan.values import Json
 
@@ -69,6 +70,13 @@ class Repeat(Step):
     def values(self) -> tuple[Json, ...]:
         """The condition."""
         return (cast("Json", self.condition),)
+
+    def output_shape(self, known: Mapping[str, Shape]) -> Shape:
+        """The turns, with what is known of the steps of the last one."""
+        last = object_shape("last", {step.id: known.get(step.id, ANY) for step in walk(self.body)})
+        whole = shape_of_type(Repeated, "serialization")
+        fields = {**whole.schema["properties"], "last": last.schema}
+        return Shape({**whole.schema, "properties": fields}, {**whole.definitions, **last.definitions})
 
     def problems(self) -> Iterator[str]:
         """A repeat without steps or bounds."""

@@ -14,8 +14,9 @@ from rich.markup import escape
 from resolute.plan.errors import ConfigurationError, TemporalUnreachableError
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
+from resolute_worker.cli.against import Against, held_against
 from resolute_worker.cli.loading import Paths, flow_named, loaded, paths_or_default, tell_mistakes, with_temporal
-from resolute_worker.cli.output import AsJson, clock, say, show, table
+from resolute_worker.cli.output import AsJson, clock, console, say, show, table
 from resolute_worker.discovery import Discovery, Mistake, discover, shown
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from resolute.temporal.schedule_control import DeployedSchedule
 
 
-def check(paths: Paths = None, as_json: AsJson = False) -> None:
-    """Check flows: list the valid ones and report every mistake."""
+def check(paths: Paths = None, against: Against = None, as_json: AsJson = False) -> None:
+    """Check flows: list the valid ones and report every mistake.
+
+    With --against, the runs that are open there are held against these files as well: the exit code is 1 if one of them
+    has a step ahead that this code cannot execute.
+    """
     given = paths_or_default(paths)
     found = _with_refusals(discover(given))
     rows = [_row(each.flow.plan, shown(each.file)) for each in found.flows]
@@ -36,8 +41,11 @@ def check(paths: Paths = None, as_json: AsJson = False) -> None:
         lines = [[escape(str(cell)) for cell in _cells(row)] for row in rows]
         return table(headers, lines, empty="")
 
+    good = rows and not mistakes
+    held = held_against(found, against) if against is not None and good else None
     if rows or as_json:
-        show(as_json, {"flows": rows, "mistakes": mistakes}, render)
+        beside = {} if held is None else {"runs": held.as_data()}
+        show(as_json, {"flows": rows, "mistakes": mistakes, **beside}, render)
     tell_mistakes(found)
     if mistakes:
         wrong = len({re.sub(r":\d+$", "", mistake.place) for mistake in found.mistakes})
@@ -45,6 +53,11 @@ def check(paths: Paths = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
     if not rows:
         raise ConfigurationError(f"no flow in {', '.join(map(str, given))}: a flow is the result of .build()")
+    if held is not None:
+        if not as_json:
+            console().print(held.rendered())
+        if held.broken:
+            raise typer.Exit(1)
 
 
 def _with_refusals(found: Discovery) -> Discovery:

@@ -81,8 +81,8 @@ def flow_named(name: str, paths: Sequence[Path] | None) -> Flow:
     return flow
 
 
-def with_temporal(work: Callable[[Client], Awaitable[T]]) -> T:
-    """Does something with a connection to Temporal.
+def with_temporal(work: Callable[[Client], Awaitable[T]], *, address: str | None = None) -> T:
+    """Does something with a connection to Temporal: at `address`, or where Temporal's own configuration says.
 
     Raises:
         TemporalUnreachableError: no server answers.
@@ -96,7 +96,7 @@ def with_temporal(work: Callable[[Client], Awaitable[T]]) -> T:
     async def connected() -> T:
         try:
             async with asyncio.timeout(_PATIENCE):
-                client = await checked_client()
+                client = await checked_client(address)
         except TimeoutError:
             raise TemporalUnreachableError(
                 f"Temporal does not answer within {_PATIENCE:g} s: check TEMPORAL_ADDRESS and the TLS settings"
