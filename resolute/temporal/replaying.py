@@ -299,9 +299,14 @@ async def _replay(recorded: Recorded, plan: Plan, window: Window) -> tuple[RunRe
 
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:
-    """A step with its own activity's times: the replay's clock is at the latest of all parallel ones."""
+    """A step with its own activity's times: the replay's clock is at the latest of all parallel ones.
+
+    A local activity is at work alone, and its end is recorded by the clock of the run. Its beginning is recorded by the
+    clock of its worker, which is ahead of that, so the replay's beginning stands.
+    """
     if answer is None or step.kind not in ("call", "child"):
         return step
+    began = {} if answer.is_local else {"started_at": answer.began_at}
     ended = {"ended_at": answer.ended_at} if answer.ended_at and step.ended_at else {}
-    update = {"started_at": answer.began_at, "arguments": answer.arguments, "attempts": answer.attempts, **ended}
+    update = {"arguments": answer.arguments, "attempts": answer.attempts, **began, **ended}
     return step.model_copy(update=update)
