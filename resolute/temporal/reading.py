@@ -171,10 +171,12 @@ class _Reader:
                 recorded.fired.setdefault(step, []).append((self._number(event), _time(event)))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
-                await self._said(event, recorded, signal.signal_name, signal.input.payloads)
+                await self._said(event, _time(event), recorded, signal.signal_name, signal.input.payloads)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 asked = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
-                await self._said(event, recorded, asked.name, asked.args.payloads)
+                # It is recorded when the task has ended in which the run took it.
+                at = recorded.tasks[-1][1] if recorded.tasks else _time(event)
+                await self._said(event, at, recorded, asked.name, asked.args.payloads)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 recorded.cancelled_by = recorded.cancelled_by or self._number(event)
             case _ if event.event_type in _ENDS:
@@ -217,10 +219,12 @@ class _Reader:
                 answer = recorded.answers[self._scheduled[ended.initiated_event_id]]
                 answer.failure = _other_end(event)
 
-    async def _said(self, event: HistoryEvent, recorded: Recorded, name: str, payloads: Sequence[Payload]) -> None:
+    async def _said(
+        self, event: HistoryEvent, at: datetime, recorded: Recorded, name: str, payloads: Sequence[Payload]
+    ) -> None:
         values = await self._values(payloads) if name in (ASK, TELL) else []
         if values:
-            recorded.said.append((self._number(event), _time(event), values[0]))
+            recorded.said.append((self._number(event), at, values[0]))
 
     async def _end(self, event: HistoryEvent, recorded: Recorded) -> None:
         if event.HasField("workflow_execution_completed_event_attributes"):

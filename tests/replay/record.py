@@ -7,6 +7,8 @@ never recorded over: runs in flight may be of that version.
 import asyncio
 import re
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +18,14 @@ from temporalio.testing import WorkflowEnvironment
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
+from resolute.plan.keyed import Keyed
 from resolute.plan.plan import INTERPRETER
 from resolute.plan.triggers import Schedule
 from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.finding import RunKey
+from resolute.temporal.keeper import LINE
+from resolute.temporal.rerun import prepare_rerun, start_rerun
 from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import trigger_schedule
 from resolute.temporal.schedule_spec import ScheduledFlow
@@ -27,6 +33,7 @@ from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
+from tests.replay import kinds
 from tests.replay.flows import ENVIRONMENT, FLOWS, begun, cancelled, everything, remembering
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -35,11 +42,7 @@ QUEUE = "recording"
 
 async def record() -> None:
     """Runs every flow on a real server and keeps what it recorded."""
-    binary = Path(sys.executable).with_name("temporal")
-    server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-        dev_server_existing_path=str(binary)
-    )
-    async with server as environment:
+    async with await _server() as environment:
         client = environment.client
         executor = NodeExecutor.for_flows(FLOWS, environment=Environment(ENVIRONMENT))
         async with temporal_worker(client, Activities(FLOWS, executor, KEYS), task_queue=QUEUE):
@@ -48,15 +51,81 @@ async def record() -> None:
                 if flow is cancelled:
                     await begun.wait()
                     await run.handle.cancel()
-                try:
-                    await run.result()
-                except FlowError as error:
-                    sys.stdout.write(f"{flow.name}: {error}\n")
+                await _ended(run)
                 await _keep(flow.name, run.handle)
             other = await client.start_workflow(everything.name, id="other-client", task_queue=QUEUE)
             await other.result()
             await _keep("everything-without-a-plan", other)
             await _keep("remembering-again", await _second_scheduled_run(client))
+
+
+async def record_kinds() -> None:
+    """Runs a flow of every kind of step, and what a run can become: continued, queued behind another, taken up."""
+    async with _working() as client:
+        for scene in kinds.SCENES:
+            run = await start_run(client, scene.flow.plan, task_queue=QUEUE, keys=KEYS)
+            await scene.play(client, run)
+            await _ended(run)
+            await _keep(scene.flow.name, run.handle)
+        await _record_queued(client)
+        await _record_taken_up(client)
+    async with _working("limit.historyCount.suggestContinueAsNew=20") as client:
+        await _record_continued(client)
+
+
+@asynccontextmanager
+async def _working(*settings: str) -> AsyncGenerator[Client]:
+    async with await _server(*settings) as environment:
+        flows = list(kinds.FLOWS.values())
+        activities = Activities(flows, NodeExecutor.for_flows(flows), KEYS)
+        async with temporal_worker(environment.client, activities, task_queue=QUEUE):
+            yield environment.client
+
+
+async def _record_continued(client: Client) -> None:
+    run = await start_run(client, kinds.CONTINUED.plan, task_queue=QUEUE, keys=KEYS)
+    await _ended(run)
+    part, number = run.handle.first_execution_run_id, 0
+    while part:
+        handle: WorkflowHandle[object, object] = client.get_workflow_handle(run.workflow_id, run_id=part)
+        number += 1
+        await _keep(f"{kinds.CONTINUED.name}-{number}", handle)
+        *_, last = (await handle.fetch_history()).events
+        part = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+
+
+async def _record_queued(client: Client) -> None:
+    """Two starts of a key, of which the second is handed in by a run that another client has started."""
+    given = {"version": 1}
+    runs = [await start_run(client, kinds.ALONE.plan, task_queue=QUEUE, keys=KEYS, input_data=given) for _ in range(2)]
+    for number, run in enumerate(runs, 1):
+        await _ended(run)
+        await _keep(f"{kinds.ALONE.name}-handed-in-{number}", run.handle)
+    line = client.get_workflow_handle(f"{LINE}/{Keyed(key=('version',)).run_id(kinds.ALONE.name, given)}")
+    await _keep("line", line)
+
+
+async def _record_taken_up(client: Client) -> None:
+    run = await start_run(client, kinds.TAKEN_UP.plan, task_queue=QUEUE, keys=KEYS)
+    await _ended(run)
+    rerun = await prepare_rerun(client, RunKey(run.workflow_id, run.run_id or ""))
+    again = await start_rerun(client, rerun, keys=KEYS, input_data=None)
+    await _ended(again)
+    await _keep(kinds.TAKEN_UP.name, again.handle)
+
+
+async def _ended(run: RunHandle) -> None:
+    try:
+        await run.result()
+    except FlowError as error:
+        sys.stdout.write(f"{run.workflow_id.partition('/')[0]}: {error}\n")
+
+
+async def _server(*settings: str) -> WorkflowEnvironment:
+    return await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        dev_server_extra_args=[part for each in settings for part in ("--dynamic-config-value", each)],
+    )
 
 
 async def _second_scheduled_run(client: Client) -> WorkflowHandle[object, object]:
@@ -90,3 +159,4 @@ def _anonymous(history: str) -> str:
 
 if __name__ == "__main__":
     asyncio.run(record())
+    asyncio.run(record_kinds())

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
+from resolute.plan.plan import INTERPRETER
+from resolute.temporal.keeper import LINE, LineWorkflow
+from resolute.temporal.reading import read_history
+from resolute.temporal.replaying import replayed
 from resolute.temporal.workflow import FlowWorkflow
-from tests.replay.flows import ENVIRONMENT
+from tests.replay import kinds
+from tests.replay.flows import ENVIRONMENT, FLOWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
@@ -19,20 +25,31 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 @pytest.fixture
 def replayer() -> Replayer:
     """Replays with the engine as it is, and no author's code at all."""
-    return Replayer(workflows=[FlowWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    return Replayer(workflows=[FlowWorkflow, LineWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
 
 
 def test_there_are_histories() -> None:
-    """The promises below are made of something."""
-    assert len(HISTORIES) >= 6
+    """Every flow that is to be recorded was, with the newest interpreter: `python -m tests.replay.record`."""
+    recorded = {re.sub(r"-\d+$", "", path.stem) for path in HISTORIES}
+    missing = [
+        name for name in (*(flow.name for flow in FLOWS), *kinds.FLOWS) if f"v{INTERPRETER}-{name}" not in recorded
+    ]
+
+    assert ["alone"] == missing  # whose runs are recorded by what becomes of them
+    assert {f"v{INTERPRETER}-alone-handed-in", f"v{INTERPRETER}-line"} <= recorded
+
+
+def _history(path: Path, changed: str | None = None) -> WorkflowHistory:
+    """A history under its run's own workflow id, of which the ids of other runs are made."""
+    text = changed or path.read_text()
+    first = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(first.get("workflowId", path.stem), text)
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_run_replays(replayer: Replayer, path: Path) -> None:
     """Every command of a recorded run comes again, in its order and with its id."""
-    result = await replayer.replay_workflow(
-        WorkflowHistory.from_json(path.stem, path.read_text()), raise_on_replay_failure=False
-    )
+    result = await replayer.replay_workflow(_history(path), raise_on_replay_failure=False)
 
     assert result.replay_failure is None
 
@@ -44,9 +61,7 @@ async def test_another_order_is_noticed(replayer: Replayer, path: Path) -> None:
         path.read_text().replace('"activityId":"', '"activityId":"x-').replace('"activityId": "', '"activityId": "x-')
     )
     changed = renamed != path.read_text()
-    result = await replayer.replay_workflow(
-        WorkflowHistory.from_json(path.stem, renamed), raise_on_replay_failure=False
-    )
+    result = await replayer.replay_workflow(_history(path, renamed), raise_on_replay_failure=False)
 
     assert changed is isinstance(result.replay_failure, NondeterminismError)
 
@@ -60,6 +75,23 @@ def test_no_secret_is_recorded(path: Path) -> None:
     assert payloads
     assert ENVIRONMENT["TOKEN"] not in history
     assert not [payload for payload in payloads if ENVIRONMENT["TOKEN"].encode() in payload]
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_no_step_ends_before_it_begins(path: Path) -> None:
+    """What is told of a recorded run tells no step whose end is before its beginning, whatever lane it was in."""
+    history = _history(path)
+    if history.events[0].workflow_execution_started_event_attributes.workflow_type.name == LINE:
+        return
+    report = await replayed(await read_history([list(history.events)], DataConverter.default))
+    assert report is not None
+    backwards = [
+        (step.id, step.started_at, step.ended_at)
+        for step in report.steps
+        if step.started_at and step.ended_at and step.ended_at < step.started_at
+    ]
+
+    assert [] == backwards
 
 
 def test_activity_ids_are_step_ids() -> None:
