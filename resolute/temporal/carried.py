@@ -100,7 +100,8 @@ async def _recorded(envelope: Envelope) -> Record:
     except FailureError as error:
         if is_cancelled_exception(error):
             raise
-        cause = error.cause
+        # What a local activity raised comes as it is, where that of another activity comes as a cause.
+        cause = error if isinstance(error, ApplicationError) else error.cause
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             raise ApplicationError(cause.message, type=cause.type, non_retryable=True) from None
         raise ApplicationError(

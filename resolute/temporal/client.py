@@ -36,7 +36,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.result import result_of
 from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.start import NOTHING_EARLIER, PERSON, STARTED_BY, Earlier, start_argument
+from resolute.temporal.start import NOTHING_EARLIER, PERSON, STARTED_BY, Earlier, dry_start, start_argument
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 
@@ -162,16 +162,26 @@ async def start_run(
 
 
 async def start_deployed(
-    client: Client, flow: str, *, task_queue: str, input_data: Json = None, person: str = ""
+    client: Client,
+    flow: str,
+    *,
+    task_queue: str,
+    input_data: Json = None,
+    person: str = "",
+    dry: bool = False,
+    memory: Json = None,
 ) -> RunHandle:
     """Starts a run of a flow by its name, with its worker's plan; the worker also reads the input.
+
+    A `dry` run writes nothing; `memory` is what it may read of earlier runs.
 
     Raises:
         UnusableValueError: JSON cannot hold the input as it is, or it is nested too deep.
         PayloadTooLargeError: the input is larger than Temporal accepts.
     """
     _check_recordable(flow, input_data)
-    return await _start(client, flow, input_data, task_queue=task_queue, memo=_memo("request", person))
+    argument = dry_start(input_data, memory) if dry else input_data
+    return await _start(client, flow, argument, task_queue=task_queue, memo=_memo("request", person))
 
 
 def _memo(started_by: str, person: str) -> dict[str, Json]:

@@ -46,6 +46,7 @@ RECORD_PLAN: Final = "resolute.RecordPlan"
 
 _KEY: Final = "resolute"
 _DRY: Final = "dry"
+_MEMORY: Final = "memory"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Earlier:
 
     def as_json(self) -> Json:
         """As plain data; None where nothing is taken over."""
-        if self.outcomes is None:
+        if self.outcomes is None and self.memory is None:
             return None
         taken: dict[str, Json] = {"outcomes": self.outcomes, "memory": self.memory}
         return {**taken, "only": self.only} if self.only else taken
@@ -112,9 +113,12 @@ def without_plan(input_data: Json, *, dry: bool = False) -> Json:
     return {_KEY: {_DRY: "read"} if dry else {}, "input": input_data}
 
 
-def dry_start(input_data: Json) -> Json:
-    """The argument to start a dry run with whose input nobody has read yet, and which takes its worker's plan."""
-    return {_KEY: {_DRY: "unread"}, "input": input_data}
+def dry_start(input_data: Json, memory: Json = None) -> Json:
+    """The argument to start a dry run with whose input nobody has read yet, and which takes its worker's plan.
+
+    `memory` is what the run may read of earlier ones. Nobody seals it: it can lead to no write.
+    """
+    return {_KEY: {_DRY: "unread", _MEMORY: memory}, "input": input_data}
 
 
 def continued_argument(plan: Plan, input_data: Json, *, keys: PlanKeys, earlier: Earlier) -> Json:
@@ -122,8 +126,8 @@ def continued_argument(plan: Plan, input_data: Json, *, keys: PlanKeys, earlier:
     carried = cast("Json", plan.model_dump(mode="json"))
     seal = keys.seal("start", *_sealed(plan.name, carried, input_data, earlier))
     held: dict[str, Json] = {"plan": carried, "seal": seal}
-    if earlier.outcomes is not None:
-        held["earlier"] = earlier.as_json()
+    if (taken := earlier.as_json()) is not None:
+        held["earlier"] = taken
     return {_KEY: held, "input": input_data}
 
 
@@ -137,8 +141,9 @@ def open_envelope(argument: Json) -> Envelope:
     """What a run's argument contains, unread."""
     if isinstance(argument, Mapping) and set(argument) == {_KEY, "input"}:
         carried = argument[_KEY]
-        if isinstance(carried, Mapping) and set(carried) == {_DRY}:
-            return Envelope(None, None, argument["input"], unread=carried[_DRY] != "read", dry=True)
+        if isinstance(carried, Mapping) and {_DRY} <= set(carried) <= {_DRY, _MEMORY}:
+            taken = Earlier(memory=carried.get(_MEMORY))
+            return Envelope(None, None, argument["input"], unread=carried[_DRY] != "read", earlier=taken, dry=True)
         if isinstance(carried, Mapping) and (not carried or "plan" in carried):
             earlier = carried.get("earlier")
             taken = (

@@ -275,8 +275,8 @@ async def test_a_node_that_lies_is_refused_by_its_client(runner: Runner) -> None
 
 async def test_a_list_of_runs_says_which_are_dry(temporal_client: Client, runner: Runner) -> None:
     """Nobody takes a dry run or a shadow for one that has written."""
-    if runner.client is None:
-        return
+    if runner.keys or runner.client is None:
+        return  # one engine shows it
     for plan in (PLAIN.plan, PLAIN.plan.in_mode("dry"), SHADOW.plan):
         await runner.run(plan)
     listed = await list_runs(temporal_client, task_queue=runner.queue)

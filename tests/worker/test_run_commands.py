@@ -155,3 +155,16 @@ async def test_a_run_is_taken_up_again(folder: Path, place: dict[str, str]) -> N
         code, _, said = await resolute(*given, folder=folder, **place)
         assert (2, True) == (code, wanted in said), said
     assert "1" == (folder / "activity.count").read_text()
+
+
+async def test_a_dry_run_writes_nothing_and_says_what_it_would_have_done(folder: Path, place: dict[str, str]) -> None:
+    """Every step is made but those that may write, and `show` says that the run was dry."""
+    (folder / "undone.count").unlink(missing_ok=True)
+    code, out, said = await resolute("run", "undone-door", "--dry-run", folder=folder, **place)
+    _, shown, _ = await resolute("show", "undone-door", folder=folder, **place)
+
+    assert (0, False) == (code, (folder / "undone.count").exists()), said
+    assert "It would have done:" in out
+    assert "counted  count(name='undone.count')  (it may change something)" in out
+    assert "a dry run: nothing was written" in shown
+    assert "not done: it may change something; its output is made up" in shown

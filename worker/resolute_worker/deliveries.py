@@ -244,7 +244,8 @@ class Deliveries:
         """Hands a delivery with a key in, to be started in its turn."""
         flow, path, told = route.flow.name, route.webhook.path, route.webhook.told
         try:
-            run = keyed.run_id(flow, value)
+            # A line of their own: no shadow waits for a live run, ends one, or is told to one.
+            run = keyed.run_id(flow, value) + ("/shadow" if route.flow.plan.is_dry else "")
             start = Start(
                 id=f"{path}/{delivery_id}",
                 argument=without_plan(value),

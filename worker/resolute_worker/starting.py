@@ -15,11 +15,12 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.temporal.client import RunHandle, start_deployed, start_run
 from resolute.temporal.finding import UnknownRunError, find_run
+from resolute.temporal.remembering import memory_of_latest
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_control import has_schedule, trigger_schedule
 from resolute.temporal.schedule_spec import schedule_id
 from resolute.temporal.seals import PlanKeys
-from resolute.temporal.start import open_envelope, read_plan
+from resolute.temporal.start import NOTHING_EARLIER, Earlier, open_envelope, read_plan
 from resolute.writing.flow import Flow
 
 _REFUSALS: Final = {error.__name__: error for error in (InvalidInputError, UnknownFlowError)}
@@ -28,18 +29,27 @@ _GLANCE: Final = 0.1
 
 
 async def start_on_request(
-    client: Client, flow: str, *, task_queue: str, input_data: Json = None, person: str = ""
+    client: Client, flow: str, *, task_queue: str, input_data: Json = None, person: str = "", dry: bool = False
 ) -> RunHandle:
     """Starts a run of a flow as it is deployed: by name, or through its schedule, so that it knows its previous run.
 
     With an input, a flow is started outside its schedule. The worker checks the input against the flow. `person` is who
-    starts it; a run that its schedule starts is started by nobody.
+    starts it; a run that its schedule starts is started by nobody. A `dry` run is started beside the schedule, and
+    reads what the schedule's next run would know of earlier ones.
 
     Raises:
         InvalidInputError: the input does not match the flow's input type.
         UnknownFlowError: the worker has no flow of that name.
         FlowBusyError: a run is in progress, and the schedule does not allow another one.
     """
+    if dry:
+        remembered = await memory_of_latest(client, flow)
+        memory: Json = None if remembered is None else remembered.as_detail()
+        run = await start_deployed(
+            client, flow, task_queue=task_queue, input_data=input_data, person=person, dry=True, memory=memory
+        )
+        await _begun(client, run)
+        return run
     if input_data is None and await has_schedule(client, flow):
         scheduled = await trigger_schedule(client, flow)
         handle = client.get_workflow_handle(scheduled.workflow_id, run_id=scheduled.run_id)
@@ -50,15 +60,29 @@ async def start_on_request(
 
 
 async def start_from_file(
-    client: Client, flow: Flow, *, task_queue: str, keys: PlanKeys, input_data: Json = None, person: str = ""
+    client: Client,
+    flow: Flow,
+    *,
+    task_queue: str,
+    keys: PlanKeys,
+    input_data: Json = None,
+    person: str = "",
+    dry: bool = False,
 ) -> RunHandle:
-    """Starts a run with a file's plan, sealed; outside the flow's schedule, if it has one.
+    """Starts a run with a file's plan, sealed; outside the flow's schedule, if it has one. A `dry` run writes nothing.
 
     Raises:
         InvalidInputError: the input does not match the flow's input type.
     """
     value = read_any_input(flow, input_data)
-    return await start_run(client, flow.plan, task_queue=task_queue, input_data=value, keys=keys, person=person)
+    plan, earlier = flow.plan, NOTHING_EARLIER
+    if dry:
+        plan = plan.in_mode("dry")
+        remembered = await memory_of_latest(client, flow.name)
+        earlier = Earlier(memory=None if remembered is None else remembered.as_detail())
+    return await start_run(
+        client, plan, task_queue=task_queue, input_data=value, keys=keys, person=person, earlier=earlier
+    )
 
 
 async def known_plan(client: Client, flow: str) -> tuple[Plan, str] | None:

@@ -24,7 +24,7 @@ _MOST: Final = 30
 
 
 async def start_local(
-    client: Client, flow: Flow, settings: Settings, *, input_data: Json, person: str = ""
+    client: Client, flow: Flow, settings: Settings, *, input_data: Json, person: str = "", dry: bool = False
 ) -> RunHandle:
     """Starts a run of a file's plan.
 
@@ -48,7 +48,7 @@ async def start_local(
         for line in difference(known[0], flow.plan, known[1]):
             say(line)
     return await start_from_file(
-        client, flow, task_queue=settings.task_queue, keys=keys, input_data=input_data, person=person
+        client, flow, task_queue=settings.task_queue, keys=keys, input_data=input_data, person=person, dry=dry
     )
 
 

@@ -35,6 +35,14 @@ _COLOURS: Final = {
 }
 
 
+_MODES: Final = {"live": "", "dry": " [dim](dry)[/]", "shadow": " [dim](shadow)[/]"}
+
+
+def mode_text(mode: str) -> str:
+    """What stands behind the status of a run that wrote nothing."""
+    return _MODES[mode]
+
+
 def console(*, to_stderr: bool = False) -> Console:
     """Where to print; lines in a pipe are never cut to a terminal's width."""
     stream = sys.stderr if to_stderr else sys.stdout

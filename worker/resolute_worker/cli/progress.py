@@ -34,6 +34,8 @@ class Progress:
 
     def _line(self, step: StepReport) -> str | None:
         match step.status:
+            case "completed" if step.not_done:
+                return f"  not done {step.id}  {step.not_done}"
             case "completed" if step.kind == "call":
                 return f"  done     {step.id}  {lasted(step.started_at, step.ended_at)}"
             case "failed":
@@ -67,3 +69,15 @@ async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str
         found = await describe_run(client, run.workflow_id, run.run_id)
         failure = found.report.failure.model_dump() if found.report and found.report.failure else None
         return {"status": found.summary.status, "failure": failure}
+
+
+async def would_have_done(client: Client, run: RunHandle) -> dict[str, Any]:
+    """What a dry run that has ended would have done, in the order of the plan."""
+    report = (await describe_run(client, run.workflow_id, run.run_id)).report
+    undone = [step for step in report.steps if step.not_done] if report else []
+    return {
+        "would have done": [
+            {"step": step.id, "node": step.node, "arguments": step.arguments, "why not": step.not_done}
+            for step in undone
+        ]
+    }

@@ -13,9 +13,9 @@ from rich.markup import escape
 
 from resolute_worker.cli.asking import given_json, user
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
-from resolute_worker.cli.output import AsJson, clock, coloured, lasted, say, table
+from resolute_worker.cli.output import AsJson, clock, coloured, lasted, mode_text, say, table
 from resolute_worker.cli.output import show as display
-from resolute_worker.cli.showing import failure_text, rendered_run
+from resolute_worker.cli.showing import failure_text, rendered_run, would_lines
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -60,12 +60,16 @@ def run(
     input: Annotated[  # noqa: A002  # the option's name
         str | None, typer.Option(help="The run's input as JSON, @FILE, or - for stdin.", show_default=False)
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing: read, decide, and say what would have been done.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until the run ends, and exit with 1 if it failed.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Start a run now, of the flow as it is deployed; a scheduled flow is started through its schedule.
 
     With --local or a path, the run gets the plan of your files instead, and the difference is shown before it starts.
+    With --dry-run nothing is written anywhere.
     """
     found = flow_named(flow, paths) if local or paths or flow.endswith(".py") else None
     value = given_json(input, "input")
@@ -75,19 +79,20 @@ def run(
 
     async def work(client: Client) -> dict[str, Any]:
         from resolute_worker.cli.local import start_local
-        from resolute_worker.cli.progress import Progress, follow
+        from resolute_worker.cli.progress import Progress, follow, would_have_done
         from resolute_worker.starting import start_on_request
 
         if found is None:
-            run = await start_on_request(client, flow, task_queue=queue, input_data=value, person=user())
+            run = await start_on_request(client, flow, task_queue=queue, input_data=value, person=user(), dry=dry_run)
         else:
-            run = await start_local(client, found, settings, input_data=value, person=user())
+            run = await start_local(client, found, settings, input_data=value, person=user(), dry=dry_run)
         started = {"flow": run.flow, "run": run.workflow_id, "run_id": run.run_id, "status": "running"}
         begun.append(run.workflow_id)
         say(f"started {run.workflow_id}")
         if not wait:
             return started
-        return {**started, **await follow(client, run, Progress(queue))}
+        ended = {**started, **await follow(client, run, Progress(queue))}
+        return {**ended, **await would_have_done(client, run)} if dry_run else ended
 
     try:
         outcome = with_temporal(work)
@@ -108,6 +113,7 @@ def _rendered_outcome(outcome: dict[str, Any]) -> RenderableType:
         lines.append(escape(failure_text(outcome["failure"])))
     if outcome.get("result") is not None:
         lines.append(escape(json.dumps(outcome["result"], indent=2, ensure_ascii=False)))
+    lines += would_lines(outcome.get("would have done"))
     return "\n".join(lines)
 
 
@@ -132,7 +138,7 @@ def runs(
             (
                 clock(each.started_at),
                 escape(each.flow),
-                coloured(each.status),
+                coloured(each.status) + mode_text(each.mode),
                 lasted(each.started_at, each.ended_at),
                 escape(each.started_by),
                 escape(each.workflow_id),

@@ -34,6 +34,8 @@ def rendered_run(found: RunDescription) -> RenderableType:
         f"{clock(summary.started_at)}  {lasted(summary.started_at, summary.ended_at)}"
         + (f"  started by {escape(summary.started_by)}" if summary.started_by else "")
     )
+    if summary.mode != "live":
+        head += f"\n[yellow]{'a dry run' if summary.mode == 'dry' else 'a shadow'}: nothing was written[/]"
     waiting = [
         f"[yellow]no worker polls task queue {escape(queue)}: the run continues once you start one (resolute worker)[/]"
         for queue in found.unpolled
@@ -84,6 +86,8 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
     tried = f"attempt {step.attempt}" if step.attempt else ""
     words = (f"[bold]{escape(step.id)}[/]", escape(node) if node != step.id else "", coloured(step.status), took, tried)
     yield "  ".join(word for word in words if word)
+    if step.not_done:
+        yield f"  [yellow]not done: {escape(step.not_done)}; its output is made up[/]"
     if step.held is not None:
         yield f"  {_held(step.held)}"
     if step.run:
@@ -113,6 +117,18 @@ def _step(step: StepReport, place: str) -> Iterator[str]:
             yield f"  written at {escape(place)}"
     if step.trace:
         yield escape(step.trace)
+
+
+def would_lines(undone: list[dict[str, Any]] | None) -> Iterator[str]:
+    """What a dry run would have done, a line for each step."""
+    if undone is None:
+        return
+    yield "It would have done:" if undone else "It would have changed nothing."
+    for each in undone:
+        given = cast("Mapping[str, Json]", each["arguments"] or {})
+        arguments = ", ".join(f"{name}={_short(describe(value))}" for name, value in given.items())
+        called = f"{each['node']}({arguments})" if each["node"] else ""
+        yield escape(f"  {each['step']}  {called}  ({each['why not']})")
 
 
 def _has_output(step: StepReport) -> bool:
