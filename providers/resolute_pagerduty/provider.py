@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition, Verifier
 from resolute.plan.settings import said_of_settings
+from resolute.plan.values import Json
 from resolute_pagerduty import inlet
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.account.audit import KEPT, LARGEST
@@ -67,6 +68,23 @@ class PagerDuty(Accounts):
     def nodes(cls) -> Sequence[NodeDefinition]:
         """Every node of the provider."""
         return [factory.definition for factory in FACTORIES]
+
+    @classmethod
+    def paging(cls, node: str, arguments: Mapping[str, Json]) -> Literal["paged", "resolved", ""]:
+        """What opens an incident has paged, what resolves one has resolved it."""
+        match node.partition(".")[2]:
+            case "TriggerEvent" | "CreateIncident":
+                return "paged"
+            case "ResolveEvent":
+                return "resolved"
+            case "UpdateIncident" | "UpdateIncidents" if arguments.get("status") == "resolved":
+                return "resolved"
+            case "SendEvent":
+                event = arguments.get("event")
+                action = event.get("event_action") if isinstance(event, Mapping) else None
+                return "paged" if action == "trigger" else "resolved" if action == "resolve" else ""
+            case _:
+                return ""
 
     @classmethod
     def verifications(cls) -> Mapping[str, Verifier]:

@@ -176,6 +176,11 @@ class Provider(ABC):
     def nodes(cls) -> Sequence[NodeDefinition]:
         """Every node of the provider."""
 
+    @classmethod
+    def paging(cls, node: str, arguments: Mapping[str, Json]) -> Literal["paged", "resolved", ""]:
+        """What a call of a node, with these arguments, did to somebody's pager, for the ledger; usually nothing."""
+        return ""
+
     def refusal(self, node: NodeDefinition) -> str | None:
         """Why this instance may not run the node, or None if it may."""
         return None

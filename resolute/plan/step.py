@@ -97,6 +97,10 @@ class Step(Frozen):
         """The list whose item is read by the step's name; null where there is none."""
         return None
 
+    def outcome(self, output: Json) -> str:
+        """What the ledger says of a run in which the step gave this output; empty where the step says nothing."""
+        return ""
+
     def problems(self) -> Iterator[str]:
         """What of the step itself could not be run; its values and blocks are looked at by whoever asks."""
         yield from ()

@@ -210,7 +210,7 @@ async def _summary(run: WorkflowExecution) -> RunSummary:
         workflow_id=run.id,
         run_id=run.run_id,
         flow=run.workflow_type,
-        status=await _status(run),
+        status=await status_of(run),
         started_at=await _began_at(run),
         ended_at=run.close_time,
         task_queue=run.task_queue,
@@ -239,7 +239,8 @@ async def _began_at(run: WorkflowExecution) -> datetime:
         return run.start_time
 
 
-async def _status(run: WorkflowExecution) -> RunStatus:
+async def status_of(run: WorkflowExecution) -> RunStatus:
+    """The status of a run as people call it, also of one that Temporal calls failed because it undid its work first."""
     status: RunStatus = _STATUSES.get(run.status or WorkflowExecutionStatus.RUNNING, "running")
     if status == "failed" and (ended := await run.memo_value(ENDED, None)) in ("cancelled", "timed_out"):
         return cast("RunStatus", ended)

@@ -67,6 +67,7 @@ class DeployedSchedule:
 
     `next_times` are Temporal's own, including jitter, in the schedule's time zone; they are empty if it has none left.
     `skipped` counts starts left out because of a running run, `missed` those that were too late to catch up.
+    `changed_at` is when it was created, paused, resumed or given other times.
     """
 
     flow: str
@@ -83,6 +84,7 @@ class DeployedSchedule:
     started: int
     skipped: int
     missed: int
+    changed_at: datetime | None = None
 
 
 async def list_schedules(client: Client) -> list[DeployedSchedule]:
@@ -125,6 +127,7 @@ async def describe_schedule(client: Client, flow: str) -> DeployedSchedule:
         started=info.num_actions,
         skipped=info.num_actions_skipped_overlap,
         missed=info.num_actions_missed_catchup_window,
+        changed_at=max(filter(None, (info.created_at, info.last_updated_at)), default=None),
     )
 
 

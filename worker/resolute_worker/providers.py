@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, cast
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition, Provider
+from resolute.plan.values import Json
 from resolute.writing.flow import Flow
 
 
@@ -28,6 +29,10 @@ class KnownProvider:
     def nodes(self) -> Sequence[NodeDefinition]:
         """Every node of the provider; this needs no configuration."""
         return cast("Sequence[NodeDefinition]", self._type().nodes())
+
+    def paging(self, node: str, arguments: Mapping[str, Json]) -> str:
+        """What a call of one of its nodes did to somebody's pager; see `Provider.paging`."""
+        return str(self._type().paging(node, arguments))
 
     def _type(self) -> Any:
         return getattr(importlib.import_module(self.package), self.type_name)

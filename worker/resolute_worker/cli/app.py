@@ -33,6 +33,7 @@ from resolute_worker.cli import (
     schedules,
     serve,
     tell,
+    why,
 )
 from resolute_worker.cli.output import say
 from resolute_worker.streams import open_missing_streams
@@ -70,6 +71,8 @@ for command in (
     gates.reject,
     rerun.rerun,
     rerun.try_,
+    why.why,
+    why.report,
     nodes.nodes,
     serve.worker,
     deploy.deploy,

@@ -32,6 +32,13 @@ _COLOURS: Final = {
     "timed_out": "red",
     "skipped": "dim",
     "pending": "dim",
+    "paged": "red",
+    "resolved": "green",
+    "broken": "red",
+    "over budget": "yellow",
+    "muted": "yellow",
+    "late": "yellow",
+    "quiet": "dim",
 }
 
 

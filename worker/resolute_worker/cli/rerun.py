@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,6 +14,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute_worker.cli.asking import Yes, confirmed, given_json, user
+from resolute_worker.cli.lengths import length
 from resolute_worker.cli.loading import flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, say, show, table
 from resolute_worker.cli.runs import PlanChoice, RunId, Status
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from resolute.temporal.rerun import Rerun
 
-_LENGTH: Final = re.compile(r"(\d+)([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST: Final = 1000
 
 From = Annotated[
@@ -71,7 +69,7 @@ def rerun(
     """
     if (run is None) is (flow is None):
         raise ConfigurationError("name a run, or give --flow for many: resolute rerun RUN, resolute rerun --flow FLOW")
-    after = datetime.now(UTC) - _length(since)
+    after = datetime.now(UTC) - length(since, "--since")
     given = None if input is None else (given_json(input, "input"),)
 
     async def prepared(client: Client) -> list[Rerun | _Refused]:
@@ -193,15 +191,3 @@ def _start(
     show(as_json, outcome if len(outcome) != 1 else outcome[0], lambda: escape("\n".join(lines)))
     if only and outcome[0]["status"] != "completed":
         raise typer.Exit(1)
-
-
-def _length(text: str) -> timedelta:
-    """A length of time as people write it.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    found = _LENGTH.fullmatch(text)
-    if found is None:
-        raise ConfigurationError(f"--since {text!r} is no length of time: give one such as 30m, 2h or 1d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
