@@ -83,7 +83,6 @@ def check_of(
     ended_at: datetime | None = None,
     run: str = "",
     run_id: str = "",
-    dry: bool = False,
     paging: Paging = lambda _: "",
 ) -> Check:
     """What a run came to.
@@ -96,11 +95,11 @@ def check_of(
         ended_at: when it ended.
         run: its workflow id.
         run_id: Temporal's run id.
-        dry: whether it could write nothing.
         paging: what a step did to somebody's pager, as its provider knows.
     """
     watched = dict(_watched(plan, report))
-    done = {step.id: said for step in report.steps if step.status == "completed" and (said := paging(step))}
+    completed = [step for step in report.steps if step.status == "completed" and not step.not_done]
+    done = {step.id: said for step in completed if (said := paging(step))}
     outcomes = [*watched.values(), *done.values()]
     has_failed = report.status not in ("completed", "running")
     if has_failed and not done:
@@ -109,8 +108,8 @@ def check_of(
         outcomes.append("broken")
     if any(step.status == "held" for step in report.steps):
         outcomes.append("held")
-    if dry and not has_failed:
-        outcomes.append("dry")
+    if plan.is_dry and not has_failed:
+        outcomes = ["dry"]
     if began_at - at > LATE:
         outcomes.append("late")
     outcome: Outcome = next((word for word in OUTCOMES if word in outcomes), "quiet")
@@ -165,6 +164,8 @@ def _said(report: RunReport, delay: timedelta) -> str:
         parts.append(f"failed{at}: {report.failure.message}")
     elif report.status not in ("completed", "running"):
         parts.append(report.status.replace("_", " "))
+    if left := [step.id for step in report.steps if step.not_done]:
+        parts.append(f"would have done {', '.join(left)}")
     if held := [step.id for step in report.steps if step.status == "held"]:
         parts.append(f"step {held[0]} waits for a person")
     if delay > LATE:

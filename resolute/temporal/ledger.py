@@ -47,17 +47,24 @@ class Ledger:
 
 
 async def ledger(
-    client: Client, flow: str, *, since: datetime, paging: Paging = lambda _: "", naming: str = ""
+    client: Client,
+    flow: str,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    paging: Paging = lambda _: "",
+    naming: str = "",
 ) -> Ledger:
     """Every check of a flow since a time: its runs, and the times at which its schedule started none.
 
-    Runs that have not ended count only where they wait for a person. With `naming` only those runs count in which a
+    Runs that have not ended count only where they wait for a person. A time without a run counts up to `until`, by
+    default two minutes ago: until then a run may still come. With `naming` only those runs count in which a
     step was given that text, or gave it.
 
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
-    found = Ledger(flow)
+    found, until = Ledger(flow), until or datetime.now(UTC) - _MARGIN
     query = f"WorkflowType = {quoted(flow)} AND StartTime >= '{since.isoformat()}' AND {NOT_CONTINUED}"
     runs = [run async for run in client.list_workflows(query, limit=MOST + 1)]
     found.cut, runs = len(runs) > MOST, runs[:MOST]
@@ -71,7 +78,7 @@ async def ledger(
     found.checks = [each for each in checks if each is not None]
     found.going = sum(run.close_time is None for run in runs)
     if not found.cut and not naming:
-        found.checks += await _without_run(client, flow, runs, since=since)
+        found.checks += await _without_run(client, flow, runs, since=since, until=until)
     found.checks.sort(key=lambda each: (each.at, each.run), reverse=True)
     return found
 
@@ -123,7 +130,9 @@ def _ended(run: WorkflowExecution) -> str:
     return f"{how} before its first step"
 
 
-async def _without_run(client: Client, flow: str, runs: Sequence[WorkflowExecution], *, since: datetime) -> list[Check]:
+async def _without_run(
+    client: Client, flow: str, runs: Sequence[WorkflowExecution], *, since: datetime, until: datetime
+) -> list[Check]:
     """The times at which the flow's schedule had a run due, and none started."""
     try:
         schedule = await describe_schedule(client, flow)
@@ -135,7 +144,7 @@ async def _without_run(client: Client, flow: str, runs: Sequence[WorkflowExecuti
     begun = {due for run in runs if (due := run.typed_search_attributes.get(SCHEDULED_FOR)) is not None}
     jitter = timedelta(seconds=schedule.trigger.jitter_seconds)
     missing: list[Check] = []
-    for due in due_times(schedule.trigger, max(since, schedule.changed_at), now - _MARGIN - jitter):
+    for due in due_times(schedule.trigger, max(since, schedule.changed_at), until - jitter):
         if any(due <= each <= due + jitter for each in (begun if jitter else begun & {due})):
             continue
         going = next((run for run in runs if run.start_time < due and (run.close_time or now) > due), None)
