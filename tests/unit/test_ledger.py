@@ -6,7 +6,7 @@ import pytest
 
 import resolute_pagerduty as pagerduty
 from resolute import Flow, flow, input_data, manual, node
-from resolute.plan.triggers import schedule
+from resolute.plan.triggers import Schedule, schedule
 from resolute.running.ledger import Check, Outcome, check_of
 from resolute.running.tally import tally
 from resolute.temporal.ledger import due_times
@@ -105,6 +105,7 @@ async def test_a_run_that_began_late_is_late_if_all_was_well() -> None:
 def test_a_schedule_has_due_times() -> None:
     """Every one from a time to another, also where they are more than are asked for at once."""
     every_minute = schedule("* * * * *").trigger
+    assert isinstance(every_minute, Schedule)
     due = list(due_times(every_minute, NOON, NOON + timedelta(days=2)))
 
     assert 2880 == len(due)

@@ -159,7 +159,8 @@ async def test_an_event_for_pagerduty_goes_through_a_flow(client: Client) -> Non
         .end_when()
         .build()
     )
-    with closing(EventsApiV2Client(KEY)) as tool:
+    tool: Any = EventsApiV2Client(KEY)
+    with closing(tool):
         async with Simulator.serve() as sim, serving(client, gateway, sim=sim) as worker:
             vars(tool)["_url"] = worker.http.url  # its setter insists on https, which a proxy would speak
             damped = await asyncio.to_thread(tool.trigger, "A note", "web-1", severity="info")

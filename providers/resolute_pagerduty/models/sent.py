@@ -15,8 +15,7 @@ from resolute_pagerduty.models.base import Model
 from resolute_pagerduty.models.events import EventImage, EventLink
 from resolute_pagerduty.models.parameters import DedupKey, Severity
 
-Summary = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Source = Annotated[str, StringConstraints(min_length=1)]
+Summary = Annotated[str, StringConstraints(max_length=1024)]
 
 
 class SentPayload(Model):
@@ -24,9 +23,9 @@ class SentPayload(Model):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    summary: Summary
-    source: Source
-    severity: Severity
+    summary: Summary = ""
+    source: str = ""
+    severity: Severity = "info"
     timestamp: datetime | None = None
     component: str | None = None
     group: str | None = None
@@ -37,12 +36,14 @@ class SentPayload(Model):
 class SentEvent(Model):
     """An event without its routing key, which proves the sender and is no part of the run.
 
+    The payload is empty where an alert is acknowledged or resolved without one.
+
     A trigger without a `dedup_key` gets one that is made of the event, so that one that is sent again has the same.
     """
 
     event_action: Literal["trigger", "acknowledge", "resolve"]
     dedup_key: DedupKey
-    payload: SentPayload | None = None
+    payload: SentPayload = SentPayload()
     links: tuple[EventLink, ...] = Field(default=(), max_length=50)
     images: tuple[EventImage, ...] = Field(default=(), max_length=50)
     client: str | None = None
@@ -58,8 +59,10 @@ class SentEvent(Model):
 
     @model_validator(mode="after")
     def _says_what_is_wrong(self) -> SentEvent:
-        if self.event_action == "trigger" and self.payload is None:
-            raise ValueError("'payload' is missing or blank")
+        said = self.payload
+        needed = (("summary", said.summary), ("source", said.source), ("severity", "severity" in said.model_fields_set))
+        if self.event_action == "trigger" and (missing := [name for name, is_there in needed if not is_there]):
+            raise ValueError(f"'payload.{missing[0]}' is missing or blank")
         return self
 
 

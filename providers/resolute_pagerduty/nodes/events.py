@@ -202,9 +202,8 @@ async def send_event(
         >>> from resolute_pagerduty.inlet import sent_event
         >>> node = send_event(event=sent_event())
     """
-    fields = event.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"event_action", "dedup_key", "links", "images"}
-    )
+    apart = {"event_action", "dedup_key", "links", "images", *(() if event.payload.summary else ("payload",))}
+    fields = event.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=apart)
     attached = given(links=listed("links", event.links), images=listed("images", event.images))
     answer = await send_alert(
         pagerduty.account(account), event.event_action, routing_key, event.dedup_key, {**fields, **attached}
