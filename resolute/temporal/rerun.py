@@ -101,7 +101,7 @@ async def prepare_rerun(client: Client, key: RunKey, step: str = "", *, plan: Pl
     return Rerun(
         source=source,
         step=step,
-        plan=plan or own,
+        plan=(plan or own).in_mode(own.mode),  # what was made up never reaches a run that writes
         input=recorded.start.input,
         outcomes=outcomes,
         memory={} if memory is None else cast("Json", memory.as_detail()),

@@ -18,7 +18,7 @@ from resolute.temporal.control import cancel_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.gates import decide_gate, open_gates
 from resolute.temporal.rerun import NotRerunError, prepare_rerun, start_rerun
-from resolute.temporal.runs import list_runs
+from resolute.temporal.runs import describe_run, list_runs
 from resolute.temporal.seals import NO_KEYS
 from resolute.temporal.worker import temporal_worker
 from tests.contract.nodes import called, echo, hum, note
@@ -264,3 +264,16 @@ async def test_what_cannot_be_taken_up(runs: Runs, temporal_client: Client) -> N
     await going.handle.terminate()
 
     assert [] == CALLS
+
+
+async def test_a_dry_run_is_taken_up_dry(runs: Runs) -> None:
+    """What a dry run made up never reaches a run that writes, whichever plan it is taken up with."""
+    CALLS.clear()
+    dry = await start_run(runs.client, saga.plan.in_mode("dry"), task_queue=runs.task_queue, keys=KEYS)
+    await dry.result()
+    run = await runs.rerun(RunKey(dry.workflow_id, dry.run_id or ""), "three", plan=saga.plan)
+    await run.result()
+    described = await describe_run(runs.client, run.workflow_id)
+
+    assert described.report is not None
+    assert ("dry", []) == (described.report.mode, CALLS)
