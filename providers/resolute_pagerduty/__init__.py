@@ -1,6 +1,7 @@
 """PagerDuty for Resolute: alerts, incidents, on-calls and webhooks as nodes and triggers of flows."""
 
 from resolute_pagerduty.account.config import PagerDutyConfig
+from resolute_pagerduty.alarming import incident_for
 from resolute_pagerduty.calls.rotations import (
     LayerRestriction,
     RotationLayer,
@@ -54,7 +55,13 @@ from resolute_pagerduty.nodes.change_lists import (
     list_service_change_events,
 )
 from resolute_pagerduty.nodes.changes import send_change_event
-from resolute_pagerduty.nodes.events import acknowledge_event, resolve_event, send_event, trigger_event
+from resolute_pagerduty.nodes.events import (
+    acknowledge_event,
+    resolve_event,
+    resolve_unless_touched,
+    send_event,
+    trigger_event,
+)
 from resolute_pagerduty.nodes.extensions import (
     get_extension_schema,
     list_extension_schemas,
@@ -305,6 +312,7 @@ __all__ = [
     "get_user",
     "get_webhook_subscription",
     "has_ability",
+    "incident_for",
     "list_abilities",
     "list_account_log_entries",
     "list_alerts",
@@ -340,6 +348,7 @@ __all__ = [
     "remove_team_member",
     "request_responders",
     "resolve_event",
+    "resolve_unless_touched",
     "send_change_event",
     "send_event",
     "send_status_update",

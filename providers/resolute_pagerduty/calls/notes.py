@@ -17,18 +17,19 @@ async def read_notes(account: Account, incident_id: str) -> list[JsonBody]:
     return list_in(await account.send(LIST_NOTES, path={"id": incident_id}), "notes")
 
 
-async def add_once(account: Account, incident_id: str, content: str) -> JsonBody:
+async def add_once(account: Account, incident_id: str, content: str, *, ref: str = "") -> JsonBody:
     """The note of this step on the incident: the existing one, or a new one.
 
-    The first attempt looks for it too: a worker that died may have made an attempt that was not counted.
+    With `ref`, 16 hexadecimal digits, it is the one note of all steps that give the same. The first attempt looks for
+    it too: a worker that died may have made an attempt that was not counted.
     """
-    text = marked(content)
-    found = await _the_only_one(account, incident_id, text)
+    text, line = marked(content, ref), mark(ref)
+    found = await _the_only_one(account, incident_id, text, line)
     if found is not None:
         return found
     made = object_in(await account.send(ADD_NOTE, path={"id": incident_id}, body={"note": {"content": text}}), "note")
     # What an earlier attempt sent may have arrived by now.
-    return (await _the_only_one(account, incident_id, text) if is_repeat() else None) or made
+    return (await _the_only_one(account, incident_id, text, line) if is_repeat() else None) or made
 
 
 async def rewrite(account: Account, incident_id: str, note_id: str, content: str) -> tuple[JsonBody, bool]:
@@ -44,9 +45,8 @@ async def rewrite(account: Account, incident_id: str, note_id: str, content: str
     return object_in(await account.send(UPDATE_NOTE, path=where, body=body), "note"), True
 
 
-async def _the_only_one(account: Account, incident_id: str, text: str) -> JsonBody | None:
-    """This step's note on the incident, None if there is none. If there are several, all but the first are deleted."""
-    line = mark()
+async def _the_only_one(account: Account, incident_id: str, text: str, line: str) -> JsonBody | None:
+    """The note with this line on the incident, None if there is none. Of several, all but the first are deleted."""
     own = [note for note in await read_notes(account, incident_id) if line in str(note.get("content", ""))]
     own.sort(key=lambda note: (str(note.get("created_at", "")), str(note.get("id", ""))))
     first = own[0] if own else None

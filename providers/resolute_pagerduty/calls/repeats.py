@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
@@ -44,14 +45,22 @@ def derived_key() -> str:
     return f"resolute-{step_digest()}"
 
 
-def mark() -> str:
-    """A few words that identify this step of this run, so that it finds its own work again."""
-    return f"[ref: {step_digest(16)}]"
+_MARK: Final = re.compile(r"\[ref: [0-9a-f]{16}\]\s*$")
 
 
-def marked(text: str) -> str:
-    """Text that ends with this step's reference."""
-    return f"{text}\n\n{mark()}"
+def mark(ref: str = "") -> str:
+    """A few words that identify this step of this run, or what `ref` says, so that its own work is found again."""
+    return f"[ref: {ref or step_digest(16)}]"
+
+
+def marked(text: str, ref: str = "") -> str:
+    """Text that ends with this reference."""
+    return f"{text}\n\n{mark(ref)}"
+
+
+def is_marked(text: str) -> bool:
+    """Whether text ends with the reference of a step, of whichever run."""
+    return _MARK.search(text) is not None
 
 
 def is_repeat() -> bool:

@@ -53,3 +53,15 @@ class AcknowledgeEventOutput(EventOutput):
 
 class ResolveEventOutput(EventOutput):
     """As `EventOutput`. If no alert with the key was open, PagerDuty silently ignores the event."""
+
+
+class ResolveUnlessTouchedOutput(Model):
+    """What became of an incident that was to be resolved.
+
+    `kept_open` says that it stays open, because `touched_by` has taken it over by `touched_how`.
+    """
+
+    kept_open: bool
+    incident_id: str | None = None
+    touched_by: str | None = None
+    touched_how: str | None = None

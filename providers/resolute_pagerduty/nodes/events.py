@@ -12,16 +12,25 @@ from resolute.plan.provider import SecretText
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.events import details_of, given, listed, send_alert, summary_of
 from resolute_pagerduty.calls.repeats import derived_key
-from resolute_pagerduty.http.operations import ENQUEUE_EVENT
+from resolute_pagerduty.calls.touches import say_that_it_stays, touch_of
+from resolute_pagerduty.http.operations import (
+    ADD_NOTE,
+    DELETE_NOTE,
+    ENQUEUE_EVENT,
+    LIST_INCIDENTS,
+    LIST_LOG_ENTRIES,
+    LIST_NOTES,
+)
 from resolute_pagerduty.models.events import (
     AcknowledgeEventOutput,
     EventImage,
     EventLink,
     EventOutput,
     ResolveEventOutput,
+    ResolveUnlessTouchedOutput,
     TriggerEventOutput,
 )
-from resolute_pagerduty.models.parameters import DedupKey, Severity, Text, Time
+from resolute_pagerduty.models.parameters import DedupKey, Id, Severity, Text, Time
 from resolute_pagerduty.models.sent import SentEvent
 from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
 
@@ -209,3 +218,52 @@ async def send_event(
         pagerduty.account(account), event.event_action, routing_key, event.dedup_key, {**fields, **attached}
     )
     return EventOutput.model_validate(answer)
+
+
+@pagerduty_node(
+    "ResolveUnlessTouched",
+    ENQUEUE_EVENT,
+    LIST_INCIDENTS,
+    LIST_LOG_ENTRIES,
+    LIST_NOTES,
+    ADD_NOTE,
+    DELETE_NOTE,
+    repeat="it looks first, as the first time; the note is made once for the incident",
+    remains="what a person does between the look and the resolve is not seen",
+    policy=ALERT_POLICY,
+)
+async def resolve_unless_touched(
+    pagerduty: Accounts,
+    *,
+    dedup_key: DedupKey,
+    routing_key: SecretText | None = None,
+    service_id: Id | None = None,
+    account: str | None = None,
+) -> ResolveUnlessTouchedOutput:
+    """Resolves the open alert with this dedup_key, unless a person has taken its incident over.
+
+    Who has acknowledged, reassigned, snoozed, escalated or merged an incident, or has written a note on it, is at work
+    on it. Then it stays open, and a note says so, once. The notes of flows do not count; what a flow does by the REST
+    API in the name of a person does.
+
+    Args:
+        dedup_key: the key that the alert was triggered with.
+        routing_key: the integration key that it was triggered with; the provider's own by default.
+        service_id: the service; without it, every open incident with this key is looked at.
+        account: the name of one of the provider's accounts.
+
+    Raises:
+        MissingSettingError: there is no routing key, or no API key to look with.
+
+    Example:
+        >>> node = resolve_unless_touched(dedup_key="db-pool-exhausted")
+    """
+    chosen = pagerduty.account(account)
+    touch = await touch_of(chosen, dedup_key, service_id)
+    if touch is None:
+        await send_alert(chosen, "resolve", routing_key, dedup_key)
+        return ResolveUnlessTouchedOutput(kept_open=False)
+    await say_that_it_stays(chosen, touch, dedup_key)
+    return ResolveUnlessTouchedOutput(
+        kept_open=True, incident_id=touch.incident_id, touched_by=touch.who, touched_how=touch.what
+    )

@@ -48,6 +48,11 @@ def noted(sim: Simulator) -> dict[str, Any]:
     return {"incident_id": found.id, "note_id": sim.add_note(found.id, "Looking", WORLD.ada).id}
 
 
+def noted_alert(sim: Simulator) -> str:
+    sim.add_note(alerted(sim, "taken"), "Looking", WORLD.ada)
+    return "taken"
+
+
 def change(sim: Simulator) -> str:
     return sim.add_change("Deployed checkout 1.4.2", routing_key=WORLD.routing_key).id
 
@@ -88,6 +93,7 @@ GIVEN: dict[str, Given] = {
     "TriggerEvent": fixed(summary="Slow", source="api", severity="error", custom_details={"load": 9}),
     "AcknowledgeEvent": fixed(dedup_key="slow"),
     "ResolveEvent": fixed(dedup_key="slow"),
+    "ResolveUnlessTouched": lambda sim, _: {"dedup_key": noted_alert(sim), "service_id": WORLD.service},
     "SendEvent": fixed(
         event=pagerduty.SentEvent.model_validate(
             {

@@ -68,6 +68,7 @@ EFFECTS: dict[str, Effects] = {
     "MergeIncidents": entries("resolve"),
     "SnoozeIncident": entries("snooze"),
     "AddNote": notes,
+    "ResolveUnlessTouched": notes,
     "RequestResponders": responder_requests,
     "CreateOverride": overrides,
     "CreateEscalationPolicy": in_state("policies"),
