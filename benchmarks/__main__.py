@@ -10,10 +10,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import items, lanes, pagerduty, processes, turns, writing
+from benchmarks import gates, items, lanes, pagerduty, processes, turns, writing
 from benchmarks.figures import show
 
-PARTS = ("writing", "processes", "pagerduty", "lanes", "items", "turns")
+PARTS = ("writing", "processes", "pagerduty", "lanes", "items", "turns", "gates")
 
 
 def main() -> int:
@@ -37,6 +37,8 @@ def main() -> int:
         show(console, f"{items.ITEMS:,} items, on the embedded server", asyncio.run(items.measure()))
     if "turns" in parts:
         show(console, "Many turns of one run", asyncio.run(turns.measure()))
+    if "gates" in parts:
+        show(console, "Many open gates", asyncio.run(gates.measure()))
     return 0
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
@@ -33,24 +32,29 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="resolute-bench-") as folder:
         (Path(folder) / "monitor.py").write_text(_FLOW)
         temporal, http = free_port(), free_port()
-        with _process(["dev", "monitor.py", "--port", str(temporal), "--http-port", str(http)], folder) as dev:
-            ready = _ready(dev, http)
+        with started(["dev", "monitor.py", "--port", str(temporal), "--http-port", str(http)], folder) as dev:
+            after = ready(dev, http)
             other = free_port()
-            with _process(["worker", "monitor.py", "--http-port", str(other)], folder, temporal) as worker:
-                _ready(worker, other)
+            with started(["worker", "monitor.py", "--http-port", str(other)], folder, f"{HOST}:{temporal}") as worker:
+                ready(worker, other)
                 time.sleep(2)  # what it needed only to start is given back by then
-                memory = _resident(worker.pid)
+                memory = resident(worker.pid)
     return [
-        at_most("resolute dev is ready after", ready, 6, "s", 1),
+        at_most("resolute dev is ready after", after, 6, "s", 1),
         at_most("an idle worker's memory", memory, 150, "MB"),
     ]
 
 
 @contextlib.contextmanager
-def _process(arguments: list[str], folder: str, temporal: int | None = None) -> Generator[subprocess.Popen[bytes]]:
+def started(
+    arguments: list[str], folder: str, temporal: str = "", keys: str = ""
+) -> Generator[subprocess.Popen[bytes]]:
+    """A process that people start, for the length of the block; what it said is shown where the block fails."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("RESOLUTE_", "TEMPORAL_"))}
-    if temporal is not None:
-        environment["TEMPORAL_ADDRESS"] = f"{HOST}:{temporal}"
+    if temporal:
+        environment["TEMPORAL_ADDRESS"] = temporal
+    if keys:
+        environment["RESOLUTE_PLAN_KEYS"] = keys
     command = [sys.executable, "-c", "from resolute_worker.cli import main; main()", *arguments]
     log = (Path(folder) / f"{arguments[0]}.log").open("wb")
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
@@ -65,11 +69,12 @@ def _process(arguments: list[str], folder: str, temporal: int | None = None) -> 
         log.close()
 
 
-def _ready(process: subprocess.Popen[bytes], port: int) -> float:
+def ready(process: subprocess.Popen[bytes], port: int) -> float:
+    """Waits until a process says that it is ready; the seconds that it took."""
     begun = time.perf_counter()
     while process.poll() is None and time.perf_counter() - begun < 60:
         with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            contextlib.suppress(OSError),
             urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=1) as answer,
         ):
             if answer.status == 200:
@@ -78,7 +83,7 @@ def _ready(process: subprocess.Popen[bytes], port: int) -> float:
     raise TimeoutError(f"the process on port {port} does not become ready")
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """Megabytes of memory that a process holds."""
     kibibytes = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], check=True, capture_output=True, text=True).stdout
     return int(kibibytes) / 1024

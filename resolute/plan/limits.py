@@ -34,8 +34,8 @@ def recorded_size(value: Json) -> int:
     return len(_ENCODER.encode(value))
 
 
-def check_value(what: str, value: Json) -> None:
-    """Refuses a value that cannot be recorded; `what` begins the message.
+def check_value(what: str, value: Json) -> int:
+    """The size of a value in bytes; refuses one that cannot be recorded. `what` begins the message.
 
     Raises:
         UnusableValueError: JSON cannot hold it as it is, or it is nested too deep.
@@ -47,6 +47,7 @@ def check_value(what: str, value: Json) -> None:
     size = recorded_size(value)
     if size > PAYLOAD_LIMIT:
         raise PayloadTooLargeError(what=what, size=size, limit=PAYLOAD_LIMIT)
+    return size
 
 
 def problem_of(value: Json) -> str:

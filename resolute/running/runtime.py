@@ -21,8 +21,8 @@ from resolute.running.switches import Stop
 class CallRequest:
     """One call of a node, with its arguments as far as the workflow knows them (see `evaluate.prepare`).
 
-    A call of a `dry` run is answered as `DryAnswer` says. `made` is what has become of the call before a switch stopped
-    it; `lifted` says that pauses do not stop it.
+    `size` is that of the arguments, in bytes as they are recorded. A call of a `dry` run is answered as `DryAnswer`
+    says. `made` is what has become of the call before a switch stopped it; `lifted` says that pauses do not stop it.
     """
 
     step: str
@@ -34,6 +34,7 @@ class CallRequest:
     dry: bool = False
     made: Made = NOTHING_MADE
     lifted: bool = False
+    size: int = 0
 
     @property
     def left(self) -> Policy:

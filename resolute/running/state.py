@@ -16,7 +16,8 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.compared import compared
 from resolute.running.evaluate import Scope
 from resolute.running.frame import Frame, Kept, top_frame
-from resolute.running.report import Held, RunReport, StepReport, StepStatus
+from resolute.running.report import Held, RunReport, StepStatus
+from resolute.running.telling import Telling, telling_from, telling_of
 from resolute.running.told import taken_up, told_of
 
 _PART: Final = re.compile(r"([^#\[]*)[#\[]?(\d*)")
@@ -57,9 +58,9 @@ class RunState:
         self._observed = observed
         self._most = most
         self._unwell: deque[str] = deque()
-        self._steps = {step.id: _pending(step) for step in walk((*plan.steps, *plan.on_failure))}
+        self._steps = {step.id: telling_of(step) for step in walk((*plan.steps, *plan.on_failure))}
         self._positions = {step_id: position for position, step_id in enumerate(self._steps)}
-        self._inner: dict[str, StepReport] = {}
+        self._inner: dict[str, Telling] = {}
         self._ended: deque[str] = deque()
         for step_id, facts in (told or {}).items():
             self._take_up(step_id, facts)
@@ -92,8 +93,8 @@ class RunState:
         """The step has begun, here or in an earlier part of the run."""
         known = None if frame.path else self._steps.get(step.id)
         goes_on = known is not None and known.status in {"running", "held"}
-        now = self._now()
-        self._change(step, frame, status="running", started_at=known.started_at if known and goes_on else now)
+        since = known.facts.get("started_at") if known and goes_on else self._now()
+        self._change(step, frame, status="running", started_at=since)
 
     def carry(self, step: Step, frame: Frame, *, output: Json = None, failed: NodeFailedError | None = None) -> None:
         """The step had come to its end before this part of the run began: it is told, and not counted again."""
@@ -106,22 +107,22 @@ class RunState:
     def told(self) -> dict[str, Json]:
         """What the next part of the run is to tell of the plan's steps."""
         unwell = [step.id for step in self._inner.values() if step.status in _ENDED_BADLY][-TOLD:]
-        told = told_of((*self._steps.values(), *(self._inner[step_id] for step_id in (*unwell, *self._ended))))
+        inner = (self._inner[step_id] for step_id in (*unwell, *self._ended))
+        told = told_of(each.report() for each in (*self._steps.values(), *inner))
         other = {step_id: self._inner[step_id].node for step_id in told if is_of_other_flow(step_id)}
         return told | {step_id: {**cast("JsonObject", told[step_id]), "node": node} for step_id, node in other.items()}
 
     def _take_up(self, step_id: str, facts: Json) -> None:
         known = self._steps.get(plan_name(step_id))
         if is_of_other_flow(step_id):
-            known = StepReport(id="", kind="call")  # what undoes a run that a step had started
+            known = Telling("", "call", None)  # what undoes a run that a step had started
         if known is None:
             return  # of a plan that had another step there
         if known.id == step_id:
-            self._steps[step_id] = taken_up(known, facts, self.outputs.get(step_id))
+            self._steps[step_id] = telling_from(taken_up(known.report(), facts, self.outputs.get(step_id)))
             return
-        inner = StepReport(id=step_id, kind=known.kind, node=known.node)
-        self._inner[step_id] = taken_up(inner, facts)
-        if self._inner[step_id].status in _ENDED_WELL:
+        inner = self._inner[step_id] = telling_from(taken_up(Telling(step_id, known.kind, known.node).report(), facts))
+        if inner.status in _ENDED_WELL:
             self._ended.append(step_id)
 
     def take(self, step: Step, frame: Frame, block: Literal["then", "otherwise"], left_out: tuple[Step, ...]) -> None:
@@ -178,14 +179,15 @@ class RunState:
 
     def give_up(self) -> None:
         """The run was cancelled while its steps had let go of it, to be continued: none of them is taken up again."""
-        for step_id, report in self._steps.items():
-            if report.status in {"running", "held"} and not report.counts:
-                self._steps[step_id] = report.model_copy(update={"status": "cancelled", "ended_at": self._now()})
-        for step_id, report in self._inner.items():
-            if report.status in {"running", "held"}:
-                self._inner[step_id] = report.model_copy(update={"status": "cancelled", "ended_at": self._now()})
+        for told in self._steps.values():
+            if told.status in {"running", "held"} and not told.counts:
+                told.change(status="cancelled", ended_at=self._now())
+        for step_id, told in self._inner.items():
+            if told.status in {"running", "held"}:
+                before = told.status
+                told.change(status="cancelled", ended_at=self._now())
                 if not is_of_other_flow(step_id):
-                    self._count(plan_name(step_id), report.status, "cancelled")
+                    self._count(plan_name(step_id), before, "cancelled")
 
     def failed_with(self, error: FlowError) -> None:
         """The run has failed, or was cancelled."""
@@ -200,8 +202,8 @@ class RunState:
 
     def failure_at(self, step_id: str) -> Failure | None:
         """The failure of a step, by its id in the run."""
-        report = self._inner.get(step_id) or self._steps.get(step_id)
-        return report.failure if report else None
+        told = self._inner.get(step_id) or self._steps.get(step_id)
+        return told.facts.get("failure") if told else None
 
     def report(self) -> RunReport:
         """The state as a value. The status of the run as a whole is the engine's to say."""
@@ -209,17 +211,17 @@ class RunState:
             flow=self.plan.name,
             fingerprint=self.plan.fingerprint,
             mode=self.plan.mode,
-            steps=(*self._steps.values(), *self._told_of_loops()),
+            steps=tuple(told.report() for told in (*self._steps.values(), *self._told_of_loops())),
             failure=self.failure,
             compensation_failures=tuple(self.compensation_failures),
             warnings=tuple(self.warnings),
         )
 
-    def _told_of_loops(self) -> list[StepReport]:
+    def _told_of_loops(self) -> list[Telling]:
         """The steps of items and turns, in the order of the plan, whichever of two branches was faster."""
         positions = {step_id: position for position, step_id in enumerate(self._steps)}
 
-        def place(step: StepReport) -> list[tuple[int, int, str]]:
+        def place(step: Telling) -> list[tuple[int, int, str]]:
             parts = [_PART.match(part) for part in step.id.split(".")]
             # Steps of other flows have no place in this plan, so they are told by their names.
             return [(positions.get(part[1], -1), int(part[2] or 0), part[1]) for part in parts if part]
@@ -228,31 +230,30 @@ class RunState:
 
     def _change(self, step: Step, frame: Frame, *, counted: bool = True, **changes: Any) -> None:
         if not frame.path:
-            self._steps[step.id] = self._steps.get(step.id, _pending(step)).model_copy(update=changes)
+            told = self._steps.get(step.id)
+            if told is None:
+                told = self._steps[step.id] = telling_of(step)
+            told.change(**changes)
             return
         step_id = frame.path + step.id
-        before = self._inner.get(step_id)
-        if before is None:
-            before = _pending(step).model_copy(update={"id": step_id})
-        after = self._inner[step_id] = before.model_copy(update=changes)
-        if after.status != before.status:
+        told = self._inner.get(step_id)
+        if told is None:
+            told = self._inner[step_id] = telling_of(step, step_id)
+        before = told.status
+        told.change(**changes)
+        after = told.status
+        if after != before:
             if counted and not is_of_other_flow(step_id):
-                self._count(step.id, before.status, after.status)
-            if after.status in _ENDED_WELL:
+                self._count(step.id, before, after)
+            if after in _ENDED_WELL:
                 self._let_go(step_id, self._ended, _ENDED_WELL)
-            elif after.status in _ENDED_BADLY:
+            elif after in _ENDED_BADLY:
                 self._let_go(step_id, self._unwell, _ENDED_BADLY)
 
     def _count(self, step_id: str, before: StepStatus, after: StepStatus) -> None:
         known = self._steps.get(step_id)
-        if known is None:
-            return  # a step of another plan: what it did is undone here
-        counts = {**known.counts, after: known.counts.get(after, 0) + 1}
-        if before != "pending":
-            counts[before] -= 1
-        counts = {status: count for status, count in counts.items() if count}
-        status = next((each for each in _FIRST_OF if each in counts), "pending")
-        self._steps[step_id] = known.model_copy(update={"counts": counts, "status": status})
+        if known is not None:  # else a step of another plan: what it did is undone here
+            known.count(before, after)
 
     def _let_go(self, step_id: str, ended: deque[str], as_these: frozenset[str]) -> None:
         """Of very many items and turns, those are told that still run, and those that have ended last."""
@@ -265,13 +266,8 @@ class RunState:
 
 _ENDED_WELL: Final = frozenset({"completed", "skipped"})
 _ENDED_BADLY: Final = frozenset({"failed", "cancelled"})
-_FIRST_OF: Final[tuple[StepStatus, ...]] = ("held", "running", "failed", "cancelled", "completed", "skipped")
 
 
 def failure_of(error: NodeFailedError) -> Failure:
     """An error as a value that steps and people can read."""
     return Failure(step=error.step, node=error.node, error_type=error.error_type, message=error.reason)
-
-
-def _pending(step: Step) -> StepReport:
-    return StepReport(id=step.id, kind=step.kind, node=step.node_name)

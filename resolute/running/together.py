@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from resolute.plan.errors import NodeFailedError, ResoluteError
-from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
+from resolute.plan.limits import PAYLOAD_LIMIT
 from resolute.plan.values import Json
 from resolute.running.made import CallStoppedError
 from resolute.running.runtime import Answered, CallRequest, Runtime
@@ -108,7 +108,7 @@ class Together:
         group: list[_Begun] = []
         size = 0
         for call in self._calls:
-            more = recorded_size(call.request.arguments)
+            more = call.request.size
             if group and size + more > PAYLOAD_LIMIT:
                 yield group
                 group, size = [], 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 
 class Turns:
@@ -16,17 +15,12 @@ class Turns:
         self._limit = limit
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def of(self, weight: int) -> AsyncGenerator[None]:
-        """Waits for its turn, and holds its weight for the length of the block."""
-        await self._enter(weight)
-        try:
-            yield
-        finally:
-            self.held -= weight
-            self._let_in()
+    def of(self, weight: int) -> Turn:
+        """Waits for its turn, and holds its weight for the length of the `async with`."""
+        return Turn(self, weight)
 
-    async def _enter(self, weight: int) -> None:
+    async def enter(self, weight: int) -> None:
+        """Waits for its turn, and holds its weight from then on."""
         if not self._waiting and self._fits(weight):
             self.held += weight
             return
@@ -40,6 +34,11 @@ class Turns:
             self._let_in()
             raise
 
+    def leave(self, weight: int) -> None:
+        """Gives the weight back."""
+        self.held -= weight
+        self._let_in()
+
     def _let_in(self) -> None:
         while self._waiting and (self._waiting[0][1].done() or self._fits(self._waiting[0][0])):
             weight, turn = self._waiting.popleft()
@@ -49,3 +48,21 @@ class Turns:
 
     def _fits(self, weight: int) -> bool:
         return not self.held or self.held + weight <= self._limit
+
+
+class Turn:
+    """One turn, for the length of an `async with`. A class, because every step of a run takes one."""
+
+    __slots__ = ("_turns", "_weight")
+
+    def __init__(self, turns: Turns, weight: int) -> None:
+        self._turns = turns
+        self._weight = weight
+
+    async def __aenter__(self) -> None:
+        await self._turns.enter(self._weight)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._turns.leave(self._weight)

@@ -57,7 +57,7 @@ class Heart:
         self._loop = asyncio.get_running_loop()
         self.thread, self._node_thread = threading.get_ident(), node_thread
         self._context = copy_context()
-        self._handle = activity.client().get_async_activity_handle(task_token=info.task_token)
+        self._client, self._token = activity.client(), info.task_token
         self._last = monotonic()
 
     def beat(self, *details: Json) -> None:
@@ -116,7 +116,8 @@ class Heart:
         """Sends the heartbeat from another event loop."""
         self._last = monotonic()
         try:
-            await self._handle.heartbeat(*self._details, rpc_timeout=_RPC_TIMEOUT)
+            handle = self._client.get_async_activity_handle(task_token=self._token)
+            await handle.heartbeat(*self._details, rpc_timeout=_RPC_TIMEOUT)
         except AsyncActivityCancelledError:
             return  # the blocked loop learns about it when it runs again
         except RPCError as error:

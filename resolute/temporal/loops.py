@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from resolute.execution.guard import guarded, in_task
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.temporal.at_work import Work, current_work
+from resolute.temporal.crossing import Crossing
 from resolute.temporal.standstill import Standstill
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class NodeLoop:
         self._loop = asyncio.new_event_loop()
         if threads:
             self._loop.set_default_executor(threads)  # pyright: ignore[reportArgumentType]  # any executor will do
+        self._way = Crossing(self._loop)
+        self._back: Crossing | None = None
         self._works: WeakKeyDictionary[asyncio.Task[Any], Work] = WeakKeyDictionary()
         self._loop.set_task_factory(self._task)
         self._thread = threading.Thread(target=self._live, name=f"nodes-{name}", daemon=True)
@@ -57,15 +60,22 @@ class NodeLoop:
 
         Like a task, it ends when the work has ended, even if its cancellation takes time.
         """
-        answer: _Answer[T] = _Answer(self._loop)
+        answer: _Answer[T] = _Answer(self._way_back(), self._way)
         context = copy_context()
 
         def start() -> None:
             answer.task = self._loop.create_task(work, context=context)
             answer.task.add_done_callback(answer.tell)
 
-        self._loop.call_soon_threadsafe(start)
+        self._way.call(start)
         return answer
+
+    def _way_back(self) -> Crossing:
+        """The way into the loop of whoever asks: the same one as long as it is the same loop."""
+        here = asyncio.get_running_loop()
+        if self._back is None or self._back.loop is not here:
+            self._back = Crossing(here)
+        return self._back
 
     @contextlib.contextmanager
     def watched(self) -> Generator[None]:
@@ -149,16 +159,16 @@ class NodeLoop:
 class _Answer(asyncio.Future[T]):
     """Represents, on one loop, a task of another."""
 
-    def __init__(self, there: asyncio.AbstractEventLoop) -> None:
-        self._here, self._there = asyncio.get_running_loop(), there
-        super().__init__(loop=self._here)
+    def __init__(self, here: Crossing, there: Crossing) -> None:
+        self._here, self._there = here, there
+        super().__init__(loop=here.loop)
         self.task: asyncio.Task[T] | None = None
 
     def cancel(self, msg: Any = None) -> bool:
         """Asks the task to end; this is cancelled when the task is."""
         if self.done():
             return False
-        self._there.call_soon_threadsafe(self._cancel_there, msg)
+        self._there.call(self._cancel_there, msg)
         return True
 
     def _cancel_there(self, msg: Any) -> None:
@@ -168,7 +178,7 @@ class _Answer(asyncio.Future[T]):
     def tell(self, task: asyncio.Task[T]) -> None:
         """Called on the task's loop when it has ended."""
         with contextlib.suppress(RuntimeError):  # this loop is closed: nobody is waiting any longer
-            self._here.call_soon_threadsafe(self._settle, task)
+            self._here.call(self._settle, task)
 
     def _settle(self, task: asyncio.Task[T]) -> None:
         if self.done():

@@ -97,9 +97,8 @@ class TemporalRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node as an activity whose id is the step's name; see `Runtime.call`."""
-        size = recorded_size(request.arguments)
         if not self._bounded:
-            self._check_task(request, size)
+            self._check_task(request)
             return await self._called(request)
         given_up = len(self._given_up)
         if request.lane == "local":
@@ -108,7 +107,7 @@ class TemporalRuntime:
             output = await self._called(request)
             self._unsent += recorded_size(output)
             return output
-        async with self._turns.of(size):
+        async with self._turns.of(request.size):
             await self.make_room(self._turns.held)
             self._stop_where_given_up(request.step, given_up)
             try:
@@ -273,10 +272,10 @@ class TemporalRuntime:
             return workflow.cancellation_reason() is not None
         return any(step in at_work for _, at_work in self._given_up)
 
-    def _check_task(self, request: CallRequest, size: int) -> None:
+    def _check_task(self, request: CallRequest) -> None:
         # What interpreter 1 does if calls that are scheduled together do not fit into one message.
         task = workflow.info().get_current_history_length()
-        self._scheduled = size + (self._scheduled if task == self._task else 0)
+        self._scheduled = request.size + (self._scheduled if task == self._task else 0)
         self._task = task
         if self._scheduled > MESSAGE_LIMIT:
             raise PayloadTooLargeError(

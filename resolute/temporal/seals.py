@@ -71,7 +71,7 @@ class PlanKeys:
         """The ids of all keys."""
         return frozenset(self._by_id)
 
-    @property
+    @cached_property
     def sealing_id(self) -> str | None:
         """The id of the key that seals; None without keys."""
         return _id_of(self.keys[0]) if self.keys else None
@@ -111,7 +111,10 @@ def _id_of(key: SecretStr) -> str:
     return hashlib.sha256(b"resolute key id\0" + key.get_secret_value().encode()).hexdigest()[:8]
 
 
+# Sorted and without white space: the same for equal values, even if a client or server has rewritten them.
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def _digest(key: SecretStr, purpose: Purpose, parts: tuple[Json, ...]) -> str:
-    # Sorted and without white space: the same for equal values, even if a client or server has rewritten them.
-    canonical = json.dumps([purpose, *parts], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hmac.new(key.get_secret_value().encode(), canonical.encode(), hashlib.sha256).hexdigest()
+    canonical = _CANONICAL.encode([purpose, *parts])
+    return hmac.digest(key.get_secret_value().encode(), canonical.encode(), "sha256").hex()

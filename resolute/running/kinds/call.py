@@ -23,7 +23,7 @@ async def run_call(call: Call, frame: Frame, run: Run) -> Json:
     """
     step_id = frame.path + call.id
     arguments = cast("JsonObject", prepare(cast("Json", call.arguments), run.state.scope(frame)))
-    check_value(f"the input of step {step_id!r} ({call.node})", arguments)
+    size = check_value(f"the input of step {step_id!r} ({call.node})", arguments)
     # A local activity holds up timers and calls of the same run, so it is for when nothing else is in flight; and it
     # passes no queue, whose rate limit it would have to keep.
     lane = call.lane if frame.alone and call.queue is None else "activity"
@@ -36,6 +36,7 @@ async def run_call(call: Call, frame: Frame, run: Run) -> Json:
         queue=call.queue,
         dry=run.plan.is_dry,
         lifted=run.lifted,
+        size=size,
     )
     answer = await _made(call, request, frame, run)
     if not run.plan.is_dry:
