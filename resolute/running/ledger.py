@@ -112,8 +112,10 @@ def check_of(
         outcomes = ["dry"]
     if began_at - at > LATE:
         outcomes.append("late")
-    outcome: Outcome = next((word for word in OUTCOMES if word in outcomes), "quiet")
-    deciding = [name for name, word in {**watched, **done}.items() if word == outcome]
+    found = [word for word in OUTCOMES if word in outcomes]
+    outcome: Outcome = found[0] if found else "quiet"
+    of_watchers = [name for name, word in watched.items() if word == outcome]
+    deciding = of_watchers or [name for name, word in done.items() if word == outcome]
     return Check(
         flow=plan.name,
         outcome=outcome,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final, Literal, cast
 
 from pydantic import Field, JsonValue
@@ -102,6 +102,11 @@ class Alarm(Step):
     def values(self) -> tuple[Json, ...]:
         """The conditions, and what tells items and incidents apart."""
         return cast("tuple[Json, ...]", (self.bad, self.clear, self.quiet, self.key, self.incident))
+
+    def outcome(self, output: Json) -> str:
+        """What the check came to, in the ledger's words: what lapsed is quiet, and what was not counted is broken."""
+        said = str(output.get("outcome", "")) if isinstance(output, Mapping) else ""
+        return {"lapsed": "quiet", "unremembered": "broken"}.get(said, said)
 
     def problems(self) -> Iterator[str]:
         """Times and counts that cannot be, and an incident that could only be opened, or only closed."""
