@@ -33,7 +33,7 @@ runs it starts, which would pile up until no more are started.
 """
 
 
-class _WithKeys(Interceptor):
+class AtHand(Interceptor):
     """Passes the worker's keys to its runs, which must not read them from the environment themselves."""
 
     def __init__(self, keys: PlanKeys, full: Callable[[int], bool] | None) -> None:
@@ -73,7 +73,7 @@ def temporal_worker(
         task_queue=task_queue,
         workflows=[FlowWorkflow, LineWorkflow],
         activities=[activities.run],
-        interceptors=[_WithKeys(activities.keys, full)],
+        interceptors=[AtHand(activities.keys, full)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,
