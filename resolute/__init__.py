@@ -4,9 +4,11 @@ You write a flow in Python, `build()` turns it into data (a plan) once, and from
 """
 
 from resolute.plan.alarmed import Alarmed
+from resolute.plan.allowance import Allowance
 from resolute.plan.clock import now, scheduled_for
 from resolute.plan.conditions import contains, is_empty, matches, not_, one_of
 from resolute.plan.context import CallContext, State, current_call
+from resolute.plan.cursors import cursor
 from resolute.plan.decided import Decided
 from resolute.plan.errors import (
     ConfigurationError,
@@ -35,9 +37,11 @@ from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
 from resolute.writing.incident import Incident
 from resolute.writing.kinds.alarm import AlarmStep, alarm
+from resolute.writing.kinds.budget import budget
 from resolute.writing.kinds.child import child
 from resolute.writing.kinds.each import each
 from resolute.writing.kinds.gate import GateStep, gate
+from resolute.writing.kinds.move import move
 from resolute.writing.kinds.repeat import repeat
 from resolute.writing.kinds.sleep import sleep
 from resolute.writing.kinds.wait import wait_for
@@ -46,6 +50,7 @@ from resolute.writing.node import Node, NodeFactory, node
 __all__ = [
     "AlarmStep",
     "Alarmed",
+    "Allowance",
     "CallContext",
     "ConfigurationError",
     "Decided",
@@ -78,12 +83,14 @@ __all__ = [
     "any_of",
     "bearer_token",
     "branch",
+    "budget",
     "by_field",
     "by_header",
     "child",
     "contains",
     "count",
     "current_call",
+    "cursor",
     "during",
     "each",
     "env",
@@ -98,6 +105,7 @@ __all__ = [
     "last_turn",
     "manual",
     "matches",
+    "move",
     "node",
     "not_",
     "now",

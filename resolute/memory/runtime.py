@@ -20,6 +20,7 @@ from typing import Final, cast
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import in_task
+from resolute.memory.sharing import SharedInMemory
 from resolute.plan.context import CallContext
 from resolute.plan.errors import (
     FlowError,
@@ -43,6 +44,7 @@ from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
+from resolute.running.shared.asking import Asking
 from resolute.running.state import TOLD, failure_of
 from resolute.running.switches import Stop
 from resolute.running.together import AtOnce, answered
@@ -289,7 +291,10 @@ class MemoryRuntime:
         within: str = "",
         flows: tuple[str, ...] = (),
         person: str = "",
+        shared: SharedInMemory | None = None,
     ) -> None:
+        self.shared = shared or SharedInMemory()
+        self._asks_as = self.shared.begin()
         self._executor = executor
         self._clock = clock
         self._flow = flow
@@ -353,6 +358,10 @@ class MemoryRuntime:
         )
         await made.run(lambda request: answered(self.call(request)))
         return [made.answers.get(index, Answered(given_up=True)) for index in range(len(requests))]
+
+    async def share(self, asking: Asking) -> Json:
+        """Asks what the runs of this process share; see `Runtime.share`."""
+        return self.shared.ask(self._asks_as, asking, self._clock.now())
 
     def child_id(self, step: str) -> str:
         """The id of this run and the step; see `Runtime.child_id`."""
@@ -573,13 +582,14 @@ async def run_in_memory(
     started_in: MemoryRuntime | None = None,
     step: str = "",
     most: int = TOLD,
+    shared: SharedInMemory | None = None,
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
     `begun` gets the interpreter before it runs, so that the run can be cancelled through it. `outcomes` are what the
     run starts with, and `full` says when to continue it in another history, as Temporal does with long runs;
     `resolute.running.outcomes` describes both. `person` is who starts the run. `most` is how many steps of items and
-    turns the report has.
+    turns the report has. `shared` is what the run shares with others; without it, with the runs that it starts alone.
     """
     runtime = MemoryRuntime(
         executor,
@@ -593,6 +603,7 @@ async def run_in_memory(
         within=f"{started_in.within}{step}." if started_in else "",
         flows=started_in.flows_of_started if started_in else (),
         person=person,
+        shared=started_in.shared if started_in else shared,
     )
     recorded: Json = None
     error: FlowError | None = None

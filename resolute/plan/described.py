@@ -68,6 +68,8 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return "link"
         case "$during":
             return _describe_hours(inner[0])
+        case "$cursor":
+            return f"cursor({inner[0]!r})"
         case "$previous":
             return f"previous({dotted(inner)})"
         case "$last":

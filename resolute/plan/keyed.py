@@ -52,17 +52,29 @@ class Keyed(Frozen):
             InvalidInputError: the input has no key.
         """
         found = at_path(value, self.key)
-        if found is None or found == "" or isinstance(found, (bool, Mapping, list, tuple)):
+        text = spelled(found)
+        if text is None:
             kind = "null or missing" if found is None else "empty" if found == "" else "no text or number"
             raise InvalidInputError(
                 f"the input of flow {flow!r} has no key: {dotted(['input', *self.key])} is {kind}, and at most one run "
                 "for each of its values may go on"
             )
-        text = str(found)
-        if not _PLAIN.fullmatch(text):
-            digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
-            text = f"{_OTHER.sub('-', text)[:_SHOWN].strip('-')}~{digest}"
         return f"{flow}/key/{text}"
+
+
+def spelled(key: Json) -> str | None:
+    """A key as a part of an id: as it is, or what can be read of it and a digest. None for what is no key.
+
+    >>> spelled("checkout"), spelled("Café")
+    ('checkout', 'Caf~73473dcc12b76308')
+    """
+    if key is None or key == "" or isinstance(key, (bool, Mapping, list, tuple)):
+        return None
+    text = str(key)
+    if _PLAIN.fullmatch(text):
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{_OTHER.sub('-', text)[:_SHOWN].strip('-')}~{digest}"
 
 
 def path_of_input(reference: object) -> Path | None:

@@ -7,6 +7,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$item": ["certs", "host"]}            a field of the current item of what is called "certs"
     {"$last": ["look", "cursor"]}           the same field in the turn before, inside a repeat
     {"$previous": ["health", "status"]}     the same field in the last completed run
+    {"$cursor": ["incidents", type]}        what the cursor is at; the type is a JSON Schema, and may be left out
     {"$failure": ["message"]}               what went wrong, in an on_failure step
     {"$state": []}                          everything a decision may look at
     {"$now": -86400.0}                      the run's clock, moved by seconds
@@ -79,6 +80,7 @@ TABLE: Final[Mapping[str, Operator]] = {
     "$item": Operator(role="source", operands=("name", "key"), most=None),
     "$input": Operator(role="source", operands=("key",), least=0, most=None),
     "$failure": Operator(role="source", operands=("key",), least=0, most=None),
+    "$cursor": Operator(role="source", operands=("name", "value"), most=2),
     "$state": Operator(role="source", least=0, most=0),
     "$now": Operator(role="source", operands=("number",)),
     "$scheduled": Operator(role="source", least=0, most=0),

@@ -48,6 +48,7 @@ class Scope:
     outputs: JsonObject = field(default_factory=dict[str, Json])
     input: Json = None
     previous: JsonObject | None = None
+    cursors: JsonObject = field(default_factory=dict[str, Json])
     items: JsonObject = field(default_factory=dict[str, Json])
     last: JsonObject = field(default_factory=dict[str, Json])
     failure: JsonObject | None = None
@@ -144,6 +145,8 @@ def _evaluate_expression(operator: str, value: JsonObject, scope: Scope) -> Json
             return _walk(_item(str(inner[0]), scope), inner[1:])
         case "$previous":
             return _walk((scope.previous or {}).get(str(inner[0])), inner[1:])
+        case "$cursor":
+            return scope.cursors.get(str(inner[0]))
         case "$last":
             return _walk(scope.last.get(str(inner[0])), inner[1:])
         case "$input":

@@ -17,6 +17,7 @@ from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.boundary import failure_at, flow_error
 from resolute.running.evaluate import Scope, evaluate
+from resolute.running.following import cursors_of
 from resolute.running.kinds import RUNNING
 from resolute.running.messages import Message
 from resolute.running.modes import memory_for, memory_from
@@ -97,6 +98,8 @@ class Interpreter:
         self._run.pausing.listen(self._earlier.paused)
         self._run.stopping.listen()
         self._run.pausing.ended.append(self._end_where_late)
+        self._has_read = self._earlier.cursors is not None
+        self.state.cursors.update(self._earlier.cursors or {})
         self.state.warn((*self._earlier.warnings, *warnings))
 
     async def run(self) -> Json:
@@ -129,6 +132,7 @@ class Interpreter:
         error = self._ending.error if self._ending else None
         if error is None:
             try:
+                await self._read_cursors()
                 await self._run.block(self._plan.steps, self.state.top)
                 self._run.stop_where_cancelled()
                 return self._result() if not self._window.only else self._tried()
@@ -153,6 +157,13 @@ class Interpreter:
         except RunSuspendedError:
             raise RunContinuedError from None
         raise error from error.__cause__
+
+    async def _read_cursors(self) -> None:
+        """Reads what cursors are at, before anything else; a part of a run knows what the one before it knew."""
+        if self._has_read or not self._plan.cursors:
+            return
+        self.state.cursors.update(await cursors_of(self._plan, self._runtime, self.state.warn))
+        self._has_read = True
 
     def cancel(self) -> None:
         """Ends the run: nothing more is begun, what is at work is given up, what has completed is undone.
@@ -182,6 +193,7 @@ class Interpreter:
             inbox=self._run.inbox.as_json(),
             paused=self._run.pausing.as_json(),
             notebook=self._run.notebook.as_json(),
+            cursors=self.state.cursors if self._has_read else None,
         )
 
     def check(self, message: Message) -> None:

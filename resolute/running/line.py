@@ -13,6 +13,7 @@ from resolute.plan.errors import ResoluteError
 from resolute.plan.keyed import WhileRunning
 from resolute.plan.limits import recorded_size
 from resolute.plan.values import Json, JsonObject
+from resolute.running.shared.known import Known
 
 MOST_WAITING: Final = 1_000
 """Starts that wait for the run in progress."""
@@ -87,15 +88,13 @@ def start_from(data: Json) -> Start:
 class Line:
     """The starts of one flow and key.
 
-    `is_at_work` says that a run goes on, `waiting` are the starts that follow it, and `forgotten` counts the deliveries
-    that are no longer known although they may come again.
+    `is_at_work` says that a run goes on, and `waiting` are the starts that follow it.
     """
 
     def __init__(self) -> None:
         self.is_at_work = False
         self.waiting: list[Start] = []
-        self.forgotten = 0
-        self._known: dict[str, tuple[Became, float]] = {}
+        self._known: Known[Became] = Known(MOST_KNOWN, REMEMBERED)
 
     @property
     def is_blank(self) -> bool:
@@ -104,8 +103,7 @@ class Line:
 
     def known(self, start_id: str) -> Became | None:
         """What became of a start that has come before."""
-        found = self._known.get(start_id)
-        return found[0] if found else None
+        return self._known.get(start_id)
 
     def check(self, start: Start) -> None:
         """Refuses a start that finds no room.
@@ -135,16 +133,16 @@ class Line:
         elif became == "replaced":
             self.waiting = [start, *(each for each in self.waiting if each.while_running != "replace")]
         if became != "ignored":
-            self._remember(start.id, became, now)
+            self._known.keep(start.id, became, now)
         return became
 
     def not_told(self, start: Start, now: float) -> Became:
         """What becomes of a start that should have been told to a run which has just ended."""
         if not start.first:
-            self._known.pop(start.id, None)
+            self._known.drop(start.id)
             return "ignored"
         self.waiting.append(start)
-        self._remember(start.id, "started", now)
+        self._known.keep(start.id, "started", now)
         return "started"
 
     def begin(self) -> Start:
@@ -162,19 +160,20 @@ class Line:
 
     def forget(self, now: float) -> None:
         """Forgets deliveries that come no more."""
-        for start_id, (_, at) in tuple(self._known.items()):
-            if at + REMEMBERED > now:
-                break
-            del self._known[start_id]
+        self._known.forget(now)
+
+    def forgotten(self) -> int:
+        """How many deliveries are no longer known although they may come again, since this was asked last."""
+        forgotten, self._known.forgotten = self._known.forgotten, 0
+        return forgotten
 
     def as_json(self) -> Json:
         """As plain data."""
-        known: Json = [[start_id, became, at] for start_id, (became, at) in self._known.items()]
         return {
             "is_at_work": self.is_at_work,
             "waiting": [start.as_json() for start in self.waiting],
-            "known": known,
-            "forgotten": self.forgotten,
+            "known": self._known.as_json(),
+            "forgotten": self._known.forgotten,
         }
 
     def restore(self, data: Json) -> None:
@@ -182,9 +181,8 @@ class Line:
         held = cast("JsonObject", data)
         self.is_at_work = held["is_at_work"] is True
         self.waiting = [start_from(each) for each in cast("list[Json]", held["waiting"])]
-        self.forgotten = cast("int", held["forgotten"])
-        for start_id, became, at in cast("list[tuple[str, Became, float]]", held["known"]):
-            self._known[start_id] = (became, at)
+        self._known.restore(held["known"])
+        self._known.forgotten = cast("int", held["forgotten"])
 
     @property
     def _is_busy(self) -> bool:
@@ -202,11 +200,3 @@ class Line:
                 return "replaced"
             case "tell":
                 return "told"
-
-    def _remember(self, start_id: str, became: Became, now: float) -> None:
-        self.forget(now)
-        self._known.pop(start_id, None)
-        self._known[start_id] = (became, now)
-        while len(self._known) > MOST_KNOWN:
-            del self._known[next(iter(self._known))]
-            self.forgotten += 1

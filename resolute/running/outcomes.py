@@ -30,7 +30,8 @@ class Ending:
 class Outcomes:
     """Outcomes of the steps of a run, what is due if it fails, and when the run was due.
 
-    `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run.
+    `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run. `cursors`
+    are those that the run has read; None before that.
     """
 
     kept: Kept = field(default_factory=Kept)
@@ -43,6 +44,7 @@ class Outcomes:
     inbox: Json = None
     paused: JsonObject = field(default_factory=dict[str, Json])
     notebook: Json = None
+    cursors: JsonObject | None = None
 
     def has_failed_at(self, step_id: str) -> bool:
         """Whether a step, by its id in the run, had failed already when these outcomes were taken over."""
@@ -62,6 +64,7 @@ class Outcomes:
             "inbox": self.inbox,
             "paused": self.paused,
             "notebook": self.notebook,
+            "cursors": self.cursors,
         }
         if self.ending is not None:
             data["ending"] = {
@@ -97,6 +100,7 @@ def outcomes_from(data: Json) -> Outcomes:
             inbox=held.get("inbox"),
             paused=dict(cast("JsonObject", held.get("paused", {}))),
             notebook=held.get("notebook"),
+            cursors=cast("JsonObject | None", held.get("cursors")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

@@ -14,6 +14,7 @@ from resolute.plan.policies import Lane, ParentClose, Policy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.made import NOTHING_MADE, CallStoppedError, Made
 from resolute.running.messages import Message
+from resolute.running.shared.asking import Asking
 from resolute.running.switches import Stop
 
 
@@ -129,6 +130,15 @@ class Runtime(Protocol):
 
     def tell_children(self, message: Message) -> None:
         """Passes a message on to every run that a step has started and waits for; nobody waits for an answer."""
+        ...
+
+    async def share(self, asking: Asking) -> Json:
+        """Asks what runs share, and gives the answer; who asks twice is answered the same, and counts once.
+
+        Raises:
+            NodeFailedError: it was refused, or nobody answered.
+            asyncio.CancelledError: the question was given up.
+        """
         ...
 
     def child_id(self, step: str) -> str:

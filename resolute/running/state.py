@@ -49,6 +49,8 @@ class RunState:
         self.plan = plan
         self.top = top_frame(kept or Kept())
         self.failure: Failure | None = None
+        self.cursors: dict[str, Json] = {}
+        """What the run reads of cursors: as they were when it began, and as it has moved them since."""
         self.compensation_failures: list[Failure] = []
         self.warnings: list[str] = []
         self._input = input_data
@@ -81,6 +83,7 @@ class RunState:
             outputs=frame.outputs,
             input=self._input,
             previous=self._previous,
+            cursors=self.cursors,
             failure=self.failure.model_dump() if self.failure else None,
             items=frame.items,
             last=frame.last,

@@ -23,6 +23,7 @@ from resolute.plan.plan import Mode, with_inner
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute.running.made import STOPPED, CallStoppedError, Made
+from resolute.running.shared.asking import SHARE
 from resolute.running.switches import stop_from
 from resolute.temporal.about import About, made_until, tell_stopped
 from resolute.temporal.activity import ASK_SWITCHES, GRACE
@@ -39,6 +40,7 @@ from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_l
 from resolute.temporal.loops import NodeLoops, run_on
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.several import Several
+from resolute.temporal.sharing import Post
 from resolute.temporal.start import RECORD_PLAN, recorded_plan
 from resolute.temporal.together import TOGETHER
 from resolute.writing.flow import Flow
@@ -66,6 +68,7 @@ class Activities:
     ) -> None:
         self.keys = keys
         self._local = LocalAttempts()
+        self._post = Post(keys)
         self.at_work = at_work or AtWork()
         self._loops = loops
         self._flows: dict[str, Flow] = {}
@@ -108,6 +111,9 @@ class Activities:
         call = _call_context(info, heart, first, about)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
+            if info.activity_type == SHARE and heart is not None:
+                with heart.beating():
+                    return [await self._post.ask(activity.client(), info.task_queue, call.run_id, call.step, arguments)]
             if heart is None:
                 output = await in_time(info, lambda: run_on(loop, executor.execute(call, arguments)))
                 self._local.forget(info.workflow_run_id or "", info.activity_id)

@@ -9,8 +9,17 @@ from temporalio import workflow
 
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 
+FULL: Final = "resolute.full"
+"""The name under which a test says when a history is to end; else Temporal says it."""
+
 KEYS: Final = "resolute.keys"
 """The name under which a worker hands its keys to its runs."""
+
+
+def history_is_full(ended: int) -> bool:
+    """Whether the current history is to be continued in another one, in which so many steps have ended."""
+    functions = cast("Mapping[str, Callable[[int], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+    return functions[FULL](ended) if FULL in functions else workflow.info().is_continue_as_new_suggested()
 
 
 def keys_at_hand() -> PlanKeys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any
 
 from temporalio import workflow
 
@@ -19,7 +19,7 @@ from resolute.running.recall import Memory
 from resolute.running.run import TAKES_TURNS
 from resolute.running.runtime import CallRequest
 from resolute.running.window import Window
-from resolute.temporal.at_hand import keys_at_hand
+from resolute.temporal.at_hand import history_is_full, keys_at_hand
 from resolute.temporal.belief import purpose_of
 from resolute.temporal.carried import Carried
 from resolute.temporal.hearing import Hearing
@@ -38,9 +38,6 @@ from resolute.temporal.start import (
     start_argument,
 )
 
-FULL: Final = "resolute.full"
-"""The name under which a test says when a history is to end; else Temporal says it."""
-
 
 async def interpreted(plan: Plan, carried: Carried, memory: Memory | None, earlier: Earlier, hearing: Hearing) -> Json:
     """Runs the plan to its end, or continues the run in another history when this one has become too long.
@@ -48,7 +45,7 @@ async def interpreted(plan: Plan, carried: Carried, memory: Memory | None, earli
     Raises:
         FlowError: the run failed, was cancelled or ran out of time.
     """
-    full, recorded = _history_is_full, carried.recorded
+    full, recorded = history_is_full, carried.recorded
     while True:
         runtime = _runtime(plan, carried.keys, recorded, full)
         interpreter = _interpreter(plan, runtime, carried.input, memory, earlier)
@@ -118,11 +115,6 @@ async def _run(interpreter: Interpreter, runtime: TemporalRuntime) -> Json:
 async def _ready_to_end(runtime: TemporalRuntime) -> None:
     await runtime.make_room(PAYLOAD_LIMIT)
     await workflow.wait_condition(workflow.all_handlers_finished)
-
-
-def _history_is_full(ended: int) -> bool:
-    functions = cast("Mapping[str, Callable[[int], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-    return functions[FULL](ended) if FULL in functions else workflow.info().is_continue_as_new_suggested()
 
 
 def _never(_: int) -> bool:

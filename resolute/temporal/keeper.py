@@ -176,9 +176,8 @@ class LineWorkflow:
     def _answer(self, became: Became, *, again: bool = False) -> Json:
         waiting = len(self._line.waiting)
         workflow.set_current_details(f"{waiting} starts wait for the end of {self._run}" if waiting else "")
-        if self._line.forgotten:
-            workflow.logger.warning("%d deliveries of %s are no longer known", self._line.forgotten, self._run)
-            self._line.forgotten = 0
+        if forgotten := self._line.forgotten():
+            workflow.logger.warning("%d deliveries of %s are no longer known", forgotten, self._run)
         return {"became": became, "again": again, "waiting": waiting}
 
     def _now(self) -> float:

@@ -30,6 +30,7 @@ from resolute.running.recall import Memory, newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.shared.asking import Asking
 from resolute.running.switches import Stop, stop_from
 from resolute.running.window import Window
 from resolute.temporal.failures import child_failure, node_failure
@@ -37,6 +38,7 @@ from resolute.temporal.handed import READS_FAILURES
 from resolute.temporal.handing_over import HAND_OVER
 from resolute.temporal.messages import message_of
 from resolute.temporal.recorded import Answer, Recorded
+from resolute.temporal.shared import answer_in, question
 from resolute.temporal.shelter import SHELTERS
 
 _TURNS: Final = 20
@@ -115,6 +117,9 @@ class _RecordedRuntime:
         if answer.failure is not None:
             return stop
         return None if answer.output is None else stop_from(answer.output)
+
+    async def share(self, asking: Asking) -> Json:
+        return answer_in(await self.call(question(asking)))
 
     def child_id(self, step: str) -> str:
         answer = self._recorded.answers.get(step)

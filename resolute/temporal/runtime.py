@@ -18,12 +18,14 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.made import stopped_in
 from resolute.running.messages import Message
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.shared.asking import Asking
 from resolute.running.switches import Stop, stop_from
 from resolute.running.turns import Turns
 from resolute.temporal.activity import ASK_SWITCHES, activity, flows_above
 from resolute.temporal.child import StartedRun, child_id, child_run
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.ids import activity_id
+from resolute.temporal.shared import answer_in, question
 from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
 
 STANDING: Final = "resolute.standing"
@@ -215,6 +217,10 @@ class TemporalRuntime:
             return await work
         finally:
             del self._at_work[name]
+
+    async def share(self, asking: Asking) -> Json:
+        """Asks by an activity, whose worker asks the workflow that keeps it; see `Runtime.share`."""
+        return answer_in(await self.call(question(asking)))
 
     def child_id(self, step: str) -> str:
         """A workflow id made of this run's own; see `Runtime.child_id`."""

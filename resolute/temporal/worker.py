@@ -18,11 +18,11 @@ from temporalio.worker import (
 
 from resolute.temporal.activities import Activities
 from resolute.temporal.activity import queue_of
-from resolute.temporal.at_hand import KEYS
+from resolute.temporal.at_hand import FULL, KEYS
 from resolute.temporal.heartbeats import THROTTLE
-from resolute.temporal.interpreting import FULL
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.shared import SharedWorkflow
 from resolute.temporal.workflow import FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
@@ -71,7 +71,7 @@ def temporal_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[FlowWorkflow, LineWorkflow],
+        workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow],
         activities=[activities.run],
         interceptors=[AtHand(activities.keys, full)],
         workflow_runner=UnsandboxedWorkflowRunner(),

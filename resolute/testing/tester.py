@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
+from resolute.memory.sharing import SharedInMemory
 from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError
 from resolute.plan.failing import Failure
 from resolute.plan.kinds.call import calls_in
@@ -22,6 +23,8 @@ from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus, StepReport
+from resolute.running.shared.asking import Asking, name_of
+from resolute.running.shared.cursors import MOVE, READ
 from resolute.testing.decisions import NOT_SKIPPED, Decisions, missing
 from resolute.testing.fakes import (
     Answer,
@@ -135,6 +138,7 @@ class FlowTester:
         providers: providers to use for real, opened by the test, such as one that talks to a simulator.
         start: when the virtual clock starts.
         patience: how long, in seconds of real time, a node may take before it counts as not answering.
+        beside: a tester of another flow, whose budgets and cursors this one shares.
 
     >>> import asyncio
     >>> from resolute import flow, manual, node
@@ -158,6 +162,7 @@ class FlowTester:
         providers: Sequence[Provider] = (),
         start: datetime = START,
         patience: float = 5.0,
+        beside: FlowTester | None = None,
     ) -> None:
         self.flow = flow
         self.clock = VirtualClock(start)
@@ -171,6 +176,7 @@ class FlowTester:
         self._providers = providers
         self._patience = patience
         self._memory: Memory | None = None
+        self._shared = SharedInMemory() if beside is None else beside._shared
         self._at_work: Interpreter | None = None
         self._told = 0
         self._telling: list[tuple[timedelta, Message]] = []
@@ -282,6 +288,16 @@ class FlowTester:
         """
         self._gates.add(gate, Decision(approved, by, reason, jsonable(form), after))
 
+    def cursor(self, name: str) -> Any:
+        """What a cursor is at; null until it has been moved once."""
+        reading = Asking(step="cursor", of=name_of("cursor", name), word=READ, data={})
+        return self._shared.ask(self._shared.begin(), reading, self.clock.now())
+
+    def move_cursor(self, name: str, to: object) -> None:
+        """Moves a cursor before a run, as an earlier one may have done."""
+        moving = Asking(step="cursor", of=name_of("cursor", name), word=MOVE, data={"to": jsonable(to)})
+        self._shared.ask(self._shared.begin(), moving, self.clock.now())
+
     def cancel(self) -> None:
         """Cancels the current run, as a person or the schedule's next run may. For answers to call.
 
@@ -336,6 +352,7 @@ class FlowTester:
             begun=self._begun,
             person=by,
             most=_MOST,
+            shared=self._shared,
         )
         self._at_work = None
         for take_back in self._due:

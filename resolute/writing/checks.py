@@ -29,6 +29,7 @@ _COUNT: Final = Shape({"type": "integer"})
 _EARLIER: Final[Mapping[str, tuple[str, str]]] = {
     "$previous": ("previous", "until its step has completed once"),
     "$last": ("last_turn", "in the first turn"),
+    "$cursor": ("cursor", "until it has been moved once"),
 }
 
 _DECIDED: Final = (

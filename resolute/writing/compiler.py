@@ -20,7 +20,15 @@ from resolute.writing.frame import check_frame, check_keyed, check_once, hands_o
 from resolute.writing.kinds import COMPILING
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
-from resolute.writing.remembering import decides, problems_of_memory, reads_of_earlier_runs, remembered, types_at
+from resolute.writing.remembering import (
+    decides,
+    followed,
+    problems_of_cursors,
+    problems_of_memory,
+    reads_of_earlier_runs,
+    remembered,
+    types_at,
+)
 from resolute.writing.steps import Steps
 from resolute.writing.values import NOTHING, Values
 
@@ -60,6 +68,9 @@ def compile_flow(draft: FlowDraft) -> Flow:
         reads, triggers, named=naming.named, unnamed=naming.shapes.keys() - naming.many.keys()
     ):
         mistakes.report(problem.place, problem.message, problem.hint)
+    cursors = followed((*good, *failed), returns)
+    for problem in problems_of_cursors(cursors):
+        mistakes.report(problem.place, problem.message, problem.hint)
     if mistakes.found:
         raise FlowBuildError(draft.name, mistakes.found)
     if base.has_previous and decides((*good, *failed)):
@@ -76,6 +87,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         one_per=draft.keyed.keyed,
         remembers=base.has_previous and (bool(reads) or any(step.remembers for step in walk(good))),
         memory=remembered(reads, naming.types) if base.has_previous else (),
+        cursors=cursors,
         when_stuck=draft.when_stuck,
         mode=draft.mode,
         within=draft.within.total_seconds() if draft.within else None,

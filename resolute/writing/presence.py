@@ -22,7 +22,7 @@ Present: TypeAlias = frozenset[Path]
 
 NOTHING: Final[Present] = frozenset()
 _PATHS: Final = frozenset({"$output", "$input", "$item", "$last"})
-_COMPUTED: Final = frozenset({"$at", "$first"})
+_COMPUTED: Final = frozenset({"$at", "$first", "$cursor"})
 
 
 def present_where(condition: Json, *, holds: bool = True) -> Present:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from resolute.plan.cursors import schema_of
 from resolute.plan.described import dotted
 from resolute.plan.errors import Problem
 from resolute.plan.fitting import standalone
 from resolute.plan.language import expressions_in
-from resolute.plan.plan import Remembered
+from resolute.plan.plan import Followed, Remembered
 from resolute.plan.shapes import Shape, shape_of_type
 from resolute.plan.step import Step, walk
 from resolute.plan.triggers import Schedule, Trigger, Webhook
@@ -29,6 +30,31 @@ def reads_of_earlier_runs(steps: tuple[Step, ...], returns: Json) -> list[tuple[
             if operator == "$previous"
         )
     )
+
+
+def followed(steps: tuple[Step, ...], returns: Json) -> tuple[Followed, ...]:
+    """The cursors that a flow reads, with the types that it reads them as, in the order of the plan."""
+    types: dict[str, list[dict[str, Any]]] = {}
+    for value in [*(value for step in walk(steps) for value in step.values()), returns]:
+        for operator, inner in expressions_in(value):
+            if operator == "$cursor":
+                known = types.setdefault(str(inner[0]), [])
+                if len(inner) > 1 and (schema := schema_of(inner[1])) not in known:
+                    known.append(schema)
+    return tuple(Followed(name=name, types=tuple(known)) for name, known in types.items())
+
+
+def problems_of_cursors(cursors: Iterable[Followed]) -> list[Problem]:
+    """Cursors that a flow reads as values of two types."""
+    return [
+        Problem(
+            f"cursor {cursor.name!r}",
+            "it is read as two types, and its value cannot fit both",
+            f"say the same everywhere: define where = cursor({cursor.name!r}, ...) once and use that",
+        )
+        for cursor in cursors
+        if len(cursor.types) > 1
+    ]
 
 
 def decides(steps: tuple[Step, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
+from resolute.plan.cursors import schema_of
 from resolute.plan.described import dotted
 from resolute.plan.failing import Failure
 from resolute.plan.hours import window_problem
@@ -53,6 +54,8 @@ def shape_of_source(operator: str, inner: list[Json], scope: Scope, report: Repo
             if problem := window_problem(inner[0]):
                 report(f"during(...): {problem}", "")
             return BOOL
+        case "$cursor":
+            return _shape_of_cursor(inner)
         case "$env":
             settings = inner[0]
             return ENVIRONMENT[str(settings["type"])] if isinstance(settings, Mapping) else TEXT
@@ -127,6 +130,13 @@ def _shape_of_last(inner: list[Json], scope: Scope, report: Report) -> Shape:
         )
         return ANY
     return or_null(shape_at(scope.last[step], step, inner[1:], report))
+
+
+def _shape_of_cursor(inner: list[Json]) -> Shape:
+    if len(inner) < 2:  # no type
+        return ANY
+    schema = schema_of(inner[1])
+    return or_null(Shape(schema, schema.get("$defs", {})))
 
 
 def shape_at(shape: Shape, origin: str, path: list[Json], report: Report) -> Shape:

@@ -11,6 +11,7 @@ from tests.contract import (
     lists,
     memories,
     repeats,
+    shared,
     sleeps,
     values,
 )
@@ -28,4 +29,5 @@ SCENARIOS = (
     *children.SCENARIOS,
     *sleeps.SCENARIOS,
     *alarms.SCENARIOS,
+    *shared.SCENARIOS,
 )

@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.memory.runtime import run_in_memory
+from resolute.memory.sharing import SharedInMemory
 from resolute.plan.errors import FlowError
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
@@ -71,6 +72,7 @@ class MemoryScenarios(ScenarioRuntime):
         """See `ScenarioRuntime.run`."""
         executor = NodeExecutor.for_flows([scenario.flow], environment=Environment(ENVIRONMENT))
         memory: Memory | None = None
+        shared = SharedInMemory()
         outcomes: list[Outcome] = []
         for expected in scenario.expected:
             run_id = uuid.uuid4().hex
@@ -84,6 +86,7 @@ class MemoryScenarios(ScenarioRuntime):
                     run_id=run_id,
                     begun=begun.append,
                     full=self.full,
+                    shared=shared,
                 )
             )
             for steps in expected.cancelled_at:

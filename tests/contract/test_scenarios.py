@@ -7,6 +7,7 @@ import pytest
 from resolute import FlowError, NodeFailedError
 from resolute.plan.errors import RunCancelledError
 from resolute.running.report import RunReport
+from resolute.running.shared.asking import SHARE
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.nodes import ENVIRONMENT, Window
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios
@@ -77,7 +78,7 @@ async def test_no_secret_is_recorded(temporal: TemporalScenarios, scenario: Scen
 
 @every_scenario
 async def test_activity_ids_are_step_ids(temporal: TemporalScenarios, scenario: Scenario) -> None:
-    """A history maps onto its plan: no activity has an id that is no step's."""
+    """A history maps onto its plan: no activity has an id that is no step's, nor a question to what runs share."""
     for outcome in await temporal.outcomes(scenario):
         steps = {step.id: step.node for step in outcome.report.steps}
         scheduled = {
@@ -86,7 +87,10 @@ async def test_activity_ids_are_step_ids(temporal: TemporalScenarios, scenario: 
             if (attributes := event.activity_task_scheduled_event_attributes).activity_id
         }
 
-        assert scheduled == {step: steps.get(step) for step in scheduled}
+        asking = {step for step, node in scheduled.items() if node == SHARE}
+
+        assert scheduled == {step: SHARE if step in asking else steps.get(step) for step in scheduled}
+        assert [] == [step for step in asking if step not in steps and not step.startswith("run:")]
 
 
 async def _ends_as_expected(runtime: ScenarioRuntime, scenario: Scenario) -> None:

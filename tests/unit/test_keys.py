@@ -156,7 +156,7 @@ def test_the_bounds_of_a_line() -> None:
     line.check(a_start(3))
     for number in range(MOST_KNOWN):
         line.decide(a_start(10_000 + number, "skip"), 1.0)
-    forgotten = line.forgotten
+    forgotten = line.forgotten()
     line.forget(REMEMBERED + 2.0)
 
     assert MOST_WAITING == len(line.waiting)

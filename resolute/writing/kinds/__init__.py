@@ -3,10 +3,12 @@
 from typing import Final
 
 from resolute.plan.kinds.alarm import Alarm
+from resolute.plan.kinds.budget import Budget
 from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.child import Child
 from resolute.plan.kinds.each import Each
 from resolute.plan.kinds.gate import Gate
+from resolute.plan.kinds.move import Move
 from resolute.plan.kinds.parallel import Parallel
 from resolute.plan.kinds.repeat import Repeat
 from resolute.plan.kinds.sleep import Sleep
@@ -15,11 +17,13 @@ from resolute.plan.kinds.when import When
 from resolute.plan.step import Step
 from resolute.writing.kinds.alarm import DraftAlarm, compile_alarm, lift_alarm
 from resolute.writing.kinds.asking import compile_gate
+from resolute.writing.kinds.budget import DraftBudget, compile_budget, lift_budget
 from resolute.writing.kinds.call import DraftCall, DraftMistake, compile_call, compile_mistake, lift_call
 from resolute.writing.kinds.child import DraftChild, compile_child, lift_child
 from resolute.writing.kinds.each import DraftEach, lift_each
 from resolute.writing.kinds.gate import DraftGate, lift_gate
 from resolute.writing.kinds.items import compile_each
+from resolute.writing.kinds.move import DraftMove, compile_move, lift_move
 from resolute.writing.kinds.parallel import DraftParallel, compile_parallel, lift_parallel
 from resolute.writing.kinds.repeat import DraftRepeat, compile_repeat, lift_repeat
 from resolute.writing.kinds.sleep import DraftSleep, compile_sleep, lift_sleep
@@ -41,6 +45,8 @@ COMPILING: Final[dict[type[Draft], Compiling]] = {
     DraftEach: compile_each,
     DraftWait: compile_wait,
     DraftAlarm: compile_alarm,
+    DraftBudget: compile_budget,
+    DraftMove: compile_move,
 }
 """Each reports every mistake in its draft."""
 
@@ -55,5 +61,7 @@ LIFTING: Final[dict[type[Step], Lifting]] = {
     Wait: lift_wait,
     Gate: lift_gate,
     Alarm: lift_alarm,
+    Budget: lift_budget,
+    Move: lift_move,
 }
 """What an author would have written for a step of a plan: each is the way back from what is compiled."""

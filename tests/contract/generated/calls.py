@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -11,10 +12,13 @@ from resolute import (
     NodeError,
     Retry,
     TerminalError,
+    budget,
     child,
+    cursor,
     flow,
     input_data,
     manual,
+    move,
     node,
     output,
 )
@@ -100,11 +104,27 @@ def _foretell_child(piece: Piece, path: str, within: Within, story: Story) -> No
     story.undo.append(f"{path}{piece.name}.undo_taken")
 
 
+def _write_budget(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
+    """A budget that is never used up, however often the flow runs."""
+    asked = budget(piece.name, at_most=1_000, per=timedelta(seconds=1), key=reads[-1]).as_(piece.name)
+    return chain.then(asked), [*reads, asked.output.refused]
+
+
+def _write_move(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
+    return chain.then(move(cursor(piece.name, int), to=reads[-1]).as_(piece.name)), reads
+
+
+def _foretell_nothing(piece: Piece, path: str, within: Within, story: Story) -> None:
+    """No call of a node."""
+
+
 CALLS: Final = {
     "call": Kind(_write(mix), _foretell()),
     "local": Kind(_write(quick), _foretell()),
     "retry": Kind(_write(falter), _foretell(times=2)),
     "stubborn": Kind(_write(mix, undo=refuse), _foretell()),
     "child": Kind(_write_child, _foretell_child),
+    "budget": Kind(_write_budget, _foretell_nothing),
+    "move": Kind(_write_move, _foretell_nothing),
     "fails": Kind(_write(refuse), _fail, raises=lambda _: True),
 }
