@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, cast, get_args
 
 from resolute.plan.plan import Plan
 from resolute.plan.step import Step, plan_name, walk
@@ -112,8 +112,7 @@ def check_of(
         outcomes = ["dry"]
     if began_at - at > LATE:
         outcomes.append("late")
-    found = [word for word in OUTCOMES if word in outcomes]
-    outcome: Outcome = found[0] if found else "quiet"
+    outcome = cast("Outcome", next(filter(outcomes.__contains__, OUTCOMES), "quiet"))
     of_watchers = [name for name, word in watched.items() if word == outcome]
     deciding = of_watchers or [name for name, word in done.items() if word == outcome]
     return Check(
