@@ -71,6 +71,7 @@ ONLY_IN = {
         "resolute_*.simulator",
         "resolute_worker.demo",
         "resolute_worker.embedded.guard",
+        "resolute_worker.watch.telling",
         "flows",
     ),
     "starlette": ("resolute_*.simulator", "resolute_worker"),

@@ -42,6 +42,7 @@ from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
+from resolute_worker.watch.watcher import watcher_of
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,10 @@ class Running:
     def server(self) -> Any:
         """The embedded server, if there is one."""
         return self._connection.server
+
+    def scheduled(self) -> list[str]:
+        """The names of the flows whose schedules this worker keeps in Temporal."""
+        return [flow.name for flow in self.schedules.flows] if self.schedules else []
 
     def queues(self) -> list[tuple[str, float]]:
         """Each queue of a provider, and how many nodes of it begin in a second."""
@@ -238,6 +243,9 @@ async def running(
             asyncio.create_task(worker.health.watch(), name="health"),
             asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
         ]
+        if settings.watch:
+            watcher = await stack.enter_async_context(watcher_of(worker.client, worker.scheduled, settings))
+            watching.append(asyncio.create_task(watcher.watch(), name="watcher"))
         try:
             yield worker
         finally:

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         database_mb: the megabytes that the embedded server's database may use before its oldest closed runs go.
         shutdown_seconds: how long running nodes may take to finish when the worker is stopped.
         max_activities: how many nodes run at the same time.
+        watch: whether the worker watches the schedules of its namespace: paused, deleted, late, stuck or failing ones.
+        watch_routing_key: PagerDuty's integration key of the service that is told of them; without it, the log alone.
+        heartbeat_url: an address that is asked for every 20 seconds while the worker sees Temporal, for a dead
+            man's switch outside.
 
     Example:
         >>> Settings(task_queue="alerting").task_queue
@@ -96,6 +100,9 @@ class Settings(BaseSettings):
     database_mb: Annotated[int, Field(ge=10)] | None = None
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20
     max_activities: Annotated[int, Field(ge=1)] = 100
+    watch: bool = True
+    watch_routing_key: SecretStr | None = None
+    heartbeat_url: SecretStr | None = None
 
     @property
     def retention(self) -> timedelta:
