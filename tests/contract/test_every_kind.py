@@ -13,10 +13,22 @@ from temporalio.client import Client
 
 from resolute.temporal.activities import Activities
 from resolute.temporal.worker import temporal_worker
-from tests.contract.generated.catalogue import BLOCKS, deeper, gathered, pair, pairs
+from tests.contract.generated.catalogue import (
+    BLOCKS,
+    HOLDING,
+    cancelled,
+    deeper,
+    gathered,
+    held,
+    overdue,
+    pair,
+    pairs,
+    stopped,
+)
 from tests.contract.generated.engines import Came, Full, after_each, in_memory, never, on_temporal
-from tests.contract.generated.generated import KINDS, Generated, generated
+from tests.contract.generated.generated import EVERY, Generated, generated
 from tests.contract.generated.piece import Piece
+from tests.contract.generated.stopping import due_to_undo
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
 
@@ -33,15 +45,28 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cannot find activity to cancel")
 # Temporal begins a new history a second after the one before at the earliest, so runs that are continued after each
 # step are short, and many at a time.
 CASES: Final[Mapping[str, Callable[[], list[Generated]]]] = {
-    "cached": lambda: [*(case for outer in BLOCKS for case in gathered(outer)), *map(deeper, SEEDS)],
+    "cached": lambda: [
+        *(case for outer in BLOCKS for case in gathered(outer)),
+        *map(deeper, SEEDS),
+        *map(held, HOLDING),
+    ],
     "continued": lambda: [
         *(pair(outer, inner) for number, outer in enumerate(BLOCKS) for inner in BLOCKS[number % 3 :: 3]),
         *(pair(outer, inner) for outer in ("parallel", "each", "until") for inner in ("heard", "gate", "child")),
+        *map(held, ("parallel", "each", "while")),
     ],
-    "replaying": lambda: [gathered(outer)[0] for outer in ("parallel", "collect", "until")],
+    "replaying": lambda: [*(gathered(outer)[0] for outer in ("parallel", "collect", "until")), held("parallel")],
     "continued-replaying": lambda: [pair("parallel", "each"), pair("until", "collect")],
 }
 """The flows that show it on each worker. Without a cache, where one run is at work at a time, they are few."""
+
+STOPS: Final[Mapping[str, Callable[[], list[Generated]]]] = {
+    "cached": lambda: [*map(cancelled, BLOCKS), *map(overdue, BLOCKS[:4]), *map(stopped, SEEDS)],
+    "continued": lambda: [*map(cancelled, ("parallel", "each", "while")), overdue("until"), *map(stopped, range(3))],
+    "replaying": lambda: [cancelled("parallel"), stopped(1)],
+    "continued-replaying": lambda: [cancelled("each")],
+}
+"""Those that are stopped before their end."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +76,7 @@ class Engine:
     client: Client
     task_queue: str
     cases: Sequence[Generated]
+    stops: Sequence[Generated]
     at_once: int
 
     async def same(self, cases: Iterable[Generated]) -> None:
@@ -65,12 +91,22 @@ class Engine:
 
         assert [] == [said for said in await asyncio.gather(*map(compared, cases)) if said]
 
+    async def stopped(self, cases: Iterable[Generated]) -> None:
+        """Runs flows that are stopped before their end, each of which has to undo what it has done."""
+        places = asyncio.Semaphore(self.at_once)
+
+        async def run(case: Generated) -> None:
+            async with places, asyncio.timeout(_PATIENCE):
+                _as_stopped(case, await on_temporal(case, self.client, self.task_queue))
+
+        await asyncio.gather(*map(run, cases))
+
 
 @pytest.fixture(scope="module", params=CASES)
 async def engine(request: pytest.FixtureRequest, temporal_client: Client) -> AsyncIterator[Engine]:
     """A worker with and without a cache, and with histories that end with each step."""
     # The plans come with the runs, so the worker needs the nodes alone.
-    known = generated("every-kind", [Piece(word, ((Piece("call"),),) * kind.blocks) for word, kind in KINDS.items()])
+    known = generated("every-kind", [Piece(word, ((Piece("call"),),) * kind.blocks) for word, kind in EVERY.items()])
     name, caches = f"every-kind-{uuid.uuid4().hex[:8]}", "replaying" not in request.param
     worker = temporal_worker(
         temporal_client,
@@ -81,7 +117,7 @@ async def engine(request: pytest.FixtureRequest, temporal_client: Client) -> Asy
         full=after_each if "continued" in request.param else never,
     )
     async with worker:
-        yield Engine(temporal_client, name, CASES[request.param](), AT_ONCE if caches else 1)
+        yield Engine(temporal_client, name, CASES[request.param](), STOPS[request.param](), AT_ONCE if caches else 1)
 
 
 @every_outer
@@ -97,6 +133,28 @@ async def test_pairs_in_memory(outer: str) -> None:
 async def test_pairs_on_temporal(engine: Engine) -> None:
     """On a server a run ends as it does in memory; `make soak` has every pair on every worker."""
     await engine.same(engine.cases)
+
+
+@pytest.mark.parametrize("outer", HOLDING)
+async def test_held_in_memory(outer: str) -> None:
+    """In memory: held steps are tried again, left out and failed as a person says, in one history or in many."""
+    case = held(outer)
+    came = await in_memory(case)
+    _as_foretold(case, came)
+
+    assert (str(case), came) == (str(case), await in_memory(case, after_each))
+
+
+async def test_stopped_in_memory() -> None:
+    """In memory: a run that is cancelled, or out of time, undoes all calls that it has made and no others."""
+    for case in (*map(cancelled, BLOCKS), *map(overdue, BLOCKS), *map(stopped, SEEDS)):
+        for full in (never, after_each):
+            _as_stopped(case, await in_memory(case, full))
+
+
+async def test_stopped_on_temporal(engine: Engine) -> None:
+    """On a server too."""
+    await engine.stopped(engine.stops)
 
 
 async def test_deeper_in_memory() -> None:
@@ -115,7 +173,8 @@ async def test_pairs_at_length(engine: Engine, outer: str) -> None:
     """Every pair by itself on every worker, and continued at each safe point."""
     for case in pairs(outer):
         await _continued_everywhere(case)
-    await engine.same(pairs(outer))
+    await engine.same((*pairs(outer), *([held(outer)] if outer in HOLDING else [])))
+    await engine.stopped((cancelled(outer), overdue(outer)))
 
 
 @pytest.mark.soak
@@ -123,7 +182,9 @@ async def test_deeper_at_length(engine: Engine) -> None:
     """Many flows by chance."""
     for case in map(deeper, MANY_SEEDS):
         _as_foretold(case, await in_memory(case))
-    await engine.same(map(deeper, MANY_SEEDS if engine.at_once > 1 else MANY_SEEDS[:50]))
+    seeds = MANY_SEEDS if engine.at_once > 1 else MANY_SEEDS[:50]
+    await engine.same(map(deeper, seeds))
+    await engine.stopped(map(stopped, seeds))
 
 
 def _as_foretold(case: Generated, came: Came) -> None:
@@ -134,6 +195,19 @@ def _as_foretold(case: Generated, came: Came) -> None:
     assert (case.failed, status, ()) == (failed, came.status, came.warnings)
     assert case.children == sorted(came.children)
     assert all(calls == ["taken", "last"] for calls in came.children.values())
+
+
+def _as_stopped(case: Generated, came: Came) -> None:
+    plan = case.flow.plan
+    due = list(due_to_undo(plan, came.begun))
+    failing = sorted(step for step in due if "undo_stubborn" in step)
+    status = "timed_out" if plan.within else "cancelled"
+    # Who cancels a run knows of it.
+    told = ["told"] if plan.within else []
+
+    assert (str(case), status, [*case.order.of(due), *told]) == (str(case), came.status, came.undo)
+    assert (str(case), failing) == (str(case), [failure.step for failure in came.undo_failures])
+    assert [] == [warning for warning in came.warnings if "called_off" not in warning]
 
 
 async def _continued_everywhere(case: Generated) -> None:

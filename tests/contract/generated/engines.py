@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from temporalio.client import Client
@@ -16,20 +16,25 @@ from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
-from resolute.running.messages import Message
+from resolute.running.messages import EVENT, Message
 from resolute.running.report import RunReport
 from resolute.temporal.client import start_run
+from resolute.temporal.control import NotRunningError, cancel_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.messages import ask_run, tell_run
 from resolute.temporal.runs import describe_run
 from tests.contract.generated.generated import Generated
 from tests.contract.generated.order import Ordered
+from tests.contract.generated.stopping import cancels
 from tests.contract.generated.telling import tells
 from tests.contract.nodes import ALL_ATTEMPTS
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
 
 Full = Callable[[int], bool]
+
+_PATIENCE = 120.0
+"""Seconds of real time for a call in memory: a machine that stands still for a while is no failure of a node."""
 
 
 def never(ended: int) -> bool:
@@ -46,7 +51,8 @@ def after_each(ended: int) -> bool:
 class Came:
     """What came of a run, as far as every engine has to agree on it.
 
-    `statuses` are those of the steps of the plan, not of single turns and items, which a run that is continued lets go.
+    `begun` are all calls but the undo steps, in the order in which they came here. `statuses` are those
+    of the steps of the plan, not of single turns and items, which a run that is continued lets go.
     """
 
     status: str
@@ -58,6 +64,7 @@ class Came:
     children: dict[str, list[str]]
     statuses: dict[str, str]
     warnings: tuple[str, ...]
+    begun: tuple[str, ...] = field(compare=False)
 
 
 async def in_memory(case: Generated, full: Full = never) -> Came:
@@ -67,8 +74,19 @@ async def in_memory(case: Generated, full: Full = never) -> Came:
     async def take(_: CallContext, message: Message) -> None:
         begun[-1].take(message)
 
+    async def cancel() -> None:
+        begun[-1].cancel()
+
     tells(run_id, take)
-    run = await run_in_memory(case.flow.plan, executor_of([case.flow]), run_id=run_id, begun=begun.append, full=full)
+    cancels(run_id, cancel)
+    run = await run_in_memory(
+        case.flow.plan,
+        executor_of([case.flow]),
+        run_id=run_id,
+        begun=begun.append,
+        full=full,
+        patience=_PATIENCE,
+    )
     return _came(case, run.report, run.report.result, run_id)
 
 
@@ -78,13 +96,19 @@ async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
     plan: Plan = case.flow.plan
 
     async def take(call: CallContext, message: Message) -> None:
-        # Both ways by which a run is told, whichever the number is.
-        if len(call.step) % 2 or message.to.startswith("gate:"):
+        # Events go both ways by which a run is told, whichever the number is.
+        if len(call.step) % 2 or not message.to.startswith(EVENT):
             await ask_run(client, RunKey(call.run, call.run_id), message, KEYS)
         else:
             await tell_run(client, plan.name, call.run, message, KEYS)
 
+    async def cancel() -> None:
+        # More than one step may ask for it, and the run may have ended by the cancel of another.
+        with suppress(NotRunningError):
+            await cancel_run(client, RunKey(run_id, run.run_id or ""))
+
     tells(run_id, take)
+    cancels(run_id, cancel)
     run = await start_run(client, plan, task_queue=task_queue, workflow_id=run_id, keys=KEYS)
     result: Json = None
     with suppress(FlowError):  # the report says it
@@ -110,6 +134,7 @@ def _came(case: Generated, report: RunReport, result: Json, run_id: str) -> Came
         children=children,
         statuses=planned,
         warnings=report.warnings,
+        begun=tuple(attempts[:first]),
     )
 
 

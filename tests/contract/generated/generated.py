@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 from typing import Final
 
 from resolute import Flow, FlowBuilder, failure, flow, manual
+from resolute.plan.plan import WhenStuck
 from tests.contract.generated.blocks import BLOCKS
 from tests.contract.generated.calls import CALLS, mix
+from tests.contract.generated.holding import HELD
 from tests.contract.generated.order import Order, Ordered
 from tests.contract.generated.piece import FailedPieceError, Kind, Piece, Reads, Story
+from tests.contract.generated.stopping import STOPS
 from tests.contract.generated.waits import WAITS
 from tests.contract.nodes import echo
 
 LEAVES: Final[dict[str, Kind]] = {**CALLS, **WAITS}
 KINDS: Final[dict[str, Kind]] = {**LEAVES, **BLOCKS}
+EVERY: Final[dict[str, Kind]] = {**KINDS, **HELD, **STOPS}
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,17 @@ class Generated:
         return self.flow.name
 
 
-def generated(name: str, pieces: Sequence[Piece]) -> Generated:
+def generated(
+    name: str, pieces: Sequence[Piece], *, when_stuck: WhenStuck = "fail", within: timedelta | None = None
+) -> Generated:
     """The flow of pieces, behind a first step and before a last one."""
     made = _named(pieces, count(1), count(1))
     first = mix(1, 1).as_("begin")
-    chain = flow(name).triggered_by(manual("start")).then(first.on_failure(mix(first.output, 0).as_("undo_begin")))
+    chain = (
+        flow(name, when_stuck=when_stuck, within=within)
+        .triggered_by(manual("start"))
+        .then(first.on_failure(mix(first.output, 0).as_("undo_begin")))
+    )
     chain = _written(chain, (*made, Piece("call", name="end")), [first.output])
     written = chain.on_failure(echo(failure().step).as_("told")).build()
     story, failed = Story(calls=["begin"], undo=["undo_begin"]), None
@@ -60,7 +71,7 @@ def _named(pieces: Iterable[Piece], numbers: Iterator[int], choices: Iterator[in
 
 
 def _with_name(piece: Piece, numbers: Iterator[int], choices: Iterator[int]) -> Piece:
-    kind, name = KINDS[piece.kind], f"{piece.kind}_{next(numbers)}"
+    kind, name = EVERY[piece.kind], f"{piece.kind}_{next(numbers)}"
     if kind.is_choice:
         name = "when" if (number := next(choices)) == 1 else f"when_{number}"
     blocks = tuple(_named(block, numbers, choices) for block in piece.blocks)
@@ -70,10 +81,10 @@ def _with_name(piece: Piece, numbers: Iterator[int], choices: Iterator[int]) -> 
 
 def _written(chain: FlowBuilder, pieces: Iterable[Piece], reads: Reads) -> FlowBuilder:
     for piece in pieces:
-        chain, reads = KINDS[piece.kind].write(chain, piece, reads, _written)
+        chain, reads = EVERY[piece.kind].write(chain, piece, reads, _written)
     return chain
 
 
 def _tell(pieces: Iterable[Piece], path: str, story: Story) -> None:
     for piece in pieces:
-        KINDS[piece.kind].foretell(piece, path, lambda block, inner: _tell(block, inner, story), story)
+        EVERY[piece.kind].foretell(piece, path, lambda block, inner: _tell(block, inner, story), story)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from resolute import CallContext, node
@@ -38,16 +39,22 @@ async def ask_for(gate: str) -> None:
     call = note()
     path = call.step.rpartition(".")[0]
     address = f"gate:{path}.{gate}" if path else f"gate:{gate}"
-    message = Message(to=address, word="approve", id=f"{call.run}/{call.step}", data={"reason": "why not"}, by="ada")
+    decide_soon(call, Message(to=address, word="approve", id="", data={"reason": "why not"}, by="ada"))
+
+
+def decide_soon(call: CallContext, message: Message) -> None:
+    """Sends a message to the run of a call as soon as the run takes it."""
     deciding = asyncio.ensure_future(_decide(call, message))
     _DECIDING.add(deciding)
     deciding.add_done_callback(_DECIDING.discard)
 
 
 async def _decide(call: CallContext, message: Message) -> None:
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
         try:
-            await _TELLERS[call.run.partition("/")[0]](call, message)
+            # Under another id each time: Temporal keeps the answer to each.
+            again = replace(message, id=f"{call.run}/{call.step}/{number}")
+            await _TELLERS[call.run.partition("/")[0]](call, again)
         except MessageRefusedError:  # the run has not come to it, or moves to another history
             await asyncio.sleep(0)
         else:
