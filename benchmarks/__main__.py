@@ -10,10 +10,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import gates, items, lanes, pagerduty, processes, turns, writing
+from benchmarks import events, gates, items, lanes, pagerduty, processes, turns, writing
 from benchmarks.figures import show
 
-PARTS = ("writing", "processes", "pagerduty", "lanes", "items", "turns", "gates")
+PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates")
 
 
 def main() -> int:
@@ -33,6 +33,8 @@ def main() -> int:
     if "lanes" in parts:
         for title, figures in asyncio.run(lanes.measure()).items():
             show(console, title, figures)
+    if "events" in parts:
+        show(console, "History events of each kind of step", asyncio.run(events.measure()))
     if "items" in parts:
         show(console, f"{items.ITEMS:,} items, on the embedded server", asyncio.run(items.measure()))
     if "turns" in parts:

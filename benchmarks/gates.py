@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -41,27 +42,45 @@ asking = flow("asking").triggered_by(manual("bench")).then(gate("approve", ask="
 """
 
 
-async def measure(gates: int = GATES) -> list[Figure]:
-    """The figures; the worker is a process of its own, as people start it."""
+@dataclass(frozen=True)
+class Found:
+    """What many open gates cost: megabytes, seconds, and how many gates the list shows."""
+
+    opened: float
+    memory: float
+    ready: float
+    answered: float
+    listed: float
+    shown: int
+
+
+async def many_open(folder: Path, gates: int) -> Found:
+    """Opens gates, and starts the worker anew beside them; it is a process of its own, as people start it."""
+    (folder / "asking.py").write_text(FLOW)
+    plan = runpy.run_path(str(folder / "asking.py"))["asking"].plan
+    async with tuned(folder / "tuned") as client:
+        async with _worker(folder, client) as (process, _):
+            began = time.perf_counter()
+            runs = await _waiting(client, plan, gates)
+            opened, memory = time.perf_counter() - began, resident(process)
+        async with _worker(folder, client) as (_, after):
+            began = time.perf_counter()
+            await _approve(client, runs[gates // 2])
+            answered = time.perf_counter() - began
+        listed, shown = await asyncio.to_thread(_listed, folder, client)
+    return Found(opened, memory, after, answered, listed, shown)
+
+
+async def measure() -> list[Figure]:
+    """The figures."""
     with tempfile.TemporaryDirectory(prefix="resolute-bench-") as folder:
-        (Path(folder) / "asking.py").write_text(FLOW)
-        plan = runpy.run_path(str(Path(folder) / "asking.py"))["asking"].plan
-        async with tuned(Path(folder) / "tuned") as client:
-            async with _worker(folder, client) as (before, _):
-                began = time.perf_counter()
-                runs = await _waiting(client, plan, gates)
-                opened, memory = time.perf_counter() - began, resident(before)
-            async with _worker(folder, client) as (_, after):
-                began = time.perf_counter()
-                await _approve(client, runs[gates // 2])
-                answered = time.perf_counter() - began
-            listed, shown = _listed(folder, client)
+        found = await many_open(Path(folder), GATES)
     return [
-        Figure(f"{gates:,} gates are open after", f"{opened:.0f} s"),
-        at_most("the worker's memory with these", memory, 300, "MB"),
-        at_most("a worker that is started beside them is ready after", after, 10, "s", 1),
-        at_most("and answers a decision after", answered, 10, "s", 2),
-        at_most(f"`resolute gates` shows the latest {shown:,} after", listed, 5, "s", 1),
+        Figure(f"{GATES:,} gates are open after", f"{found.opened:.0f} s"),
+        at_most("the worker's memory with these", found.memory, 300, "MB"),
+        at_most("a worker that is started beside them is ready after", found.ready, 10, "s", 1),
+        at_most("and has taken a decision after", found.answered, 10, "s", 2),
+        at_most(f"`resolute gates` shows the latest {found.shown:,} after", found.listed, 5, "s", 1),
     ]
 
 
@@ -87,14 +106,14 @@ async def _approve(client: Client, run: WorkflowHandle[object, object]) -> None:
 
 
 @asynccontextmanager
-async def _worker(folder: str, client: Client) -> AsyncGenerator[tuple[int, float]]:
+async def _worker(folder: Path, client: Client) -> AsyncGenerator[tuple[int, float]]:
     """The id of the process, and the seconds after which it was ready."""
     port, address = free_port(), client.service_client.config.target_host
-    with started(["worker", "asking.py", "--http-port", str(port)], folder, address, SECRET) as process:
+    with started(["worker", "asking.py", "--http-port", str(port)], str(folder), address, SECRET) as process:
         yield process.pid, await asyncio.to_thread(ready, process, port)
 
 
-def _listed(folder: str, client: Client) -> tuple[float, int]:
+def _listed(folder: Path, client: Client) -> tuple[float, int]:
     """The seconds that the command takes, and how many gates it shows."""
     environment = {**os.environ, "TEMPORAL_ADDRESS": client.service_client.config.target_host}
     command = [sys.executable, "-c", "from resolute_worker.cli import main; main()", "gates", "--json"]

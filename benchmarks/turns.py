@@ -1,4 +1,4 @@
-"""What many turns of one run cost: the memory of the worker that runs them, and the events of the history."""
+"""What many turns of one run cost: the memory of the worker that runs them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import json
 import sys
 import tempfile
 import time
-import uuid
-from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
-from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
 from benchmarks.figures import Figure, at_most
 from benchmarks.servers import tuned
@@ -27,8 +24,6 @@ from resolute.temporal.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 
 TURNS = 10_000
-FEW = 20
-PAUSE = timedelta(milliseconds=250)  # longer than a turn takes, so that both wait
 KEYS = PlanKeys((SecretStr("a-key-of-the-benchmark-and-of-nothing-else"),))
 
 
@@ -38,33 +33,11 @@ async def count(before: int | None) -> int:
     return (before or 0) + 1
 
 
-def turning(turns: int, name: str, every: timedelta = timedelta(0)) -> Flow:
-    """A flow of so many turns: in the local lane where they follow each other, in the activity lane with pauses."""
-    counted = count(last_turn(output("counted"))).as_("counted").lane("activity" if every else "local")
-    turns_of = repeat(counted, until=counted.output >= turns, every=every, at_most=turns).as_("turns")
+def turning(turns: int, name: str) -> Flow:
+    """A flow of so many turns, one straight behind the other."""
+    counted = count(last_turn(output("counted"))).as_("counted").lane("local")
+    turns_of = repeat(counted, until=counted.output >= turns, at_most=turns).as_("turns")
     return flow(name).triggered_by(manual("bench")).then(turns_of).returns(turns_of.output.turns).build()
-
-
-@activity.defn(name="hand-count")
-async def hand_count(before: int) -> int:
-    """The same by hand."""
-    return before + 1
-
-
-@workflow.defn(name="hand-turns")
-class HandTurns:
-    """What somebody writes who uses Temporal's SDK directly: an activity, and a timer for what is left of the pause."""
-
-    @workflow.run
-    async def run(self, turns: int) -> int:
-        """The turns."""
-        counted, due = 0, workflow.now()
-        while counted < turns:
-            if due > workflow.now():
-                await workflow.sleep(due - workflow.now())
-            due = max(due, workflow.now()) + PAUSE
-            counted = await workflow.execute_activity(hand_count, counted, start_to_close_timeout=timedelta(seconds=30))
-        return counted
 
 
 async def measure() -> list[Figure]:
@@ -80,34 +53,10 @@ async def measure() -> list[Figure]:
             )
             said, _ = await worker.communicate()
             many = json.loads(said.splitlines()[-1])
-            few = await _events_of_few(client)
     return [
         at_most(f"the worker's memory behind {TURNS:,} turns", many["memory"], 300, "MB"),
         Figure(f"{TURNS:,} turns in the local lane", f"{many['seconds']:.0f} s, {many['histories']} histories"),
-        Figure(
-            f"history events of {FEW} turns with pauses beyond those by hand",
-            str(few[0] - few[1]),
-            "0",
-            few[0] <= few[1],
-        ),
     ]
-
-
-async def _events_of_few(client: Client) -> tuple[int, int]:
-    few = turning(FEW, "few-turns", PAUSE)
-    hand = Worker(
-        client,
-        task_queue="hand-turns",
-        workflows=[HandTurns],
-        activities=[hand_count],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    async with hand, NodeLoops() as loops, _worker(client, few, loops):
-        run = await start_run(client, few.plan, task_queue=few.name, keys=KEYS)
-        await run.result()
-        by_hand = await client.start_workflow(HandTurns.run, FEW, id=uuid.uuid4().hex, task_queue="hand-turns")
-        await by_hand.result()
-        return len((await run.handle.fetch_history()).events), len((await by_hand.fetch_history()).events)
 
 
 def _worker(client: Client, of: Flow, loops: NodeLoops) -> Worker:

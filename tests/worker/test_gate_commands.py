@@ -7,7 +7,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
 
+from resolute.temporal.gates import open_gates
 from resolute_worker.embedded import EmbeddedServer
 from tests.worker.processes import resolute, started
 
@@ -49,7 +51,9 @@ async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:
     listed: list[dict[str, object]] = []
     async with asyncio.timeout(30):
         while not listed:
-            listed = json.loads((await resolute("gates", "--json", folder=folder, **variables))[1])
+            _, shown, said = await resolute("gates", "--json", folder=folder, **variables)
+            listed = json.loads(shown)
+            assert "more gates" not in said
     assert [(run, "approve", "Go?", 2)] == [(each["run"], each["gate"], each["ask"], each["quorum"]) for each in listed]
 
     form = '{"region": "eu"}'
@@ -65,7 +69,23 @@ async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:
     for person in ("ada", "grace"):
         said = await resolute("approve", run, "approve", "--by", person, "--form", form, folder=folder, **variables)
         assert 0 == said[0], said[2]
-    shown = await resolute("show", run, folder=folder, **variables)
+    run_shown = await resolute("show", run, folder=folder, **variables)
 
-    assert "approved by ada at" in shown[1]
+    assert "approved by ada at" in run_shown[1]
     assert "no gate waits for a decision" in (await resolute("gates", folder=folder, **variables))[1]
+
+
+async def test_the_list_says_that_there_are_more(place: dict[str, str]) -> None:
+    """Where more gates are open than are shown, the command says so beside them."""
+    variables = {name: value for name, value in place.items() if name != "folder"}
+    client = await Client.connect(place["TEMPORAL_ADDRESS"])
+    for _ in range(2):
+        await client.start_workflow("asks", id=uuid4().hex, task_queue=place["RESOLUTE_TASK_QUEUE"])
+    async with asyncio.timeout(60):
+        while len(await open_gates(client, flow="asks")) < 2:  # Temporal lists runs in its own time
+            await asyncio.sleep(0.1)
+
+    limited = ("gates", "asks", "--json", "--limit", "1")
+    _, shown, said = await resolute(*limited, folder=Path(place["folder"]), **variables)
+
+    assert (1, True) == (len(json.loads(shown)), "more gates are open than the 1 shown" in said)

@@ -12,7 +12,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.values import Json, JsonObject
 from resolute_worker.cli.asking import By, given_json, user
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, clock, lasted, table
+from resolute_worker.cli.output import AsJson, clock, lasted, say, table
 from resolute_worker.cli.output import show as display
 from resolute_worker.cli.runs import RunId, RunName
 from resolute_worker.settings import load_settings
@@ -36,10 +36,13 @@ def gates(
     async def work(client: Client) -> list[GateOfRun]:
         from resolute.temporal.gates import open_gates
 
-        return await open_gates(client, flow=flow, limit=limit)
+        return await open_gates(client, flow=flow, limit=limit + 1)
 
     found = with_temporal(work)
-    display(as_json, [_as_json(gate) for gate in found], lambda: _table(found))
+    shown = found[:limit]
+    display(as_json, [_as_json(gate) for gate in shown], lambda: _table(shown))
+    if len(found) > limit:
+        say(f"more gates are open than the {limit:,} shown: give --limit, or the flow")
 
 
 def approve(
