@@ -15,6 +15,14 @@ FULL: Final = "resolute.full"
 KEYS: Final = "resolute.keys"
 """The name under which a worker hands its keys to its runs."""
 
+PINNED: Final = "resolute.pinned"
+"""The name under which a worker with a build tells its runs that they stay with it."""
+
+
+def is_pinned() -> bool:
+    """Whether the run stays with the build of its worker."""
+    return PINNED in workflow.extern_functions()  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+
 
 def history_is_full(ended: int) -> bool:
     """Whether the current history is to be continued in another one, in which so many steps have ended."""

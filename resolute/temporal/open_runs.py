@@ -9,6 +9,7 @@ from typing import Final
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.execution.agreement import Finding, findings
@@ -24,17 +25,23 @@ from resolute.temporal.replaying import replayed
 AT_ONCE: Final = 16
 """Histories that are read at the same time."""
 
+_BEHAVIOR: Final = SearchAttributeKey.for_keyword("TemporalWorkflowVersioningBehavior")
+
 OWN: Final = "resolute."
 """How the workflow types begin that are ours, and no flow's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRun:
-    """An open run, and what of it the code cannot execute; nothing where it can execute all of it."""
+    """An open run, and what of it the code cannot execute; nothing where it can execute all of it.
+
+    A run that is `pinned` to the build that it began with calls no other code, and is not held against any.
+    """
 
     workflow_id: str
     run_id: str
     flow: str
+    pinned: bool = False
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -69,7 +76,8 @@ async def _open(client: Client, task_queue: str) -> AsyncIterator[CheckedRun]:
     query = f"ExecutionStatus = 'Running' AND TaskQueue = {quoted(task_queue)}"
     async for run in client.list_workflows(query):
         if not run.workflow_type.startswith(OWN):
-            yield CheckedRun(workflow_id=run.id, run_id=run.run_id, flow=run.workflow_type)
+            pinned = run.typed_search_attributes.get(_BEHAVIOR) == "Pinned"
+            yield CheckedRun(workflow_id=run.id, run_id=run.run_id, flow=run.workflow_type, pinned=pinned)
 
 
 class _Check:
@@ -82,6 +90,8 @@ class _Check:
 
     async def run(self, run: CheckedRun) -> CheckedRun | None:
         """The run with what was found; None where it has ended since it was listed."""
+        if run.pinned:
+            return run
         try:
             found = await self._findings(run)
         except RPCError as error:

@@ -23,6 +23,7 @@ from resolute.temporal.finding import RunKey
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.parts import histories
 from resolute.temporal.seals import NO_KEYS
+from resolute.temporal.shared import SharedWorkflow
 from resolute.temporal.worker import AtHand
 from resolute.temporal.workflow import FlowWorkflow
 
@@ -57,7 +58,7 @@ async def replay(
     it was recorded is believed.
     """
     replayer = Replayer(
-        workflows=[FlowWorkflow, LineWorkflow],
+        workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow],
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[AtHand(NO_KEYS, full)],
         data_converter=converter or DataConverter.default,

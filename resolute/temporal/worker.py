@@ -18,11 +18,12 @@ from temporalio.worker import (
 
 from resolute.temporal.activities import Activities
 from resolute.temporal.activity import queue_of
-from resolute.temporal.at_hand import FULL, KEYS
+from resolute.temporal.at_hand import FULL, KEYS, PINNED
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shared import SharedWorkflow
+from resolute.temporal.versions import Build
 from resolute.temporal.workflow import FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
@@ -36,9 +37,10 @@ runs it starts, which would pile up until no more are started.
 class AtHand(Interceptor):
     """Passes the worker's keys to its runs, which must not read them from the environment themselves."""
 
-    def __init__(self, keys: PlanKeys, full: Callable[[int], bool] | None) -> None:
+    def __init__(self, keys: PlanKeys, full: Callable[[int], bool] | None, *, pinned: bool = False) -> None:
         self._keys = keys
         self._full = full
+        self._pinned = pinned
 
     def workflow_interceptor_class(
         self,
@@ -49,6 +51,8 @@ class AtHand(Interceptor):
         functions[KEYS] = lambda: self._keys
         if self._full is not None:
             functions[FULL] = self._full
+        if self._pinned:
+            functions[PINNED] = lambda: True
         return None
 
 
@@ -61,24 +65,27 @@ def temporal_worker(
     max_concurrent_activities: int = 100,
     max_cached_workflows: int = 1000,
     full: Callable[[int], bool] | None = None,
+    build: Build | None = None,
 ) -> Worker:
     """A worker that polls a task queue for runs and nodes, with the keys of its activities.
 
     `graceful_shutdown` is how long running nodes may take to finish when the worker stops; then they are cancelled, and
     another worker retries them. `full` says, by the number of steps that have ended in a history, when the run is
-    continued in another one; without it Temporal says when. Every worker of a task queue has to say the same.
+    continued in another one; without it Temporal says when. Every worker of a task queue has to say the same. With
+    `build` the runs that begin here stay with workers of that build.
     """
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow],
         activities=[activities.run],
-        interceptors=[AtHand(activities.keys, full)],
+        interceptors=[AtHand(activities.keys, full, pinned=build is not None)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,
         max_heartbeat_throttle_interval=THROTTLE,
         max_cached_workflows=max_cached_workflows,
+        deployment_config=build.config if build else None,
         workflow_task_poller_behavior=POLLERS,
         activity_task_poller_behavior=POLLERS,
     )
@@ -93,6 +100,7 @@ def queue_worker(
     per_second: float,
     graceful_shutdown: timedelta = timedelta(seconds=20),
     max_concurrent_activities: int = 100,
+    build: Build | None = None,
 ) -> Worker:
     """A worker that polls one queue of a provider, in addition to `temporal_worker` for the runs' task queue.
 
@@ -106,5 +114,6 @@ def queue_worker(
         max_concurrent_activities=max_concurrent_activities,
         max_heartbeat_throttle_interval=THROTTLE,
         max_task_queue_activities_per_second=per_second,
+        deployment_config=build.config if build else None,
         activity_task_poller_behavior=POLLERS,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from temporalio import workflow
-from temporalio.common import RawValue
+from temporalio.common import RawValue, VersioningBehavior
 from temporalio.exceptions import ApplicationError, FailureError
 
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
@@ -19,7 +19,7 @@ from resolute.plan.values import Json
 from resolute.running.boundary import flow_error
 from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.result import recorded_of
-from resolute.temporal.at_hand import keys_at_hand
+from resolute.temporal.at_hand import is_pinned, keys_at_hand
 from resolute.temporal.carried import argument_of, carried
 from resolute.temporal.ending import end_of, outcome_of, tell_end
 from resolute.temporal.failures import with_memory
@@ -39,6 +39,13 @@ class FlowWorkflow:
 
     def __init__(self) -> None:
         self._hearing = Hearing()
+
+    @workflow.dynamic_config
+    def config(self) -> workflow.DynamicWorkflowConfig:
+        """Where workers have builds (see `versions`), a run stays with the one that began it."""
+        # Not in the definition: servers refuse every task of a worker without a build that says it.
+        pinned = VersioningBehavior.PINNED if is_pinned() else VersioningBehavior.UNSPECIFIED
+        return workflow.DynamicWorkflowConfig(versioning_behavior=pinned)
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Json:

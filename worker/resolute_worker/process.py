@@ -24,6 +24,7 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.at_work import AtWork, NodeThreads
 from resolute.temporal.links import link_maker
 from resolute.temporal.loops import NodeLoops
+from resolute.temporal.versions import Build
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
 from resolute_worker.backlog import Backlog, waiting_places
@@ -42,6 +43,7 @@ from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
+from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.watcher import watcher_of
 
 log = logging.getLogger(__name__)
@@ -234,7 +236,10 @@ async def running(
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
         await stack.enter_async_context(worker.http)
-        await stack.enter_async_context(_polling(worker, settings))
+        build = build_of(settings, load)
+        await stack.enter_async_context(_polling(worker, settings, build))
+        if build is not None:
+            await begin_with(connection.client, build, settings.task_queue, worker.queues())
         await stack.enter_async_context(schedules_kept(lambda: worker.schedules))
         if worker.server:
             worker.health.write = partial(worker.server.write, connection.client)
@@ -255,7 +260,7 @@ async def running(
         raise WorkLeftError(left)
 
 
-def _pollers(worker: Running, settings: Settings) -> list[TemporalWorker]:
+def _pollers(worker: Running, settings: Settings, build: Build | None) -> list[TemporalWorker]:
     """One for runs and nodes, and one for each queue of a provider."""
     grace = timedelta(seconds=settings.shutdown_seconds)
     runs = temporal_worker(
@@ -264,6 +269,7 @@ def _pollers(worker: Running, settings: Settings) -> list[TemporalWorker]:
         task_queue=settings.task_queue,
         graceful_shutdown=grace,
         max_concurrent_activities=settings.max_activities,
+        build=build,
     )
     return [
         runs,
@@ -276,6 +282,7 @@ def _pollers(worker: Running, settings: Settings) -> list[TemporalWorker]:
                 per_second=per_second,
                 graceful_shutdown=grace,
                 max_concurrent_activities=settings.max_activities,
+                build=build,
             )
             for queue, per_second in worker.queues()
         ),
@@ -296,8 +303,8 @@ async def _poll(pollers: Sequence[TemporalWorker]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _polling(worker: Running, settings: Settings) -> AsyncGenerator[None]:
-    task = worker.polling = asyncio.create_task(_poll(_pollers(worker, settings)), name="temporal worker")
+async def _polling(worker: Running, settings: Settings, build: Build | None) -> AsyncGenerator[None]:
+    task = worker.polling = asyncio.create_task(_poll(_pollers(worker, settings, build)), name="temporal worker")
     try:
         yield
     finally:

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
             the set deployed and no longer has; without a name, a worker removes none.
         released: when these flows were released (ISO 8601 with zone), so that an older worker that starts again does
             not undo a newer deployment. Without it, the time of their commit, or of the newest file.
+        versioning: `pinned` keeps each run with workers of the build that it began with (Temporal's worker versioning);
+            with `none`, any worker goes on with any run.
+        build_id: the name of this build, where runs are pinned. Without it, the time of the release.
         http_host: where webhooks and health endpoints are served.
         http_port: their port; 0 takes a free one.
         public_url: the address under which people reach the worker's HTTP server, for links to gates. Without it, the
@@ -86,6 +89,8 @@ class Settings(BaseSettings):
     task_queue: Annotated[str, Field(min_length=1)] = "resolute"
     worker_set: str | None = None
     released: AwareDatetime | None = None
+    versioning: Literal["none", "pinned"] = "none"
+    build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,200}$")] | None = None
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None

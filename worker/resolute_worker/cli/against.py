@@ -46,12 +46,17 @@ class HeldAgainst:
         """The runs that would fail."""
         return [run for run in self.runs if run.breaks]
 
+    @property
+    def _pinned(self) -> int:
+        return sum(run.pinned for run in self.runs)
+
     def as_data(self) -> dict[str, Any]:
         """For programs: how many runs were looked at, and those with findings."""
         return {
             "address": self.address,
             "task_queue": self.task_queue,
             "open": len(self.runs),
+            "pinned": self._pinned,
             "broken": [_row(run) for run in self.broken],
             "unsure": [_row(run) for run in self.runs if run.findings and not run.breaks],
         }
@@ -59,6 +64,8 @@ class HeldAgainst:
     def rendered(self) -> RenderableType:
         """For a person: a line for each step, and what to do."""
         count = f"{len(self.runs):,} open run{'' if len(self.runs) == 1 else 's'} on task queue {self.task_queue}"
+        if self._pinned:
+            count += f", {self._pinned:,} of them pinned to earlier builds and left to those"
         found = [run for run in self.runs if run.findings]
         if not found:
             return escape(f"{count}: this code can execute what is ahead of each")

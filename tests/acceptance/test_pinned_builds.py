@@ -1,0 +1,114 @@
+"""Runs that stay with the build of the worker that began them, on the embedded server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from resolute import NodeError, Retry, flow, manual, node
+from resolute.execution.code import Code
+from resolute.execution.executor import NodeExecutor
+from resolute.plan.errors import ConfigurationError
+from resolute.temporal.client import start_run
+from resolute.temporal.open_runs import check_open_runs
+from resolute.temporal.runs import is_polled
+from resolute.temporal.versions import Build, make_current
+from resolute.writing.flow import Flow
+from resolute_worker.deploying import Load
+from resolute_worker.embedded import NAMESPACE, EmbeddedServer
+from resolute_worker.process import running
+from resolute_worker.settings import Settings
+from resolute_worker.versioning import build_of
+from tests.keys import KEYS
+
+QUEUE = "pinned"
+RELEASED = datetime(2026, 3, 1, tzinfo=UTC)
+OPEN = asyncio.Event()
+
+
+def code(build: str) -> Flow:
+    """The same flow with the nodes of a build: each says which build it is of."""
+
+    @node(name="which")
+    async def which() -> str:
+        return build
+
+    @node(name="wait_until_open", retry=Retry(attempts=0, initial=0.1, maximum=0.1))
+    async def wait_until_open() -> str:
+        if not OPEN.is_set():
+            raise NodeError("the gate is shut")
+        return build
+
+    return (
+        flow("journey")
+        .triggered_by(manual("go"))
+        .then(which().as_("first"))
+        .then(wait_until_open().as_("gate"))
+        .then(which().as_("last"))
+        .build()
+    )
+
+
+def settings(build: str) -> Settings:
+    """The settings of a worker whose runs are pinned to a build."""
+    return Settings(
+        task_queue=QUEUE,
+        versioning="pinned",
+        build_id=build,
+        http_port=0,
+        plan_keys=KEYS.keys,
+        shutdown_seconds=1,
+    )
+
+
+def load(build: str, released: datetime) -> Load:
+    """What a worker of a build runs."""
+    return Load(flows=[code(build)], released=released)
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    """A client of an embedded server."""
+    async with EmbeddedServer(tmp_path / "state", 0) as server:
+        yield await Client.connect(server.address, namespace=NAMESPACE)
+
+
+async def test_a_run_goes_on_with_its_build_while_another_is_current(client: Client) -> None:
+    """A run begun on build a ends there while b has the new runs, which an older worker does not take back.
+
+    Code that does not have its nodes does not break it either: its build has them.
+    """
+    OPEN.clear()
+    later = RELEASED + timedelta(hours=1)
+    async with AsyncExitStack() as stack, asyncio.timeout(120):
+        await stack.enter_async_context(running(load("a", RELEASED), settings=settings("a"), client=client))
+        old = await start_run(client, code("a").plan, task_queue=QUEUE, keys=KEYS)
+        while (await old.handle.describe()).raw_description.pending_activities == []:
+            await asyncio.sleep(0.1)
+        await stack.enter_async_context(running(load("b", later), settings=settings("b"), client=client))
+        new = await start_run(client, code("b").plan, task_queue=QUEUE, keys=KEYS)
+        current = await make_current(client, Build(deployment=QUEUE, id="a", released=RELEASED), [QUEUE])
+        polled = await is_polled(client, QUEUE)
+        while len(checked := await check_open_runs(client, Code(NodeExecutor([])), task_queue=QUEUE)) < 2:
+            await asyncio.sleep(0.1)  # the list is told of a run a moment after it has begun
+        OPEN.set()
+        results = [await old.result(), await new.result()]
+
+    assert [{"first": each, "gate": each, "last": each} for each in ("a", "b")] == results
+    assert ("b", True) == (current, polled)
+    assert [(True, ())] * 2 == [(run.pinned, run.findings) for run in checked]
+
+
+def test_the_name_of_a_build_is_that_of_its_release() -> None:
+    """Without a name it is the time of the release, the same wherever the worker starts; unpinned there is none."""
+    pinned, unpinned = Settings(task_queue=QUEUE, versioning="pinned"), Settings(task_queue=QUEUE)
+    build = build_of(pinned, load("a", RELEASED))
+
+    assert build == Build(deployment=QUEUE, id="20260301T000000Z", released=RELEASED)
+    assert build_of(unpinned, load("a", RELEASED)) is None
+    with pytest.raises(ConfigurationError, match="set both or neither"):
+        build_of(Settings(build_id="a"), load("a", RELEASED))

@@ -1,0 +1,57 @@
+"""The build of a worker, where runs are pinned to the build that they began with (`RESOLUTE_VERSIONING=pinned`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from resolute.plan.errors import ConfigurationError
+from resolute.temporal.activity import queue_of
+from resolute.temporal.client import is_unreachable, unreachable
+from resolute.temporal.versions import Build, make_current
+from resolute_worker.deploying import Load
+from resolute_worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def build_of(settings: Settings, load: Load) -> Build | None:
+    """The build of a worker: its name as the settings say, else the time of its release; None without versioning.
+
+    Raises:
+        ConfigurationError: a build is named, and runs are not pinned.
+    """
+    if settings.versioning == "none":
+        if settings.build_id is not None:
+            raise ConfigurationError("RESOLUTE_BUILD_ID needs RESOLUTE_VERSIONING=pinned: set both or neither")
+        return None
+    name = settings.build_id or f"{load.released.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    return Build(deployment=settings.worker_set or settings.task_queue, id=name, released=load.released)
+
+
+async def begin_with(client: Client, build: Build, task_queue: str, queues: Iterable[tuple[str, float]]) -> None:
+    """Gives new runs to the build, unless a newer one has them.
+
+    Raises:
+        ConfigurationError: Temporal refuses, is unreachable, or does not know worker versioning.
+    """
+    names = [task_queue, *(queue_of(task_queue, queue) for queue, _ in queues)]
+    try:
+        current = await make_current(client, build, names)
+    except RPCError as error:
+        if is_unreachable(error):
+            raise unreachable(client.service_client.config.target_host, error) from None
+        raise ConfigurationError(f"Temporal refuses build {build.id!r} of this worker: {error.message}") from None
+    if current == build.id:
+        log.info("new runs begin with build %s; runs of earlier builds need workers of those", build.id)
+    else:
+        log.warning(
+            "new runs begin with build %s, which is newer than build %s of this worker or was made current by a "
+            "person: this worker only goes on with its own runs",
+            current,
+            build.id,
+        )
