@@ -218,7 +218,7 @@ async def running(
     Raises:
         ConfigurationError: Temporal is unreachable, a port is taken, or a flow cannot be served.
     """
-    at_work = AtWork()
+    at_work, build = AtWork(), build_of(settings, load)
     async with contextlib.AsyncExitStack() as stack:
         if client:
             connection = Connection(client, await keys_for_worker(client, settings))
@@ -236,7 +236,6 @@ async def running(
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
         await stack.enter_async_context(worker.http)
-        build = build_of(settings, load)
         await stack.enter_async_context(_polling(worker, settings, build))
         if build is not None:
             await begin_with(connection.client, build, settings.task_queue, worker.queues())
