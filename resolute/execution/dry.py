@@ -20,13 +20,19 @@ COMPUTES_WITH_NOTHING: Final = "it computes with what a step before it would hav
 
 
 def not_done(definition: NodeDefinition, environment: Environment, why: str) -> Json:
-    """The answer of a call that was not made: an output of the node's type, or null where none can be made up."""
+    """The answer of a call that was not made."""
+    return DryAnswer(example_of(definition, environment), why).as_json()
+
+
+def example_of(definition: NodeDefinition | None, environment: Environment) -> Json:
+    """An output of the node's type, or null where none can be made up."""
+    if definition is None:
+        return None
     output = made_up(shape_of_type(definition.result_type, "serialization"), datetime.now(UTC))
     try:
-        output = output_of(definition, output, environment)
+        return output_of(definition, output, environment)
     except InvalidResultError:
-        output = None
-    return DryAnswer(output, why).as_json()
+        return None
 
 
 def refused_write(definition: NodeDefinition, error: BaseException) -> str | None:

@@ -48,7 +48,7 @@ _AT_LAST: Final = sys.maxsize
 """In place of the number of an event: behind all of them."""
 
 
-class _RecordedRuntime:
+class RecordedRuntime:
     """Answers as it was answered: what came comes again in the order of the history, one workflow task at a time."""
 
     def __init__(self, recorded: Recorded) -> None:
@@ -68,6 +68,7 @@ class _RecordedRuntime:
         self._coming.sort(key=lambda each: each[0])
 
     def now(self) -> datetime:
+        """The clock of the run, as far as it has come."""
         self._signs += 1
         return self._now
 
@@ -84,6 +85,7 @@ class _RecordedRuntime:
         return False
 
     async def sleep(self, step: str, until: datetime | None) -> None:
+        """Until the timer of the step came to its end."""
         self._signs += 1
         fired = self._recorded.fired.get(step)
         if until is not None and fired:
@@ -102,6 +104,7 @@ class _RecordedRuntime:
         return next(later, None)
 
     async def call(self, request: CallRequest) -> Json:
+        """What is recorded of the next call of the step."""
         answer = self._recorded.next_call(request.step)
         if answer is not None:
             answer.arguments = request.arguments
@@ -113,19 +116,23 @@ class _RecordedRuntime:
         return answer.output
 
     async def still(self, name: str, stop: Stop) -> Stop | None:
+        """What was said of a switch then."""
         answer = await self._ended(name, self._recorded.next_call(name))
         if answer.failure is not None:
             return stop
         return None if answer.output is None else stop_from(answer.output)
 
     async def share(self, asking: Asking) -> Json:
+        """What was answered of what runs share."""
         return answer_in(await self.call(question(asking)))
 
     def child_id(self, step: str) -> str:
+        """The run that the step started."""
         answer = self._recorded.answers.get(step)
         return answer.run if answer else ""  # the same for each time that it was run
 
     async def child(self, request: ChildRequest) -> Json:
+        """What the run of the other flow came to."""
         answer = await self._ended(request.step, self._recorded.next_call(request.step))
         if answer.failure is not None:
             raise child_failure(answer.failure, given_up=self._is_given_up(request.step))
@@ -156,12 +163,13 @@ class _RecordedRuntime:
         return answer
 
     def stand(self, standing: JsonObject) -> None:
-        pass
+        """Nobody is told."""
 
     def tell_children(self, message: Message) -> None:
-        pass
+        """They were told then."""
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        """What is recorded of each of the calls."""
         self._signs += 1
         answers = [self._recorded.answers.get(request.step) for request in requests]
         for request, answer in zip(requests, answers, strict=True):
@@ -179,6 +187,7 @@ class _RecordedRuntime:
         return [_answered(request, answer) for request, answer in zip(requests, answers, strict=True)]
 
     def cancel(self, part: str = "") -> None:
+        """Gives up what was given up then."""
         self._is_cancelled = self._is_cancelled or not part
         self._parts.append(part)
         for step, ends in self._never_begun.items():
@@ -274,7 +283,7 @@ async def _replay(recorded: Recorded, plan: Plan, window: Window) -> tuple[RunRe
     memory = memory_handed(recorded, plan)
     if plan.interpreter < SHELTERS:
         recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
-    runtime = _RecordedRuntime(recorded)
+    runtime = RecordedRuntime(recorded)
     taken = recorded.start.earlier.outcomes
     interpreter = Interpreter(
         plan,

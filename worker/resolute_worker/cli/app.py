@@ -19,6 +19,7 @@ from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute_worker.cli import (
     agents,
     audit,
+    backtest,
     clean,
     deploy,
     documents,
@@ -72,6 +73,7 @@ for command in (
     gates.reject,
     rerun.rerun,
     rerun.try_,
+    backtest.backtest,
     why.why,
     why.report,
     replay.replay,
