@@ -55,11 +55,11 @@ class Plan(Frozen):
     """A whole flow, ready to run.
 
     `outputs` are the steps whose outputs are the run's result, unless `returns` says what is. `remembers` is true
-    where the flow reads values of earlier runs, and `memory` says which; `cursors` are those that it reads.
-    `when_stuck` says what becomes of a run of which a step has failed for good; where a person is asked, `types` are
-    what the steps give, by name. `mode` says whether runs may write, and `within` are the seconds after which a run is
-    ended. `one_per` says which runs have a
-    key of which at most one goes on. `places` are the files and lines where steps were written, by step: for people
+    where the flow reads values of earlier runs, and `memory` says which; where not all runs are a schedule's, which
+    hands that on, it `shares_memory` among them. `cursors` are those that it reads. `when_stuck` says what becomes of a
+    run of which a step has failed for good; where a person is asked, `types` are what the steps give, by name. `mode`
+    says whether runs may write, and `within` are the seconds after which a run is ended. `one_per` says which runs have
+    a key of which at most one goes on. `places` are the files and lines where steps were written, by step: for people
     alone, so moving a line makes no other flow.
     """
 
@@ -75,6 +75,7 @@ class Plan(Frozen):
     has_returns: bool = False
     remembers: bool = False
     memory: tuple[Remembered, ...] = ()
+    shares_memory: bool = Field(default=False, exclude_if=lambda value: not value)
     cursors: tuple[Followed, ...] = Field(default=(), exclude_if=lambda value: not value)
     when_stuck: WhenStuck = "fail"
     mode: Mode = Field(default="live", exclude_if=lambda value: value == "live")

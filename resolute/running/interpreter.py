@@ -10,7 +10,14 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from resolute.plan.errors import FlowError, ResoluteError, RunCancelledError, RunTimedOutError, UnsupportedPlanError
+from resolute.plan.errors import (
+    FlowError,
+    NodeFailedError,
+    ResoluteError,
+    RunCancelledError,
+    RunTimedOutError,
+    UnsupportedPlanError,
+)
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
 from resolute.plan.step import walk
@@ -25,6 +32,7 @@ from resolute.running.notebook import Notebook
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.recall import Memory, handed_on, recalled
+from resolute.running.recalling import recalled_from, recalling, remembering
 from resolute.running.result import recorded_of, with_undo
 from resolute.running.run import Run, RunSuspendedError
 from resolute.running.runtime import Runtime
@@ -71,10 +79,14 @@ class Interpreter:
         self._plan = plan
         self._window = window or Window()
         self._hands_undo_on = hands_undo_on
-        self._given = memory
-        self._memory, warnings = recalled(plan, memory_for(plan.mode, memory))
-        previous = self._memory.values if self._memory else None
+        self._input = input_data
         self._earlier = outcomes or Outcomes()
+        self._handed = memory
+        self._recalls = plan.shares_memory and not self._window.only
+        self._answer = self._earlier.recalled
+        self._given = memory if self._answer is None else recalled_from(self._answer[0]).with_handed(memory)
+        self._memory, warnings = recalled(plan, memory_for(plan.mode, self._given))
+        previous = self._memory.values if self._memory else None
         self._ending: Ending | None = self._earlier.ending
         self.state = RunState(
             plan,
@@ -104,6 +116,15 @@ class Interpreter:
 
     async def run(self) -> Json:
         """Runs the plan and gives the run's result."""
+        try:
+            result = await self._in_time()
+        except FlowError:
+            await self._remember(well=False)
+            raise
+        await self._remember(well=True)
+        return result
+
+    async def _in_time(self) -> Json:
         if self._deadline is None or self._ending is not None:
             return await self._ran()
         clock = asyncio.ensure_future(self._end_in_time(self._deadline))
@@ -132,6 +153,7 @@ class Interpreter:
         error = self._ending.error if self._ending else None
         if error is None:
             try:
+                await self._recall()
                 await self._read_cursors()
                 await self._run.block(self._plan.steps, self.state.top)
                 self._run.stop_where_cancelled()
@@ -157,6 +179,37 @@ class Interpreter:
         except RunSuspendedError:
             raise RunContinuedError from None
         raise error from error.__cause__
+
+    async def _recall(self) -> None:
+        """Asks what earlier runs have left, before anything else. A run to which nobody answers knows of none."""
+        if not self._recalls or self._answer is not None:
+            return
+        try:
+            self._answer = [await self._runtime.share(recalling(self._plan, self._input))]
+        except NodeFailedError as error:
+            self.state.warn((f"previous(...) is null: what earlier runs have left cannot be read: {error.reason}",))
+            return
+        self._given = recalled_from(self._answer[0]).with_handed(self._handed)
+        self._memory, warnings = recalled(self._plan, memory_for(self._plan.mode, self._given))
+        self.state.warn(warnings)
+        if self._memory is not None:
+            self.state.recall(self._memory.values)
+            self._run.notebook.hand(self._memory.kept)
+
+    async def _remember(self, *, well: bool) -> None:
+        """Tells what the run has come to, however it ended; it has ended, and nothing cancels it any more."""
+        if not self._recalls or self._answer is None or self._plan.mode == "dry":
+            return
+        self._run.undoing = True
+        memory, before = self.handed_on(well=well), recalled_from(self._answer[0])
+        if memory is None:
+            return
+        takes = self._handed is not None
+        asking = remembering(self._plan, self._input, before, memory, self.state.outputs, takes=takes)
+        try:
+            await self._runtime.share(asking)
+        except NodeFailedError as error:
+            self.state.warn((f"later runs know nothing of this one: {error.reason}",))
 
     async def _read_cursors(self) -> None:
         """Reads what cursors are at, before anything else; a part of a run knows what the one before it knew."""
@@ -194,6 +247,7 @@ class Interpreter:
             paused=self._run.pausing.as_json(),
             notebook=self._run.notebook.as_json(),
             cursors=self.state.cursors if self._has_read else None,
+            recalled=self._answer,
         )
 
     def check(self, message: Message) -> None:

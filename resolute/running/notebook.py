@@ -41,19 +41,24 @@ class Notebook:
     """The entries of a run: those that it was handed, and those that it has written."""
 
     def __init__(self, handed: JsonObject | None = None, written: Json = None) -> None:
-        self._handed: dict[tuple[str, str], JsonObject] = {
-            (name, key): entry
-            for name, entries in (handed or {}).items()
-            if isinstance(entries, Mapping)
-            for key, entry in entries.items()
-            if isinstance(entry, Mapping)  # what is none was written by nobody here, and is not there
-        }
+        self._handed: dict[tuple[str, str], JsonObject] = {}
+        self.hand(handed or {})
         self.is_tidy = False
         """Whether somebody has looked in this part of the run for what is to be forgotten."""
         self._written: dict[tuple[str, str], Entry] = {}
         for name, key, well, unwell, path in cast("list[list[Json]]", written or []):
             entry = Entry(cast("JsonObject | None", well), cast("JsonObject | None", unwell), str(path))
             self._written[str(name), str(key)] = entry
+
+    def hand(self, handed: JsonObject) -> None:
+        """Hands the run what earlier ones have written."""
+        self._handed = {
+            (name, key): entry
+            for name, entries in handed.items()
+            if isinstance(entries, Mapping)
+            for key, entry in entries.items()
+            if isinstance(entry, Mapping)  # what is none was written by nobody here, and is not there
+        }
 
     def as_json(self) -> Json:
         """What has been written, for the next part of the run."""

@@ -31,7 +31,7 @@ class Outcomes:
     """Outcomes of the steps of a run, what is due if it fails, and when the run was due.
 
     `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run. `cursors`
-    are those that the run has read; None before that.
+    are those that the run has read, and `recalled` what it was told of earlier runs; None before that.
     """
 
     kept: Kept = field(default_factory=Kept)
@@ -45,6 +45,7 @@ class Outcomes:
     paused: JsonObject = field(default_factory=dict[str, Json])
     notebook: Json = None
     cursors: JsonObject | None = None
+    recalled: list[Json] | None = None
 
     def has_failed_at(self, step_id: str) -> bool:
         """Whether a step, by its id in the run, had failed already when these outcomes were taken over."""
@@ -65,6 +66,7 @@ class Outcomes:
             "paused": self.paused,
             "notebook": self.notebook,
             "cursors": self.cursors,
+            "recalled": self.recalled,
         }
         if self.ending is not None:
             data["ending"] = {
@@ -101,6 +103,7 @@ def outcomes_from(data: Json) -> Outcomes:
             paused=dict(cast("JsonObject", held.get("paused", {}))),
             notebook=held.get("notebook"),
             cursors=cast("JsonObject | None", held.get("cursors")),
+            recalled=cast("list[Json] | None", held.get("recalled")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

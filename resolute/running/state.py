@@ -92,6 +92,10 @@ class RunState:
             interpreter=self.plan.interpreter,
         )
 
+    def recall(self, previous: JsonObject | None) -> None:
+        """What the run is told of earlier runs, once it has begun."""
+        self._previous = previous
+
     def begin(self, step: Step, frame: Frame) -> None:
         """The step has begun, here or in an earlier part of the run."""
         known = None if frame.path else self._steps.get(step.id)

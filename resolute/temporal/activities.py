@@ -173,7 +173,8 @@ def _read(flow: Flow, given: Json) -> Mapping[Literal["input"], Json] | None:
         InvalidInputError: the flow does not accept it.
     """
     inputs = triggers_with_input(flow)
-    if given is not None and len(inputs) < len(flow.plan.triggers) and (flow.plan.remembers or not inputs):
+    hands_on = flow.plan.remembers and not flow.plan.shares_memory
+    if given is not None and len(inputs) < len(flow.plan.triggers) and (hands_on or not inputs):
         raise InvalidInputError(f"flow {flow.name!r} is started by its schedule and takes no input: leave it out")
     read = read_any_input(flow, given)
     return None if read == given else {"input": read}

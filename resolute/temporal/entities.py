@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ from resolute.running.messages import MessageRefusedError
 
 _ATTEMPTS: Final = 3
 """One that ends at the moment of the question is started again."""
+
+_A_MOMENT: Final = 0.1
 
 _ENDING: Final = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PRECONDITION)
 
@@ -59,13 +63,21 @@ async def ask_entity(
         except WorkflowUpdateFailedError as error:
             raise _refusal(error, refusals) from None
         except WorkflowUpdateRPCTimeoutOrCancelledError:
+            await _let_go(begin)
             raise RPCError("no worker has answered in time", RPCStatusCode.DEADLINE_EXCEEDED, b"") from None
         except RPCError as error:
+            await _let_go(begin)
             if error.status not in _ENDING or attempt == _ATTEMPTS:
                 raise
             attempt += 1
         else:
             return answer
+
+
+async def _let_go(begin: WithStartWorkflowOperation[Any, Any]) -> None:
+    """Looks at what became of the start, or Python says that nobody has."""
+    with suppress(Exception):
+        await asyncio.wait_for(begin.workflow_handle(), _A_MOMENT)
 
 
 def _refusal(error: WorkflowUpdateFailedError, known: tuple[type[ResoluteError], ...]) -> ResoluteError:

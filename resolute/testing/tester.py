@@ -18,10 +18,12 @@ from resolute.plan.provider import Provider
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.step import plan_name
 from resolute.plan.times import in_utc
-from resolute.plan.values import jsonable
+from resolute.plan.values import Json, jsonable
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message, MessageRefusedError
+from resolute.running.outcomes import Outcomes
 from resolute.running.recall import Memory
+from resolute.running.recalling import told_of
 from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.running.shared.asking import Asking, name_of
 from resolute.running.shared.cursors import MOVE, READ
@@ -340,12 +342,14 @@ class FlowTester:
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
         self._refused = []
+        earlier = self._memory if previous is None else self._remembering(previous)
         run = await run_in_memory(
             self.flow.plan.in_mode("dry" if dry else "live"),
             executor,
             clock=self.clock,
             input_data=read_any_input(self.flow, jsonable(input)),
-            memory=self._memory if previous is None else self._remembering(previous),
+            memory=None if self.flow.plan.shares_memory else earlier,
+            outcomes=_recalling(earlier) if self.flow.plan.shares_memory and previous is not None else None,
             scheduled_for=in_utc(scheduled_for) if scheduled_for else None,
             run_id=f"test-{self._runs}",
             patience=self._patience,
@@ -404,3 +408,8 @@ class FlowTester:
                     f"the flow passes no output of {name!r} to its next run ({did_you_mean(name, known)})"
                 )
         return Memory({name: jsonable(value) for name, value in previous.items()})
+
+
+def _recalling(memory: Memory | None) -> Json:
+    """A run that has been told already what earlier runs have left."""
+    return Outcomes(recalled=[told_of(memory or Memory({}))]).as_json()

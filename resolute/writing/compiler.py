@@ -16,7 +16,15 @@ from resolute.writing.checks import Scope, shape_in
 from resolute.writing.declarations import Declarations
 from resolute.writing.draft import FlowDraft, nested
 from resolute.writing.flow import Flow
-from resolute.writing.frame import check_frame, check_keyed, check_once, hands_on_memory, input_shape, size_problems
+from resolute.writing.frame import (
+    check_frame,
+    check_keyed,
+    check_once,
+    hands_on_memory,
+    input_shape,
+    runs_outside_of_schedules,
+    size_problems,
+)
 from resolute.writing.kinds import COMPILING
 from resolute.writing.mistakes import Mistakes
 from resolute.writing.naming import Naming
@@ -54,7 +62,7 @@ def compile_flow(draft: FlowDraft) -> Flow:
         many=naming.many,
         elsewhere={name: f"step {name!r} comes later" for name in naming.shapes},
         input=input_shape(draft),
-        has_previous=hands_on_memory(draft),
+        has_previous=hands_on_memory(draft) or runs_outside_of_schedules(draft),
     )
     check_once(draft, base, mistakes)
     check_keyed(draft, base, mistakes)
@@ -73,7 +81,8 @@ def compile_flow(draft: FlowDraft) -> Flow:
         mistakes.report(problem.place, problem.message, problem.hint)
     if mistakes.found:
         raise FlowBuildError(draft.name, mistakes.found)
-    if base.has_previous and decides((*good, *failed)):
+    keeps = base.has_previous and (bool(reads) or any(step.remembers for step in walk(good)))
+    if hands_on_memory(draft) and decides((*good, *failed)):
         reads += [(name, ()) for name in naming.named]
     plan = Plan(
         name=draft.name,
@@ -85,7 +94,8 @@ def compile_flow(draft: FlowDraft) -> Flow:
         returns=cast("Any", returns),
         has_returns=bool(draft.result),
         one_per=draft.keyed.keyed,
-        remembers=base.has_previous and (bool(reads) or any(step.remembers for step in walk(good))),
+        remembers=base.has_previous and (bool(reads) or keeps),
+        shares_memory=keeps and runs_outside_of_schedules(draft),
         memory=remembered(reads, naming.types) if base.has_previous else (),
         cursors=cursors,
         when_stuck=draft.when_stuck,

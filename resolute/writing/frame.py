@@ -134,6 +134,11 @@ def input_shape(draft: FlowDraft) -> Shape:
     return ANY
 
 
+def runs_outside_of_schedules(draft: FlowDraft) -> bool:
+    """Whether something else than a schedule starts the flow, so that no schedule hands on what all runs know."""
+    return any(not isinstance(spec.trigger, Schedule) for spec in draft.triggers)
+
+
 def hands_on_memory(draft: FlowDraft) -> bool:
     """Whether a schedule starts the flow whose runs hand values from one to the next."""
     return any(isinstance(spec.trigger, Schedule) and spec.trigger.keeps_previous for spec in draft.triggers)

@@ -13,7 +13,7 @@ from resolute.plan.language import expressions_in
 from resolute.plan.plan import Followed, Remembered
 from resolute.plan.shapes import Shape, shape_of_type
 from resolute.plan.step import Step, walk
-from resolute.plan.triggers import Schedule, Trigger, Webhook
+from resolute.plan.triggers import Schedule, Trigger
 from resolute.plan.values import Json
 
 Path = tuple[str | int, ...]
@@ -92,21 +92,12 @@ def problems_of_memory(
     if not reads or not any(isinstance(trigger, Schedule) and trigger.keeps_previous for trigger in triggers):
         return found
     for index, trigger in enumerate(triggers):
-        if isinstance(trigger, Schedule):
-            if trigger.overlap == "terminate_other":
-                found.append(
-                    Problem(
-                        f"trigger[{index}]",
-                        "previous(...) needs runs that can hand on what they know, and terminate_other cuts them off",
-                        'use overlap="cancel_other", which lets the run before undo its work and hand on its memory',
-                    )
-                )
-        elif isinstance(trigger, Webhook) or trigger.input_schema is not None:
+        if isinstance(trigger, Schedule) and trigger.overlap == "terminate_other":
             found.append(
                 Problem(
                     f"trigger[{index}]",
-                    f"previous(...) is the memory of a schedule's runs, which a run of {trigger.text!r} does not have",
-                    "give this trigger a flow of its own; `resolute run` without an input starts a run of the schedule",
+                    "previous(...) needs runs that can hand on what they know, and terminate_other cuts them off",
+                    'use overlap="cancel_other", which lets the run before undo its work and hand on its memory',
                 )
             )
     return found

@@ -105,8 +105,8 @@ def _shape_of_previous(inner: list[Json], scope: Scope, report: Report) -> Shape
     step = str(inner[0])
     if not scope.has_previous:
         report(
-            f"reads previous({dotted(inner)}), and only a schedule passes values from run to run",
-            "give the flow a schedule(...) or every(...) whose runs do not overlap",
+            f"reads previous({dotted(inner)}), and runs of a schedule that overlap pass no values on",
+            "let the runs of the schedule not overlap, or give the flow another trigger beside it",
         )
     if step in scope.many:
         report(

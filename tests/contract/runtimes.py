@@ -82,7 +82,7 @@ class MemoryScenarios(ScenarioRuntime):
                     scenario.flow.plan,
                     executor,
                     input_data=scenario.input,
-                    memory=memory,
+                    memory=None if scenario.flow.plan.shares_memory else memory,
                     run_id=run_id,
                     begun=begun.append,
                     full=self.full,

@@ -444,18 +444,12 @@ MISTAKES: dict[str, Mistake] = {
         ("when[0]", "the function cannot be a decision: a NodeFactory is not a plain function",
          "give a function or a lambda, or use a @node and its output"),
     ),
-    "previous without a schedule": (
-        begun().then(health).then(anything(previous(health.output.message))),
-        ("then[1] 'anything'",
-         "input 'value': reads previous(health.message), and only a schedule passes values from run to run",
-         "give the flow a schedule(...) or every(...) whose runs do not overlap"),
-    ),
     "previous where runs overlap": (
         flow("watch").triggered_by(schedule("@hourly", overlap="allow_all"))
         .then(anything(previous(health.output.message))).then(health),
         ("then[0] 'anything'",
-         "input 'value': reads previous(health.message), and only a schedule passes values from run to run",
-         "give the flow a schedule(...) or every(...) whose runs do not overlap"),
+         "input 'value': reads previous(health.message), and runs of a schedule that overlap pass no values on",
+         "let the runs of the schedule not overlap, or give the flow another trigger beside it"),
     ),
     "previous of nobody": (
         flow("watch").triggered_by(every(timedelta(hours=1))).then(health)

@@ -13,13 +13,10 @@ from resolute import (
     State,
     every,
     flow,
-    manual,
     node,
     output,
     previous,
     schedule,
-    unverified,
-    webhook,
 )
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import TriggerSpec
@@ -204,14 +201,6 @@ def test_a_step_that_is_remembered_has_a_name() -> None:
 
     (problem,) = caught.value.problems
     assert ("step 'look'", True) == (problem.place, ".as_('look')" in problem.hint)
-
-
-@pytest.mark.parametrize("other", [manual("now", input=Health), webhook("/hooks/now", verify=unverified())])
-def test_a_run_without_the_memory_is_refused(other: TriggerSpec) -> None:
-    """A run that a webhook or a person starts beside the schedule would know nothing of its runs."""
-    (mistake,) = _mistakes(HOURLY, other)
-
-    assert mistake.startswith("trigger[1]  previous(...) is the memory of a schedule's runs")
 
 
 def test_a_run_that_is_cut_off_is_refused() -> None:

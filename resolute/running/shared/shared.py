@@ -12,8 +12,9 @@ from resolute.running.shared.book import Book
 from resolute.running.shared.budgets import BudgetBook
 from resolute.running.shared.cursors import CursorBook
 from resolute.running.shared.known import Known
+from resolute.running.shared.memories import MemoryBook
 
-BOOKS: Final[Mapping[str, Callable[[], Book]]] = {"budget": BudgetBook, "cursor": CursorBook}
+BOOKS: Final[Mapping[str, Callable[[], Book]]] = {"budget": BudgetBook, "cursor": CursorBook, "memory": MemoryBook}
 """What runs share, by its kind, with which its name begins."""
 
 MOST_KNOWN: Final = 4_000

@@ -145,8 +145,8 @@ class _Compiling:
             self._report("an alarm is watched in every run, and on_failure runs in few", "put it among the steps")
         elif not self._scope.has_previous and self._id not in self._steps.naming.many:
             self._report(
-                "an alarm remembers from run to run, and only runs of a schedule hand on what they know",
-                "give the flow a schedule(...) or every(...) whose runs do not overlap",
+                "an alarm remembers from run to run, and runs of a schedule that overlap hand on nothing",
+                "let the runs of the schedule not overlap, or give the flow another trigger beside it",
             )
         before, bad = self._condition("bad", step.bad)
         also, clear = self._condition("clear", step.clear)

@@ -139,9 +139,9 @@ def _came(case: Generated, report: RunReport, result: Json, run_id: str) -> Came
 
 
 def _without_times(value: Json) -> Json:
-    """A result without when its gates were decided."""
+    """A result without when its gates were decided, and what budgets have left at that time."""
     if isinstance(value, Mapping):
-        return {name: _without_times(each) for name, each in value.items() if name != "at"}
+        return {name: _without_times(each) for name, each in value.items() if name not in ("at", "until", "left")}
     return [_without_times(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
