@@ -76,7 +76,7 @@ def stop_from(data: Json) -> Stop:
 
 @dataclass(frozen=True, kw_only=True)
 class Switches:
-    """How all switches stand; `number` counts their changes."""
+    """How all switches stand; `number` grows with every change."""
 
     brake: Thrown | None = None
     everything: Thrown | None = None
@@ -94,15 +94,15 @@ class Switches:
 
     def with_brake(self, thrown: Thrown | None) -> Switches:
         """The same with the brake on or off."""
-        return replace(self, brake=thrown, number=self.number + 1)
+        return replace(self, brake=thrown)
 
     def with_pause(self, flow: str, thrown: Thrown | None) -> Switches:
         """The same with a flow paused or not; everything, where no flow is named."""
         if not flow:
-            return replace(self, everything=thrown, number=self.number + 1)
+            return replace(self, everything=thrown)
         others = {name: each for name, each in self.flows.items() if name != flow}
         flows = others if thrown is None else {**others, flow: thrown}
-        return replace(self, flows=flows, number=self.number + 1)
+        return replace(self, flows=flows)
 
     def stop(self, flows: Sequence[str]) -> Stop | None:
         """What stops a call of one of these flows, whatever it does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -25,7 +25,9 @@ from resolute.temporal.parts import NOT_CONTINUED, described, histories
 from resolute.temporal.reading import read_history
 from resolute.temporal.recorded import Recorded
 from resolute.temporal.replaying import replayed
+from resolute.temporal.runtime import STANDING
 from resolute.temporal.start import BEGAN_AT, MODE, STARTED_BY
+from resolute.temporal.switches import SWITCHES
 
 _POLLS_AT_LEAST: Final = timedelta(seconds=75)
 """A poll takes at most a minute, so a worker that has not polled for longer is gone."""
@@ -53,7 +55,7 @@ _NAMES: Final = {
 class RunSummary:
     """One run in a list. `started_by` is `schedule`, `webhook /path`, `agent` or `request`; empty where unknown.
 
-    A run in a `mode` other than "live" writes nothing.
+    A run in a `mode` other than "live" writes nothing. `paused` and `stopped` are those of `StandingRun`.
     """
 
     workflow_id: str
@@ -65,6 +67,8 @@ class RunSummary:
     task_queue: str
     started_by: str = ""
     mode: Mode = "live"
+    paused: Mapping[str, Any] | None = None
+    stopped: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +105,8 @@ async def list_runs(
     if flows:
         clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
     else:
-        clauses.append(f"WorkflowType != {quoted(LINE)}")  # which keeps starts, and is no run
+        # Which keep starts and switches, and are no runs.
+        clauses += [f"WorkflowType != {quoted(kind)}" for kind in (LINE, SWITCHES)]
     if status is not None:
         # Temporal counts as failed what ends by itself, with undo: the memo says that it was cancelled, or out of time.
         names = [_NAMES[status], *([_NAMES["failed"]] if status in ("cancelled", "timed_out") else [])]
@@ -206,6 +211,8 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
 
 
 async def _summary(run: WorkflowExecution) -> RunSummary:
+    running = run.status == WorkflowExecutionStatus.RUNNING
+    standing: Mapping[str, Any] = (await run.memo_value(STANDING, None) or {}) if running else {}
     return RunSummary(
         workflow_id=run.id,
         run_id=run.run_id,
@@ -216,6 +223,8 @@ async def _summary(run: WorkflowExecution) -> RunSummary:
         task_queue=run.task_queue,
         started_by=await _started_by(run),
         mode=await _mode(run),
+        paused=standing.get("paused"),
+        stopped=standing.get("stopped"),
     )
 
 

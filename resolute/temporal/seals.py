@@ -7,6 +7,7 @@ A worker with keys trusts neither without a seal:
 - a plan that a run records at its first step is sealed over flow, run and plan, by the worker;
 - a message to a run is sealed over flow, run and message, by its sender;
 - a link to a gate is sealed over flow, run, gate, person and time, by the worker that sends it;
+- the switches are sealed over the namespace and their state, by whoever throws one;
 - a call of a node is sealed over flow, run, step, node and arguments, by the run, if its own plan was sealed.
 
 A seal contains a short id of its key, so that keys can be replaced one after the other.
@@ -31,7 +32,7 @@ SHORTEST_KEY: Final = 32
 
 MOST_KEYS: Final = 16
 
-Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link"]
+Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link", "switches"]
 """What is sealed, so that a seal of one thing is never valid for another."""
 
 

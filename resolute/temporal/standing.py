@@ -36,7 +36,11 @@ class HeldStep:
 
 @dataclass(frozen=True, kw_only=True)
 class StandingRun:
-    """A run that does not go on by itself. `held_in_all` counts the held steps, of which `held` names the first."""
+    """A run that does not go on by itself.
+
+    `held_in_all` counts the held steps, of which `held` names the first. `paused` says who has paused it, since when,
+    why, and with what (itself, the run that started it, its flow, everything); `stopped` who stops its writes.
+    """
 
     workflow_id: str
     run_id: str
@@ -44,6 +48,7 @@ class StandingRun:
     held: tuple[HeldStep, ...] = ()
     held_in_all: int = 0
     paused: Mapping[str, Any] | None = None
+    stopped: Mapping[str, Any] | None = None
 
 
 async def standing_of(client: Client, key: RunKey) -> StandingRun:
@@ -115,4 +120,5 @@ def _standing(key: RunKey, flow: str, told: Any) -> StandingRun:
         held=held,
         held_in_all=known.get("held_in_all", 0),
         paused=known.get("paused"),
+        stopped=known.get("stopped"),
     )

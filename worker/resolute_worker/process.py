@@ -43,6 +43,7 @@ from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
+from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.watcher import watcher_of
 
@@ -92,6 +93,8 @@ class Running:
         app = http_app(self.deliveries, self.health, self.intake, GatePages(to.client, to.keys, self.intake))
         crowd = Crowd(refusal=refusal(self.deliveries, self.intake))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
+        self.switches = SwitchesWatch(to.client, to.keys)
+        env.switches = self.switches.now
         env.links = link_maker(to.keys, lambda: settings.public_url or self.http.url)
         self.polling: asyncio.Task[None] | None = None
         self.schedules = Schedules(to.client, load, settings, to.keys)
@@ -235,6 +238,7 @@ async def running(
         worker = Running(load, providers, settings, environment, connection, at_work, loops)
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
+        await worker.switches.begin()
         await stack.enter_async_context(worker.http)
         await stack.enter_async_context(_polling(worker, settings, build))
         if build is not None:
@@ -245,6 +249,7 @@ async def running(
         worker.health.client, worker.health.phase = connection.client, "running"
         watching = [
             asyncio.create_task(worker.health.watch(), name="health"),
+            asyncio.create_task(worker.switches.watch(), name="switches"),
             asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
         ]
         if settings.watch:

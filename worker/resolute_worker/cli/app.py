@@ -20,6 +20,7 @@ from resolute_worker.cli import (
     agents,
     audit,
     backtest,
+    brake,
     clean,
     deploy,
     documents,
@@ -29,6 +30,7 @@ from resolute_worker.cli import (
     new,
     nodes,
     pagerduty,
+    pausing,
     replay,
     rerun,
     runs,
@@ -63,6 +65,8 @@ for command in (
     runs.runs,
     runs.show,
     runs.cancel,
+    pausing.pause,
+    pausing.resume,
     held.held,
     held.retry,
     held.skip,
@@ -89,6 +93,7 @@ for command in (
 ):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(brake.app, name="brake")
 app.add_typer(pagerduty.app, name="pagerduty")
 
 

@@ -26,6 +26,8 @@ _COLOURS: Final = {
     "completed": "green",
     "running": "cyan",
     "held": "magenta",
+    "paused": "magenta",
+    "braked": "magenta",
     "failed": "red",
     "cancelled": "yellow",
     "terminated": "yellow",

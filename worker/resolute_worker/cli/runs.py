@@ -16,6 +16,7 @@ from resolute_worker.cli.loading import Paths, flow_named, with_temporal
 from resolute_worker.cli.output import AsJson, clock, coloured, lasted, mode_text, say, table
 from resolute_worker.cli.output import show as display
 from resolute_worker.cli.showing import failure_text, rendered_run, would_lines
+from resolute_worker.cli.switched import tell_switches
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def runs(
     async def work(client: Client) -> list[RunSummary]:
         from resolute.temporal.runs import list_runs
 
+        await tell_switches(client)
         flows = [flow] if flow else []
         return await list_runs(client, flows=flows, status=status.value if status else None, limit=limit)
 
@@ -138,7 +140,7 @@ def runs(
             (
                 clock(each.started_at),
                 escape(each.flow),
-                coloured(each.status) + mode_text(each.mode),
+                coloured(_status(each)) + mode_text(each.mode),
                 lasted(each.started_at, each.ended_at),
                 escape(each.started_by),
                 escape(each.workflow_id),
@@ -148,6 +150,13 @@ def runs(
         return table(("Started", "Flow", "Status", "Took", "Started by", "Run"), rows, empty="no run")
 
     display(as_json, [asdict(each) for each in found], render)
+
+
+def _status(run: RunSummary) -> str:
+    """How a run stands, in a word: one that does not go on says why."""
+    if run.paused:
+        return "paused"
+    return "braked" if run.stopped else run.status
 
 
 def show(
@@ -162,6 +171,7 @@ def show(
         from resolute.temporal.runs import describe_run
 
         key = await find_run(client, run, run_id)
+        await tell_switches(client)
         return await describe_run(client, key.workflow_id, key.run_id)
 
     found = with_temporal(work)

@@ -14,13 +14,14 @@ from resolute.plan.described import describe
 from resolute.plan.plan import Plan
 from resolute.plan.step import KINDS, plan_name, walk
 from resolute.plan.values import Json
+from resolute.running.pausing import said_of
 from resolute.running.report import Held, RunReport, StepReport
 from resolute.writing.diagram import outline
 from resolute_worker.cli.advice import advice
 from resolute_worker.cli.output import clock, coloured, lasted
 
 if TYPE_CHECKING:
-    from resolute.temporal.runs import RunDescription
+    from resolute.temporal.runs import RunDescription, RunSummary
 
 _LONGEST: Final = 400
 """How many characters of a value are shown; --json has all of it."""
@@ -36,7 +37,8 @@ def rendered_run(found: RunDescription) -> RenderableType:
     )
     if summary.mode != "live":
         head += f"\n[yellow]{'a dry run' if summary.mode == 'dry' else 'a shadow'}: nothing was written[/]"
-    waiting = [
+    waiting = [f"[magenta]{escape(line)}[/]" for line in _stands(summary)]
+    waiting += [
         f"[yellow]no worker polls task queue {escape(queue)}: the run continues once you start one (resolute worker)[/]"
         for queue in found.unpolled
     ]
@@ -61,6 +63,18 @@ def rendered_run(found: RunDescription) -> RenderableType:
     if report.result is not None:
         parts += ["", "Result", escape(json.dumps(report.result, indent=2, ensure_ascii=False))]
     return Group(*parts)
+
+
+def _stands(run: RunSummary) -> Iterator[str]:
+    """What keeps a run from going on, who has said so, since when and why."""
+    if run.paused:
+        source = str(run.paused.get("with"))
+        what = {"run": "paused", "parent": "paused with the run that started it", "all": "everything is paused"}
+        flow = source.removeprefix("flow:")
+        yield f"{what.get(source, f'flow {flow} is paused')}, {said_of(run.paused)}"
+    if run.stopped:
+        undoes = ": the run waits to undo its work" if run.stopped.get("undoing") else ""
+        yield f"the brake stops its writes, {said_of(run.stopped)}{undoes} (resolute brake status)"
 
 
 def failure_text(failure: Mapping[str, Any]) -> str:

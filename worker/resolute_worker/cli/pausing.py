@@ -1,0 +1,139 @@
+"""Commands that pause runs, flows or everything, and let them go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from resolute.plan.errors import ConfigurationError
+from resolute.running.pausing import said_of
+from resolute.running.switches import Switches, Thrown
+from resolute_worker.cli.asking import By, Yes, confirmed, who
+from resolute_worker.cli.loading import with_temporal
+from resolute_worker.cli.output import AsJson, show
+from resolute_worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+Name = Annotated[
+    str | None,
+    typer.Argument(help="The id of a run or its beginning, or the name of a flow.", show_default=False),
+]
+All = Annotated[bool, typer.Option("--all", help="Every run of every flow.")]
+IsFlow = Annotated[bool, typer.Option("--flow", help="The name is a flow's, even if it has never run.")]
+Reason = Annotated[str, typer.Option(help="Why; it is shown with every run that waits.")]
+
+
+def pause(
+    name: Name = None,
+    everything: All = False,
+    is_flow: IsFlow = False,
+    by: By = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pause a run, a flow or everything: nothing new is begun, what is at work ends, and gates are still decided.
+
+    A paused flow takes starts all the same: their runs wait. A cancel lifts the pause of a run, which then undoes its
+    work.
+    """
+    _check(name, everything)
+    if everything and not yes and not confirmed("Pause every run of every flow?"):
+        raise typer.Exit(1)
+    person = who(by)
+
+    async def work(client: Client) -> dict[str, Any]:
+        from resolute.temporal.pauses import AlreadyPausedError, Named, named, pause_run
+        from resolute.temporal.switches import change_switches
+        from resolute_worker.keys import keys_for_client
+
+        keys = await keys_for_client(client, load_settings())
+        found = Named(flow=name or "") if everything or is_flow else await named(client, name or "")
+        if found.run is not None:
+            taken = await pause_run(client, found.run, by=person, reason=reason, keys=keys)
+            return {"run": found.run.workflow_id, "paused": True, "taken": taken}
+
+        def change(switches: Switches) -> Switches:
+            known = switches.flows.get(found.flow) if found.flow else switches.everything
+            if known is not None:
+                raise AlreadyPausedError(f"{found.flow or 'everything'} is paused already, {said_of(known.as_json())}")
+            return switches.with_pause(found.flow, thrown(person, reason))
+
+        await change_switches(client, keys, change)
+        return {"flow": found.flow or None, "all": everything, "paused": True}
+
+    _tell(with_temporal(work), as_json)
+
+
+def resume(
+    name: Name = None,
+    everything: All = False,
+    is_flow: IsFlow = False,
+    by: By = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a paused run, a paused flow or everything go on."""
+    _check(name, everything)
+    if everything and not yes and not confirmed("Let everything go on?"):
+        raise typer.Exit(1)
+    person = who(by)
+
+    async def work(client: Client) -> dict[str, Any]:
+        from resolute.temporal.pauses import Named, NotPausedError, named, resume_run, wake_runs
+        from resolute.temporal.switches import change_switches, read_switches
+        from resolute_worker.keys import keys_for_client
+
+        keys = await keys_for_client(client, load_settings())
+        paused = (await read_switches(client, keys)).switches
+        by_name = everything or is_flow or name in paused.flows
+        found = Named(flow=name or "") if by_name else await named(client, name or "")
+        if found.run is not None:
+            taken = await resume_run(client, found.run, by=person, keys=keys)
+            return {"run": found.run.workflow_id, "paused": False, "taken": taken}
+
+        def change(switches: Switches) -> Switches:
+            known = switches.flows.get(found.flow) if found.flow else switches.everything
+            if known is None and found.flow and switches.everything is not None:
+                said = said_of(switches.everything.as_json())
+                raise NotPausedError(f"everything is paused, {said}, and not {found.flow} alone: resolute resume --all")
+            if known is None:
+                others = ", ".join(switches.flows) or "no flow"
+                raise NotPausedError(f"{found.flow or 'everything'} is not paused; paused now: {others}")
+            return switches.with_pause(found.flow, None)
+
+        await change_switches(client, keys, change)
+        woken = await wake_runs(client, keys, found.flow)
+        return {"flow": found.flow or None, "all": everything, "paused": False, "woken": woken}
+
+    _tell(with_temporal(work), as_json)
+
+
+def thrown(by: str, reason: str) -> Thrown:
+    """A switch that is thrown now."""
+    return Thrown(by=by, since=datetime.now(UTC).isoformat(timespec="seconds"), reason=reason)
+
+
+def _check(name: str | None, everything: bool) -> None:
+    if (name is None) != everything:
+        raise ConfigurationError("give the id of a run, the name of a flow, or --all")
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    def text() -> str:
+        if "run" in told:
+            word = "is paused" if told["paused"] else "goes on"
+            late = "" if told["taken"] else ", as soon as a worker takes that: none has within 10 s (resolute worker)"
+            return escape(f"{told['run']} {word}{late}: resolute show {told['run']}")
+        what = told["flow"] or "everything"
+        if not told["paused"]:
+            return escape(f"{what} goes on; {told['woken']} runs that waited are told")
+        back = told["flow"] or "--all"
+        return escape(f"{what} is paused, on every worker within two seconds: resolute resume {back}")
+
+    show(as_json, told, text)
