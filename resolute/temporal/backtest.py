@@ -21,8 +21,10 @@ from resolute.plan.policies import Effect
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter, RunContinuedError
 from resolute.running.recall import Memory
+from resolute.temporal.acts import Act, differences
+from resolute.temporal.edited import EditedRuntime
 from resolute.temporal.handing_over import HAND_OVER
-from resolute.temporal.past import Act, EditedRuntime, PastRuntime, differences
+from resolute.temporal.past import PastRuntime
 from resolute.temporal.recorded import Recorded
 from resolute.temporal.replaying import memory_handed
 
