@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from resolute import Incident, text
@@ -19,6 +20,7 @@ def incident_for(
     severity: Severity = "critical",
     custom_details: Mapping[str, Any] | None = None,
     unless_touched: bool = False,
+    within: timedelta = timedelta(minutes=2),
     service_id: str | None = None,
     account: str | None = None,
 ) -> Incident:
@@ -33,6 +35,7 @@ def incident_for(
         custom_details: anything that helps the person on call.
         unless_touched: leaves an incident open that a person has acknowledged, reassigned, snoozed, escalated or
             merged, or has written a note on. A note says so, once. This needs an API key beside the routing key.
+        within: how long one run tries to reach PagerDuty. Then it fails, and the next run looks again and tries again.
         service_id: for `unless_touched`: the service that the incident is on.
         account: the name of one of the provider's accounts.
 
@@ -52,7 +55,7 @@ def incident_for(
     clears = resolve_event(dedup_key=dedup_key, **given)
     if unless_touched:
         clears = resolve_unless_touched(dedup_key=dedup_key, **given, **_given(service_id=service_id))
-    return Incident(raises=raises, clears=clears, known_by=dedup_key)
+    return Incident(raises=raises.timeout(within=within), clears=clears.timeout(within=within), known_by=dedup_key)
 
 
 def _given(**values: Any) -> dict[str, Any]:

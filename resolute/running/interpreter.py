@@ -293,6 +293,7 @@ class Interpreter:
 
         `well` says that the run ends well, and so that all is done that its steps asked for.
         """
+        self.state.warn(self._run.notebook.tidy(self._runtime.now()))
         kept = self._run.notebook.handed_on(well=well)
         names = frozenset(step.id for step in walk(self._plan.steps) if step.remembers)
         self.state.warn(self._run.notebook.left_behind(names))

@@ -11,12 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final, cast
 
+from resolute.plan.times import time_of
 from resolute.plan.values import Json, JsonObject
 
 MOST_ENTRIES: Final = 500
 """Entries that a flow remembers, all steps taken together. An entry has some 300 bytes, and a memory 256 KiB."""
+
+FORGOTTEN: Final = timedelta(days=7)
+"""After which time an entry that no step has written again is forgotten. Each says `at` when it was written."""
 
 _TURN: Final = re.compile(r"#\d+")
 
@@ -43,8 +48,6 @@ class Notebook:
     def __init__(self, handed: JsonObject | None = None, written: Json = None) -> None:
         self._handed: dict[tuple[str, str], JsonObject] = {}
         self.hand(handed or {})
-        self.is_tidy = False
-        """Whether somebody has looked in this part of the run for what is to be forgotten."""
         self._written: dict[tuple[str, str], Entry] = {}
         for name, key, well, unwell, path in cast("list[list[Json]]", written or []):
             entry = Entry(cast("JsonObject | None", well), cast("JsonObject | None", unwell), str(path))
@@ -103,6 +106,22 @@ class Notebook:
     def write(self, name: str, key: str, *, well: JsonObject | None, unwell: JsonObject | None, path: str = "") -> None:
         """Writes an entry, in place of what was there."""
         self._written[name, key] = Entry(well, unwell, path)
+
+    def tidy(self, now: datetime) -> list[str]:
+        """Forgets what no step has asked for in a long time: an item that is gone, a step that was taken out.
+
+        Gives a warning for each that leaves something open.
+        """
+        warnings: list[str] = []
+        for name, key, entry in self.handed():
+            at = time_of(entry.get("at"))
+            if at is not None and now - at < FORGOTTEN:
+                continue
+            if "open" in entry:
+                what = f"what step {name!r}{f' ({key})' if key else ''} remembers is forgotten"
+                warnings.append(f"{what}, since no run has looked at it for {FORGOTTEN.days} days, and {entry['open']}")
+            self.forget(name, key)
+        return warnings
 
     def forget(self, name: str, key: str) -> None:
         """Lets go of an entry, however the run ends."""

@@ -87,7 +87,7 @@ def newest(completed: Memory | None, failed: Memory | None) -> Memory | None:
 
 def recalled(plan: Plan, memory: Memory | None) -> tuple[Memory | None, tuple[str, ...]]:
     """What of the memory the plan can read, and a warning for each value that no longer fits its type."""
-    if memory is None or not plan.remembers:
+    if memory is None or not (plan.remembers or memory.kept):
         return None, ()
     if plan.interpreter < NAMES_STEPS:
         return memory, ()
@@ -111,7 +111,7 @@ def handed_on(
     `kept` is what steps have written down, which is small and always handed on. Where the rest is too large, the
     largest values are left out, each with a warning: null in the next run, not stale.
     """
-    if not plan.remembers:
+    if not plan.remembers and not kept:
         return None, ()
     known = memory or Memory({})
     values: dict[str, Json] = {}
@@ -134,6 +134,8 @@ def handed_on(
 
 
 def _steps_of(plan: Plan) -> tuple[str, ...]:
+    if not plan.remembers:
+        return ()  # what steps have written down, which the flow had, is handed on all the same
     return plan.outputs if plan.interpreter < NAMES_STEPS else tuple(dict.fromkeys(read.step for read in plan.memory))
 
 

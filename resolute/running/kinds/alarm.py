@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Final, cast
 
@@ -30,9 +30,6 @@ from resolute.running.kinds.watching import (
 from resolute.running.notebook import MOST_ENTRIES
 from resolute.running.run import Run
 from resolute.running.truth import truth_of
-
-FORGOTTEN: Final = timedelta(days=7)
-"""After which time what no check has asked for any more is forgotten: an item that is gone, a step of another name."""
 
 _LONGEST_KEY: Final = 150
 
@@ -73,7 +70,6 @@ class _Check:
     def _look(self) -> None:
         """What the conditions say, and what was known before: both are looked at once."""
         alarm, run, scope = self._alarm, self._run, self._run.state.scope(self._frame)
-        _tidy(run)
         run.state.look(alarm, self._frame, [cast("Json", alarm.bad), cast("Json", alarm.clear)])
         bad = truth_of(cast("Json", alarm.bad), scope)
         clear = (
@@ -220,22 +216,6 @@ def _usual(plan: Plan) -> float:
 
 def _names(run: Run) -> frozenset[str]:
     return frozenset(step.id for step in walk(run.plan.steps) if step.remembers)
-
-
-def _tidy(run: Run) -> None:
-    """Forgets what no check has asked for in a long time, and says so where something is left open."""
-    if run.notebook.is_tidy:
-        return
-    run.notebook.is_tidy = True
-    now = run.runtime.now()
-    for name, key, entry in run.notebook.handed():
-        watched = watched_from(entry)
-        if watched is None or now - watched.at < FORGOTTEN:
-            continue
-        if left := entry.get("open"):
-            what = f"item {key!r} of alarm {name!r}" if key else f"alarm {name!r}"
-            run.state.warn([f"{what} is forgotten, since no run has checked it for {FORGOTTEN.days} days, and {left}"])
-        run.notebook.forget(name, key)
 
 
 def _key_of(alarm: Alarm, value: Json) -> str:

@@ -157,15 +157,14 @@ def _has_lasted(after: After, checks: int, lasted: timedelta) -> bool:
 
 
 def _in_doubt(alarm: Alarm, before: Watched, now: datetime, usual: float) -> Watched:
-    """What a run knew that was next to raise the alarm, where another run after it may have been cut off.
+    """What is known, where a run in between may have been cut off that opened or closed the incident.
 
-    What Temporal terminates hands nothing on. If that was the run that raised the alarm, its incident may be open.
+    What Temporal terminates hands nothing on. So where a check is late nobody knows whether the incident is open: it is
+    opened again while the alarm is raised, and closed when it is not. Both are harmless where they were not needed.
     """
-    armed = before.state == "pending" or (before.state == "ok" and alarm.raise_after.checks == 1)
-    late = before.apart > 0 and (now - before.at).total_seconds() > _LATE * max(before.apart, usual)
-    if not alarm.raises or before.incident or not armed or not late:
-        return before
-    return replace(before, incident="opening")
+    apart = max(before.apart, usual)
+    is_late = apart > 0 and (now - before.at).total_seconds() > _LATE * apart
+    return replace(before, incident="opening") if alarm.raises and is_late else before
 
 
 def _time(value: Json) -> datetime:

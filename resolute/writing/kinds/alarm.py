@@ -71,7 +71,7 @@ def alarm(
     pending_at_most: timedelta = timedelta(seconds=PENDING),
     incident: Incident | None = None,
 ) -> AlarmStep:
-    """Watches a condition over the runs of a schedule: raised when bad for long enough, cleared when well again.
+    """Watches a condition over the runs of a flow: raised when bad for long enough, cleared when well again.
 
     The output is an `Alarmed`. Its `raised` and `cleared` stay true in the runs that follow until one that saw them has
     ended well: what failed behind the alarm is tried again, what succeeded is not repeated. A check whose values are
