@@ -70,7 +70,7 @@ class PlanKeys:
     @property
     def ids(self) -> frozenset[str]:
         """The ids of all keys."""
-        return frozenset(self._by_id)
+        return frozenset(self._begun)
 
     @cached_property
     def sealing_id(self) -> str | None:
@@ -81,28 +81,30 @@ class PlanKeys:
         """The seal of something: the key's id and the digest. None without keys."""
         if not self.keys:
             return None
-        return f"{self.sealing_id}:{_digest(self.keys[0], purpose, parts)}"
+        key_id = self.sealing_id or ""
+        return f"{key_id}:{_digest(self._begun[key_id], purpose, parts)}"
 
     def verifies(self, seal: Json, purpose: Purpose, *parts: Json) -> bool:
         """Whether a seal was made with one of these keys, for exactly this."""
         if not isinstance(seal, str):
             return False
-        key = self._by_id.get(seal.partition(":")[0])
-        if key is None:
+        begun = self._begun.get(seal.partition(":")[0])
+        if begun is None:
             return False
         try:
-            expected = _digest(key, purpose, parts)
+            expected = _digest(begun, purpose, parts)
         except (ValueError, TypeError, RecursionError):  # never sealed
             return False
         return hmac.compare_digest(expected.encode(), seal.partition(":")[2].encode(errors="replace"))
 
     def knows(self, seal: Json) -> bool:
         """Whether a seal refers to one of these keys, valid or not."""
-        return isinstance(seal, str) and seal.partition(":")[0] in self._by_id
+        return isinstance(seal, str) and seal.partition(":")[0] in self._begun
 
     @cached_property
-    def _by_id(self) -> dict[str, SecretStr]:
-        return {_id_of(key): key for key in self.keys}
+    def _begun(self) -> dict[str, hmac.HMAC]:
+        """A digest for each key, by its id, which has taken the key and nothing else: each seal goes on from a copy."""
+        return {_id_of(key): hmac.new(key.get_secret_value().encode(), digestmod=hashlib.sha256) for key in self.keys}
 
 
 NO_KEYS: Final = PlanKeys()
@@ -116,6 +118,7 @@ def _id_of(key: SecretStr) -> str:
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _digest(key: SecretStr, purpose: Purpose, parts: tuple[Json, ...]) -> str:
-    canonical = _CANONICAL.encode([purpose, *parts])
-    return hmac.digest(key.get_secret_value().encode(), canonical.encode(), "sha256").hex()
+def _digest(begun: hmac.HMAC, purpose: Purpose, parts: tuple[Json, ...]) -> str:
+    digest = begun.copy()
+    digest.update(_CANONICAL.encode([purpose, *parts]).encode())
+    return digest.hexdigest()
