@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -277,3 +278,17 @@ async def test_a_dry_run_is_taken_up_dry(runs: Runs) -> None:
 
     assert described.report is not None
     assert ("dry", []) == (described.report.mode, CALLS)
+
+
+async def test_a_live_run_is_taken_up_dry(runs: Runs) -> None:
+    """A dry rerun begins with what the run came to, and writes nothing from there on."""
+    key = await runs.fail(line, "three")
+    prepared = await prepare_rerun(runs.client, key)
+    dry = replace(prepared, plan=prepared.plan.in_mode("dry"))
+    run = await start_rerun(runs.client, dry, keys=KEYS, input_data=prepared.input)
+    await run.result()
+    report = (await describe_run(runs.client, run.workflow_id)).report
+
+    assert report is not None
+    assert (2, []) == (report.step("two").output, CALLS)
+    assert {"three", "left", "left_too", "right", "last"} == {step.id for step in report.steps if step.not_done}

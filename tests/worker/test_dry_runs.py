@@ -26,7 +26,7 @@ from resolute.temporal.schedule_spec import ScheduledFlow
 from resolute.temporal.schedules import deploy_schedules
 from resolute.temporal.start import start_argument
 from resolute.temporal.worker import temporal_worker
-from resolute_worker.starting import start_from_file, start_on_request
+from resolute_worker.starting import known_plan, start_from_file, start_on_request
 from tests.keys import KEYS
 
 PAGED: list[str] = []
@@ -145,10 +145,13 @@ async def test_shadows_between_live_runs_leave_no_trace(place: Place) -> None:
 
 
 async def test_a_dry_run_stands_in_no_line(place: Place) -> None:
-    """A flow of which one run goes on for each key is dry-run beside whatever goes on; its input is still checked."""
+    """It runs beside what goes on with its key; its input is checked, and its plan is not taken for the live one."""
     run = await start_on_request(place.client, ASKS.name, task_queue=place.queue, input_data={"host": "db-1"}, dry=True)
     report = await place.ended(run)
 
+    known = await known_plan(place.client, ASKS.name)
+    assert known is not None
+    assert (ASKS.plan.fingerprint, f"its latest run, {run.workflow_id}") == (known[0].fingerprint, known[1])
     assert ("dry", {"now": "db-1", "before": None}, []) == (report.mode, report.step("paged").arguments, PAGED)
     with pytest.raises(InvalidInputError, match="host"):
         await start_on_request(place.client, ASKS.name, task_queue=place.queue, input_data={"hots": "x"})

@@ -99,7 +99,11 @@ async def known_plan(client: Client, flow: str) -> tuple[Plan, str] | None:
     except UnknownRunError:
         return None
     found = await describe_run(client, key.workflow_id, key.run_id)
-    return None if found.plan is None else (found.plan, f"its latest run, {key.workflow_id}")
+    if found.plan is None:
+        return None
+    # A dry run has the plan that is deployed, but for that it is dry.
+    plan = found.plan.model_copy(update={"mode": "live"}) if found.plan.mode == "dry" else found.plan
+    return plan, f"its latest run, {key.workflow_id}"
 
 
 async def _begun(client: Client, run: RunHandle) -> None:

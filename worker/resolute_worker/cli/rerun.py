@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -35,6 +35,9 @@ StartedBy = Annotated[
     str | None,
     typer.Option("--by", help="Who starts it, and may not decide its gates; without it, the user of this machine."),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Write nothing: read, decide, and say what would have been done.")
+]
 File = Annotated[
     Path | None, typer.Option(help="With --plan newest: the file or folder that has the flow.", show_default=False)
 ]
@@ -58,6 +61,7 @@ def rerun(
     status: Annotated[Status, typer.Option(help="With --flow: runs with this status.")] = Status.failed,
     since: Annotated[str, typer.Option(help="With --flow: runs started since then, such as 30m, 2h or 1d.")] = "24h",
     by: StartedBy = None,
+    dry_run: DryRun = False,
     yes: Yes = False,
     run_id: RunId = None,
     as_json: AsJson = False,
@@ -100,7 +104,7 @@ def rerun(
         _preview(reruns)
         if not reruns or not (yes or confirmed(f"Start {len(reruns)} run(s)?")):
             raise typer.Exit(0 if not reruns else 1)
-    _start(reruns, given, by, as_json=as_json)
+    _start([_in_mode(each, dry=dry_run) for each in reruns], given, by, as_json=as_json)
 
 
 def try_(
@@ -112,12 +116,13 @@ def try_(
     ] = PlanChoice.newest,
     file: File = None,
     by: StartedBy = None,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one step of a flow on a worker, with what an earlier run came to before it, and nothing after it.
 
-    What the step does is done: it is asked for first, unless --yes is given.
+    What the step does is done: it is asked for first, unless --yes or --dry-run is given.
     """
 
     async def prepared(client: Client) -> Rerun:
@@ -132,9 +137,13 @@ def try_(
         return found
 
     found = with_temporal(prepared)
-    if not yes and not confirmed(f"Step {step} of {flow} runs for real on a worker. Go on?"):
+    if not (yes or dry_run) and not confirmed(f"Step {step} of {flow} runs for real on a worker. Go on?"):
         raise typer.Exit(1)
-    _start([found], None, by, as_json=as_json, only=True)
+    _start([_in_mode(found, dry=dry_run)], None, by, as_json=as_json, only=True)
+
+
+def _in_mode(rerun: Rerun, *, dry: bool) -> Rerun:
+    return replace(rerun, plan=rerun.plan.in_mode("dry" if dry else "live"))
 
 
 async def _newest(client: Client, workflow_id: str, run_id: str, choice: PlanChoice, file: Path | None) -> Plan | None:
