@@ -10,16 +10,17 @@ import asyncio
 import heapq
 import json
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from time import monotonic
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import in_task
+from resolute.memory.played import Played, error_in, known_together
 from resolute.memory.sharing import SharedInMemory
 from resolute.plan.context import CallContext
 from resolute.plan.errors import (
@@ -41,13 +42,15 @@ from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
+from resolute.running.record import Answer
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
-from resolute.running.shared.asking import Asking
+from resolute.running.shared.asking import SHARE, Asking
 from resolute.running.state import TOLD, failure_of
 from resolute.running.switches import Stop
 from resolute.running.together import AtOnce, answered
+from resolute.running.window import Window
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When a virtual clock starts by default."""
@@ -292,6 +295,7 @@ class MemoryRuntime:
         flows: tuple[str, ...] = (),
         person: str = "",
         shared: SharedInMemory | None = None,
+        played: Played | None = None,
     ) -> None:
         self.shared = shared or SharedInMemory()
         self._asks_as = self.shared.begin()
@@ -306,6 +310,7 @@ class MemoryRuntime:
         self.within = within
         self._flows = flows
         self._person = person
+        self.played = played
         self._at_work: dict[str, asyncio.Task[Json] | RunningChild] = {}
         self._left_alone: list[asyncio.Task[MemoryRun]] = []
 
@@ -332,11 +337,42 @@ class MemoryRuntime:
 
     async def call(self, request: CallRequest) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
-        work = self._at_work[request.step] = asyncio.create_task(self._call(request))
+        known = self.played.next(self.within + request.step, request.node) if self.played else None
+        if known is None:
+            return await self._until_given_up(request.step, self._call(request))
+        attempt = int(str(known.failure["attempts"] or 1)) if known.failure else 1
+        self.calls.append(self._recorded(request, self._context(request, attempt)))
+        return await self._known(request.step, known)
+
+    async def _until_given_up(self, step: str, work: Coroutine[Any, Any, Json]) -> Json:
+        task = self._at_work[step] = asyncio.create_task(work)
         try:
-            return await work
+            return await task
         finally:
-            del self._at_work[request.step]
+            del self._at_work[step]
+
+    async def _known(self, step: str, answer: Answer) -> Json:
+        """Gives a known answer when it came, whatever was given up meanwhile; one that never came is waited for."""
+        if answer.ended_at is None:
+            return await self._until_given_up(step, self._never(step))
+        if (left := (answer.ended_at - self._clock.now()).total_seconds()) > 0:
+            with self._clock.busy():
+                await self._clock.sleep(left)
+        if (error := error_in(answer)) is not None:
+            raise error
+        return cast("Json", answer.output)
+
+    async def _known_together(self, requests: Sequence[CallRequest], answers: list[Answer]) -> list[Answered]:
+        for request in requests:
+            self.calls.append(self._recorded(request, self._context(request, 1)))
+        ended = [answer.ended_at for answer in answers if answer.ended_at is not None]
+        # What stops the others has stopped them already: they are given up as they were.
+        await self._known(requests[0].step, Answer(ended_at=max(ended) if ended else None))
+        return [known_together(answer) for answer in answers]
+
+    async def _never(self, step: str) -> Json:
+        await self._clock.wait(step, None)
+        raise AssertionError("unreachable: such a wait is given up, or is stuck")
 
     async def still(self, name: str, stop: Stop) -> Stop | None:
         """Asks the executor; see `Runtime.still`."""
@@ -353,6 +389,11 @@ class MemoryRuntime:
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
         """Runs nodes by their policies, so many at once; see `Runtime.call_together`."""
+        if self.played:
+            known = [self.played.next(self.within + request.step, request.node) for request in requests]
+            answers = [answer for answer in known if answer is not None]
+            if len(answers) == len(known):
+                return await self._known_together(requests, answers)
         made = AtOnce[CallRequest, Answered](
             requests, at_once=at_once, stops=lambda answer: stops and answer.failure is not None
         )
@@ -361,6 +402,8 @@ class MemoryRuntime:
 
     async def share(self, asking: Asking) -> Json:
         """Asks what the runs of this process share; see `Runtime.share`."""
+        if self.played and (known := self.played.next(self.within + asking.step, SHARE)):
+            return await self._known(asking.step, known)
         return self.shared.ask(self._asks_as, asking, self._clock.now())
 
     def child_id(self, step: str) -> str:
@@ -369,6 +412,8 @@ class MemoryRuntime:
 
     async def child(self, request: ChildRequest) -> Json:
         """Runs another flow beside this run, with the same nodes and on the same clock; see `Runtime.child`."""
+        if self.played and (known := self.played.next(self.within + request.step)):
+            return await self._known(request.step, known)
         child = RunningChild(request)
         task = asyncio.create_task(
             run_in_memory(
@@ -457,18 +502,11 @@ class MemoryRuntime:
                 raise asyncio.CancelledError(f"nobody waits for step {request.step!r} any more")
             heartbeat.beat(*details)
 
-        context = CallContext(
-            flow=self._flow,
-            run_id=self._run_id,
-            step=request.step,
-            node=request.node,
-            attempt=request.made.attempts + attempt,
-            flows=self._flows,
-            lifted=request.lifted,
+        context = replace(
+            self._context(request, request.made.attempts + attempt),
             heartbeat=beat,
             last_heartbeat=heartbeat.details,
             deadline=monotonic() + patience,
-            dry=request.dry,
             last_deadline=math.inf if within is None else monotonic() + within - self._since(began),
         )
         recorded = self._recorded(request, context)
@@ -494,6 +532,18 @@ class MemoryRuntime:
             error_type=TimeoutError.__name__,
             message=f"{limit.text} within {limit.told or limit.seconds:g} s",
             retryable=True,
+        )
+
+    def _context(self, request: CallRequest, attempt: int) -> CallContext:
+        return CallContext(
+            flow=self._flow,
+            run_id=self._run_id,
+            step=request.step,
+            node=request.node,
+            attempt=attempt,
+            flows=self._flows,
+            dry=request.dry,
+            lifted=request.lifted,
         )
 
     def _limit(self, policy: Policy, began: datetime) -> _Limit:
@@ -583,6 +633,8 @@ async def run_in_memory(
     step: str = "",
     most: int = TOLD,
     shared: SharedInMemory | None = None,
+    played: Played | None = None,
+    only: str = "",
 ) -> MemoryRun:
     """Runs a plan to its end, with the nodes and providers of the executor. A failed run is returned, not raised.
 
@@ -590,6 +642,7 @@ async def run_in_memory(
     run starts with, and `full` says when to continue it in another history, as Temporal does with long runs;
     `resolute.running.outcomes` describes both. `person` is who starts the run. `most` is how many steps of items and
     turns the report has. `shared` is what the run shares with others; without it, with the runs that it starts alone.
+    `played` answers steps in place of their nodes; `only` is the one step that the run is for.
     """
     runtime = MemoryRuntime(
         executor,
@@ -604,6 +657,7 @@ async def run_in_memory(
         flows=started_in.flows_of_started if started_in else (),
         person=person,
         shared=started_in.shared if started_in else shared,
+        played=started_in.played if started_in else played,
     )
     recorded: Json = None
     error: FlowError | None = None
@@ -619,6 +673,7 @@ async def run_in_memory(
             observed=True,
             origin=Origin(run_id, person),
             hands_undo_on=started_in is not None,
+            window=Window(only=only),
             most=most,
         )
         if begun:

@@ -11,7 +11,7 @@ import heapq
 import json
 import sys
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -31,6 +31,7 @@ from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.running.shared.asking import Asking
+from resolute.running.state import TOLD
 from resolute.running.switches import Stop, stop_from
 from resolute.running.window import Window
 from resolute.temporal.failures import child_failure, node_failure
@@ -64,7 +65,8 @@ class RecordedRuntime:
         self._never_begun: dict[str, asyncio.Future[None]] = {}
         self._coming: list[tuple[int, datetime, Json | None]] = [*recorded.said]
         if recorded.cancelled_by is not None:
-            self._coming.append((recorded.cancelled_by, recorded.began_at, None))
+            at = recorded.told_at(recorded.cancelled_by, recorded.began_at)
+            self._coming.append((recorded.cancelled_by, at, None))
         self._coming.sort(key=lambda each: each[0])
 
     def now(self) -> datetime:
@@ -225,7 +227,12 @@ class RecordedRuntime:
         else:
             self._now = max(self._now, at)
             with suppress(MessageRefusedError):  # so it was when it came
-                interpreter.take(message_of(said))
+                message = message_of(said)
+                interpreter.take(message)
+                self.took(message)
+
+    def took(self, message: Message) -> None:
+        """The run took a message; for who wants to know."""
 
     async def _until(self, event: int) -> None:
         """Waits until the workflow task that an event brought about."""
@@ -263,7 +270,12 @@ async def replayed(recorded: Recorded) -> RunReport | None:
     plan = recorded.start.plan or recorded.plan
     if plan is None:
         return None
-    report, _ = await _replay(recorded, plan, Window())
+    report, _ = await replay(recorded, plan, Window(only=recorded.start.earlier.only))
+    return with_answers(report, recorded)
+
+
+def with_answers(report: RunReport, recorded: Recorded) -> RunReport:
+    """A report of a run that was replayed, with the run's result, and each call's own times."""
     steps = tuple(_with_answer(step, recorded.answers.get(step.id)) for step in report.steps)
     return report.model_copy(update={"steps": steps, "result": result_of(recorded.result)})
 
@@ -275,15 +287,27 @@ async def outcomes_before(recorded: Recorded, plan: Plan, step: str) -> tuple[Ou
     """
     window = Window(until=step)
     recorded.cancelled_by = None  # what was given up is no outcome
-    _, outcomes = await _replay(recorded, plan, window)
+    _, outcomes = await replay(recorded, plan, window)
     return outcomes, window
 
 
-async def _replay(recorded: Recorded, plan: Plan, window: Window) -> tuple[RunReport, Outcomes]:
+async def replay(
+    recorded: Recorded,
+    plan: Plan,
+    window: Window,
+    *,
+    answering: Callable[[Recorded], RecordedRuntime] = RecordedRuntime,
+    most: int = TOLD,
+) -> tuple[RunReport, Outcomes]:
+    """Interprets a plan over what is recorded, as far as that goes.
+
+    The outcomes are those before the step at which the window ends, and none where it does not. `most` is how many
+    steps of items and turns the report has.
+    """
     memory = memory_handed(recorded, plan)
     if plan.interpreter < SHELTERS:
         recorded.cancelled_by = None  # what it did when it was cancelled is no part of its plan
-    runtime = RecordedRuntime(recorded)
+    runtime = answering(recorded)
     taken = recorded.start.earlier.outcomes
     interpreter = Interpreter(
         plan,
@@ -295,6 +319,7 @@ async def _replay(recorded: Recorded, plan: Plan, window: Window) -> tuple[RunRe
         window=window,
         observed=True,
         origin=recorded.origin,
+        most=most,
     )
     if HAND_OVER in recorded.answers:  # its start was handed in, and none of its steps ran
         return interpreter.state.report(), Outcomes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,7 @@ class Decisions:
     def __init__(self, plan: Plan) -> None:
         self._known = [step.id for step in walk((*plan.steps, *plan.on_failure))]
         self._held: dict[str, deque[_Decision]] = {}
+        self._recorded: dict[str, deque[_Decision]] = {}
         self._sent = 0
 
     def when_held(self, step: str, *, retry: int, skip: object, fail: bool, json: Callable[[object], Json]) -> None:
@@ -45,6 +46,12 @@ class Decisions:
         decision = _Decision(SKIP, json(skip)) if skipped else _Decision(FAIL if fail else RETRY)
         self._held.setdefault(step, deque()).extend([decision] * (int(retry) or 1))
 
+    def play(self, recorded: Mapping[str, Sequence[tuple[str, Json]]]) -> None:
+        """Decides as in a recorded run, where the test decides nothing: by the id of the step, the word and a value."""
+        self._recorded = {
+            step: deque(_Decision(word, data) for word, data in decided) for step, decided in recorded.items()
+        }
+
     def bring(self, run: Interpreter) -> bool:
         """Sends what has been decided on the steps that are held now; whether there was anything.
 
@@ -54,7 +61,7 @@ class Decisions:
         sent = False
         for address in run.open_at(HOLD):
             step = address.removeprefix(HOLD)
-            decisions = self._held.get(step) or self._held.get(plan_name(step))
+            decisions = self._held.get(step) or self._held.get(plan_name(step)) or self._recorded.get(step)
             if decisions:
                 sent = True
                 self._sent += 1

@@ -86,8 +86,16 @@ class Fakes:
         Raises:
             UnknownFakeError: the flow has no such step or node.
         """
-        if name not in self._known:
+        if not self.knows(name):
             raise UnknownFakeError(f"the flow has no step or node {name!r} ({did_you_mean(name, self._known)})")
+
+    def knows(self, name: str) -> bool:
+        """Whether the flow has a step or node that can be answered."""
+        return name in self._known
+
+    def has(self, step: str, node: str) -> bool:
+        """Whether the test answers the calls of a step or node."""
+        return any(name in self._answers for name in (step, plan_name(step), node))
 
     def next_for(self, call: CallContext) -> Answer:
         """The answer for a call; `NOTHING` if the test gave none."""
@@ -176,12 +184,17 @@ def _standing_in(answer: Answer, definition: NodeDefinition) -> Callable[..., An
                 raise FakeError(f"the test's answer for {definition.name!r} did not hold: {error}") from error
         if isinstance(value, BaseException):
             raise value
-        return _fitting(value, definition)
+        return fitting(value, definition)
 
     return stand_in
 
 
-def _fitting(value: Any, definition: NodeDefinition) -> Any:
+def fitting(value: Any, definition: NodeDefinition) -> Any:
+    """An answer as the node would return it.
+
+    Raises:
+        WrongAnswerError: the node could not.
+    """
     try:
         return TypeAdapter[Any](definition.result_type).validate_python(value, by_name=True, by_alias=True)
     except ValidationError as error:

@@ -43,6 +43,7 @@ class GateDecisions:
         self._clock = clock
         self._due: list[Callable[[], None]] = []
         self._given: dict[str, list[Decision]] = {}
+        self._recorded: Mapping[str, list[Decision]] = {}
         self._opened: dict[str, datetime] = {}
         self._brought: dict[str, int] = {}
 
@@ -55,6 +56,10 @@ class GateDecisions:
         if plan_name(gate) not in self._gates:
             raise UnknownFakeError(f"the flow has no gate {gate!r} ({did_you_mean(gate, self._gates)})")
         self._given.setdefault(gate, []).append(decision)
+
+    def play(self, recorded: Mapping[str, list[Decision]]) -> None:
+        """Decides as in a recorded run the gates on which the test decides nothing, by their ids in the run."""
+        self._recorded = recorded
 
     def begin(self) -> None:
         """Forgets what the run before has come to."""
@@ -81,7 +86,7 @@ class GateDecisions:
         return False
 
     def _of(self, gate: str) -> list[Decision]:
-        found = self._given.get(gate) or self._given.get(plan_name(gate), [])
+        found = self._given.get(gate) or self._given.get(plan_name(gate)) or self._recorded.get(gate, [])
         return sorted(found, key=lambda decision: decision.after)
 
     def _send(self, run: Interpreter, to: str, decision: Decision) -> None:

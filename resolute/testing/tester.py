@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Self, cast
 
 from resolute.execution.inputs import read_any_input
 from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
@@ -24,6 +25,7 @@ from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.outcomes import Outcomes
 from resolute.running.recall import Memory
 from resolute.running.recalling import told_of
+from resolute.running.record import RunRecord
 from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.running.shared.asking import Asking, name_of
 from resolute.running.shared.cursors import MOVE, READ
@@ -37,6 +39,7 @@ from resolute.testing.fakes import (
     WrongAnswerError,
 )
 from resolute.testing.gates import Decision, GateDecisions, WrongDecisionError, link_in_tests
+from resolute.testing.played import Replay, flow_of_record, read_record
 from resolute.writing.flow import Flow
 
 _MOST: Final = 10_000
@@ -172,7 +175,7 @@ class FlowTester:
         self._decisions = Decisions(flow.plan)
         self._gates = GateDecisions(flow.plan, self.clock)
         self.clock.bring = self._bring
-        self.clock.missing = lambda step: missing(self._at_work, step)
+        self.clock.missing = self._missing
         self._environment = PlaceholderEnvironment(dict(env or {}))
         self._environment.links = lambda _, facts: link_in_tests(facts)
         self._providers = providers
@@ -185,6 +188,41 @@ class FlowTester:
         self._due: list[Callable[[], None]] = []
         self._refused: list[ResoluteError] = []
         self._runs = 0
+        self._replay: Replay | None = None
+
+    @classmethod
+    def from_run(
+        cls,
+        record: str | Path | Mapping[str, object],
+        flow: Flow | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        providers: Sequence[Provider] = (),
+        patience: float = 5.0,
+    ) -> Self:
+        """A tester that plays a recorded run: `resolute export RUN > run.json`.
+
+        Each run of it begins as the recorded one did and is answered what that was answered, by steps, people and
+        events, at the same times. So a run that failed fails again, without its node's code or a network. What the test
+        itself says comes first: `answer`, `fails`, `sequence`, `decides`, `when_held`, an input; `clear(name)` has a
+        step or node run for real. A step that ran another flow is answered as a whole.
+
+        Args:
+            record: the file, or its content as data.
+            flow: another version of the flow, to be run over the same answers; without it, the plan of the run.
+            env: as for `FlowTester`.
+            providers: as for `FlowTester`.
+            patience: as for `FlowTester`.
+
+        Raises:
+            RecordError: it is no record of a run, or one of a newer release.
+        """
+        known = read_record(record)
+        tester = cls(
+            flow or flow_of_record(known), env=env, providers=providers, start=known.began_at, patience=patience
+        )
+        tester._replay = Replay(known, tester.flow, tester._fakes)
+        return tester
 
     def answer(self, name: str, value: Answer) -> None:
         """Answers every call of a step or node: with a value, or with a function of the call's arguments.
@@ -214,12 +252,13 @@ class FlowTester:
         self._fakes.add(name, answers)
 
     def clear(self, name: str) -> None:
-        """Removes the answers of a step or node: from now on it runs for real.
+        """Removes the answers of a step or node, also those of a recorded run: from now on it runs for real.
 
         Raises:
             UnknownFakeError: the flow has no such step or node.
         """
-        self._fakes.clear(name)
+        if self._replay is None or not self._replay.run_for_real(name) or self._fakes.knows(name):
+            self._fakes.clear(name)
 
     def tells(self, event: str, data: object = None, *, after: timedelta = timedelta()) -> None:
         """Tells a run of an event: the one that is in progress, where an answer calls this, or else the next one.
@@ -334,7 +373,8 @@ class FlowTester:
 
         Raises:
             WrongDecisionError: a gate refuses what `decides` gave.
-            NoAnswerError: a provider's node was called without an answer, and the provider was not given.
+            NoAnswerError: a provider's node was called without an answer, and the provider was not given; or a
+                recorded run has no answer for a step.
             WrongAnswerError: an answer is not something its node could return.
             InvalidInputError: no trigger of the flow accepts the input.
             UnknownFakeError: `previous` names a step whose output the flow does not pass on to its next run.
@@ -342,34 +382,65 @@ class FlowTester:
         self._runs += 1
         executor = FakeExecutor(self.flow.nodes.values(), self._providers, self._environment, self._fakes)
         self._refused = []
+        played = self._play(input)
         earlier = self._memory if previous is None else self._remembering(previous)
+        outcomes = _recalling(earlier) if self.flow.plan.shares_memory and previous is not None else None
         run = await run_in_memory(
-            self.flow.plan.in_mode("dry" if dry else "live"),
+            self.flow.plan.in_mode("dry" if dry or (played and played.plan.is_dry) else "live"),
             executor,
             clock=self.clock,
-            input_data=read_any_input(self.flow, jsonable(input)),
+            input_data=played.input if played else read_any_input(self.flow, jsonable(input)),
             memory=None if self.flow.plan.shares_memory else earlier,
-            outcomes=_recalling(earlier) if self.flow.plan.shares_memory and previous is not None else None,
-            scheduled_for=in_utc(scheduled_for) if scheduled_for else None,
+            outcomes=cast("Json", played.outcomes) if played else outcomes,
+            scheduled_for=in_utc(scheduled_for) if scheduled_for else played and played.scheduled_for,
             run_id=f"test-{self._runs}",
             patience=self._patience,
             begun=self._begun,
-            person=by,
+            person=by or (played.person if played else ""),
             most=_MOST,
             shared=self._shared,
+            only=played.only if played else "",
+            played=self._replay.playing if self._replay else None,
         )
         self._at_work = None
         for take_back in self._due:
             take_back()
         self._due = []
         self._gates.begin()
-        if mistakes := [*executor.mistakes, *self._refused]:
+        unanswered = self._replay.playing.mistakes if self._replay else []
+        if mistakes := [*unanswered, *executor.mistakes, *self._refused]:
             self._refused.clear()
             raise mistakes[0]
         self._memory = run.memory
         if isinstance(run.error, NodeFailedError) and (place := self.flow.plan.places.get(plan_name(run.error.step))):
             run.error.add_note(f"step {run.error.step!r} was written at {place}")
         return TestedRun(self.flow.plan, run)
+
+    def _play(self, given: object) -> RunRecord | None:
+        """Makes everything ready to play a recorded run, and gives it with the input for this one."""
+        if self._replay is None:
+            return None
+        replay, record = self._replay, self._replay.record
+        replay.begin()
+        self.clock.move(record.began_at - self.clock.now())
+        self._memory = replay.memory
+        self._gates.play(replay.decisions())
+        self._decisions.play(replay.held())
+        self._telling = [*replay.told(), *self._telling]
+        if record.cancelled_at is not None:
+            self._due.append(self.clock.call_at(record.cancelled_at, self._cancelled))
+        if given is None and not replay.is_changed:
+            return record  # whose input has been read
+        known = jsonable(record.input if given is None else given)
+        return record.model_copy(update={"input": read_any_input(self.flow, known)})
+
+    def _cancelled(self) -> None:
+        if self._at_work is not None:
+            self._at_work.cancel()
+
+    def _missing(self, step: str) -> str:
+        why = self._replay.playing.missing(step) if self._replay else ""
+        return why or missing(self._at_work, step)
 
     def _begun(self, interpreter: Interpreter) -> None:
         self._at_work = interpreter

@@ -26,6 +26,8 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.control import cancel_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.parts import part_before
+from resolute.temporal.reading import read_history
+from resolute.temporal.recorded import Recorded
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
@@ -161,6 +163,15 @@ class TemporalScenarios(ScenarioRuntime):
             queried=queried,
             events=events,
         )
+
+    async def recorded(self, outcome: Outcome) -> Recorded:
+        """What the histories of a run say that has ended."""
+        parts: list[list[HistoryEvent]] = []
+        for event in outcome.events:
+            if event.event_id == 1:
+                parts.append([])
+            parts[-1].append(event)
+        return await read_history(parts, self.client.data_converter)
 
     async def _events(self, workflow_id: str, run_id: str) -> list[HistoryEvent]:
         """The events of all histories of a run."""

@@ -1,15 +1,20 @@
 """The same flow comes to the same end on every runtime, and every way to ask for it gives the same answer."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from resolute import FlowError, NodeFailedError
 from resolute.plan.errors import RunCancelledError
+from resolute.running.record import record_from
 from resolute.running.report import RunReport
 from resolute.running.shared.asking import SHARE
+from resolute.temporal.exporting import record_of
+from resolute.temporal.finding import RunKey
+from resolute.testing import FlowTester
 from tests.contract.catalogue import SCENARIOS
-from tests.contract.nodes import ENVIRONMENT, Window
+from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, Window
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios
 from tests.contract.scenario import Expected, Scenario, in_order_of
 from tests.contract.values import on_the_clock
@@ -91,6 +96,26 @@ async def test_activity_ids_are_step_ids(temporal: TemporalScenarios, scenario: 
 
         assert scheduled == {step: SHARE if step in asking else steps.get(step) for step in scheduled}
         assert [] == [step for step in asking if step not in steps and not step.startswith("run:")]
+
+
+@every_scenario
+async def test_a_run_becomes_a_test(temporal: TemporalScenarios, scenario: Scenario) -> None:
+    """A run that is exported and played by a test comes to the same end, though nothing is called."""
+    for outcome in await temporal.outcomes(scenario):
+        key = RunKey(scenario.flow.name, "")
+        exported = await record_of(await temporal.recorded(outcome), key, outcome.report.status)
+        written = json.loads(json.dumps(exported.as_json()))
+        called = dict(ATTEMPTS)
+        played = await FlowTester.from_run(written).run()
+
+        assert called == ATTEMPTS
+        assert exported == record_from(written)
+        assert (outcome.report.status, outcome.report.failure) == (played.status, played.failure)
+        assert outcome.report.result == played.report.result
+        assert outcome.report.compensation_failures == played.report.compensation_failures
+        assert {step.id: step.status for step in outcome.report.steps}.items() <= {
+            step.id: step.status for step in played.report.steps
+        }.items()
 
 
 async def _ends_as_expected(runtime: ScenarioRuntime, scenario: Scenario) -> None:

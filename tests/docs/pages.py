@@ -46,6 +46,11 @@ class Block:
         found = _FILE.match(self.text)
         return found[1] if found else None
 
+    @property
+    def content(self) -> str:
+        """What stands in the file. JSON has no comments, so the line that names a file of it is no part of it."""
+        return self.text.partition("\n")[2] if self.language == "json" else self.text
+
 
 @dataclass(frozen=True)
 class Page:
@@ -74,7 +79,7 @@ class Page:
 
     def files(self) -> list[Block]:
         """Blocks that are whole files."""
-        return [block for block in self.blocks if block.language == "python" and block.file]
+        return [block for block in self.blocks if block.language in ("python", "json") and block.file]
 
     def tests(self) -> list[Block]:
         """Blocks that are files of tests."""

@@ -1,4 +1,4 @@
-"""`resolute export-flow`, `import` and `schema`: flows go out as data and come in checked."""
+"""`resolute export flow`, `import` and `schema`: flows go out as data and come in checked."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
 
 async def test_a_flow_goes_out_and_comes_in(project: Path) -> None:
     """What is exported can be renamed and imported, and is found beside the Python flow from then on."""
-    _, exported, _ = await resolute("export-flow", "greeting", folder=project)
+    _, exported, _ = await resolute("export", "flow", "greeting", folder=project)
     (project / "other.yaml").write_text(exported.replace("name: greeting", "name: other"))
 
     first, _, _ = await resolute("import", "other.yaml", folder=project)

@@ -1,29 +1,30 @@
-"""Commands about flows as data: export-flow, import, schema."""
+"""Flows as data: writing one to the output, and the commands import and schema."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from resolute.plan.errors import ConfigurationError
-from resolute_worker.cli.loading import Paths, flow_named
+from resolute_worker.cli.loading import flow_named
 from resolute_worker.cli.output import say
 
 
-def export_flow(
-    flow: Annotated[str, typer.Argument(help="The name of a flow, or a file with one flow.")],
-    paths: Paths = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
-) -> None:
-    """Write a flow as data (YAML), to keep it in a file NAME.flow.yaml or to give it to a program."""
+def write_flow(name: str, paths: Sequence[Path] | None, *, as_json: bool) -> None:
+    """Writes a flow as data to the output.
+
+    Raises:
+        UnknownFlowError: there is none of that name.
+    """
     from resolute.writing.data import flow_as_data
     from resolute.writing.documents import write_document
 
-    found = flow_named(flow, paths)
+    found = flow_named(name, paths)
     typer.echo(json.dumps(flow_as_data(found), indent=2) if as_json else write_document(found), nl=as_json)
 
 

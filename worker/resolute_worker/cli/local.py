@@ -56,9 +56,14 @@ def difference(deployed: Plan, local: Plan, origin: str) -> list[str]:
     """How a file's plan differs from the deployed one, in lines: the outline, or else the details."""
     if deployed.fingerprint == local.fingerprint:
         return [f"the plan from the file is the deployed one (as in {origin})"]
-    lines = _changes(outline(deployed), outline(local)) or _changes(_details(deployed), _details(local))
+    lines = changes_of(deployed, local)
     more = [f"  ... and {len(lines) - _MOST} more lines"] if len(lines) > _MOST else []
     return [f"the plan from the file (+) is not the deployed one (-, as in {origin}):", *lines[:_MOST], *more]
+
+
+def changes_of(old: Plan, new: Plan) -> list[str]:
+    """How two plans differ, in lines: their outlines, or else their details."""
+    return _changes(outline(old), outline(new)) or _changes(_details(old), _details(new))
 
 
 def _changes(old: str, new: str) -> list[str]:

@@ -16,7 +16,7 @@ from resolute.plan.values import Json
 from resolute_worker.cli.asking import Yes, confirmed, given_json, user
 from resolute_worker.cli.lengths import length
 from resolute_worker.cli.loading import flow_named, with_temporal
-from resolute_worker.cli.output import AsJson, clock, say, show, table
+from resolute_worker.cli.output import AsJson, clock, console, say, show, table
 from resolute_worker.cli.runs import PlanChoice, RunId, Status
 from resolute_worker.settings import load_settings
 
@@ -101,7 +101,7 @@ def rerun(
     for refused in (each for each in found if isinstance(each, _Refused)):
         say(f"left out: {refused.why}")
     if run is None:
-        _preview(reruns)
+        _preview(reruns, as_json=as_json)
         if not reruns or not (yes or confirmed(f"Start {len(reruns)} run(s)?")):
             raise typer.Exit(0 if not reruns else 1)
     _start([_in_mode(each, dry=dry_run) for each in reruns], given, by, as_json=as_json)
@@ -164,12 +164,13 @@ async def _newest(client: Client, workflow_id: str, run_id: str, choice: PlanCho
     return known[0]
 
 
-def _preview(reruns: list[Rerun]) -> None:
+def _preview(reruns: list[Rerun], *, as_json: bool) -> None:
     rows = [
         (clock(each.source.started_at), escape(each.source.workflow_id), escape(each.step), str(len(each.kept)))
         for each in reruns
     ]
-    show(False, None, lambda: table(("Started", "Run", "From step", "Steps kept"), rows, empty="no run to start"))
+    shown = table(("Started", "Run", "From step", "Steps kept"), rows, empty="no run to start")
+    console(to_stderr=as_json).print(shown)  # on stdout, JSON stands alone
 
 
 def _start(
