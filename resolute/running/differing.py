@@ -10,9 +10,10 @@ from typing import Final, TypeAlias, cast
 
 from resolute.plan.plan import Plan
 from resolute.plan.step import Step, plan_name, walk
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
 from resolute.running.record import RunRecord
 from resolute.running.report import StepReport
+from resolute.running.result import RUN
 
 MOST_CHANGES: Final = 20
 """Places of one value that are told one by one where two runs differ in it."""
@@ -80,7 +81,8 @@ def difference(first: RunRecord, second: RunRecord) -> Difference:
 
 
 def _memory(record: RunRecord) -> Json:
-    return cast("Json", record.memory.values) if record.memory else None
+    """What was remembered. How many runs there were before is no difference."""
+    return {name: value for name, value in cast("JsonObject", record.memory or {}).items() if name != RUN}
 
 
 def _end(record: RunRecord) -> Json:

@@ -68,19 +68,13 @@ class Said(_Part):
     by: str = ""
 
 
-class Remembered(_Part):
-    """What a run was handed by runs before it; see `Memory`."""
-
-    values: dict[str, JsonValue]
-    run: int = 0
-
-
 class RunRecord(_Part):
     """One run.
 
-    `run` is its workflow id. `input` is what it was started with, `memory` what it read of earlier runs, `outcomes`
-    what it began with where it took another run up, and `only` the one step that it was for. `answers` are those of
-    each step by its id in the run, one for each time that it was asked. `report` tells the run step by step.
+    `run` is its workflow id. `input` is what it was started with, `memory` what it was handed by earlier runs (as
+    `Memory.as_detail` writes it), `outcomes` what it began with where it took another run up, and `only` the one step
+    that it was for. `answers` are those of each step by its id in the run, one for each time that it was asked.
+    `report` tells the run step by step.
     """
 
     format: Literal[1] = FORMAT
@@ -92,7 +86,7 @@ class RunRecord(_Part):
     cancelled_at: datetime | None = None
     plan: Plan
     input: JsonValue = None
-    memory: Remembered | None = None
+    memory: dict[str, JsonValue] | None = None
     outcomes: dict[str, JsonValue] | None = None
     only: str = ""
     answers: dict[str, tuple[Answer, ...]] = Field(default_factory=dict[str, tuple[Answer, ...]])

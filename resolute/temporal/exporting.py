@@ -16,7 +16,7 @@ from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
 from resolute.running.made import CallStoppedError
 from resolute.running.messages import Message
-from resolute.running.record import MOST_TOLD, Answer, OtherRun, Remembered, RunRecord, Said
+from resolute.running.record import MOST_TOLD, Answer, OtherRun, RunRecord, Said
 from resolute.running.report import RunStatus
 from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
 from resolute.running.shared.asking import Asking
@@ -83,9 +83,7 @@ async def record_of(recorded: Recorded, key: RunKey, status: RunStatus) -> RunRe
         cancelled_at=runtime.cancelled_at,
         plan=plan,
         input=cast("JsonValue", recorded.start.input),
-        memory=None
-        if memory is None
-        else Remembered(values=cast("dict[str, JsonValue]", memory.values), run=memory.run),
+        memory=None if memory is None else cast("dict[str, JsonValue]", memory.as_detail()),
         outcomes=cast("dict[str, JsonValue] | None", earlier.outcomes),
         only=earlier.only,
         answers={step: tuple(each.answer() for each in noted) for step, noted in runtime.noted.items()},

@@ -17,7 +17,7 @@ from resolute.plan.step import plan_name, walk
 from resolute.plan.values import Json
 from resolute.running.hold import FAIL, HOLD, RETRY, SKIP
 from resolute.running.messages import EVENT, Message
-from resolute.running.recall import Memory
+from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.record import Answer, RecordError, RunRecord, Said, record_from
 from resolute.testing.fakes import FakeError, Fakes, NoAnswerError, WrongAnswerError, fitting
 from resolute.testing.gates import GATE, Decision
@@ -154,8 +154,7 @@ class Replay:
     @property
     def memory(self) -> Memory | None:
         """What the run read of earlier ones."""
-        held = self.record.memory
-        return None if held is None else Memory(cast("Mapping[str, Json]", held.values), held.run)
+        return None if self.record.memory is None else memory_in_failure([self.record.memory])
 
     @property
     def cancelled_at(self) -> datetime | None:
