@@ -29,6 +29,7 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.messages import ask_run
 from resolute.temporal.runs import list_runs
+from resolute.temporal.schedule_control import pause_schedule, trigger_schedule
 from resolute.temporal.seals import NO_KEYS
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
@@ -158,17 +159,26 @@ async def test_silence_reaches_the_next_level(client: Client, town: Town) -> Non
     ]
 
 
+async def scheduled(client: Client, flow: Flow) -> Any:
+    """What the next run of a schedule comes to."""
+    run = await trigger_schedule(client, flow.name)
+    async with asyncio.timeout(_PATIENCE):
+        return await RunHandle(client.get_workflow_handle(run.workflow_id, run_id=run.run_id), flow.name).result()
+
+
 async def test_a_fleet_is_checked(client: Client, town: Town) -> None:
     """Of many hosts two are ill: one incident names both, and it is resolved when they are well."""
     ill, well = JSONResponse({"status": "down", "message": "disk full"}), JSONResponse({"status": "up"})
     town.answers = [ill, ill, well]
     fleet = " ".join(f"{town.url}/health?host={number}" for number in range(30))
     async with site(client, town, fleet_check, FLEET=fleet) as there:
-        run = await start_run(client, fleet_check.plan, task_queue=there.queue)
-        async with asyncio.timeout(_PATIENCE):
-            result: Any = await run.result()
+        await pause_schedule(client, fleet_check.name, "the runs are the test's own")
+        result = await scheduled(client, fleet_check)
         (incident,) = there.sim.incidents()
+        opened = incident.status
+        await scheduled(client, fleet_check)
 
+    assert ("triggered", "resolved") == (opened, incident.status)
     assert "2 of 30 hosts are not well" == incident.title
     assert 2 == len(result["named"])
     assert all("disk full" in line for line in result["named"])
