@@ -38,8 +38,6 @@ AT_ONCE = 40
 _PATIENCE = 240
 
 every_outer = pytest.mark.parametrize("outer", BLOCKS)
-# A local activity may end while its run is taken out of a cache that holds none; the worker goes on after the warning.
-pytestmark = pytest.mark.filterwarnings("ignore:Cannot find activity to cancel")
 
 
 # Temporal begins a new history a second after the one before at the earliest, so runs that are continued after each

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 RESOLUTE: Final = str(Path(sys.executable).with_name("resolute"))
 PATIENCE: Final = 60.0
@@ -106,6 +107,18 @@ async def started(*arguments: str, folder: Path, **variables: str) -> AsyncGener
         if process.process.returncode is None:
             process.process.kill()
         await process.ended()
+
+
+@asynccontextmanager
+async def at_work(flows: str, folder: Path, address: str) -> AsyncGenerator[dict[str, str]]:
+    """The variables of a worker at work on flows, whose source is given, for the length of an `async with`."""
+    (folder / "flows").mkdir()
+    (folder / "flows" / "these.py").write_text(flows)
+    place = {"TEMPORAL_ADDRESS": address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
+    async with started("worker", folder=folder, **place) as worker:
+        await worker.url()
+        yield place
+        await worker.stopped()
 
 
 async def resolute(*arguments: str, folder: Path, **variables: str) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from resolute.temporal.gates import open_gates
 from resolute_worker.embedded import EmbeddedServer
-from tests.worker.processes import resolute, started
+from tests.worker.processes import at_work, resolute
 
 FLOWS = """
 from pydantic import BaseModel
@@ -33,13 +33,8 @@ asks = (
 async def place(tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
     """The variables of a worker at work on the flow above, and the folder that it runs in."""
     folder = tmp_path_factory.mktemp("gates")
-    (folder / "flows").mkdir()
-    (folder / "flows" / "gates.py").write_text(FLOWS)
-    place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
-    async with started("worker", folder=folder, **place) as worker:
-        await worker.url()
+    async with at_work(FLOWS, folder, server.address) as place:
         yield {**place, "folder": str(folder)}
-        await worker.stopped()
 
 
 async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:

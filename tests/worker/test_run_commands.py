@@ -4,13 +4,12 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from resolute_worker.embedded import EmbeddedServer
-from tests.worker.processes import resolute, started
+from tests.worker.processes import at_work, resolute
 
 FLOWS = """
 from pathlib import Path
@@ -60,13 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 async def place(folder: Path, server: EmbeddedServer) -> AsyncIterator[dict[str, str]]:
     """The variables of a worker at work on the flows above, one for all tests."""
-    (folder / "flows").mkdir()
-    (folder / "flows" / "doors.py").write_text(FLOWS)
-    place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
-    async with started("worker", folder=folder, **place) as worker:
-        await worker.url()
+    async with at_work(FLOWS, folder, server.address) as place:
         yield place
-        await worker.stopped()
 
 
 @pytest.mark.parametrize("lane", ["activity", "local"])

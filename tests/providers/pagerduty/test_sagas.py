@@ -135,5 +135,7 @@ async def _on_temporal(client: Client, seeds: Iterable[int]) -> Counter[str]:
             while (seed := next(left, None)) is not None:
                 came[await lane.on_temporal(seed, client, task_queue)] += 1
 
-    await asyncio.gather(*(work() for _ in range(LANES)))
+    async with asyncio.TaskGroup() as lanes:  # where one fails, none goes on
+        for _ in range(LANES):
+            lanes.create_task(work())
     return came
