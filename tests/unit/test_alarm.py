@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, cast
 
 import pytest
@@ -369,3 +371,27 @@ def test_conditions_may_read_what_others_read() -> None:
     built = flow("late").triggered_by(every(MINUTE)).then(alarm("late", bad=late, quiet=during(days="sat,sun"))).build()
 
     assert "alarm when" in built.plan.steps[0].title
+
+
+async def test_a_day_of_flapping() -> None:
+    """A service that flaps all day, 1,440 checks: undamped it pages with every flap, damped only when it stays bad."""
+    chance = random.Random(7)  # not for secrets
+    loads: list[float] = []
+    while len(loads) < 1440:  # flaps of one or two minutes, and now and then an outage of a quarter of an hour
+        loads += [95] * (15 if chance.random() < 0.02 else chance.randint(1, 2)) + [40] * chance.randint(1, 4)
+    pages: dict[str, int] = {}
+    for name, damping in (("none", 1), ("three", 3)):
+        tester = FlowTester(watching(raise_after=damping, clear_after=damping))
+        outcomes = await said(tester, *loads[:1440])
+        assert len(outcomes) == 1440
+        pages[name] = outcomes.count("paged")
+        assert abs(pages[name] - outcomes.count("resolved")) <= 1
+
+    outages = sum(1 for run, _ in _runs(loads[:1440]) if run >= 3)
+    assert pages["none"] == sum(1 for _ in _runs(loads[:1440]))
+    assert 0 < pages["three"] <= outages < pages["none"] / 10
+
+
+def _runs(loads: list[float]) -> list[tuple[int, float]]:
+    """The bad checks in a row: how many, each time."""
+    return [(len(list(each)), load) for load, each in groupby(loads) if load > 90]
