@@ -26,6 +26,7 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.control import cancel_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.messages import ask_run
+from resolute.temporal.runs import describe_run
 from resolute.temporal.runtime import STANDING
 from resolute.temporal.worker import temporal_worker
 from resolute.temporal.workflow import STATUS_QUERY
@@ -63,6 +64,10 @@ class Going(ABC):
     @abstractmethod
     async def steps(self) -> Mapping[str, str]:
         """How each step stands."""
+
+    async def shown(self) -> Mapping[str, str]:
+        """How each step stands, as `resolute show` says it: read back from what is recorded."""
+        return await self.steps()
 
     @abstractmethod
     async def result(self) -> Json:
@@ -208,6 +213,11 @@ class OnTemporal(Going):
         """See `Going.steps`."""
         told = await self.client.get_workflow_handle(self.run.workflow_id).query(STATUS_QUERY)
         return {step["id"]: step["status"] for step in told["steps"]}
+
+    async def shown(self) -> Mapping[str, str]:
+        """See `Going.shown`."""
+        report = (await describe_run(self.client, self.run.workflow_id)).report
+        return {step.id: step.status for step in report.steps} if report else {}
 
     async def result(self) -> Json:
         """See `Going.result`."""
