@@ -21,13 +21,14 @@ from resolute import flow, gate, manual, node, text
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.masking import LINK
 from resolute.execution.secrets import Environment
+from resolute.plan.errors import NodeFailedError
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.gates import open_gates
 from resolute.temporal.links import PATH, link_maker, read_token
-from resolute.temporal.messages import ASK, ask_run
+from resolute.temporal.messages import ASK, ask_run, tell_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
@@ -223,3 +224,15 @@ async def test_open_gates(site: Site) -> None:
 
     mine = found[run.workflow_id]
     assert ("approve", 2, ("ada", "grace"), ()) == (mine.gate, mine.quorum, mine.approvers, mine.decisions)
+
+
+async def test_a_decision_by_signal(site: Site) -> None:
+    """A sealed signal decides a gate like an update; one without a seal decides nothing."""
+    run, _ = await site.run()
+    forged = Message(to="gate:approve", word="reject", id="f", data={"reason": "forged"}, by="ada")
+    await tell_run(site.client, FLOW.name, run.workflow_id, forged, NO_KEYS)
+    said = replace(forged, id="s", data={"reason": "no"}, by="grace")
+    await tell_run(site.client, FLOW.name, run.workflow_id, said, KEYS)
+
+    with pytest.raises(NodeFailedError, match="grace rejected gate 'approve': no"):
+        await run.result()

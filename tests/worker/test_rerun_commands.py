@@ -293,3 +293,23 @@ async def test_runs_of_other_plans_are_compared(shell: Shell) -> None:
     assert ("two", "input.value.x") == (inputs["first"]["step"], inputs["first"]["changes"][0]["at"])
     assert plans["plans"]["differ"]
     assert [line for line in plans["plans"]["changes"] if line.strip().startswith("+")]
+
+
+async def test_a_gate_is_rejected(shell: Shell) -> None:
+    """`resolute reject` fails the run with who rejected and why; a gate that has been decided is not decided again."""
+    run = (await shell("run", "asking", "--no-wait", "--json")).json["run"]
+    async with asyncio.timeout(30):
+        while run not in [each["run"] for each in (await shell("gates", "asking", "--json")).json]:
+            await asyncio.sleep(0.05)
+    rejected = await shell("reject", run, "approve", "--by", "grace", "--reason", "not on a Friday", "--json")
+    again = await shell("reject", run, "approve", "--by", "edsger")
+    async with asyncio.timeout(30):
+        while (shown := (await shell("show", run, "--json")).json)["status"] == "running":
+            await asyncio.sleep(0.05)
+
+    assert (0, False, "grace") == (rejected.code, rejected.json["approved"], rejected.json["by"])
+    assert 0 != again.code
+    assert ("failed", "grace rejected gate 'approve': not on a Friday") == (
+        shown["status"],
+        shown["report"]["failure"]["message"],
+    )
