@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from resolute import Flow, FlowError, current_call, flow, manual, node
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal import heartbeats, runtime
+from resolute.temporal import activity, heartbeats
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.loops import NodeLoops
@@ -29,7 +29,7 @@ PATIENCE = 20
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker counts as lost after 2 seconds, so that a test shows it in little more."""
-    for module in (heartbeats, runtime):
+    for module in (heartbeats, activity):
         monkeypatch.setattr(module, "SIGN_OF_LIFE", 2.0)
     for name, value in (("EVERY", 0.3), ("_LATE", 0.5), ("_LOOK", 0.1)):
         monkeypatch.setattr(heartbeats, name, value)
