@@ -67,7 +67,7 @@ class Edition:
     def written(self) -> Flow:
         """The flow."""
         health, slow = look().as_("health"), is_slow().as_("slow")
-        begun = flow("watch", within=timedelta(hours=1)).triggered_by(every(A_MINUTE)).then(health)
+        begun = flow("watch", within=timedelta(minutes=4)).triggered_by(every(A_MINUTE)).then(health)
         if self.name is not None:
             watched = alarm(
                 self.name,
@@ -78,7 +78,7 @@ class Edition:
                 incident=pagerduty.incident_for(dedup_key="checkout"),
             )
             begun = begun.then(watched)
-        ended = begun.then(slow).when(slow.output).then(sleep(timedelta(hours=2))).end_when()
+        ended = begun.then(slow).when(slow.output).then(sleep(timedelta(minutes=8))).end_when()
         return ended.then(tell().as_("told")).build()
 
 
