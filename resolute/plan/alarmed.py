@@ -19,7 +19,7 @@ CheckOutcome: TypeAlias = Literal[
 - `resolved`: it is cleared, now or in an earlier run whose resolve may not have got through.
 - `held`: it is cleared, and its incident stays open because a person has taken it over.
 - `pending`: bad, and not for long enough to be raised.
-- `muted`: bad for long enough, and these are quiet hours.
+- `muted`: bad for long enough, and these are quiet hours, or somebody has muted the alarm or its flow.
 - `damped`: raised before; nothing further is said until it clears.
 - `lapsed`: it was pending, and has neither become bad again nor well within the time for that.
 - `unremembered`: bad, and not counted, because the flow remembers as many alarms as it can.

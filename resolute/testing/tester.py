@@ -29,6 +29,7 @@ from resolute.running.record import RunRecord
 from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.running.shared.asking import Asking, name_of
 from resolute.running.shared.cursors import MOVE, READ
+from resolute.running.shared.mutes import MUTE, MUTES
 from resolute.testing.decisions import NOT_SKIPPED, Decisions, missing
 from resolute.testing.fakes import (
     Answer,
@@ -328,6 +329,12 @@ class FlowTester:
             UnknownFakeError: the flow has no such gate.
         """
         self._gates.add(gate, Decision(approved, by, reason, jsonable(form), after))
+
+    def mute(self, name: str, length: timedelta, *, reason: str = "a test", by: str = "the test") -> None:
+        """Mutes a flow or an alarm from now on, in virtual time."""
+        data = {"name": name, "for": length.total_seconds(), "reason": reason, "by": by}
+        muting = Asking(step="mute", of=MUTES, word=MUTE, data=data)
+        self._shared.ask(self._shared.begin(), muting, self.clock.now())
 
     def cursor(self, name: str) -> Any:
         """What a cursor is at; null until it has been moved once."""

@@ -36,6 +36,7 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.control import cancel_run
 from resolute.temporal.finding import RunKey
+from resolute.temporal.mutes import Muting
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
@@ -213,6 +214,33 @@ async def test_an_alarm_of_manual_runs(runs: Runs) -> None:
 
     assert [False, True, False] == [state["raised"] for state in states]
     assert [False, False, True] == [state["cleared"] for state in states]
+
+
+async def test_mutes(runs: Runs) -> None:
+    """A muted alarm, or one of a muted flow, is not raised, says so, and is raised by the first check behind that."""
+    built = (
+        flow(named())
+        .triggered_by(manual("look", input=Ask))
+        .then(alarm("bad", bad=ask.fails, raise_after=1).as_("bad"))
+        .build()
+    )
+    muting = Muting(runs.client, runs.task_queue, KEYS)
+
+    async def outcome() -> str:
+        report = await runs.report(await runs.start(built, {"service": "s", "fails": True}))
+        return cast("Any", report.step("bad").output)["outcome"]
+
+    outcomes: list[str] = []
+    for name in (built.name, f"{built.name}/bad"):
+        await muting.mute(name, timedelta(hours=1), reason="a test", by="ada")
+        outcomes.append(await outcome())
+        listed = [(mute["name"], mute["by"], mute["reason"]) for mute in await muting.mutes()]
+        assert [(name, "ada", "a test")] == listed
+        assert await muting.unmute(name)
+    outcomes.append(await outcome())
+
+    assert ["muted", "muted", "paged"] == outcomes
+    assert (None, []) == (await muting.unmute("bad"), await muting.mutes())
 
 
 async def _deploy(runs: Runs, built: Flow) -> None:

@@ -146,6 +146,24 @@ def test_data_of_strangers(data: Any) -> None:
         assert before == shared.as_json()
 
 
+def test_a_mute_expires() -> None:
+    """A mute holds until its time, by itself; the latest of a name counts, and a long one is refused."""
+    shared = Shared("mutes")
+
+    def ask(word: str, data: Json, at: float) -> Any:
+        return shared.answer(f"{word} {at}", word, data, NOON + timedelta(seconds=at))
+
+    ask("mute", {"name": "checkout", "for": HOUR, "reason": "moved", "by": "ada"}, 0)
+    ask("mute", {"name": "checkout", "for": 2 * HOUR, "reason": "still", "by": "ada"}, 1)
+    names: Json = {"names": ["other", "checkout"]}
+    held = [ask("muted", names, at) for at in (2, 2 * HOUR, 2 * HOUR + 1)]
+
+    assert ["still", "still", None] == [mute and mute["reason"] for mute in held]
+    assert ([], 24 * HOUR) == (ask("list", {}, 2 * HOUR + 2), shared.ends_in(NOON + timedelta(seconds=1)))
+    with pytest.raises(SharingRefusedError, match="up to 30 days"):
+        ask("mute", {"name": "checkout", "for": 31 * 24 * HOUR}, 3)
+
+
 def test_names() -> None:
     """A name and a key are told apart from others, whatever characters are in them; a key that is none is an error."""
     names = [

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final, cast
 
 from resolute.plan.alarmed import CheckOutcome
-from resolute.plan.errors import EvaluationError
+from resolute.plan.errors import EvaluationError, NodeFailedError
 from resolute.plan.kinds.alarm import Alarm
 from resolute.plan.kinds.call import Call
 from resolute.plan.plan import Plan
@@ -29,6 +29,8 @@ from resolute.running.kinds.watching import (
 )
 from resolute.running.notebook import MOST_ENTRIES
 from resolute.running.run import Run
+from resolute.running.shared.asking import Asking
+from resolute.running.shared.mutes import MUTED, MUTES
 from resolute.running.truth import truth_of
 
 _LONGEST_KEY: Final = 150
@@ -58,7 +60,8 @@ class _Check:
         if not self._part:
             self._look()
         after = checked(self._alarm, self._before, self._signal, self._now, _usual(self._run.plan))
-        muted = is_due(self._alarm, after, self._signal) and await self._is_quiet()
+        due = is_due(self._alarm, after, self._signal)
+        muted = due and (await self._is_quiet() or await self._is_muted())
         if not self._remembers(after):
             self._leave_out()
             return self._output(replace(after, state="ok", bad=0), "unremembered")
@@ -112,6 +115,21 @@ class _Check:
             self._part["quiet"] = truth_of(cast("Json", self._alarm.quiet), self._run.state.scope(self._frame)) is True
             self._keep()
         return self._part["quiet"] is True
+
+    async def _is_muted(self) -> bool:
+        """Whether somebody has muted the flow or the alarm. Where nobody can say, people are told."""
+        if "muted" not in self._part:
+            alarm, flow = self._alarm.id, self._run.plan.name
+            names: Json = [flow, alarm, f"{flow}/{alarm}"]
+            step = f"run:muted:{self._frame.path}{alarm}"
+            try:
+                found = await self._run.runtime.share(Asking(step=step, of=MUTES, word=MUTED, data={"names": names}))
+            except NodeFailedError as error:
+                found = None
+                self._run.state.warn([f"alarm {alarm!r} is not muted: nobody can say whether it is: {error.reason}"])
+            self._part["muted"] = found is not None
+            self._keep()
+        return self._part["muted"] is True
 
     def _remembers(self, after: Watched) -> bool:
         """Whether there is room to remember what is to be remembered; without it nothing is counted or raised."""

@@ -13,8 +13,14 @@ from resolute.running.shared.budgets import BudgetBook
 from resolute.running.shared.cursors import CursorBook
 from resolute.running.shared.known import Known
 from resolute.running.shared.memories import MemoryBook
+from resolute.running.shared.mutes import MUTES, MuteBook
 
-BOOKS: Final[Mapping[str, Callable[[], Book]]] = {"budget": BudgetBook, "cursor": CursorBook, "memory": MemoryBook}
+BOOKS: Final[Mapping[str, Callable[[], Book]]] = {
+    "budget": BudgetBook,
+    "cursor": CursorBook,
+    "memory": MemoryBook,
+    MUTES: MuteBook,
+}
 """What runs share, by its kind, with which its name begins."""
 
 MOST_KNOWN: Final = 4_000
