@@ -13,6 +13,9 @@ from resolute.running.messages import Message, MessageRefusedError
 from resolute.temporal.at_hand import keys_at_hand
 from resolute.temporal.messages import message_of, open_letter
 
+LONGEST_MARK: Final = 200
+"""Characters of a message's id that stand in the mark of one that was refused."""
+
 REFUSED: Final = "resolute.refused"
 """The mark in the history of a run for what was not believed: its plan, or a message that was told to it."""
 
@@ -85,7 +88,7 @@ def _believed(given: Json) -> Message | None:
     try:
         _opened(given)
     except MessageRefusedError as error:
-        if workflow.patched(f"{REFUSED}:{message.id[:200]}"):
+        if workflow.patched(f"{REFUSED}:{message.id[:LONGEST_MARK]}"):
             workflow.logger.warning("a message was refused: %s", error)
             return None
     return message

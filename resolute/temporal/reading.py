@@ -30,6 +30,7 @@ from resolute.running.origin import Origin
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import attempts_in
 from resolute.temporal.handed import of_failure
+from resolute.temporal.hearing import REFUSED
 from resolute.temporal.ids import is_whole, step_of
 from resolute.temporal.messages import ASK, TELL
 from resolute.temporal.recorded import Answer, Recorded
@@ -253,6 +254,10 @@ class _Reader:
 
     async def _marker(self, event: HistoryEvent, recorded: Recorded) -> None:
         marker = event.marker_recorded_event_attributes
+        if marker.marker_name == "core_patch":
+            mark = str(json.loads(marker.details["patch-data"].payloads[0].data)["id"])
+            if mark.startswith(f"{REFUSED}:"):
+                recorded.refused.append(mark.removeprefix(f"{REFUSED}:"))
         if marker.marker_name != "core_local_activity":
             return
         data = cast("Mapping[str, Any]", json.loads(marker.details["data"].payloads[0].data))

@@ -49,7 +49,8 @@ class Recorded:
     `scheduled_for` is when its schedule had it due, where one started it; `origin` is where it comes from;
     `cancelled_by` is the number of the event by which it was asked to end. `answers` are the latest of each step,
     `calls` all of them. `fired` says when the timers of each step came to their end, with the number of the event
-    that says so. `said` are the messages that the run took or refused, each behind the number of its event. `tasks`
+    that says so. `said` are the messages that the run took or refused, each behind the number of its event;
+    `refused` are the ids of those that were not believed. `tasks`
     are the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task
     brought what is recorded since the one before. `continued` are the later histories, each by the number of its
     first event, and when its first task began.
@@ -65,6 +66,7 @@ class Recorded:
     calls: dict[str, list[Answer]] = field(default_factory=dict[str, "list[Answer]"])
     fired: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict[str, list[tuple[int, datetime]]])
     said: list[tuple[int, datetime, Json]] = field(default_factory=list[tuple[int, datetime, Json]])
+    refused: list[str] = field(default_factory=list[str])
     tasks: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
     continued: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
     plan: Plan | None = None

@@ -37,6 +37,7 @@ from resolute.running.window import Window
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.handed import READS_FAILURES
 from resolute.temporal.handing_over import HAND_OVER
+from resolute.temporal.hearing import LONGEST_MARK
 from resolute.temporal.messages import message_of
 from resolute.temporal.recorded import Answer, Recorded
 from resolute.temporal.shared import answer_in, question
@@ -228,6 +229,8 @@ class RecordedRuntime:
             self._now = max(self._now, at)
             with suppress(MessageRefusedError):  # so it was when it came
                 message = message_of(said)
+                if message.id[:LONGEST_MARK] in self._recorded.refused:
+                    return  # it was not believed
                 interpreter.take(message)
                 self.took(message)
 

@@ -236,3 +236,4 @@ async def test_a_decision_by_signal(site: Site) -> None:
 
     with pytest.raises(NodeFailedError, match="grace rejected gate 'approve': no"):
         await run.result()
+    assert ["grace"] == await site.decisions(run)
