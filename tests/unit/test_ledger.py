@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import resolute_pagerduty as pagerduty
-from resolute import Flow, flow, input_data, manual, node
+from resolute import Flow, alarm, budget, flow, input_data, manual, node
 from resolute.plan.triggers import Schedule, schedule
 from resolute.running.ledger import Check, Outcome, check_of
 from resolute.running.tally import tally
@@ -100,6 +100,37 @@ async def test_a_run_that_began_late_is_late_if_all_was_well() -> None:
     ]
 
     assert ["quiet", "late", "paged"] == outcomes
+
+
+async def test_a_page_that_is_not_granted_is_over_budget() -> None:
+    """The ledger tells what a used-up budget has kept from being sent."""
+    pages = budget("pages", at_most=1, per=timedelta(hours=1)).as_("pages")
+    tested = (
+        flow("bounded")
+        .triggered_by(manual("start"))
+        .then(pages)
+        .when(pages.output.granted)
+        .then(pagerduty.trigger_event(summary="Down", source="shop", severity="critical", dedup_key="shop").as_("page"))
+        .end_when()
+        .build()
+    )
+    tester = FlowTester(tested)
+    tester.answer("pagerduty.TriggerEvent", {"status": "success", "dedup_key": "shop"})
+    reports = [(await tester.run()).report for _ in range(2)]
+    checks = [check_of(tested.plan, report, at=NOON, began_at=NOON, paging=paging) for report in reports]
+
+    assert ["paged", "over budget"] == [check.outcome for check in checks]
+
+
+async def test_a_page_that_nobody_wants_is_muted() -> None:
+    """An alarm that is due and muted is not raised, and the ledger says so."""
+    watched = alarm("shop", bad=input_data("status") == "critical")
+    tested = flow("muted").triggered_by(manual("start")).then(watched).build()
+    tester = FlowTester(tested)
+    tester.mute("shop", timedelta(hours=1))
+    ended = await tester.run(input={"status": "critical"})
+
+    assert "muted" == check_of(tested.plan, ended.report, at=NOON, began_at=NOON, paging=paging).outcome
 
 
 def test_a_schedule_has_due_times() -> None:

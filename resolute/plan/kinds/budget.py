@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal, cast
 
 from pydantic import JsonValue
@@ -40,6 +40,10 @@ class Budget(Step):
     def values(self) -> tuple[Json, ...]:
         """The key."""
         return (cast("Json", self.key),)
+
+    def outcome(self, output: Json) -> str:
+        """What was refused kept something from being done."""
+        return "over budget" if isinstance(output, Mapping) and output.get("granted") is False else ""
 
     def problems(self) -> Iterator[str]:
         """A budget without a name or bounds."""
