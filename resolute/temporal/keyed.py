@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -14,7 +15,10 @@ from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.values import JsonObject
 from resolute.running.line import Became, LineFullError, Start
 from resolute.running.messages import Message
+from resolute.temporal.client import RunHandle
 from resolute.temporal.entities import ask_entity
+from resolute.temporal.finding import quoted
+from resolute.temporal.handing_over import HAND_OVER
 from resolute.temporal.keeper import HAND_IN, LINE
 from resolute.temporal.messages import sealed
 from resolute.temporal.seals import PlanKeys
@@ -76,3 +80,45 @@ async def hand_in(
 def _handed_in(run: str, answer: JsonObject) -> HandedIn:
     became, waiting = cast("Became", answer["became"]), cast("int", answer["waiting"])
     return HandedIn(run, became, again=answer["again"] is True, waiting=waiting)
+
+
+async def handed_over(client: Client, run: RunHandle) -> HandedIn | None:
+    """What became of a run that handed its start in to the line of its key; None where it had its turn, or no key.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    events = (await client.get_workflow_handle(run.workflow_id, run_id=run.run_id).fetch_history()).events
+    scheduled = [event.activity_task_scheduled_event_attributes.activity_id for event in events]
+    if HAND_OVER not in scheduled or not events[-1].HasField("workflow_execution_completed_event_attributes"):
+        return None
+    payloads = events[-1].workflow_execution_completed_event_attributes.result.payloads
+    (answer,) = await client.data_converter.decode(list(payloads))
+    return _handed_in(str(answer["run"]), answer)
+
+
+@dataclass(frozen=True)
+class WaitingLine:
+    """The starts of one flow and key that wait for their turn, with who made each, the next one first."""
+
+    run: str
+    is_at_work: bool
+    waiting: tuple[str, ...]
+
+
+async def lines(client: Client, flow: str = "", *, most: int = 200) -> list[WaitingLine]:
+    """The lines in which a start waits; of one flow, if it is given. A worker answers for each.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or did not answer; or no worker did.
+    """
+    query = f"WorkflowType = {quoted(LINE)} AND ExecutionStatus = 'Running'"
+    if flow:
+        query += f" AND WorkflowId STARTS_WITH {quoted(f'{LINE}/{flow}/')}"
+    found: list[WaitingLine] = []
+    async for line in client.list_workflows(query, limit=most):
+        told = cast("JsonObject", await client.get_workflow_handle(line.id).query("status"))
+        waiting = tuple(str(start["by"]) for start in cast("Sequence[JsonObject]", told["waiting"]))
+        if waiting:
+            found.append(WaitingLine(str(told["run"]), told["is_at_work"] is True, waiting))
+    return found

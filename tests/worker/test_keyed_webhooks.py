@@ -37,6 +37,13 @@ told = (
                           starts=issue.action == "opened"))
     .then(closed).then(note(closed.output.text).as_("noted")).build()
 )
+turns = (
+    flow("turns", one_per=issue.id).triggered_by(manual("go", input=Issue)).then(note(issue.text).as_("noted")).build()
+)
+queued = (
+    flow("queued", one_per=issue.id).triggered_by(manual("go", input=Issue))
+    .then(wait_for(signal("closed", Issue)).as_("closed")).build()
+)
 skipped = (
     flow("skipped", one_per=issue.id, while_running="skip")
     .triggered_by(webhook("/skipped", verify=SIGNED, input=Issue), manual("go", input=Issue))
@@ -123,3 +130,23 @@ async def test_telling_a_run_by_command(place: dict[str, Any]) -> None:
     assert (True, True) == (refused[0] != 0, "event.id is missing" in refused[1])
     assert '"taken": true' in taken[1]
     assert '"completed"' in ended[1]
+
+
+async def test_a_start_by_command_takes_its_turn(place: dict[str, Any]) -> None:
+    """`resolute run` follows the run that has the turn. A start that waits is said to, and `resolute lines` lists it."""
+    name = uuid4().hex[:8]
+    ran = await command(place, "run", "turns", "--input", json.dumps({"id": name, "text": "hello"}), "--json")
+    first = await command(place, "run", "queued", "--input", json.dumps({"id": name}), "--no-wait")
+    listed = await command(place, "lines", "queued", "--json")
+    second = await command(place, "run", "queued", "--input", json.dumps({"id": name}), "--json")
+    waits = await command(place, "lines", "queued", "--json")
+    run = f"queued/key/{name}"
+    for _ in range(2):
+        assert 0 == (await command(place, "tell", run, "closed", json.dumps({"id": name})))[0]
+
+    outcome = json.loads(ran[1])
+    assert (f"turns/key/{name}", {"noted": "hello"}) == (outcome["run"], outcome["result"])
+    assert 0 == first[0]
+    assert [] == json.loads(listed[1])
+    assert "queued" == json.loads(second[1])["result"]["became"]
+    assert [(run, 1)] == [(each["run"], len(each["waiting"])) for each in json.loads(waits[1])]

@@ -11,11 +11,14 @@ from temporalio.client import Client
 from resolute.plan.errors import FlowError
 from resolute.running.report import StepReport
 from resolute.temporal.client import RunHandle
+from resolute.temporal.finding import UnknownRunError, find_run
 from resolute.temporal.runs import describe_run, is_polled
 from resolute_worker.cli.output import lasted, say
 
 _GLANCE: Final = 0.3
 _LONELY: Final = 2.0
+_PROMISED: Final = 30
+"""How often a run is looked for that is about to begin."""
 
 
 class Progress:
@@ -48,6 +51,24 @@ class Progress:
 
 def _why(step: StepReport) -> str:
     return f"{step.failure.error_type}: {step.failure.message}" if step.failure else ""
+
+
+async def promised(client: Client, workflow_id: str, flow: str) -> RunHandle:
+    """The latest run with a workflow id, which may begin in a moment.
+
+    Raises:
+        UnknownRunError: it did not begin.
+    """
+    for _ in range(_PROMISED):
+        try:
+            key = await find_run(client, workflow_id)
+        except UnknownRunError:
+            await asyncio.sleep(_GLANCE)  # Temporal announces no run before it has begun
+        else:
+            break
+    else:
+        key = await find_run(client, workflow_id)
+    return RunHandle(client.get_workflow_handle(key.workflow_id, run_id=key.run_id), flow)
 
 
 async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str, Any]:

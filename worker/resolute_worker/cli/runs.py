@@ -79,8 +79,9 @@ def run(
     begun: list[str] = []
 
     async def work(client: Client) -> dict[str, Any]:
+        from resolute.temporal.keyed import handed_over
         from resolute_worker.cli.local import start_local
-        from resolute_worker.cli.progress import Progress, follow, would_have_done
+        from resolute_worker.cli.progress import Progress, follow, promised, would_have_done
         from resolute_worker.starting import start_on_request
 
         if found is None:
@@ -93,6 +94,16 @@ def run(
         if not wait:
             return started
         ended = {**started, **await follow(client, run, Progress(queue))}
+        handed = await handed_over(client, run) if ended["status"] == "completed" else None
+        if handed is not None and handed.became != "started":
+            waiting = f", and {handed.waiting} starts wait for its end" if handed.waiting else ""
+            say(f"run {handed.run} of the same key goes on{waiting}: this start was {handed.became}")
+        elif handed is not None:
+            run = await promised(client, handed.run, run.flow)
+            begun.append(run.workflow_id)
+            say(f"it is its turn: {run.workflow_id}")
+            facts = {"run": run.workflow_id, "run_id": run.run_id}
+            ended = {**started, **facts, **await follow(client, run, Progress(queue))}
         return {**ended, **await would_have_done(client, run)} if dry_run else ended
 
     try:
