@@ -133,7 +133,7 @@ async def test_telling_a_run_by_command(place: dict[str, Any]) -> None:
 
 
 async def test_a_start_by_command_takes_its_turn(place: dict[str, Any]) -> None:
-    """`resolute run` follows the run that has the turn. A start that waits is said to, and `resolute lines` lists it."""
+    """`resolute run` follows the run that has the turn; `resolute lines` lists a start that waits."""
     name = uuid4().hex[:8]
     ran = await command(place, "run", "turns", "--input", json.dumps({"id": name, "text": "hello"}), "--json")
     first = await command(place, "run", "queued", "--input", json.dumps({"id": name}), "--no-wait")
