@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 from temporalio.client import Client
 
-from resolute import flow, gate, manual, node, text
+from resolute import flow, gate, manual, node, sleep, text
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.masking import LINK
 from resolute.execution.secrets import Environment
@@ -27,12 +28,13 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.gates import open_gates
-from resolute.temporal.links import PATH, link_maker, read_token
+from resolute.temporal.links import PATH, Ticket, link_maker, read_token
 from resolute.temporal.messages import ASK, ask_run, tell_run
 from resolute.temporal.runs import describe_run
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.deliveries import Deliveries
+from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
@@ -237,3 +239,62 @@ async def test_a_decision_by_signal(site: Site) -> None:
     with pytest.raises(NodeFailedError, match="grace rejected gate 'approve': no"):
         await run.result()
     assert ["grace"] == await site.decisions(run)
+
+
+def pages_of(client: Client) -> httpx.AsyncClient:
+    """A browser in front of the pages of a worker that has nothing else to do."""
+    intake = Intake()
+    environment = Environment({})
+    deliveries = Deliveries(client, task_queue="none", verifiers={}, environment=environment, keys=KEYS)
+    app = http_app(deliveries, Health(), intake, GatePages(client, KEYS, intake))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://ops.test", timeout=60)
+
+
+async def test_without_temporal_nothing_is_decided(tmp_path: Path) -> None:
+    """Who opens a link while Temporal is away is asked to come again; it is not their link that is wrong."""
+    until = datetime.now(UTC) + timedelta(hours=1)
+    ticket = Ticket(flow="links", workflow_id="links/1", run="run", gate="approve", person="ada", until=until)
+    async with EmbeddedServer(tmp_path / "temporal", port=0) as server:
+        client = await Client.connect(server.address)
+    async with pages_of(client) as http:
+        answers = [await http.request(method, f"{PATH}{ticket.token(KEYS)}", data=form()) for method in ("GET", "POST")]
+
+    assert [503, 503] == [answer.status_code for answer in answers]
+    assert ["5", "5"] == [answer.headers["retry-after"] for answer in answers]
+    assert "Nothing has been decided" in answers[1].text
+
+
+ASKED = gate("approve", ask="Go?", approvers=["ada"], notify=lambda link: post("ada", text("Decide: {}", link)))
+BESIDE = (
+    flow("link-beside")
+    .triggered_by(manual("go"))
+    .then_parallel([ASKED], [sleep(timedelta(seconds=1)), post("beside", "one"), post("beside", "two")])
+    .build()
+)
+
+
+async def test_a_link_outlives_the_history_that_it_was_made_in(temporal_client: Client) -> None:
+    """A run that is continued while it waits is decided by the link that was sent before."""
+    POSTED.clear()
+    queue = f"links-{uuid.uuid4().hex[:8]}"
+    environment = Environment({})
+    environment.links = link_maker(KEYS, lambda: "https://ops.test/")
+    worker = temporal_worker(
+        temporal_client,
+        Activities([BESIDE], NodeExecutor.for_flows([BESIDE], environment=environment), KEYS),
+        task_queue=queue,
+        graceful_shutdown=timedelta(0),
+        full=lambda ended: ended >= 1,
+    )
+    async with worker, pages_of(temporal_client) as http, asyncio.timeout(60):
+        run = await start_run(temporal_client, BESIDE.plan, task_queue=queue, keys=KEYS)
+        while len(POSTED) < 3:
+            await asyncio.sleep(0.02)
+        (link,) = [each.rpartition(" ")[2].removeprefix("https://ops.test") for each in POSTED if "Decide" in each]
+        parts = [each async for each in temporal_client.list_workflows(f"WorkflowId = '{run.workflow_id}'")]
+        answer = await http.post(link, data={"decision": "approve", "reason": ""})
+        result: Any = await run.result()
+
+    assert len(parts) > 1
+    assert 200 == answer.status_code
+    assert result["approve"]["approved"] is True
