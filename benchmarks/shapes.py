@@ -16,13 +16,16 @@ from resolute import (
     Flow,
     alarm,
     branch,
+    budget,
     child,
+    cursor,
     each,
     every,
     flow,
     gate,
     last_turn,
     manual,
+    move,
     node,
     output,
     repeat,
@@ -264,6 +267,7 @@ def shapes() -> list[Shape]:
     first = add(1).as_("first")
     second = add(first.output).as_("second")
     counted = add(last_turn(output("counted"))).as_("counted")
+    allowed = budget("bench", at_most=1000, per=LONG)
     turns = repeat(counted, until=counted.output >= 2, every=PAUSE, at_most=2)
     inner = _flow("inner", first, second)
     asked = gate("approve", approvers=["ada"], timeout=LONG, notify=lambda link: add(1))
@@ -294,6 +298,8 @@ def shapes() -> list[Shape]:
         Shape(
             "alarm", _flow("alarm", first, second, alarm("watch", bad=second.output > 5), begins=every(LONG)), HandCall
         ),
+        # A workflow by hand asks what it shares with others by an activity as well.
+        Shape("budget and move", _flow("shared", allowed, move(cursor("bench", int), to=2)), HandCall),
         Shape("parallel", beside, HandParallel),
         Shape("each", _flow("each", each(NUMBERS, lambda number: add(number), at_once=2)), HandEach),
         Shape(

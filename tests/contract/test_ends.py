@@ -16,7 +16,7 @@ from resolute.plan.values import Json
 from resolute.running import run as running_run
 from resolute.running.evaluate import Scope, prepare
 from resolute.running.kinds import call as interpreting
-from resolute.temporal import runtime as on_temporal
+from resolute.temporal import activity as on_temporal
 from resolute.temporal.client import RunHandle, start_run
 from tests.contract.ends import HEAVY, MEGABYTE
 from tests.contract.nodes import double, echo
