@@ -53,6 +53,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def flows_of_its_own() -> Generator[None]:
+    """What a module's commands have loaded as `flows` from folders of their own is not there for the next module."""
+    path = list(sys.path)
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "flows"}
+    yield
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "flows" and name not in before]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
 @pytest.fixture(scope="session")
 async def temporal_client() -> AsyncIterator[Client]:
     """A client of a Temporal server that lives as long as the session."""

@@ -168,7 +168,7 @@ class NodeExecutor:
             Exception: anything else that the node raised.
         """
         try:
-            if inspect.iscoroutinefunction(definition.function):
+            if inspect.iscoroutinefunction(definition.function) or inspect.iscoroutinefunction(function):
                 result: object = function(**values)
             else:
                 result = await in_thread(function, values)

@@ -14,7 +14,9 @@ from resolute import (
     State,
     alarm,
     branch,
+    budget,
     child,
+    cursor,
     during,
     each,
     env,
@@ -25,6 +27,7 @@ from resolute import (
     input_data,
     is_empty,
     manual,
+    move,
     node,
     not_,
     repeat,
@@ -117,6 +120,8 @@ EVERY = (
     .then(each(hosts, lambda host: page(host).on_failure(page("undo").as_("unpage")).as_("put")).as_("all"))
     .then(repeat(load, until=load.output == "low", every=timedelta(seconds=90), at_most=3).as_("calm"))
     .end_when()
+    .then(budget("rollouts", at_most=3, per=timedelta(hours=1)).as_("allowed"))
+    .then(move(cursor("rollouts", int), to=7))
     .then(child(flow("smoke").triggered_by(manual("smoke")).then(page("x")).build()).as_("smoke"))
     .build()
 )
@@ -174,6 +179,8 @@ every
         undo: unpage: page
     calm: repeat until load == 'low', every 90s, at most 3 turns
       load: page
+  when allowed: budget rollouts, at most 3 per 1h
+  move_rollouts: move cursor rollouts to 7
   smoke: flow smoke""" == outline(EVERY.plan)
     assert """\
 flowchart TD
@@ -203,11 +210,15 @@ flowchart TD
     n11["load: page"]
     n10 -->|turn| n11
     n11 --> n10
-    n12[["smoke: flow smoke"]]
+    n12{"allowed: budget rollouts, at most 3 per 1h"}
     n10 --> n12
     n6 -->|no| n12
-    n13(["end"])
-    n12 --> n13""" == mermaid(EVERY.plan)
+    n13["move_rollouts: move cursor rollouts to 7"]
+    n12 --> n13
+    n14[["smoke: flow smoke"]]
+    n13 --> n14
+    n15(["end"])
+    n14 --> n15""" == mermaid(EVERY.plan)
 
 
 def test_an_alarm_is_drawn() -> None:
