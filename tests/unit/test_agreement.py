@@ -35,22 +35,22 @@ class Renamed(BaseModel):
 
 @node
 async def hosts() -> list[Host]:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 @node
 async def look(name: str) -> Host:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 @node
 async def tell(word: str) -> str:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 @provider_node("pager", "Page", queue="slow")
 async def page(pager: Any, word: str) -> str:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 class Pager(Provider):
@@ -75,17 +75,17 @@ class Pager(Provider):
 
 @node(name="hosts")
 async def hosts_edited() -> list[Renamed]:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 @node(name="look")
 async def look_edited(name: str) -> Renamed:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 @node(name="tell")
 async def tell_edited(word: int) -> str:
-    raise NotImplementedError
+    raise NotImplementedError  # only its declaration is compared
 
 
 def code(*nodes: NodeFactory[..., Any], providers: Sequence[Provider] = ()) -> Code:

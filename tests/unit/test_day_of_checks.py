@@ -19,7 +19,7 @@ SHIFT: Final = timedelta(hours=8)
 @node(effect="read")
 async def look() -> str:
     """How the service is; a test answers it."""
-    raise NotImplementedError
+    raise NotImplementedError  # the test answers for it
 
 
 def monitor(*, raise_after: int, clear_after: int) -> Flow:

@@ -6,11 +6,13 @@ import pytest
 
 import resolute_pagerduty as pagerduty
 from resolute import Flow, alarm, budget, flow, input_data, manual, node
+from resolute.plan.errors import ConfigurationError
 from resolute.plan.triggers import Schedule, schedule
 from resolute.running.ledger import Check, Outcome, check_of
 from resolute.running.tally import tally
 from resolute.temporal.ledger import due_times
 from resolute.testing import FlowTester
+from resolute_worker.cli.lengths import length
 from resolute_worker.paging import paging
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -167,3 +169,10 @@ def test_a_week_is_counted() -> None:
     assert (1.5, 2) == (found.pages_per_shift, found.most_in_a_shift)
     assert (1, 1, 1) == (found.broken, found.late, found.skipped)
     assert timedelta(minutes=450) == found.longest_silence
+
+
+@pytest.mark.parametrize("text", ["0h", "999999d", "3651d", "2 hours", "-1h", ""])
+def test_a_length_that_cannot_be_meant_is_one_line(text: str) -> None:
+    """Nothing to divide a report by, and no time before the calendar: the option is named instead."""
+    with pytest.raises(ConfigurationError, match=r"^--shift "):
+        length(text, "--shift")
