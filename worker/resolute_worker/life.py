@@ -17,6 +17,9 @@ from resolute_worker.streams import unbreakable_streams
 OVERTIME: Final = 1.5
 """Seconds beyond the grace period that closing everything may take. Then the process is killed."""
 
+_THRESHOLDS: Final = (700, 10, 3)
+"""Python's own are (700, 10, 10): a full collection three times as often, each with a third of the garbage."""
+
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +40,18 @@ def left_behind(work: Sequence[object]) -> str:
     return f"did not end in time and is abandoned; it is retried when its timeout expires: {named}"
 
 
+def collect_in_small_steps() -> None:
+    """Keeps the garbage collector's pauses short: the whole process halts for each, and whoever calls waits for it.
+
+    A full collection walks through everything that has been loaded, and a finished run leaves some hundred objects that
+    only it can find: 0.2 s every few hundred runs. What has been loaded so far stays until the process ends, so it is
+    left out; and a collection takes place before there is much to collect.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
+
+
 def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: float) -> None:
     """Runs a process's work, and ends it within `grace` seconds of a signal, whatever it is busy with.
 
@@ -47,6 +62,7 @@ def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: flo
         try:
             asyncio.run(_to_its_end(work(signals)))
         finally:
+            gc.unfreeze()
             gc.collect()  # what the Temporal SDK leaves behind may crash the interpreter at shutdown
 
 
