@@ -43,7 +43,8 @@ class MessageRefusedError(ResoluteError):
     """A message that the run does not take; the run goes on as if it had not been sent.
 
     `why` tells programs the reason, in a word: `unknown` (nobody listens there), `decided`, `person` (not this one's to
-    say), `form` (what is wrong stands in `fields`), `moving` (to another history: send it again), or empty.
+    say), `form` (what is wrong stands in `fields`), `moving` (to another history: send it again), `full` (too many
+    events wait), or empty.
     """
 
     def __init__(self, message: str = "", *, why: str = "", fields: tuple[tuple[str, str], ...] = ()) -> None:
@@ -265,7 +266,8 @@ class Inbox:
             return
         raise MessageRefusedError(
             f"the run keeps {most} that no step has waited for, and takes no more: "
-            "let the flow wait for them, or send fewer"
+            "let the flow wait for them, or send fewer",
+            why="full",
         )
 
     def _nobody(self, to: str) -> str:

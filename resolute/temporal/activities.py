@@ -38,6 +38,7 @@ from resolute.temporal.keeper import AWAIT_RUN
 from resolute.temporal.line_activities import await_run, hand_over
 from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_last
 from resolute.temporal.loops import NodeLoops, run_on
+from resolute.temporal.reached import Reached
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.several import Several
 from resolute.temporal.sharing import Post
@@ -53,8 +54,8 @@ _AT_ONCE: Final = timedelta(milliseconds=1)
 class Activities:
     """The nodes and flows of one worker, and the keys with which it verifies what it runs (see `seals`).
 
-    `replace` swaps nodes and flows while the worker keeps running. Nodes run on `loops`; without them, on the loop
-    that polls.
+    `reached` collects the budgets and buffers that had to refuse something. `replace` swaps nodes and flows while the
+    worker keeps running. Nodes run on `loops`; without them, on the loop that polls.
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class Activities:
     ) -> None:
         self.keys = keys
         self._local = LocalAttempts()
-        self._post = Post(keys)
+        self.reached = Reached()
+        self._post = Post(keys, self.reached)
         self.at_work = at_work or AtWork()
         self._loops = loops
         self._flows: dict[str, Flow] = {}

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from temporalio import workflow
 
+from resolute.temporal.reached import Bound, Reached
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 
 FULL: Final = "resolute.full"
@@ -14,6 +15,9 @@ FULL: Final = "resolute.full"
 
 KEYS: Final = "resolute.keys"
 """The name under which a worker hands its keys to its runs."""
+
+REACHED: Final = "resolute.reached"
+"""The name under which a worker is told which bounds its runs have reached."""
 
 PINNED: Final = "resolute.pinned"
 """The name under which a worker with a build tells its runs that they stay with it."""
@@ -34,3 +38,10 @@ def keys_at_hand() -> PlanKeys:
     """The worker's keys; none where a history is replayed without a worker."""
     functions = cast("Mapping[str, Callable[[], PlanKeys]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
     return functions[KEYS]() if KEYS in functions else NO_KEYS
+
+
+def tell_reached(bound: Bound) -> None:
+    """Tells the worker that something was refused; not where a history is only read again."""
+    functions = cast("Mapping[str, Callable[[], Reached]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+    if REACHED in functions and not workflow.unsafe.is_replaying_history_events():
+        functions[REACHED]().note(bound)

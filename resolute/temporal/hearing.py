@@ -10,8 +10,9 @@ from temporalio.exceptions import ApplicationError
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError
-from resolute.temporal.at_hand import keys_at_hand
+from resolute.temporal.at_hand import keys_at_hand, tell_reached
 from resolute.temporal.messages import message_of, open_letter
+from resolute.temporal.reached import Bound
 
 LONGEST_MARK: Final = 200
 """Characters of a message's id that stand in the mark of one that was refused."""
@@ -35,6 +36,7 @@ class Hearing:
             try:
                 interpreter.take(message)
             except MessageRefusedError as error:
+                _tell_if_full(error)
                 workflow.logger.warning("a message was refused: %s", error)
 
     def check(self, given: Json) -> None:
@@ -48,6 +50,7 @@ class Hearing:
             if self.interpreter is not None:
                 self.interpreter.check(message)
         except MessageRefusedError as error:
+            _tell_if_full(error)
             raise _refused(error) from None
 
     async def ask(self, given: Json) -> Json:
@@ -74,6 +77,7 @@ class Hearing:
             else:
                 _taken(self.interpreter, message)
         except MessageRefusedError as error:
+            _tell_if_full(error)
             workflow.logger.warning("a message was refused: %s", error)
 
 
@@ -101,6 +105,14 @@ def _taken(interpreter: Interpreter, message: Message) -> None:
         if error.why != "moving":
             raise
         interpreter.put_by(message)  # a signal cannot be sent again by who does not hear that it was refused
+
+
+def _tell_if_full(error: MessageRefusedError) -> None:
+    if error.why == "full":
+        info = workflow.info()
+        said = f"run {info.workflow_id} refuses events: it keeps as many as it may that no step has waited for"
+        about = f"events of {info.workflow_type}"
+        tell_reached(Bound(about=about, kind="full", said=said, flow=info.workflow_type))
 
 
 def _refused(error: MessageRefusedError) -> ApplicationError:

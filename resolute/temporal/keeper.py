@@ -19,8 +19,9 @@ from temporalio.workflow import ParentClosePolicy
 from resolute.plan.values import Json, JsonObject
 from resolute.running.line import REMEMBERED, Became, Line, LineFullError, Start, start_from
 from resolute.running.messages import EVENT, Message, MessageRefusedError
-from resolute.temporal.at_hand import keys_at_hand
+from resolute.temporal.at_hand import keys_at_hand, tell_reached
 from resolute.temporal.messages import TELL, message_of, open_letter, sealed
+from resolute.temporal.reached import Bound
 from resolute.temporal.start import STARTED_BY
 
 LINE: Final = "resolute.Line"
@@ -139,6 +140,9 @@ class LineWorkflow:
             message = open_letter(given, LINE, info.workflow_id, info.first_execution_run_id, keys_at_hand())
             self._line.check(_start_of(message))
         except (MessageRefusedError, LineFullError) as error:
+            if isinstance(error, LineFullError):
+                said = f"starts of run {self._run} are refused: as many as may already wait for their turn"
+                tell_reached(Bound(about=f"line of {self._flow}", kind="full", said=said, flow=self._flow))
             raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
 
     @workflow.query(name="status", description="Whether a run goes on, and which starts wait.")

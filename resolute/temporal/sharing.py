@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
@@ -12,13 +12,16 @@ from typing import Final, cast
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from resolute.plan.allowance import Allowance
 from resolute.plan.limits import recorded_size
 from resolute.plan.values import Json, JsonObject, digest
 from resolute.running.evaluate import Scope, evaluate
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.shared.asking import Asking, SharingRefusedError
+from resolute.running.shared.budgets import TAKE
 from resolute.temporal.entities import ask_entity
 from resolute.temporal.messages import sealed
+from resolute.temporal.reached import Bound, Reached
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shared import ANSWER, MOST_ASKED, SHARED, shared_id
 
@@ -47,8 +50,9 @@ class Post:
     Temporal takes ten updates of a workflow at once, and drops those that it has where more come.
     """
 
-    def __init__(self, keys: PlanKeys) -> None:
+    def __init__(self, keys: PlanKeys, reached: Reached) -> None:
         self._keys = keys
+        self._reached = reached
         self._waiting: dict[str, list[tuple[Question, asyncio.Future[Json]]]] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
 
@@ -85,13 +89,29 @@ class Post:
             answers = await ask_shared(client, task_queue, of, [asked for asked, _ in letter], keys=self._keys)
         except (RPCError, SharingRefusedError) as error:
             answers = [error] * len(letter)
-        for (_, waits), answer in zip(letter, answers, strict=True):
+        for (asked, waits), answer in zip(letter, answers, strict=True):
+            if (bound := _used_up(of, asked.word, answer)) is not None:
+                self._reached.note(bound)
             if waits.done():
                 continue
             if isinstance(answer, Exception):
                 waits.set_exception(answer)
             else:
                 waits.set_result(answer)
+
+
+def _used_up(of: str, word: str, answer: object) -> Bound | None:
+    """The budget that had nothing to grant."""
+    kind, _, name = of.partition("/")
+    if kind != "budget" or word != TAKE or not isinstance(answer, Mapping):
+        return None
+    allowance = Allowance.model_validate(answer)
+    if allowance.granted:
+        return None
+    name, _, key = name.partition("/key/")
+    whose = f" for {key}" if key else ""
+    said = f"budget {name}{whose} is used up until {allowance.until:%Y-%m-%d %H:%M:%S %Z}"
+    return Bound(about=f"budget {name}", kind="used_up", said=said, until=allowance.until.timestamp())
 
 
 def _letter(waiting: list[tuple[Question, asyncio.Future[Json]]]) -> list[tuple[Question, asyncio.Future[Json]]]:

@@ -18,9 +18,10 @@ from temporalio.worker import (
 
 from resolute.temporal.activities import Activities
 from resolute.temporal.activity import queue_of
-from resolute.temporal.at_hand import FULL, KEYS, PINNED
+from resolute.temporal.at_hand import FULL, KEYS, PINNED, REACHED
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.keeper import LineWorkflow
+from resolute.temporal.reached import Reached
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shared import SharedWorkflow
 from resolute.temporal.versions import Build
@@ -35,10 +36,21 @@ runs it starts, which would pile up until no more are started.
 
 
 class AtHand(Interceptor):
-    """Passes the worker's keys to its runs, which must not read them from the environment themselves."""
+    """Passes the worker's keys to its runs, which must not read them from the environment themselves.
 
-    def __init__(self, keys: PlanKeys, full: Callable[[int], bool] | None, *, pinned: bool = False) -> None:
+    Beside them it passes where they tell which bounds they have reached.
+    """
+
+    def __init__(
+        self,
+        keys: PlanKeys,
+        full: Callable[[int], bool] | None,
+        *,
+        reached: Reached | None = None,
+        pinned: bool = False,
+    ) -> None:
         self._keys = keys
+        self._reached = reached or Reached()
         self._full = full
         self._pinned = pinned
 
@@ -49,6 +61,7 @@ class AtHand(Interceptor):
         """Adds what runs need; intercepts nothing."""
         functions = cast("MutableMapping[str, Callable[..., object]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
         functions[KEYS] = lambda: self._keys
+        functions[REACHED] = lambda: self._reached
         if self._full is not None:
             functions[FULL] = self._full
         if self._pinned:
@@ -79,7 +92,7 @@ def temporal_worker(
         task_queue=task_queue,
         workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow],
         activities=[activities.run],
-        interceptors=[AtHand(activities.keys, full, pinned=build is not None)],
+        interceptors=[AtHand(activities.keys, full, reached=activities.reached, pinned=build is not None)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,

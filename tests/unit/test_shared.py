@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from resolute.plan.allowance import Allowance
 from resolute.plan.errors import EvaluationError
 from resolute.plan.values import Json
 from resolute.running.shared.asking import SharingRefusedError, name_of
+from resolute.running.shared.reached import CALM, MOST_REACHED
 from resolute.running.shared.shared import MOST_KNOWN, Shared
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -137,10 +138,10 @@ def test_how_long_it_is_kept(name: str, word: str, data: Any, ends_in: float | N
 @pytest.mark.parametrize("data", [None, 7, "text", [], {}, {"at_most": 1}, {"at_most": "x", "per": 1, "take": 1}])
 def test_data_of_strangers(data: Any) -> None:
     """What cannot be read is refused, and nothing else happens."""
-    for name in ("budget/pages", "cursor/pages"):
+    for name in ("budget/pages", "cursor/pages", "reached"):
         shared = Shared(name)
         before = shared.as_json()
-        for word in ("take", "move"):
+        for word in ("take", "move", "note"):
             with pytest.raises(SharingRefusedError):
                 shared.answer("asked", word, data, NOON)
         assert before == shared.as_json()
@@ -162,6 +163,47 @@ def test_a_mute_expires() -> None:
     assert ([], 24 * HOUR) == (ask("list", {}, 2 * HOUR + 2), shared.ends_in(NOON + timedelta(seconds=1)))
     with pytest.raises(SharingRefusedError, match="up to 30 days"):
         ask("mute", {"name": "checkout", "for": 31 * 24 * HOUR}, 3)
+
+
+def reach(shared: Shared, at: float, about: str = "budget pages", count: int = 1, until: float | None = None) -> None:
+    """Notes a bound that was reached so many seconds after noon."""
+    noted: Json = {"about": about, "kind": "full", "flow": "checkout", "said": "full", "until": until, "count": count}
+    shared.answer(f"{about} {at}", "note", {"reached": [noted]}, NOON + timedelta(seconds=at))
+
+
+def reached_in(shared: Shared) -> list[Any]:
+    """How often each bound was reached, since when and until when, in seconds after noon."""
+    noon, kept = NOON.timestamp(), cast("Any", shared.state())
+    return [(each["count"], each["since"] - noon, each["ends"] - noon) for each in kept["reached"]]
+
+
+def test_what_has_reached_its_bound() -> None:
+    """It counts as reached until nothing was refused for a while, or until there is room, and is known for a day."""
+    shared = continued(Shared("reached"), "reached")
+    reach(shared, 0)
+    reach(shared, 60, count=3)
+    reach(shared, HOUR, about="other", until=NOON.timestamp() + 2 * HOUR)
+    after = reached_in(continued(shared, "reached"))
+    reach(shared, 3 * HOUR)
+    again = reached_in(shared)
+    length = shared.ends_in(NOON + timedelta(seconds=3 * HOUR))
+    reach(shared, 26 * HOUR, about="last")
+
+    assert [(4, 0, 60 + CALM), (1, HOUR, 2 * HOUR)] == after
+    assert [(1, HOUR, 2 * HOUR), (1, 3 * HOUR, 3 * HOUR + CALM)] == again
+    assert 24 * HOUR + CALM == length
+    assert [(1, 3 * HOUR, 3 * HOUR + CALM), (1, 26 * HOUR, 26 * HOUR + CALM)] == reached_in(shared)
+
+
+def test_how_many_bounds_are_known() -> None:
+    """Of more than are kept those that end first are let go of, and counted."""
+    shared = Shared("reached")
+    for number in range(MOST_REACHED + 5):
+        reach(shared, number, about=str(number))
+
+    held = cast("Any", shared.state())
+    assert (MOST_REACHED, 5) == (len(held["reached"]), held["dropped"])
+    assert "5" == held["reached"][0]["about"]
 
 
 def test_names() -> None:

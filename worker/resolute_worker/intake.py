@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from resolute.plan.errors import ResoluteError
+from resolute.temporal.reached import Bound, Reached
 from resolute_worker.seldom import Seldom
 
 log = logging.getLogger(__name__)
@@ -53,12 +54,18 @@ class Intake:
     Attributes:
         most: deliveries in flight at a time, at most.
         in_flight: those that are now.
+        reached: where it is noted that deliveries were refused.
     """
 
     def __init__(
-        self, most: int = DELIVERIES, most_bytes: int = BODIES, clock: Callable[[], float] = time.monotonic
+        self,
+        most: int = DELIVERIES,
+        most_bytes: int = BODIES,
+        clock: Callable[[], float] = time.monotonic,
+        reached: Reached | None = None,
     ) -> None:
         self.most = most
+        self.reached = reached or Reached()
         self.in_flight = 0
         self._allowed = float(most)
         self._lessened = clock()
@@ -129,7 +136,9 @@ class Intake:
         self._held += size
 
     def note_refusal(self, path: str) -> None:
-        """Logs that a delivery is refused."""
+        """Logs that a delivery is refused, and notes it for the watcher."""
+        said = f"webhook {path} asks its senders to come again: too many deliveries at once for a worker"
+        self.reached.note(Bound(about=f"webhook {path}", kind="full", said=said))
         self._say(
             logging.WARNING, "webhook %s not accepted: too many deliveries at once; senders are asked to retry", path
         )

@@ -45,6 +45,7 @@ from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
 from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
+from resolute_worker.watch.bounds import Bounds
 from resolute_worker.watch.watcher import watcher_of
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Running:
             keys=to.keys,
         )
         self.health = Health()
-        self.intake = Intake(settings.max_deliveries)
+        self.intake = Intake(settings.max_deliveries, reached=self.activities.reached)
         app = http_app(self.deliveries, self.health, self.intake, GatePages(to.client, to.keys, self.intake))
         crowd = Crowd(refusal=refusal(self.deliveries, self.intake))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
@@ -253,7 +254,8 @@ async def running(
             asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
         ]
         if settings.watch:
-            watcher = await stack.enter_async_context(watcher_of(worker.client, worker.scheduled, settings))
+            bounds = Bounds(worker.client, settings.task_queue, connection.keys, worker.activities.reached)
+            watcher = await stack.enter_async_context(watcher_of(worker.client, worker.scheduled, bounds, settings))
             watching.append(asyncio.create_task(watcher.watch(), name="watcher"))
         try:
             yield worker

@@ -71,7 +71,8 @@ class Settings(BaseSettings):
         database_mb: the megabytes that the embedded server's database may use before its oldest closed runs go.
         shutdown_seconds: how long running nodes may take to finish when the worker is stopped.
         max_activities: how many nodes run at the same time.
-        watch: whether the worker watches the schedules of its namespace: paused, deleted, late, stuck or failing ones.
+        watch: whether the worker watches the schedules of its namespace (paused, deleted, late, stuck or failing ones)
+            and the bounds of its task queue (used-up budgets, full buffers).
         watch_routing_key: PagerDuty's integration key of the service that is told of them; without it, the log alone.
         heartbeat_url: an address that is asked for every 20 seconds while the worker sees Temporal, for a dead
             man's switch outside.

@@ -14,12 +14,14 @@ from resolute.running.shared.cursors import CursorBook
 from resolute.running.shared.known import Known
 from resolute.running.shared.memories import MemoryBook
 from resolute.running.shared.mutes import MUTES, MuteBook
+from resolute.running.shared.reached import REACHED, ReachedBook
 
 BOOKS: Final[Mapping[str, Callable[[], Book]]] = {
     "budget": BudgetBook,
     "cursor": CursorBook,
     "memory": MemoryBook,
     MUTES: MuteBook,
+    REACHED: ReachedBook,
 }
 """What runs share, by its kind, with which its name begins."""
 

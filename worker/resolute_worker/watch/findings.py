@@ -1,4 +1,4 @@
-"""What is wrong with a schedule and its runs, as far as Temporal knows."""
+"""What is wrong: with a schedule and its runs, as far as Temporal knows, or with a bound that has been reached."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resolute.plan.triggers import Schedule
 from resolute.running.report import RunStatus
 from resolute.temporal.schedule_control import DeployedSchedule
 
-Kind: TypeAlias = Literal["paused", "deleted", "missed", "stuck", "stopped", "failing"]
+Kind: TypeAlias = Literal["paused", "deleted", "missed", "stuck", "stopped", "failing", "used_up", "full"]
 """What is wrong.
 
 - `paused`, `deleted`: the schedule starts nothing any more.
@@ -19,6 +19,8 @@ Kind: TypeAlias = Literal["paused", "deleted", "missed", "stuck", "stopped", "fa
 - `stuck`: a run is still going although the next one has been due.
 - `stopped`: no worker takes the run up.
 - `failing`: the latest runs have all failed.
+- `used_up`: a budget had nothing left to grant.
+- `full`: a buffer has refused something: the events of a run, the starts that wait for a key, a worker's webhooks.
 """
 
 FAILURES: Final = 3
@@ -29,16 +31,17 @@ _RECENT: Final = 2
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with a flow, in a sentence."""
+    """Something that is wrong, in a sentence. `about` is the name of a flow, or what a bound is known by."""
 
-    flow: str
+    about: str
     kind: Kind
     said: str
+    flow: str = ""
 
     @property
     def key(self) -> str:
         """What the finding is known by for as long as it lasts."""
-        return f"{self.flow}/{self.kind}"
+        return f"{self.about}/{self.kind}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +53,24 @@ class Seen:
     ended: Sequence[RunStatus] = ()
 
 
+def _of(flow: str, kind: Kind, said: str) -> Finding:
+    return Finding(flow, kind, said, flow)
+
+
 def findings_of(seen: Seen, now: datetime, margin: timedelta) -> list[Finding]:
     """What is wrong with a schedule at a time; `margin` is how late a run may be."""
     schedule, flow = seen.schedule, seen.schedule.flow
     found: list[Finding] = []
     if schedule.paused:
         note = f": {schedule.note}" if schedule.note else ""
-        found.append(Finding(flow, "paused", f"the schedule of {flow} is paused{note}"))
+        found.append(_of(flow, "paused", f"the schedule of {flow} is paused{note}"))
     if seen.untaken:
         queue = f"task queue {schedule.task_queue}" if schedule.task_queue else "its task queue"
-        found.append(Finding(flow, "stopped", f"no worker takes up run {seen.untaken[0]}: nobody polls {queue}"))
+        found.append(_of(flow, "stopped", f"no worker takes up run {seen.untaken[0]}: nobody polls {queue}"))
     if not schedule.paused and (missed := _missed(schedule, now - margin)):
         found.append(missed)
     if len(seen.ended) >= FAILURES and all(status in ("failed", "timed_out") for status in seen.ended[:FAILURES]):
-        found.append(Finding(flow, "failing", f"the last {FAILURES} runs of {flow} have failed"))
+        found.append(_of(flow, "failing", f"the last {FAILURES} runs of {flow} have failed"))
     return found
 
 
@@ -76,8 +83,8 @@ def _missed(schedule: DeployedSchedule, until: datetime) -> Finding | None:
     flow = schedule.flow
     if schedule.running:
         going = f"run {schedule.running[0]} of {flow} is still going"
-        return Finding(flow, "stuck", f"{going}, so the one that was due at {due:%H:%M:%S} did not start")
-    return Finding(flow, "missed", f"no run of {flow} has started, which was due at {due:%Y-%m-%d %H:%M:%S %Z}")
+        return _of(flow, "stuck", f"{going}, so the one that was due at {due:%H:%M:%S} did not start")
+    return _of(flow, "missed", f"no run of {flow} has started, which was due at {due:%Y-%m-%d %H:%M:%S %Z}")
 
 
 def latest_due(trigger: Schedule, until: datetime) -> datetime | None:

@@ -23,7 +23,7 @@ _LONGEST_KEY: Final = 255
 
 
 class PagerDutyPager:
-    """Opens and resolves an incident for each flow with which something is wrong.
+    """Opens and resolves an incident for each flow, budget or buffer with which something is wrong.
 
     Args:
         accounts: a PagerDuty provider, open.
@@ -36,19 +36,19 @@ class PagerDutyPager:
         self._key = routing_key
         self._place = place
 
-    async def tell(self, flow: str, findings: Sequence[Finding]) -> None:
-        """Opens the incident of a flow, or resolves it; several workers that see the same open one.
+    async def tell(self, about: str, findings: Sequence[Finding]) -> None:
+        """Opens the incident of a flow or a bound, or resolves it; several workers that see the same open one.
 
         Raises:
             PagerDutyAPIError: PagerDuty refused, or did not answer.
         """
-        key = f"resolute-watch/{self._place}/{flow}"
+        key = f"resolute-watch/{self._place}/{about}"
         key = key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 20]}~{digest(key)}"
         fields = None
         if findings:
             summary = shortened("; ".join(finding.said for finding in findings), LONGEST_SUMMARY)
             source = f"Resolute, namespace {self._place}"
-            payload = {"summary": summary, "source": source, "severity": "error", "component": flow}
+            payload = {"summary": summary, "source": source, "severity": "error", "component": about}
             fields = {"payload": {**payload, "class": findings[0].kind}}
         action = "trigger" if findings else "resolve"
         await send_alert(self._accounts.account(None), action, self._key.get_secret_value(), key, fields)

@@ -1,4 +1,4 @@
-"""Looks at every schedule of the namespace again and again, and says what has begun to be wrong and what is over."""
+"""Looks at schedules, and at what has reached its bound, again and again; says what is wrong, and what is over."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from resolute.temporal.finding import quoted
 from resolute.temporal.runs import status_of
 from resolute.temporal.schedule_control import DeployedSchedule, describe_schedule, list_schedules
 from resolute_worker.settings import Settings
+from resolute_worker.watch.bounds import Bounds
 from resolute_worker.watch.findings import FAILURES, Finding, Seen, findings_of
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ _WAITING: Final = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
 class Pager(Protocol):
     """Who is told of findings besides the log."""
 
-    async def tell(self, flow: str, findings: Sequence[Finding]) -> None:
-        """Opens the incident of a flow, or resolves it where nothing is wrong any more.
+    async def tell(self, about: str, findings: Sequence[Finding]) -> None:
+        """Opens the incident of a flow or a bound, or resolves it where nothing is wrong any more.
 
         Raises:
             FlowError: it could not; it is asked again.
@@ -45,13 +46,14 @@ class Pager(Protocol):
 
 
 class Watcher:
-    """Watches the schedules of a namespace for one worker.
+    """Watches the schedules of a namespace and the bounds of a task queue for one worker.
 
     Several workers see the same and tell the same pager the same, by the same keys.
 
     Args:
         client: a connection to Temporal.
         own: the names of the flows with a schedule that this worker has deployed, now.
+        bounds: the budgets and buffers of the worker's task queue, if they are watched.
         pager: whom findings are told, if anybody.
         beat: says outside that this worker sees Temporal, if anybody listens.
         every: the time between two looks.
@@ -62,6 +64,7 @@ class Watcher:
         self,
         client: Client,
         own: Callable[[], Iterable[str]],
+        bounds: Bounds | None = None,
         *,
         pager: Pager | None = None,
         beat: Callable[[], Awaitable[None]] | None = None,
@@ -70,14 +73,15 @@ class Watcher:
     ) -> None:
         self._client = client
         self._own = own
+        self._bounds = bounds
         self._pager = pager
         self._beat = beat
         self._every = every
         self._margin = margin
         self._open: dict[str, Finding] = {}
         self._told: dict[str, bool] = {}
-        """Whether the pager was told that something is wrong with a flow, or that all is well."""
-        self._flows: tuple[str, ...] = ()
+        """Whether the pager was told that something is wrong with a flow or a bound, or that all is well."""
+        self._abouts: tuple[str, ...] = ()
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -114,14 +118,18 @@ class Watcher:
 
         for each in await asyncio.gather(*map(seen, schedules.values())):
             now.update({found.key: found for found in findings_of(each, datetime.now(UTC), self._margin)})
+        bounds = await self._bounds.look() if self._bounds else []
+        now.update({bound.finding.key: bound.finding for bound in bounds if bound.is_reached})
         for key in [key for key in self._open if key not in now]:
             finding = self._open.pop(key)
-            log.info("over: %s", finding.said, extra={"flow": finding.flow})
+            log.info("over: %s", finding.said, extra=_extra(finding))
         for key, finding in now.items():
             if key not in self._open:
-                log.warning("%s", finding.said, extra={"flow": finding.flow})
+                log.warning("%s", finding.said, extra=_extra(finding))
             self._open[key] = finding
-        self._flows = tuple(dict.fromkeys((*schedules, *self._own(), *self._told)))
+        watched = (*schedules, *self._own(), *(bound.finding.about for bound in bounds))
+        self._told = {about: told for about, told in self._told.items() if told or about in watched}
+        self._abouts = tuple(dict.fromkeys((*watched, *self._told)))
 
     async def _deleted(self, listed: dict[str, DeployedSchedule]) -> list[Finding]:
         """Schedules of this worker that are gone. Temporal's list lags behind, so each is asked for by itself."""
@@ -133,7 +141,7 @@ class Watcher:
                 listed[flow] = await describe_schedule(self._client, flow)
             except UnknownFlowError:
                 said = f"the schedule of {flow} is gone from Temporal: resolute deploy creates it again"
-                found.append(Finding(flow, "deleted", said))
+                found.append(Finding(flow, "deleted", said, flow))
         return found
 
     async def _seen(self, schedule: DeployedSchedule) -> Seen:
@@ -151,27 +159,33 @@ class Watcher:
         return Seen(schedule=schedule, untaken=untaken, ended=ended)
 
     async def _tell(self) -> None:
-        """Tells the pager of each flow with which something begins to be wrong, or is wrong no longer.
+        """Tells the pager of each flow or bound with which something begins to be wrong, or is wrong no longer.
 
         A worker that has just started does not know what was told before, so it also tells what is well. What could not
         be told now is told at the next look.
         """
         if self._pager is None:
             return
-        for flow in self._flows:
-            findings = [finding for finding in self._open.values() if finding.flow == flow]
-            if self._told.get(flow) == bool(findings):
+        for about in self._abouts:
+            findings = [finding for finding in self._open.values() if finding.about == about]
+            if self._told.get(about) == bool(findings):
                 continue
             try:
-                await self._pager.tell(flow, findings)
+                await self._pager.tell(about, findings)
             except FlowError as error:
                 log.warning("the watcher's page was not taken, and is tried again: %s", error)
                 return
-            self._told[flow] = bool(findings)
+            self._told[about] = bool(findings)
+
+
+def _extra(finding: Finding) -> dict[str, str]:
+    return {"flow": finding.flow} if finding.flow else {}
 
 
 @asynccontextmanager
-async def watcher_of(client: Client, own: Callable[[], Iterable[str]], settings: Settings) -> AsyncGenerator[Watcher]:
+async def watcher_of(
+    client: Client, own: Callable[[], Iterable[str]], bounds: Bounds, settings: Settings
+) -> AsyncGenerator[Watcher]:
     """A watcher as the settings have it, for the length of an `async with`."""
     from resolute_pagerduty import PagerDuty, PagerDutyConfig
     from resolute_worker.watch.telling import Heartbeat, PagerDutyPager  # only who pages loads PagerDuty and httpx
@@ -182,4 +196,4 @@ async def watcher_of(client: Client, own: Callable[[], Iterable[str]], settings:
             accounts = await stack.enter_async_context(PagerDuty(PagerDutyConfig.from_env()))
             pager = PagerDutyPager(accounts, settings.watch_routing_key, client.namespace)
         beat = None if settings.heartbeat_url is None else Heartbeat(settings.heartbeat_url)
-        yield Watcher(client, own, pager=pager, beat=beat)
+        yield Watcher(client, own, bounds, pager=pager, beat=beat)
