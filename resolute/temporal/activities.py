@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from time import monotonic
 from typing import Final, Literal, cast
 
 from temporalio import activity
+from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
@@ -187,8 +189,7 @@ def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None, Abou
 
     That is the seal of the call, the run's id where this may be a later history of it, and what `About` holds.
     """
-    converter = activity.payload_converter()
-    given = [cast("Json", converter.from_payload(each.payload)) for each in args[:5]]
+    given = [_value_in(each.payload) for each in args[:5]]
     arguments, seal, first, dry, about = (*given, *[None] * (5 - len(given)))
     return (
         cast("JsonObject", arguments or {}),
@@ -197,6 +198,13 @@ def _given(args: Sequence[RawValue]) -> tuple[JsonObject, Json, str | None, Abou
         # Whatever stands there that is not a plain no: nothing is written by mistake.
         About.of(about, dry=dry not in (None, False)),
     )
+
+
+def _value_in(payload: Payload) -> Json:
+    """The value of a payload. What runs send is plain JSON, which the SDK's converters find by a longer way."""
+    if payload.metadata["encoding"] == b"json/plain":
+        return cast("Json", json.loads(payload.data))
+    return cast("Json", activity.payload_converter().from_payload(payload))
 
 
 def _tell(call: CallContext, facts: FailureFacts) -> None:

@@ -12,7 +12,7 @@ from temporalio.workflow import ActivityCancellationType
 from resolute.plan.policies import QUEUE_PATIENCE, SIGN_OF_LIFE, Policy
 from resolute.plan.values import Json
 from resolute.running.runtime import CallRequest
-from resolute.temporal.ids import activity_id
+from resolute.temporal.ids import activity_id, summary_of
 from resolute.temporal.start import FLOWS_ABOVE
 
 GRACE: Final = timedelta(seconds=0.5)
@@ -35,7 +35,7 @@ def queue_of(task_queue: str, queue: str) -> str:
 def activity(
     request: CallRequest, seal: str | None, cancellation: ActivityCancellationType
 ) -> workflow.ActivityHandle[Any]:
-    """Starts the activity of a call, whose id is the step's (see `ids`), and whose summary is."""
+    """Starts the activity of a call, whose id and summary are the step's (see `ids`)."""
     policy = request.left
     retry, timeout, within = _temporal_policy(policy)
     arguments = [request.arguments, *_beside(request, seal)]
@@ -61,7 +61,7 @@ def activity(
         heartbeat_timeout=_heartbeat_timeout(policy),
         retry_policy=retry,
         cancellation_type=cancellation,
-        summary=request.step,
+        summary=summary_of(request.step),
     )
 
 
