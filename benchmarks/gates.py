@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -100,7 +101,7 @@ async def _waiting(client: Client, plan: Plan, gates: int) -> list[WorkflowHandl
 
 async def _approve(client: Client, run: WorkflowHandle[object, object]) -> None:
     key = RunKey(run.id, run.result_run_id or "")
-    answer = await decide_gate(client, key, "approve", approve=True, by="ada", keys=KEYS, patience=60)
+    answer = await decide_gate(client, key, "approve", approve=True, by="ada", keys=KEYS, patience=timedelta(minutes=1))
     if not (await run.result()) or not answer:
         raise AssertionError("the gate was not decided")
 

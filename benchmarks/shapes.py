@@ -255,7 +255,7 @@ async def _tell_by_hand(run: Handle) -> None:
 
 async def _approve(client: Client, _: str, run: Handle) -> None:
     key = RunKey(run.id, run.result_run_id or "")
-    await decide_gate(client, key, "approve", approve=True, by="ada", keys=KEYS, patience=PATIENCE.total_seconds())
+    await decide_gate(client, key, "approve", approve=True, by="ada", keys=KEYS, patience=PATIENCE)
 
 
 async def _approve_by_hand(run: Handle) -> None:

@@ -20,13 +20,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from resolute.plan.errors import ResoluteError
 from resolute.plan.values import Json
 from resolute.running.messages import MessageRefusedError
-
-_ATTEMPTS: Final = 3
-"""One that ends at the moment of the question is started again."""
+from resolute.temporal.updates import NOT_YET, PATIENCE, UnansweredError, answered
 
 _A_MOMENT: Final = 0.1
 
-_ENDING: Final = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PRECONDITION)
+_NOT_YET: Final = (*NOT_YET, RPCStatusCode.NOT_FOUND)
+"""One that ends at the moment of the question is started again."""
 
 
 async def ask_entity(
@@ -38,17 +37,19 @@ async def ask_entity(
     update_id: str,
     letter: Json,
     task_queue: str,
-    patience: timedelta | None = None,
+    patience: timedelta = PATIENCE,
     refusals: tuple[type[ResoluteError], ...] = (),
 ) -> Any:
-    """Sends a sealed letter and gives the answer. `refusals` are errors of the workflow that are raised as such here.
+    """Sends a sealed letter and gives the answer, for which it waits as long as `patience`.
+
+    `refusals` are errors of the workflow that are raised as such here.
 
     Raises:
         MessageRefusedError: the workflow does not believe the letter, or refuses it in another way.
         temporalio.service.RPCError: Temporal refused, or did not answer; or no worker did.
     """
-    attempt = 1
-    while True:
+
+    async def send() -> object:
         begin: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             workflow,
             {},
@@ -57,21 +58,20 @@ async def ask_entity(
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
         try:
-            answer: object = await client.execute_update_with_start_workflow(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-                update, letter, start_workflow_operation=begin, id=update_id, rpc_timeout=patience
+            return await client.execute_update_with_start_workflow(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+                update, letter, start_workflow_operation=begin, id=update_id
             )
         except WorkflowUpdateFailedError as error:
             raise _refusal(error, refusals) from None
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
+        except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
             await _let_go(begin)
-            raise RPCError("no worker has answered in time", RPCStatusCode.DEADLINE_EXCEEDED, b"") from None
-        except RPCError as error:
-            await _let_go(begin)
-            if error.status not in _ENDING or attempt == _ATTEMPTS:
-                raise
-            attempt += 1
-        else:
-            return answer
+            raise
+
+    try:
+        return await answered(send, f"update {update_id} of {workflow_id}", patience=patience, not_yet=_NOT_YET)
+    except UnansweredError as error:
+        no_answer = RPCError("no worker has answered in time", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+        raise error.last or no_answer from None
 
 
 async def _let_go(begin: WithStartWorkflowOperation[Any, Any]) -> None:

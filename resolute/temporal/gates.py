@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.plan.errors import ConfigurationError
 from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
-from resolute.running.messages import Message, MessageRefusedError
+from resolute.running.messages import Message
 from resolute.running.report import RunReport, StepReport
 from resolute.temporal.finding import RunKey, UnknownRunError, quoted
 from resolute.temporal.messages import ask_run
@@ -22,17 +21,10 @@ from resolute.temporal.reading import read_history
 from resolute.temporal.replaying import replayed
 from resolute.temporal.runs import describe_run
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.updates import PATIENCE
 
 AT_ONCE: Final = 32
 """Runs that are read at the same time."""
-
-_AGAIN: Final = 6
-_PAUSE: Final = 0.5
-"""How often a decision is sent again to a run that moves to another history, and after how many seconds."""
-
-
-class NoAnswerYetError(ConfigurationError):
-    """A run has not answered in time: no worker has taken the message up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +150,14 @@ async def decide_gate(
     reason: str = "",
     form: Json = None,
     keys: PlanKeys,
-    patience: float = 20.0,
+    patience: timedelta = PATIENCE,
 ) -> JsonObject:
     """Decides a gate, and gives what the run answers.
 
     Raises:
         MessageRefusedError: the run does not take the decision; says why.
         NotListeningError: the run has ended.
-        NoAnswerYetError: no worker has answered within `patience` seconds.
+        NoAnswerYetError: the run has not answered within `patience`.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
     data: dict[str, Json] = {"reason": reason}
@@ -173,22 +165,4 @@ async def decide_gate(
         data["form"] = form
     word = "approve" if approve else "reject"
     message = Message(to=f"gate:{gate}", word=word, id=uuid.uuid4().hex, data=data, by=by)
-    try:
-        async with asyncio.timeout(patience):
-            return cast("JsonObject", await _asked(client, key, message, keys))
-    except TimeoutError:
-        raise NoAnswerYetError(
-            f"run {key.workflow_id} has not answered within {patience:g} s: start a worker (`resolute worker`) and see "
-            f"`resolute show {key.workflow_id}`; the decision may still be taken"
-        ) from None
-
-
-async def _asked(client: Client, key: RunKey, message: Message, keys: PlanKeys) -> Json:
-    for left in reversed(range(_AGAIN)):
-        try:
-            return await ask_run(client, key, message, keys)
-        except MessageRefusedError as error:
-            if error.why != "moving" or not left:
-                raise
-            await asyncio.sleep(_PAUSE)
-    raise AssertionError("unreachable")
+    return cast("JsonObject", await ask_run(client, key, message, keys, patience=patience))

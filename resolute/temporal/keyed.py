@@ -22,6 +22,7 @@ from resolute.temporal.handing_over import HAND_OVER
 from resolute.temporal.keeper import HAND_IN, LINE
 from resolute.temporal.messages import sealed
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.updates import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ async def hand_in(
     *,
     task_queue: str,
     keys: PlanKeys,
-    patience: timedelta | None = None,
+    patience: timedelta = PATIENCE,
 ) -> HandedIn:
     """Hands a start in to the line of its flow and key, and says what became of it. Handing it in again is safe.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
 from typing import Any, Final, cast
 
 from temporalio.client import Client, WorkflowUpdateFailedError
@@ -19,6 +21,7 @@ from resolute.plan.values import Json
 from resolute.running.messages import Message, MessageRefusedError, message_from
 from resolute.temporal.finding import RunKey
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.updates import PATIENCE, UnansweredError, answered
 
 ASK: Final = "resolute.ask"
 """The update by which a run is sent a message, and answers."""
@@ -29,6 +32,10 @@ TELL: Final = "resolute.tell"
 
 class NotListeningError(ConfigurationError):
     """A run has ended, or is none of Resolute's, so that it takes no message."""
+
+
+class NoAnswerYetError(ConfigurationError):
+    """A run has not answered in time: no worker has taken the message up, or its workflow tasks fail."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,15 @@ def _parts(data: Json) -> tuple[Message, str | None, Json]:
     return message_from(data["message"]), str(run) if run is not None else None, data.get("seal")
 
 
-async def ask_run(client: Client, key: RunKey, message: Message, keys: PlanKeys) -> Json:
-    """Sends a run a message and gives its answer.
+async def ask_run(
+    client: Client, key: RunKey, message: Message, keys: PlanKeys, *, patience: timedelta = PATIENCE
+) -> Json:
+    """Sends a run a message and gives its answer. A run that cannot take it at the moment is sent it again.
 
     Raises:
         MessageRefusedError: the run does not take it; says why.
         NotListeningError: the run has ended.
+        NoAnswerYetError: the run has not answered within `patience`.
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
     description = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).describe()
@@ -94,20 +104,48 @@ async def ask_run(client: Client, key: RunKey, message: Message, keys: PlanKeys)
     letter = sealed(message, description.workflow_type, key.workflow_id, keys, first)
     # Without a run id: a run that has moved to another history since is asked there.
     handle = client.get_workflow_handle(key.workflow_id, first_execution_run_id=first)
+
+    update_ids = (f"{message.id}/{number}" if number else message.id for number in count())
+    update_id = next(update_ids)
+
+    async def send() -> Json:
+        nonlocal update_id
+        try:
+            answer: object = await handle.execute_update(ASK, letter.as_json(), id=update_id)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+            return cast("Json", answer)
+        except WorkflowUpdateFailedError as error:
+            # Temporal gives the answer to an id again, where it has accepted it. A run takes a message once by its own.
+            update_id = next(update_ids)
+            raise _refusal(error.cause) from None
+
     try:
-        answer: object = await handle.execute_update(ASK, letter.as_json(), id=message.id)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-        return cast("Json", answer)
-    except WorkflowUpdateFailedError as error:
-        cause: Any = error.cause
-        if not isinstance(cause, ApplicationError):
-            raise MessageRefusedError(str(cause)) from None
-        facts: Any = cause.details[0] if cause.details else {}
-        fields = tuple((str(place), str(said)) for place, said in facts.get("fields", ()))
-        raise MessageRefusedError(cause.message, why=str(facts.get("why", "")), fields=fields) from None
+        return await answered(send, f"message {message.id} to run {key.workflow_id}", patience=patience)
+    except UnansweredError as error:
+        raise _unanswered(key, error) from None
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise NotListeningError(f"run {key.workflow_id} has ended, and takes no message any more") from None
         raise
+
+
+def _refusal(cause: Any) -> MessageRefusedError:
+    if not isinstance(cause, ApplicationError):
+        return MessageRefusedError(str(cause))
+    facts: Any = cause.details[0] if cause.details else {}
+    fields = tuple((str(place), str(said)) for place, said in facts.get("fields", ()))
+    return MessageRefusedError(cause.message, why=str(facts.get("why", "")), fields=fields)
+
+
+def _unanswered(key: RunKey, error: UnansweredError) -> Exception:
+    last = error.last
+    if isinstance(last, MessageRefusedError) or (last and last.status != RPCStatusCode.FAILED_PRECONDITION):
+        return last
+    why = f" (Temporal says: {last.message})" if last else ""
+    do = "see the log of its worker" if last else "start a worker (`resolute worker`)"
+    return NoAnswerYetError(
+        f"run {key.workflow_id} has not answered within {error.patience.total_seconds():g} s{why}: {do} and "
+        f"`resolute show {key.workflow_id}`; the message may still be taken"
+    )
 
 
 async def tell_run(client: Client, flow: str, workflow_id: str, message: Message, keys: PlanKeys) -> None:

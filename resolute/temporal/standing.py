@@ -85,6 +85,7 @@ async def decide_held(
     Raises:
         NotHeldError: the step is not held, or the decision does not fit it; says why.
         NotListeningError: the run has ended.
+        NoAnswerYetError: the run has not answered in time.
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
     if step is None:

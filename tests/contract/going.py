@@ -34,6 +34,7 @@ from resolute.writing.flow import Flow
 from tests.keys import KEYS
 
 _A_MOMENT = 0.01
+_PATIENCE = timedelta(minutes=2)
 
 
 def always(ended: int) -> bool:
@@ -187,13 +188,8 @@ class OnTemporal(Going):
 
     async def say(self, word: str, to: str = "run:pause", *, by: str = "ada", data: Json = None) -> Json:
         """See `Going.say`."""
-        while True:
-            try:
-                key = RunKey(self.run.workflow_id, self.run.run_id or "")
-                return await ask_run(self.client, key, message(word, to, by, data), KEYS)
-            except MessageRefusedError as error:
-                if error.why != "moving":
-                    raise
+        key = RunKey(self.run.workflow_id, self.run.run_id or "")
+        return await ask_run(self.client, key, message(word, to, by, data), KEYS, patience=_PATIENCE)
 
     async def cancel(self) -> None:
         """See `Going.cancel`."""

@@ -104,7 +104,9 @@ class Desk:
         start = Start(id=f"{key}-{number}", argument=without_plan(value), while_running=while_running)
         run = Keyed(key=("key",)).run_id(flow.name, value)
         changed = replace(start, **changes)
-        return await hand_in(self.client, flow.name, run, changed, task_queue=self.queue, keys=KEYS)
+        return await hand_in(
+            self.client, flow.name, run, changed, task_queue=self.queue, keys=KEYS, patience=timedelta(minutes=2)
+        )
 
     async def became(self, flow: Flow, key: str, number: int, while_running: WhileRunning) -> Became:
         """What became of a start."""

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -22,9 +22,9 @@ from temporalio.service import RPCError
 
 from resolute.running.messages import MessageRefusedError
 from resolute.temporal.finding import RunKey, UnknownRunError
-from resolute.temporal.gates import GateOfRun, NoAnswerYetError, decide_gate, gate_of_run
+from resolute.temporal.gates import GateOfRun, decide_gate, gate_of_run
 from resolute.temporal.links import PATH, BadLinkError, Ticket, read_token
-from resolute.temporal.messages import NotListeningError
+from resolute.temporal.messages import NoAnswerYetError, NotListeningError
 from resolute.temporal.seals import PlanKeys
 from resolute_worker.gate_forms import filled_in, rows
 from resolute_worker.intake import BusyError, Intake
@@ -122,7 +122,7 @@ class GatePages:
                 reason=sent.get("reason", "").strip(),
                 form=filled_in(gate.form, sent) if approve and gate.form is not None else None,
                 keys=self._keys,
-                patience=_PATIENCE,
+                patience=timedelta(seconds=_PATIENCE),
             )
         except MessageRefusedError as error:
             status = _STATUS.get(error.why, 422)

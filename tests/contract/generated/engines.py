@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -16,7 +18,7 @@ from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
-from resolute.running.messages import EVENT, Message
+from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.report import RunReport
 from resolute.temporal.client import start_run
 from resolute.temporal.control import NotRunningError, cancel_run
@@ -33,6 +35,8 @@ from tests.keys import KEYS
 
 Full = Callable[[int], bool]
 
+_A_MOMENT = 0.05
+_ASKING = timedelta(minutes=3)
 _PATIENCE = 120.0
 """Seconds of real time for a call in memory: a machine that stands still for a while is no failure of a node."""
 
@@ -98,7 +102,11 @@ async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
     async def take(call: CallContext, message: Message) -> None:
         # Events go both ways by which a run is told, whichever the number is.
         if len(call.step) % 2 or not message.to.startswith(EVENT):
-            await ask_run(client, RunKey(call.run, call.run_id), message, KEYS)
+            try:
+                await ask_run(client, RunKey(call.run, call.run_id), message, KEYS, patience=_ASKING)
+            except MessageRefusedError:
+                await asyncio.sleep(_A_MOMENT)  # who asks too soon asks again, and each time costs a workflow task
+                raise
         else:
             await tell_run(client, plan.name, call.run, message, KEYS)
 
