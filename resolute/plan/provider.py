@@ -181,6 +181,11 @@ class Provider(ABC):
         """What a call of a node, with these arguments, did to somebody's pager, for the ledger; usually nothing."""
         return ""
 
+    @property
+    def ready(self) -> bool:
+        """Whether the service can be reached with the settings that are there; agents are offered no others."""
+        return True
+
     def refusal(self, node: NodeDefinition) -> str | None:
         """Why this instance may not run the node, or None if it may."""
         return None

@@ -13,6 +13,7 @@ from typing import Any, Final
 from typer.main import get_command
 
 from resolute_pagerduty.account.config import PagerDutyConfig
+from resolute_slack import SlackConfig
 from resolute_worker.cli.app import app
 from resolute_worker.settings import Settings
 from tests.house.reading import ROOT
@@ -134,6 +135,8 @@ def _is_read(name: str) -> bool:
             fields = set(PagerDutyConfig.model_fields) | _PROVIDER
             account = rest.partition("_")[2]  # of PAGERDUTY_<ACCOUNT>_API_KEY
             return rest.lower() in fields or account.lower() in fields
+        case "SLACK" if rest.lower() in SlackConfig.model_fields:
+            return True
         case _:
             flows = "".join(path.read_text() for path in (ROOT / "flows").rglob("*.py"))
             return f'"{name}"' in flows

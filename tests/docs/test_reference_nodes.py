@@ -12,6 +12,7 @@ from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.http.operations import OPERATIONS
 from resolute_worker.cli.app import run
 from resolute_worker.cli.nodes import document
+from resolute_worker.providers import KNOWN
 from resolute_worker.reference.describe import FACTS, NodeReference, describe
 from tests.house.reading import ROOT
 
@@ -59,8 +60,9 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def test_the_page_is_current() -> None:
-    """A change to a node needs the page generated again, with `resolute nodes --markdown`."""
-    assert document() == PAGE.read_text()
+    """A change to a node needs the page generated again, with `resolute nodes PROVIDER --markdown`."""
+    for provider in KNOWN:
+        assert document(provider) == (PAGE.parent / f"{provider}.md").read_text()
 
 
 @pytest.mark.parametrize("method", [" ".join(line.split()) for line in METHODS.strip().splitlines()])
@@ -121,13 +123,16 @@ def test_the_output_is_shown_with_what_is_in_it(capsys: pytest.CaptureFixture[st
 
 
 def test_a_list_and_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a name, every node; with --json, what a program can read."""
+    """Without a name, every node; with that of a provider, its own; with --json, what a program can read."""
     assert 0 == run(["nodes", "--json"])
+    everything = json.loads(capsys.readouterr().out)
+    assert 0 == run(["nodes", "pagerduty", "--json"])
     listed = json.loads(capsys.readouterr().out)
     assert 0 == run(["nodes", "add_note", "--json"])
     one = json.loads(capsys.readouterr().out)
 
     assert [node.call for node in REFERENCES] == [each["node"] for each in listed]
+    assert {"pagerduty", "slack"} == {each["activity"].partition(".")[0] for each in everything}
     assert ["incident_id", "content"] == one["input"]["required"]
 
 

@@ -7,11 +7,23 @@ from types import ModuleType
 
 import pytest
 
-PROVIDERS = ("resolute_pagerduty",)
+PROVIDERS = ("resolute_pagerduty", "resolute_slack")
 PACKAGES = ("resolute", *PROVIDERS, "resolute_worker")
 
 # Libraries that only a process which uses them should pay for.
-WORLD = ("temporalio", "httpx", "starlette", "uvicorn", "typer", "rich", "watchfiles", "mcp", "pytest")
+WORLD = (
+    "temporalio",
+    "httpx",
+    "starlette",
+    "uvicorn",
+    "typer",
+    "rich",
+    "watchfiles",
+    "mcp",
+    "pytest",
+    "slack_sdk",
+    "aiohttp",
+)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -15,7 +15,14 @@ from packaging.utils import canonicalize_name
 
 from tests.house.reading import ROOT
 
-PACKAGES = {"resolute", "resolute_alertmanager", "resolute_grafana", "resolute_pagerduty", "resolute_worker"}
+PACKAGES = {
+    "resolute",
+    "resolute_alertmanager",
+    "resolute_grafana",
+    "resolute_pagerduty",
+    "resolute_slack",
+    "resolute_worker",
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +52,12 @@ def test_the_wheel_is_typed_and_licensed(wheel: zipfile.ZipFile) -> None:
 
 def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     """What runs from the checkout runs installed."""
-    homes = {"resolute": ROOT, "resolute_pagerduty": ROOT / "providers", "resolute_worker": ROOT / "worker"}
+    homes = {
+        "resolute": ROOT,
+        "resolute_pagerduty": ROOT / "providers",
+        "resolute_slack": ROOT / "providers",
+        "resolute_worker": ROOT / "worker",
+    }
     sources = {str(path.relative_to(home)) for name, home in homes.items() for path in (home / name).rglob("*.py")}
 
     assert sources <= set(wheel.namelist())

@@ -17,10 +17,11 @@ from resolute.writing.flow import Flow
 
 @dataclass(frozen=True)
 class KnownProvider:
-    """A provider that can be set up from the environment alone."""
+    """A provider that can be set up from the environment alone. `title` is what its service is called."""
 
     package: str
     type_name: str
+    title: str
 
     def from_env(self) -> Provider:
         """The provider as the environment describes it."""
@@ -38,7 +39,10 @@ class KnownProvider:
         return getattr(importlib.import_module(self.package), self.type_name)
 
 
-KNOWN: Final = {"pagerduty": KnownProvider("resolute_pagerduty", "PagerDuty")}
+KNOWN: Final = {
+    "pagerduty": KnownProvider("resolute_pagerduty", "PagerDuty", "PagerDuty"),
+    "slack": KnownProvider("resolute_slack", "Slack", "Slack"),
+}
 
 
 def providers_for(modules: Sequence[ModuleType]) -> list[Provider]:

@@ -7,15 +7,13 @@ records in its heartbeat that it is about to send, so this is known even if the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextvars import ContextVar
 from datetime import timedelta
 from time import monotonic
 from typing import Final, TypeVar
 
-from resolute.plan.context import CallContext, current_call
+from resolute.plan.attempts import leave, left
+from resolute.plan.context import current_call
 from resolute.plan.errors import ResoluteError
-from resolute.plan.values import Json
 from resolute_pagerduty.errors import PagerDutyAPIError, UnsettledError
 
 E = TypeVar("E", bound=PagerDutyAPIError)
@@ -36,33 +34,6 @@ ANSWERED: Final = "answered"
 
 _DOUBTFUL: Final = frozenset({408, 502, 504})
 """Statuses of gateways that hang up while PagerDuty may continue. After 500 and 503 it does not."""
-
-_left: ContextVar[tuple[CallContext, dict[str, Json]]] = ContextVar("resolute_pagerduty_left")
-
-
-def left() -> dict[str, Json]:
-    """What earlier attempts of this step have recorded, and this one so far. Empty if no step is running."""
-    try:
-        call = current_call()
-    except ResoluteError:
-        return {}
-    known = _left.get(None)
-    if known is None or known[0] is not call:
-        before = call.last_heartbeat[0] if call.last_heartbeat else None
-        known = (call, dict(before) if isinstance(before, Mapping) else {})
-        _left.set(known)
-    return known[1]
-
-
-def leave(**facts: Json) -> None:
-    """Records facts for the next attempt, in addition to earlier ones. In a terminal there is no next attempt."""
-    try:
-        call = current_call()
-    except ResoluteError:
-        return
-    known = left()
-    known.update(facts)
-    call.heartbeat(dict(known))
 
 
 def may_have_sent() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import Literal
 
+from resolute.plan.attempts import leave, left
 from resolute.plan.context import check_may_write
 from resolute.plan.errors import BrakedError, DryRunError, NotGrantedError
 from resolute_pagerduty.account.audit import AuditEntry, AuditSink, entry_of_now
@@ -15,8 +16,6 @@ from resolute_pagerduty.account.doubt import (
     SENDING,
     check_settled,
     is_doubtful,
-    leave,
-    left,
     paused,
 )
 from resolute_pagerduty.errors import UnreachableError, class_for

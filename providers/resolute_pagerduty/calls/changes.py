@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from resolute.plan.attempts import step_digest
 from resolute_pagerduty.account.account import Account
 from resolute_pagerduty.account.credentials import NoCredential
 from resolute_pagerduty.calls.events import check_size, routing_key_of
 from resolute_pagerduty.calls.paging import walk
-from resolute_pagerduty.calls.repeats import is_repeat, step_digest
+from resolute_pagerduty.calls.repeats import is_repeat
 from resolute_pagerduty.errors import ForbiddenError, MissingAbilityError, UnauthorizedError
 from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import ENQUEUE_CHANGE_EVENT, LIST_CHANGE_EVENTS

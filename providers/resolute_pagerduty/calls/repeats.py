@@ -5,16 +5,16 @@ If PagerDuty keeps no key and shows no trace of a write, it is done at most once
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
+from resolute.plan.attempts import leave, left, step_digest
 from resolute.plan.context import current_call
 from resolute.plan.errors import BrakedError
 from resolute_pagerduty.account.account import Account
-from resolute_pagerduty.account.doubt import ANSWERED, REQUEST, SENDING, leave, left, may_have_sent
+from resolute_pagerduty.account.doubt import ANSWERED, REQUEST, SENDING, may_have_sent
 from resolute_pagerduty.errors import (
     AuditError,
     MethodNotAllowedError,
@@ -33,11 +33,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _NEWEST: Final = "newest"
-
-
-def step_digest(length: int = 32) -> str:
-    """Hexadecimal digits that identify this step of this run, whichever attempt is running."""
-    return hashlib.sha256(current_call().idempotency_key.encode()).hexdigest()[:length]
 
 
 def derived_key() -> str:

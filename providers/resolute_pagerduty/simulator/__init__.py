@@ -1,9 +1,10 @@
 """A stateful PagerDuty on loopback, to try flows and clients on without paging anyone."""
 
+from resolute.testing.simulating import Fault, Faults
+
 from .clock import Clock
 from .delivery import Attempt, Delivery, Pace, signature
 from .engine import Recorded
-from .faults import Fault, Faults
 from .limits import Limits
 from .run import Options, run
 from .simulator import Simulator

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json
 
+from resolute.testing.simulating import Reply
+
 from . import refs
 from .api_errors import ApiError, invalid
 from .auth import Actor
@@ -54,15 +56,6 @@ class Query:
     def without(self, *names: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the other parameters as a value that can be a key."""
         return tuple((name, tuple(values)) for name, values in self._values.items() if name not in names)
-
-
-@dataclass(slots=True)
-class Reply:
-    """An answer: a JSON body, the same already encoded as bytes, text (a page of HTML), or none."""
-
-    status: int
-    body: Json | list[Json] | bytes | str | None = None
-    headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(kw_only=True)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from resolute.testing.simulating import Fault
+
 from .api_errors import invalid
 from .call import Call, Reply, Route
 from .delivery import Delivery
 from .engine import Engine, Recorded
-from .faults import Fault
 from .values import Json, as_text, iso_millis, parse_time
 
 

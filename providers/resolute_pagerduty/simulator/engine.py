@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
+from resolute.testing.simulating import Faults
+
 from . import (
     analytics,
     business,
@@ -32,7 +34,6 @@ from .api_errors import ApiError
 from .auth import Credentials
 from .call import Call, Query, Reply, Route
 from .delivery import Deliverer, Pace
-from .faults import Faults
 from .limits import Verdict
 from .router import Router
 from .state import Account

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from resolute.testing.simulating import Serving
+
 from . import seeding
 from .limits import Limits
-from .server import Serving
 from .simulator import Simulator
 
 

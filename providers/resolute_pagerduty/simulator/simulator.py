@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from resolute.testing.simulating import Faults, Serving
+
 from . import control, render_incident, timeline
 from .app import App
 from .auth import Credentials
@@ -15,10 +17,8 @@ from .builder import Builder
 from .clock import Clock
 from .delivery import Deliverer, Delivery, Pace
 from .engine import Engine, Recorded
-from .faults import Faults
 from .limits import Limits
 from .resources import Incident, Status
-from .server import Serving
 from .state import Account, Behaviour
 from .transport import InProcess
 from .values import Ids, Json
@@ -122,6 +122,11 @@ class Simulator(Builder):
     def url(self) -> str:
         """The address of the REST API."""
         return self.account.base_url
+
+    def served_at(self, url: str) -> None:
+        """Take note of the address that it is served at."""
+        self.account.base_url = url
+        self.account.renamed()
 
     @property
     def events_url(self) -> str:

@@ -4,7 +4,9 @@ import asyncio
 
 import httpx
 
-from .app import App, BrokenConnectionError
+from resolute.testing.simulating import BrokenConnectionError
+
+from .app import App
 
 
 class InProcess(httpx.AsyncBaseTransport):

@@ -71,8 +71,7 @@ def with_key(schema: Schema) -> Schema:
 
 def is_read(definition: NodeDefinition) -> bool:
     """Whether its provider says that a node only reads; otherwise it may write."""
-    grants = definition.facts.get("grant", "")
-    return bool(grants) and all(grant.endswith(":read") for grant in grants.split(", "))
+    return definition.effect != "write"
 
 
 def is_offered(definition: NodeDefinition, provider: Provider, bounds: Sequence[Provider] = ()) -> bool:

@@ -107,8 +107,8 @@ def _found(paths: Sequence[Path] | None, *, with_flows: bool) -> tuple[list[Prov
     tell_mistakes(found)
     providers = {provider.name: provider for provider in providers_for(found.modules)}
     for name, known in KNOWN.items():
-        if name not in providers:
-            providers[name] = known.from_env()
+        if name not in providers and (provider := known.from_env()).ready:
+            providers[name] = provider
     return list(providers.values()), [each.flow for each in found.flows]
 
 

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 def nodes(
     name: Annotated[
-        str | None, typer.Argument(help="A node, such as trigger_event or pagerduty.TriggerEvent.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A node, such as trigger_event or pagerduty.TriggerEvent, or a provider, such as slack.",
+            show_default=False,
+        ),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all nodes in Markdown.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference of a provider's nodes in Markdown.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the nodes that flows can use, or show one.
@@ -29,30 +35,45 @@ def nodes(
     Shows the node's input and output, its effect, the grant it needs, its rate limit, and why it is safe to repeat.
     """
     if markdown:
-        if name or as_json:
-            raise ConfigurationError("--markdown prints the whole document: leave out the name and --json")
-        typer.echo(document(), nl=False)
+        if as_json:
+            raise ConfigurationError("--markdown prints a whole document: leave out --json")
+        typer.echo(document("pagerduty" if name is None else name), nl=False)
         return
-    found = _references()
-    if name is None:
+    found = _references(name)
+    if name is None or found:
         show(as_json, [_summary(each) for each in found], lambda: _listed(found))
         return
-    node = _named(name, found)
+    node = _named(name, _references())
     show(as_json, _whole(node), lambda: _rendered(node))
 
 
-def document() -> str:
-    """The reference of PagerDuty's nodes, as in the documentation."""
+def document(provider: str) -> str:
+    """The reference of a provider's nodes, as in the documentation.
+
+    Raises:
+        ConfigurationError: there is no such provider.
+    """
+    from resolute_worker.providers import KNOWN
     from resolute_worker.reference.markdown import markdown
 
-    return markdown("PagerDuty", "resolute_pagerduty", _references())
+    known = KNOWN.get(provider)
+    if known is None:
+        hint = did_you_mean(provider, list(KNOWN))
+        raise ConfigurationError(f"--markdown prints the nodes of a provider, and {provider!r} is none ({hint})")
+    return markdown(known.title, known.package, _references(provider))
 
 
-def _references() -> list[NodeReference]:
+def _references(provider: str | None = None) -> list[NodeReference]:
+    """The nodes of a provider; of all without one."""
     from resolute_worker.providers import KNOWN
     from resolute_worker.reference.describe import describe
 
-    return [describe(definition) for known in KNOWN.values() for definition in known.nodes()]
+    return [
+        describe(definition)
+        for name, known in KNOWN.items()
+        if provider in (None, name)
+        for definition in known.nodes()
+    ]
 
 
 def _named(name: str, found: list[NodeReference]) -> NodeReference:

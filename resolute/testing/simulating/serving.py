@@ -1,4 +1,6 @@
-"""Serving the simulator on loopback, in a thread of its own, so that blocking clients can use it too."""
+"""Serving a simulator on loopback, in a thread of its own, so that blocking clients can use it too."""
+
+from __future__ import annotations
 
 import asyncio
 import socket
@@ -10,8 +12,7 @@ from typing import Generic, Protocol, TypeVar
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .app import App, Scope
-from .state import Account
+from resolute.testing.simulating.app import Scope, SimulatedApp
 
 HOST = "127.0.0.1"
 
@@ -19,8 +20,14 @@ HOST = "127.0.0.1"
 class Served(Protocol):
     """What can be served: a simulator."""
 
-    account: Account
-    app: App
+    @property
+    def app(self) -> SimulatedApp:
+        """The application."""
+        ...
+
+    def served_at(self, url: str) -> None:
+        """Takes note of the address that it is served at."""
+        ...
 
 
 S = TypeVar("S", bound=Served)
@@ -115,8 +122,7 @@ class Serving(Generic[S]):
 
     def _config(self, port: int) -> uvicorn.Config:
         certfile, keyfile = self._tls
-        self._sim.account.base_url = f"{'https' if certfile else 'http'}://{HOST}:{port}"
-        self._sim.account.renamed()
+        self._sim.served_at(f"{'https' if certfile else 'http'}://{HOST}:{port}")
         self._sim.app.break_connection = self._connections.cut
         config = uvicorn.Config(
             self._sim.app,

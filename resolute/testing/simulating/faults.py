@@ -19,8 +19,8 @@ class Fault(BaseModel):
         times: How many requests it hits; None for all until it is cleared.
         after: Whether the request is carried out first, so that only its answer is lost.
         status: The status for `status`.
-        with_headers: Whether a 429 carries `ratelimit-*` headers and a body; PagerDuty's sometimes do not.
-        reset_seconds: What `ratelimit-reset` says for `rate_limit`.
+        with_headers: Whether a 429 says how long to wait; some services' sometimes do not.
+        reset_seconds: How many seconds a 429 asks to wait, for `rate_limit`.
         seconds: How long `slow` waits, in real time.
         body: The body for `status`; without it there is the usual one, or an HTML page for 502 to 504.
 
