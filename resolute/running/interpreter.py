@@ -293,8 +293,9 @@ class Interpreter:
 
         `well` says that the run ends well, and so that all is done that its steps asked for.
         """
-        self.state.warn(self._run.notebook.tidy(self._runtime.now()))
-        kept = self._run.notebook.handed_on(well=well)
+        now = self._runtime.now()
+        self.state.warn(self._run.notebook.tidy(now))
+        kept = self._run.notebook.handed_on(well=well, now=now)
         names = frozenset(step.id for step in walk(self._plan.steps) if step.remembers)
         self.state.warn(self._run.notebook.left_behind(names))
         memory, warnings = handed_on(self._plan, self._memory, self.state.outputs, kept)

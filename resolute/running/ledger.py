@@ -100,7 +100,8 @@ def check_of(
     watched = dict(_watched(plan, report))
     completed = [step for step in report.steps if step.status == "completed" and not step.not_done]
     done = {step.id: said for step in completed if (said := paging(step))}
-    outcomes = [*watched.values(), *done.values()]
+    inside = _inside(plan, watched)
+    outcomes = [*watched.values(), *(said for step, said in done.items() if plan_name(step) not in inside)]
     has_failed = report.status not in ("completed", "running")
     if has_failed and not done:
         outcomes = ["broken"]  # what an alarm wanted did not happen: the next run wants it again
@@ -136,6 +137,13 @@ def _watched(plan: Plan, report: RunReport) -> Iterator[tuple[str, str]]:
         step = steps.get(plan_name(each.id))
         if step is not None and each.status == "completed" and (word := step.outcome(each.output)):
             yield each.id, word
+
+
+def _inside(plan: Plan, watched: Mapping[str, str]) -> frozenset[str]:
+    """The steps in steps that have a word of their own, which also say what these did."""
+    names = {plan_name(name) for name in watched}
+    blocks = [block for step in walk(plan.steps) if step.id in names for block in step.blocks()]
+    return frozenset(step.id for block in blocks for step in walk(block.steps))
 
 
 def _why(plan: Plan, report: RunReport, deciding: Sequence[str]) -> dict[str, Json]:

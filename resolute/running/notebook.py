@@ -133,15 +133,15 @@ class Notebook:
             if entry.path.startswith(path):
                 self._written[at] = replace(entry, well=entry.unwell)
 
-    def handed_on(self, *, well: bool) -> JsonObject:
-        """What the next run is to read."""
+    def handed_on(self, *, well: bool, now: datetime) -> JsonObject:
+        """What the next run is to read; what this one has written says until when it went on."""
         entries = dict(self._handed)
         for at, entry in self._written.items():
             kept = entry.well if well else entry.unwell
             if kept is None:
                 entries.pop(at, None)
             else:
-                entries[at] = kept
+                entries[at] = {**kept, "until": now.isoformat()}
         handed: dict[str, dict[str, Json]] = {}
         for (name, key), entry in entries.items():
             handed.setdefault(name, {})[key] = entry

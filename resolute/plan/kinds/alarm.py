@@ -57,8 +57,8 @@ class Alarm(Step):
     of its own. Where `quiet` holds it is not raised; `quiet_decision` is what runs on the worker before it is asked. An
     alarm that is pending and is not bad again within `pending` seconds lapses.
 
-    `raises` runs until it has succeeded once while the alarm is raised, `clears` when it is cleared. `incident` is what
-    these open and close is known by.
+    `raises` runs until it has succeeded once while the alarm is raised, and again `reopen_after` seconds later while it
+    is bad; `clears` runs when it is cleared. `incident` is what these open and close is known by.
     """
 
     kind: Literal["alarm"] = "alarm"
@@ -74,6 +74,7 @@ class Alarm(Step):
     raises: tuple[Call, ...] = ()
     clears: tuple[Call, ...] = ()
     incident: JsonValue = None
+    reopen_after: float | None = Field(default=None, exclude_if=lambda value: value is None)
 
     figure: ClassVar[Figure] = "box"
     remembers: ClassVar[bool] = True
@@ -114,6 +115,8 @@ class Alarm(Step):
         yield from self.clear_after.problems("clear_after")
         if not 0 < self.pending <= LONGEST:
             yield f"pending_at_most of {self.pending:g} s: give more than 0 and at most a year"
+        if self.reopen_after is not None and not 0 < self.reopen_after <= LONGEST:
+            yield f"reopen_after of {self.reopen_after:g} s: give more than 0 and at most a year"
         if bool(self.raises) is not bool(self.clears):
             yield "an incident is opened and closed: it has steps for one of both only"
         if any(call.undo for call in (*self.raises, *self.clears)):

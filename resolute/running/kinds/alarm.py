@@ -12,7 +12,6 @@ from resolute.plan.alarmed import CheckOutcome
 from resolute.plan.errors import EvaluationError, NodeFailedError
 from resolute.plan.kinds.alarm import Alarm
 from resolute.plan.kinds.call import Call
-from resolute.plan.plan import Plan
 from resolute.plan.step import walk
 from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json, JsonObject, digest
@@ -24,6 +23,9 @@ from resolute.running.kinds.watching import (
     checked,
     has_lapsed,
     is_due,
+    is_late,
+    is_to_be_closed,
+    is_to_be_opened,
     raised,
     watched_from,
 )
@@ -59,7 +61,7 @@ class _Check:
         """The check, to its end."""
         if not self._part:
             self._look()
-        after = checked(self._alarm, self._before, self._signal, self._now, _usual(self._run.plan))
+        after = checked(self._alarm, self._before, self._signal, self._now, is_late=self._is_late())
         due = is_due(self._alarm, after, self._signal)
         muted = due and (await self._is_quiet() or await self._is_muted())
         if not self._remembers(after):
@@ -145,17 +147,17 @@ class _Check:
         alarm = self._alarm
         after = replace(after, known_by=str(self._part["known_by"]))
         did = ""
-        if alarm.raises and after.is_raised and after.incident != "open":
+        if is_to_be_opened(alarm, after, self._signal):
             did = "raises"
-        elif alarm.raises and after.state == "ok" and after.incident:
+        elif is_to_be_closed(alarm, after, self._signal):
             did = "clears"
         match did:
             case "raises":
-                self._write(replace(after, incident="opening"))
+                self._write(after if after.incident else replace(after, incident="opening"))
                 await self._run.block(alarm.raises, self._frame)
-                after = replace(after, incident="open")
+                after = replace(after, incident="open", told_at=after.at)
             case "clears":
-                self._write(after)
+                self._write(replace(after, incident="unsure"))
                 await self._run.block(alarm.clears, self._frame)
                 after = replace(after, incident="")
             case _:
@@ -166,7 +168,9 @@ class _Check:
 
     def _outcome(self, after: Watched, did: str, *, muted: bool) -> CheckOutcome:
         alarm, signal = self._alarm, self._signal
-        if did == "raises" or (after.edge == "raised" and not alarm.raises):
+        if did == "raises":
+            return "damped" if self._was_open() else "paged"
+        if after.edge == "raised" and not alarm.raises:
             return "paged"
         if after.edge == "cleared" and (did == "clears" or not alarm.raises):
             return "held" if did and self._is_held() else "resolved"
@@ -180,6 +184,14 @@ class _Check:
         if after.state == "pending":
             return "muted" if muted else "pending"
         return "quiet"
+
+    def _was_open(self) -> bool:
+        """Whether the incident was opened before, and nothing says that it had to be opened again."""
+        before = self._before
+        if before is None or not before.is_raised or before.incident != "open":
+            return False
+        output = self._frame.outputs.get(self._alarm.raises[-1].id)
+        return not (isinstance(output, Mapping) and output.get("already_open") is False)
 
     def _is_held(self) -> bool:
         """Whether the incident stays open, as what was to close it says."""
@@ -213,6 +225,12 @@ class _Check:
     def _keep(self) -> None:
         self._frame.kept.parts[self._alarm.id] = dict(self._part)
 
+    def _is_late(self) -> bool:
+        """Whether there may have been a run since the last one that is known."""
+        schedules = [trigger for trigger in self._run.plan.triggers if isinstance(trigger, Schedule)]
+        due = self._run.state.scheduled_for
+        return self._before is not None and is_late(self._before, self._now, due, schedules)
+
     @cached_property
     def _before(self) -> Watched | None:
         return watched_from(self._part["before"])
@@ -224,12 +242,6 @@ class _Check:
     @property
     def _now(self) -> datetime:
         return datetime.fromisoformat(str(self._part["now"]))
-
-
-def _usual(plan: Plan) -> float:
-    """The seconds between two runs that the plan's schedules start, the most frequent of them; a minute for a cron."""
-    schedules = [trigger for trigger in plan.triggers if isinstance(trigger, Schedule)]
-    return min(((each.every_seconds or 60) + each.jitter_seconds for each in schedules), default=0)
 
 
 def _names(run: Run) -> frozenset[str]:

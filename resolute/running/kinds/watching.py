@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias, cast
 
 from resolute.plan.alarmed import AlarmState
 from resolute.plan.kinds.alarm import After, Alarm
+from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json, JsonObject
 
 Signal: TypeAlias = Literal["bad", "clear", "neither", "unknown"]
@@ -17,21 +18,26 @@ Signal: TypeAlias = Literal["bad", "clear", "neither", "unknown"]
 Edge: TypeAlias = Literal["", "raised", "cleared"]
 """What no run that saw it has ended well with."""
 
-Opened: TypeAlias = Literal["", "opening", "open"]
-"""The incident: `opening` where it may be open, because nobody knows what became of the attempt."""
+Opened: TypeAlias = Literal["", "opening", "open", "unsure"]
+"""The incident: `opening` where it was to be opened, and nobody knows what became of that; `unsure` where it may have
+been opened or closed by a run that handed nothing on, or closed by one that did not hear so."""
 
 _STATES: Final = ("ok", "pending", "firing", "clearing")
 
 _LATE: Final = 1.5
 """Checks that are so many times farther apart than those before them may have had others between them."""
 
+_SLOWER: Final = 1.2
+"""How much longer the time between checks is taken to be behind one that was late: a few of those, and it is usual."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
     """How the thing stands that an alarm watches.
 
-    `since` is when the state began, `raised_at` when the alarm was raised last, `bad_at` the last check that was bad,
-    and `at` the last one of all, `apart` seconds from the one before it. `known_by` is what its incident is known by.
+    `since` is when the state began, `raised_at` when the alarm was raised last, `told_at` when its incident was opened
+    last or was found to be open, `bad_at` the last check that was bad, and `at` the last one of all, `apart` seconds
+    from the one before it, in a run that ended at `until`. `known_by` is what its incident is known by.
     """
 
     state: AlarmState
@@ -45,6 +51,8 @@ class Watched:
     incident: Opened = ""
     known_by: str = ""
     apart: float = 0.0
+    told_at: datetime | None = None
+    until: datetime | None = None
 
     @property
     def is_raised(self) -> bool:
@@ -70,6 +78,7 @@ class Watched:
             "incident": self.incident,
             "known_by": self.known_by,
             "apart": self.apart,
+            "told_at": self.told_at.isoformat() if self.told_at else None,
             "open": self._left_open(),
         }
         return {name: value for name, value in data.items() if value}
@@ -98,19 +107,23 @@ def watched_from(data: Json) -> Watched | None:
             incident=cast("Opened", held.get("incident", "")),
             known_by=str(held.get("known_by", "")),
             apart=float(cast("float", held.get("apart", 0.0))),
+            told_at=_time(held["told_at"]) if "told_at" in held else None,
+            until=_time(held["until"]) if "until" in held else None,
         )
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def checked(alarm: Alarm, before: Watched | None, signal: Signal, now: datetime, usual: float = 0) -> Watched:
+def checked(alarm: Alarm, before: Watched | None, signal: Signal, now: datetime, *, is_late: bool = False) -> Watched:
     """How it stands after a check, as far as that raises nothing: `is_due` says whether it is to be raised.
 
-    What is neither bad nor clear, and what is not known, changes no state and no count. `usual` are the seconds that
-    the schedule leaves between two checks.
+    What is neither bad nor clear, and what is not known, changes no state and no count. Where the check `is_late`, a
+    run in between may have opened or closed the incident without handing that on.
     """
-    old = _in_doubt(alarm, before, now, usual) if before else Watched(state="ok", since=now, at=now)
-    new = replace(old, at=now, apart=max(0.0, (now - old.at).total_seconds()) or old.apart)
+    old = before or Watched(state="ok", since=now, at=now)
+    if before and is_late and alarm.raises and before.incident != "opening":
+        old = replace(old, incident="unsure")
+    new = replace(old, at=now, apart=_apart(old, now))
     match signal:
         case "bad":
             new = replace(new, bad=old.bad + 1, clear=0, bad_at=now)
@@ -156,15 +169,58 @@ def _has_lasted(after: After, checks: int, lasted: timedelta) -> bool:
     return lasted >= timedelta(seconds=after.seconds or 0)
 
 
-def _in_doubt(alarm: Alarm, before: Watched, now: datetime, usual: float) -> Watched:
-    """What is known, where a run in between may have been cut off that opened or closed the incident.
+def is_to_be_opened(alarm: Alarm, after: Watched, signal: Signal) -> bool:
+    """Whether the incident is to be opened: it is raised, and nobody knows that the incident is open.
 
-    What Temporal terminates hands nothing on. So where a check is late nobody knows whether the incident is open: it is
-    opened again while the alarm is raised, and closed when it is not. Both are harmless where they were not needed.
+    An incident that is open is opened again after `reopen_after`: somebody may have resolved it meanwhile.
     """
-    apart = max(before.apart, usual)
-    is_late = apart > 0 and (now - before.at).total_seconds() > _LATE * apart
-    return replace(before, incident="opening") if alarm.raises and is_late else before
+    if not alarm.raises or not after.is_raised:
+        return False
+    match after.incident:
+        case "open":
+            told_at = after.told_at or after.raised_at or after.since
+            again = alarm.reopen_after
+            return signal == "bad" and again is not None and after.at - told_at >= timedelta(seconds=again)
+        case "unsure":
+            return signal == "bad"  # what a run that is not known of has closed is opened by what is bad, not by doubt
+        case _:
+            return True
+
+
+def is_to_be_closed(alarm: Alarm, after: Watched, signal: Signal) -> bool:
+    """Whether the incident is to be closed: it is cleared, and the incident may be open."""
+    if not alarm.raises or after.state != "ok" or not after.incident:
+        return False
+    return signal == "clear" or after.edge == "cleared"
+
+
+def is_late(before: Watched, now: datetime, due: datetime, schedules: Sequence[Schedule]) -> bool:
+    """Whether a run may have been between the last check that is known and this one, of which nothing is known.
+
+    What Temporal terminates hands nothing on. Where runs come at an interval, there was one if one was due behind the
+    end of the run that is known, and before this one, which was `due`. Otherwise a check that comes later than usual
+    is taken for a sign.
+    """
+    if schedules and all(each.every_seconds for each in schedules):
+        ended = before.until or before.at
+        return any(_first_due(each, ended) + _slack(each) < due for each in schedules)
+    usual = max(before.apart, 60.0 if schedules else 0.0)
+    return usual > 0 and (now - before.at).total_seconds() > _LATE * usual
+
+
+def _first_due(schedule: Schedule, after: datetime) -> datetime:
+    period, offset = int(schedule.every_seconds or 1), int(schedule.offset_seconds)
+    return datetime.fromtimestamp((int(after.timestamp() - offset) // period + 1) * period + offset, UTC)
+
+
+def _slack(schedule: Schedule) -> timedelta:
+    return timedelta(seconds=(schedule.every_seconds or 0) / 2 + schedule.jitter_seconds)
+
+
+def _apart(before: Watched, now: datetime) -> float:
+    """The usual seconds between two checks: a late one hardly changes them, or two of those would look usual."""
+    apart = max(0.0, (now - before.at).total_seconds())
+    return min(apart, before.apart * _SLOWER) if apart and before.apart else apart or before.apart
 
 
 def _time(value: Json) -> datetime:

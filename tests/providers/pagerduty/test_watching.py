@@ -119,7 +119,7 @@ def test_an_incident_is_opened_once_and_resolved_once() -> None:
 @pytest.mark.soak
 def test_an_incident_is_opened_once_and_resolved_once_in_ten_thousand_steps() -> None:
     """As above, for longer."""
-    steps = settings(max_examples=200, stateful_step_count=50, deadline=None)
+    steps = settings(max_examples=250, stateful_step_count=40, deadline=None)
     run_state_machine_as_test(Watching, settings=steps)
 
 
@@ -148,3 +148,48 @@ async def test_what_fails_for_some_runs_is_done_in_the_end(step: str, how: str) 
 
         assert (["triggered"], ["resolved"]) == (opened, [incident.status for incident in sim.incidents()])
         assert sim.incidents()[0].created_at > BEGAN
+
+
+PAGED_UNKNOWN: Final = [("ok", ""), ("ok", ""), ("bad", "told")]
+"""A run that pages, and that Temporal ends before it hands that on."""
+
+CLOSED_UNKNOWN: Final = [("ok", ""), ("bad", ""), ("ok", "_clear")]
+"""A run that resolves, and that Temporal ends before it hands that on."""
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"),
+    [
+        pytest.param([*PAGED_UNKNOWN, ("between", "")], ["triggered"], id="what-is-not-well-is-not-resolved"),
+        pytest.param([*PAGED_UNKNOWN, ("between", ""), ("bad", "")], ["triggered"], id="nobody-is-paged-twice"),
+        pytest.param([*PAGED_UNKNOWN, ("between", ""), ("ok", "")], ["resolved"], id="what-is-well-is-resolved"),
+        pytest.param([*CLOSED_UNKNOWN, ("between", "")], ["resolved"], id="doubt-pages-nobody"),
+        pytest.param([*CLOSED_UNKNOWN, ("between", ""), ("bad", "")], ["resolved", "triggered"], id="bad-pages-again"),
+        pytest.param(
+            [("ok", ""), ("ok", "health"), ("ok", ""), ("ok", "health"), ("ok", ""), *PAGED_UNKNOWN[2:], ("ok", "")],
+            ["resolved"],
+            id="many-terminated-runs-are-not-usual",
+        ),
+    ],
+)
+async def test_behind_a_run_that_handed_nothing_on(checks: list[tuple[Any, str]], expected: list[str]) -> None:
+    """Where a run may have opened or closed the incident unknown, only a check that is bad or clear says what to do."""
+    async with served() as sim, provider_for(sim) as provider:
+        watch = Watch(sim, provider, Edition(raise_after=1, clear_after=1))
+        for health, terminated in checks:
+            await watch.check(health, terminated=(terminated, "after") if terminated else None)
+
+        assert expected == [incident.status for incident in sim.incidents()]
+
+
+async def test_a_resolve_of_which_nobody_heard_is_no_open_incident() -> None:
+    """PagerDuty resolves and the answer is lost, run after run; when it is bad again, somebody is paged."""
+    async with served() as sim, provider_for(sim) as provider:
+        watch = Watch(sim, provider, Edition(raise_after=1, clear_after=1))
+        await watch.check("bad")
+        sim.faults.add(action="status", status=503, path="/v2/enqueue", times=1, after=True)
+        sim.faults.add(action="status", status=400, path="/v2/enqueue", times=1)
+        failed = await watch.check("ok", keeps_faults=True)
+
+        assert ("failed", "paged") == (failed, await watch.check("bad"))
+        assert ["resolved", "triggered"] == [incident.status for incident in sim.incidents()]

@@ -131,10 +131,12 @@ class Watch:
         terminated: Where | None = None,
         slow: bool = False,
         continued: bool = False,
+        keeps_faults: bool = False,
     ) -> str:
         """One run; the outcome of its alarm, or how the run ended."""
         SERVICE.update(health=health, fails=fault == "told", slow=slow)
-        self.sim.faults.clear()
+        if not keeps_faults:
+            self.sim.faults.clear()
         match fault:
             case "refused":
                 self.sim.faults.add(action="status", status=503, path="/v2/enqueue", times=1)
