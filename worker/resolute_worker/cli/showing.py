@@ -11,11 +11,11 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 
 from resolute.plan.described import describe
-from resolute.plan.plan import Plan
-from resolute.plan.step import KINDS, plan_name, walk
+from resolute.plan.step import KINDS, plan_name
 from resolute.plan.values import Json
 from resolute.running.pausing import said_of
-from resolute.running.report import Held, RunReport, StepReport
+from resolute.running.pictured import states_of
+from resolute.running.report import Held, StepReport
 from resolute.writing.diagram import outline
 from resolute_worker.cli.advice import advice
 from resolute_worker.cli.output import clock, coloured, lasted
@@ -48,7 +48,7 @@ def rendered_run(found: RunDescription) -> RenderableType:
         why = failure_text(found.failure.model_dump())
         return Group(head, f"[red]{escape(why)}[/]", escape(advice(found.failure.error_type, "", summary.workflow_id)))
     report = found.report
-    parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, _standing(found.plan, report)))]
+    parts: list[RenderableType] = [head, *waiting, "", escape(outline(found.plan, states_of(found.plan, report)))]
     for step in report.steps:
         if step.status not in ("pending", "skipped") or step.held is not None:
             parts += ["", *_step(step, found.plan.places.get(plan_name(step.id), ""))]
@@ -81,17 +81,6 @@ def failure_text(failure: Mapping[str, Any]) -> str:
     """A failure in one line."""
     where = f"step {failure['step']} ({failure['node']}): " if failure.get("step") else ""
     return f"{where}{failure['error_type']}: {failure['message']}"
-
-
-def _standing(plan: Plan, report: RunReport) -> dict[str, str]:
-    """The status of each step; a condition without a matching block does not count as a completed step."""
-    found: dict[str, str] = {step.id: step.status for step in report.steps}
-    for step in walk((*plan.steps, *plan.on_failure)):
-        taken = report.step(step.id).taken
-        if taken and found[step.id] == "completed":
-            then, otherwise = step.blocks()
-            found[step.id] = "completed" if (then if taken == "then" else otherwise).steps else "skipped"
-    return found
 
 
 def _step(step: StepReport, place: str) -> Iterator[str]:
