@@ -70,11 +70,16 @@ async def open_gates(client: Client, *, flow: str | None = None, limit: int = 20
 
 
 async def _gates_of(client: Client, runs: list[RunKey]) -> list[GateOfRun]:
-    groups = await asyncio.gather(*(_open_in(client, key) for key in runs))
-    return [gate for group in groups for gate in group]
+    groups = await asyncio.gather(*(open_gates_in(client, key) for key in runs))
+    return [gate for group in groups for gate in group or ()]
 
 
-async def _open_in(client: Client, key: RunKey) -> list[GateOfRun]:
+async def open_gates_in(client: Client, key: RunKey) -> list[GateOfRun] | None:
+    """The gates of one run that wait for somebody; None where its plan has no gate, so that it need not be asked again.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
     try:
         history = await client.get_workflow_handle(key.workflow_id, run_id=key.run_id).fetch_history()
     except RPCError as error:
@@ -86,7 +91,7 @@ async def _open_in(client: Client, key: RunKey) -> list[GateOfRun]:
     if plan is None or recorded.has_ended:
         return []
     if not any(step.kind == "gate" for step in walk((*plan.steps, *plan.on_failure))):
-        return []
+        return None
     report = await replayed(recorded)
     return [] if report is None else [gate for gate in _gates(report, key, plan.name) if gate.is_open]
 

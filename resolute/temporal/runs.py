@@ -117,7 +117,7 @@ async def list_runs(
     async for run in client.list_workflows(" AND ".join(clauses)):
         if len(found) == limit:
             break
-        summary = await _summary(run)
+        summary = await summary_of(run)
         if status in {None, summary.status}:
             found.append(summary)
     return found
@@ -141,7 +141,7 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
         raise
     recorded = await read_history(parts, client.data_converter)
     report = await replayed(recorded)
-    summary = await _summary(description)
+    summary = await summary_of(description)
     if report is not None:
         update: dict[str, object] = {"status": summary.status}
         if report.failure is None:
@@ -210,7 +210,8 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
     return report.model_copy(update={"steps": ordered})
 
 
-async def _summary(run: WorkflowExecution) -> RunSummary:
+async def summary_of(run: WorkflowExecution) -> RunSummary:
+    """A run as a list shows it, of what Temporal lists or describes."""
     running = run.status == WorkflowExecutionStatus.RUNNING
     standing: Mapping[str, Any] = (await run.memo_value(STANDING, None) or {}) if running else {}
     return RunSummary(

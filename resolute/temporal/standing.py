@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.values import Json
@@ -50,6 +50,11 @@ class StandingRun:
     paused: Mapping[str, Any] | None = None
     stopped: Mapping[str, Any] | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything keeps the run from going on."""
+        return bool(self.held_in_all or self.paused or self.stopped)
+
 
 async def standing_of(client: Client, key: RunKey) -> StandingRun:
     """What keeps one run from going on.
@@ -57,7 +62,11 @@ async def standing_of(client: Client, key: RunKey) -> StandingRun:
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
-    run = await client.get_workflow_handle(key.workflow_id).describe()
+    return await standing_in(await client.get_workflow_handle(key.workflow_id).describe())
+
+
+async def standing_in(run: WorkflowExecution) -> StandingRun:
+    """What keeps a run from going on, as Temporal lists or describes it."""
     told = await run.memo_value(STANDING, None) if run.status == WorkflowExecutionStatus.RUNNING else None
     return _standing(RunKey(run.id, run.run_id), run.workflow_type, told)
 
@@ -71,9 +80,9 @@ async def standing_runs(client: Client, flow: str | None = None) -> list[Standin
     query = "ExecutionStatus = 'Running'" + (f" AND WorkflowType = {quoted(flow)}" if flow else "")
     found: list[StandingRun] = []
     async for run in client.list_workflows(query):
-        told = await run.memo_value(STANDING, None)
-        if told:
-            found.append(_standing(RunKey(run.id, run.run_id), run.workflow_type, told))
+        standing = await standing_in(run)
+        if standing.waits:
+            found.append(standing)
     return found
 
 

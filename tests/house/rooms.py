@@ -82,6 +82,8 @@ ONLY_IN = {
     "rich": ("resolute_worker",),
     "watchfiles": ("resolute_worker",),
     "mcp": ("resolute_worker",),
+    "jinja2": ("resolute_worker.board",),
+    "markupsafe": ("resolute_worker.board",),
     "croniter": ("resolute.plan.cron",),
     "pytest": ("resolute.testing", "resolute_*.testing"),
     "os.environ": ("resolute.execution.secrets", "resolute_*.account.config", "resolute_worker"),

@@ -38,6 +38,7 @@ from resolute.temporal.links import PATH
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.start import without_plan
 from resolute.writing.flow import Flow
+from resolute_worker.boarding import BOARD
 from resolute_worker.seldom import Seldom
 
 log = logging.getLogger(__name__)
@@ -122,8 +123,10 @@ class Deliveries:
         self._routes = routes
 
     def _check(self, flow: str, webhook: Webhook) -> None:
-        if webhook.path in RESERVED or webhook.path.startswith(PATH):
-            use = "decides gates" if webhook.path.startswith(PATH) else "reports the worker's health"
+        taken = {PATH: "decides gates", BOARD: "is the board's"}
+        use = next((use for path, use in taken.items() if f"{webhook.path}/".startswith(path)), "")
+        use = "reports the worker's health" if webhook.path in RESERVED else use
+        if use:
             raise ConfigurationError(f"flow {flow!r}: path {webhook.path} {use}; choose another one")
         scheme = str(webhook.verify.get("scheme"))
         if scheme not in self._verifiers:

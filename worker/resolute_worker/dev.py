@@ -16,6 +16,7 @@ from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVari
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.plan.triggers import Manual, Webhook
+from resolute_worker.boarding import BOARD, Boarding
 from resolute_worker.core_logs import forward_core_logs
 from resolute_worker.deploying import Load, place_of
 from resolute_worker.discovery import Discovery, discover, forget
@@ -82,6 +83,7 @@ class DevSet:
                     providers=self._providers,
                     environment=environment,
                     pages=True,
+                    boarding=Boarding(is_open=True, simulator=sim),
                 )
             )
             worker.ends_with(signals)
@@ -128,6 +130,7 @@ class DevSet:
     def _greet(self, worker: Running, found: Discovery, sim: Simulator | None) -> None:
         if worker.server:
             self._say(f"Temporal    {worker.server.ui_url or worker.server.address}  (runs, step by step)")
+        self._say(f"Board       {worker.http.url}{BOARD}")
         self._say(f"Worker      {worker.http.url}  (task queue {self._settings.task_queue})")
         if sim is not None:
             self._say(f"PagerDuty   {sim.url}  (simulated: nobody is paged)")

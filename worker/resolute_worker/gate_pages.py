@@ -12,8 +12,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -27,16 +26,12 @@ from resolute.temporal.links import PATH, BadLinkError, Ticket, read_token
 from resolute.temporal.messages import NoAnswerYetError, NotListeningError
 from resolute.temporal.seals import PlanKeys
 from resolute_worker.gate_forms import filled_in, rows
+from resolute_worker.http_forms import BODY_SECONDS, FormTooLargeError, FormUnreadableError, read_form
 from resolute_worker.intake import BusyError, Intake
 from resolute_worker.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
-LARGEST: Final = 128 * 1024
-"""Bytes of what a browser sends."""
-
-_MOST_FIELDS: Final = 500
-_BODY_SECONDS: Final = 15.0
 _PATIENCE: Final = 10.0
 _STATUS: Final = {"decided": 409, "person": 403, "form": 422, "unknown": 409, "moving": 503}
 _STYLE: Final = (
@@ -74,7 +69,7 @@ class GatePages:
         try:
             self._intake.check(PATH)
             with self._intake.delivery(PATH):
-                async with asyncio.timeout(_BODY_SECONDS + 2 * _PATIENCE):
+                async with asyncio.timeout(BODY_SECONDS + 2 * _PATIENCE):
                     return await self._answered(request)
         except BusyError as error:
             return _page(503, "Too busy", f"<p>{escape(str(error))}</p>", {"Retry-After": "5"})
@@ -92,14 +87,12 @@ class GatePages:
             return _page(403, "No valid link", f"<p>{escape(str(error))}.</p>")
         sent: dict[str, str] = {}
         if request.method == "POST":
-            body = await _body(request)
-            if body is None:
-                return _page(413, "Too large", f"<p>More than {LARGEST:,} bytes.</p>", {"Connection": "close"})
             try:
-                pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-            except ValueError:
-                return _page(400, "Not understood", "<p>That is not what the form sends.</p>")
-            sent = dict(pairs)
+                sent = await read_form(request)
+            except FormTooLargeError as error:
+                return _page(413, "Too large", f"<p>{error}</p>", {"Connection": "close"})
+            except FormUnreadableError as error:
+                return _page(400, "Not understood", f"<p>{error}</p>")
         try:
             gate = await gate_of_run(self._client, ticket.workflow_id, ticket.run, ticket.gate)
         except UnknownRunError:
@@ -191,16 +184,3 @@ def _page(status: int, title: str, body: str, headers: Mapping[str, str] | None 
         f"<body><h1>{shown}</h1>{body}</body></html>"
     )
     return HTMLResponse(text, status_code=status, headers={**_HEADERS, **(headers or {})})
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body; None where it is too large."""
-    chunks: list[Any] = []
-    size = 0
-    async with asyncio.timeout(_BODY_SECONDS):
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > LARGEST:
-                return None
-            chunks.append(chunk)
-    return b"".join(chunks)

@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resolute.plan.errors import ResoluteError
 from resolute.temporal.links import PATH
+from resolute_worker.boarding import BOARD
 from resolute_worker.deliveries import Deliveries, Outcome, Result
 from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
@@ -21,6 +22,7 @@ from resolute_worker.http_refusals import LONGEST_BODY, Refusal
 from resolute_worker.intake import BusyError, Held, Intake
 
 RETRY_AFTER: Final = "5"
+
 BODY_SECONDS: Final = 30.0
 _WEIGHT: Final[Sequence[Result]] = (
     "unavailable",
@@ -43,12 +45,16 @@ class _TooLargeError(ResoluteError):
 
 
 def http_app(
-    deliveries: Deliveries, health: Health, intake: Intake | None = None, gates: GatePages | None = None
+    deliveries: Deliveries,
+    health: Health,
+    intake: Intake | None = None,
+    gates: GatePages | None = None,
+    board: ASGIApp | None = None,
 ) -> ASGIApp:
     """The application of one worker."""
     intake = intake or Intake()
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/livez", _health(health.live)),
             Route("/readyz", _health(health.ready)),
@@ -57,6 +63,17 @@ def http_app(
             Route("/{path:path}", _webhook(deliveries, intake), methods=methods),
         ]
     )
+    return app if board is None else beside_board(board, app)
+
+
+def beside_board(board: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """A board at its own paths, and another application at all others."""
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        is_board = scope["type"] == "http" and f"{scope['path']}/".startswith(BOARD)
+        await (board if is_board else app)(scope, receive, send)
+
+    return both
 
 
 def refusal(deliveries: Deliveries, intake: Intake) -> Refusal:

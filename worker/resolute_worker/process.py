@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from temporalio.client import Client
 from temporalio.worker import Worker as TemporalWorker
@@ -28,6 +28,7 @@ from resolute.temporal.versions import Build
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
 from resolute_worker.backlog import Backlog, waiting_places
+from resolute_worker.boarding import Boarding
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, schedules_kept
@@ -47,6 +48,11 @@ from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.bounds import Bounds
 from resolute_worker.watch.watcher import watcher_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from resolute_worker.board.board import Board
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +80,7 @@ class Running:
         to: Connection,
         at_work: AtWork,
         loops: NodeLoops,
+        boarding: Boarding | None = None,
     ) -> None:
         self.providers = providers
         self._settings = settings
@@ -91,7 +98,14 @@ class Running:
         )
         self.health = Health()
         self.intake = Intake(settings.max_deliveries, reached=self.activities.reached)
-        app = http_app(self.deliveries, self.health, self.intake, GatePages(to.client, to.keys, self.intake))
+        self.board = self._board(boarding) if boarding is not None else None
+        app = http_app(
+            self.deliveries,
+            self.health,
+            self.intake,
+            GatePages(to.client, to.keys, self.intake),
+            self._board_app(),
+        )
         crowd = Crowd(refusal=refusal(self.deliveries, self.intake))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
         self.switches = SwitchesWatch(to.client, to.keys)
@@ -109,6 +123,27 @@ class Running:
     def server(self) -> Any:
         """The embedded server, if there is one."""
         return self._connection.server
+
+    def _board(self, boarding: Boarding) -> Board:
+        # Loaded by workers that serve it alone.
+        from resolute_worker.board.board import Board
+
+        return Board(
+            self.client,
+            self._keys,
+            self._settings,
+            self._environment,
+            is_open=boarding.is_open,
+            simulator=boarding.simulator,
+            temporal_ui=lambda: self.server.ui_url if self.server else None,
+        )
+
+    def _board_app(self) -> ASGIApp | None:
+        if self.board is None:
+            return None
+        from resolute_worker.board.app import board_app
+
+        return board_app(self.board)
 
     def scheduled(self) -> list[str]:
         """The names of the flows whose schedules this worker keeps in Temporal."""
@@ -206,6 +241,7 @@ async def running(
     environment: Environment | None = None,
     client: Client | None = None,
     pages: bool = False,
+    boarding: Boarding | None = None,
 ) -> AsyncGenerator[Running]:
     """A worker for the length of an `async with`; inside, it polls and serves everything.
 
@@ -218,6 +254,7 @@ async def running(
         environment: where `env` and `secret` are read.
         client: a connection to use instead of the one in the settings.
         pages: whether an embedded server shows Temporal's web interface.
+        boarding: how the board is served, where it is not as the settings say.
 
     Raises:
         ConfigurationError: Temporal is unreachable, a port is taken, or a flow cannot be served.
@@ -236,11 +273,14 @@ async def running(
         threads = NodeThreads(at_work, settings.max_activities)
         stack.callback(threads.shutdown, wait=False)
         loops = await stack.enter_async_context(NodeLoops(providers, threads, environment.mask))
-        worker = Running(load, providers, settings, environment, connection, at_work, loops)
+        boarding = boarding or (Boarding() if settings.board else None)
+        worker = Running(load, providers, settings, environment, connection, at_work, loops, boarding)
         worker.deliveries.replace(load.flows)
         await worker.deploy(load)
         await worker.switches.begin()
         await stack.enter_async_context(worker.http)
+        if worker.board:
+            await stack.enter_async_context(worker.board.kept())
         await stack.enter_async_context(_polling(worker, settings, build))
         if build is not None:
             await begin_with(connection.client, build, settings.task_queue, worker.queues())

@@ -56,6 +56,14 @@ class Settings(BaseSettings):
         http_port: their port; 0 takes a free one.
         public_url: the address under which people reach the worker's HTTP server, for links to gates. Without it, the
             server's own address.
+        board: whether the worker serves the board, at /board/ of its HTTP server.
+        board_token: with what people log in to the board: `TOKEN`, or `PERSON:ROLES:TOKEN` for each person, separated
+            by commas or spaces. Roles are `viewer`, `operator` and `approver`, joined by `+`.
+        board_proxy_header: the header in which a trusted proxy says who somebody is.
+        board_proxies: the addresses of such proxies.
+        board_roles: `PERSON:ROLES` for each person that a proxy names; `*` is everybody else.
+        board_hosts: further names of hosts that the board is reached at, besides that of `public_url`.
+        board_audit_log: the file that says who did what on the board; `board.audit` in the state folder.
         max_deliveries: how many webhook deliveries are in flight at a time; the sender of another one is asked
             immediately to retry (503 with `Retry-After`).
         log_format: `json`, `console`, or `auto`: console on a terminal.
@@ -95,6 +103,13 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    board: bool = False
+    board_token: SecretStr | None = None
+    board_proxy_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] | None = None
+    board_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ("127.0.0.1", "::1")
+    board_roles: str | None = None
+    board_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    board_audit_log: Path | None = None
     max_deliveries: Annotated[int, Field(ge=1)] = 48
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"

@@ -44,6 +44,7 @@ class AuditEntry(BaseModel):
         time: when it was sent.
         outcome: `done`; `failed` if PagerDuty refused or there was no connection; `unknown` if no answer came, so it
             may have been done; `refused` by the grants, before anything was sent.
+        person: who did it, where it was done on the board.
         resource: the path of the request, or the deduplication key of an event.
         error: the class of the error, if there was one.
     """
@@ -52,6 +53,7 @@ class AuditEntry(BaseModel):
 
     id: str | None = None
     time: datetime
+    person: str | None = None
     flow: str | None = None
     run: str | None = None
     step: str | None = None

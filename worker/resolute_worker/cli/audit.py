@@ -155,7 +155,7 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
     return (
         clock(entry.time),
         f"[{_COLOURS[entry.outcome]}]{entry.outcome}[/]",
-        escape(entry.account),
+        escape(entry.account + (f" ({entry.person})" if entry.person else "")),
         escape(f"{entry.method} {entry.resource}" if entry.method != "-" else entry.operation),
         escape(entry.flow or ""),
         escape(entry.run or ""),

@@ -29,13 +29,16 @@ def worker(
     embedded: Annotated[
         bool | None, typer.Option(help="Start an embedded Temporal server (RESOLUTE_EMBEDDED).", show_default=False)
     ] = None,
+    board: Annotated[
+        bool | None, typer.Option(help="Serve the board, at /board/ (RESOLUTE_BOARD).", show_default=False)
+    ] = None,
 ) -> None:
     """Run flows: poll Temporal, serve webhooks, deploy schedules."""
     from resolute_worker.nodes import nodes_beside
     from resolute_worker.providers import providers_for
     from resolute_worker.worker import Worker
 
-    settings = load_settings(task_queue=task_queue, http_port=http_port, embedded=embedded)
+    settings = load_settings(task_queue=task_queue, http_port=http_port, embedded=embedded, board=board)
     found = loaded(paths)
     flows = [each.flow for each in found.flows]
     Worker(

@@ -1,0 +1,124 @@
+"""A board under test, and browsers of people who look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from resolute.execution.secrets import Environment
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.runs import RunDescription, describe_run
+from resolute.writing.flow import Flow
+from resolute_pagerduty.account.audit import AuditEntry, read_audit
+from resolute_worker.board.app import board_app
+from resolute_worker.board.board import Board
+from resolute_worker.settings import Settings
+from tests.keys import KEYS
+
+HOST: Final = "https://ops.test"
+TOKENS: Final = {name: f"{name}-token-0123456789abcdef" for name in ("ada", "bob", "olga")}
+ROLES: Final = {"ada": "operator+approver", "bob": "viewer", "olga": "operator"}
+
+
+@dataclass
+class Browser:
+    """What one person does; it keeps cookies, and sends what browsers send."""
+
+    http: httpx.AsyncClient
+    headers: dict[str, str] = field(default_factory=lambda: {"Origin": HOST})
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        """A page."""
+        return await self.http.get(f"/board/{path}", **options)
+
+    async def text(self, path: str) -> str:
+        """A page that is there."""
+        answer = await self.get(path)
+        assert 200 == answer.status_code, answer.text
+        return answer.text
+
+    async def form_token(self) -> str:
+        """What the forms of this browser send."""
+        page = (await self.get("login")).text
+        found = re.search(r'name="form" value="([^"]+)"', page)
+        assert found is not None
+        return found[1]
+
+    async def post(self, path: str, *, form: str | None = None, **fields: str) -> httpx.Response:
+        """A form that is sent."""
+        token = await self.form_token() if form is None else form
+        return await self.http.post(f"/board/{path}", data={"form": token, **fields}, headers=self.headers)
+
+    async def log_in(self, name: str) -> Browser:
+        """Logs somebody in."""
+        answer = await self.post("login", token=TOKENS[name], to="runs")
+        assert (303, "/board/runs") == (answer.status_code, answer.headers["location"])
+        return self
+
+
+@dataclass
+class Site:
+    """A board, the worker beside it, and its audit log."""
+
+    client: Client
+    queue: str
+    board: Board
+
+    @classmethod
+    @asynccontextmanager
+    async def of(
+        cls, client: Client, queue: str, folder: Path, environment: Environment, **settings: Any
+    ) -> AsyncGenerator[Site]:
+        """A board that keeps looking, for the length of an `async with`."""
+        tokens = " ".join(f"{name}:{ROLES[name]}:{token}" for name, token in TOKENS.items())
+        made = Settings(
+            task_queue=queue,
+            state_dir=folder,
+            board_token=SecretStr(tokens),
+            board_hosts=("ops.test",),
+            **settings,
+        )
+        board = Board(client, KEYS, made, environment)
+        async with board.kept():
+            yield cls(client, queue, board)
+
+    @asynccontextmanager
+    async def browser(self, name: str = "", peer: str = "203.0.113.7") -> AsyncGenerator[Browser]:
+        """A browser from somewhere, of somebody who has logged in or of nobody."""
+        transport = httpx.ASGITransport(board_app(self.board), client=(peer, 40_000))
+        async with httpx.AsyncClient(transport=transport, base_url=HOST, timeout=60) as http:
+            browser = Browser(http)
+            yield await browser.log_in(name) if name else browser
+
+    async def start(self, flow: Flow, input_data: Any = None) -> RunHandle:
+        """A run of a flow."""
+        return await start_run(self.client, flow.plan, task_queue=self.queue, input_data=input_data, keys=KEYS)
+
+    async def until(self, run: RunHandle, holds: Callable[[RunDescription], bool]) -> RunDescription:
+        """The run as soon as something holds of it."""
+        async with asyncio.timeout(60):
+            while not holds(found := await describe_run(self.client, run.workflow_id)):
+                await asyncio.sleep(0.05)
+        return found
+
+    async def at(self, run: RunHandle, step: str, status: str) -> RunDescription:
+        """The run as soon as a step of it stands so."""
+        return await self.until(
+            run,
+            lambda found: (
+                any(each.id == step and each.status == status for each in found.report.steps) if found.report else False
+            ),
+        )
+
+    def audit(self) -> list[AuditEntry]:
+        """What the audit log says."""
+        return list(read_audit(self.board.journal.path))

@@ -1,0 +1,94 @@
+"""What the pages show: of the namespace, of one run on its plan, of a flow."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from tests.board.flows import ASKING, GREETING, HOLDING
+from tests.board.site import Site
+
+
+async def test_a_run_on_its_plan(site: Site) -> None:
+    """A run is shown as nested blocks with how each step stands, and a step with what it was given and gave."""
+    run = await site.start(GREETING, {"names": ["a", "b", "c"]})
+    await run.result()
+    link = f"run?id={quote(run.workflow_id)}"
+
+    async with site.browser("bob") as bob:
+        page = await bob.text(link)
+        compared = await bob.text(f"{link}&step=when_1")
+        first = await bob.text(f"{link}&step=first")
+        inner = await bob.text(f"{link}&step=greet")
+        item = await bob.text(f"{link}&step={quote('all[1].greet')}")
+        data = (await bob.get(link.replace("run?", "run.json?"))).json()
+
+    assert "completed" in page
+    assert "3 completed" in page
+    assert "input.names" in compared
+    assert "&lt;script&gt;" in first
+    assert "<script>alert" not in first + page
+    assert "all[2].greet" in inner
+    assert "hello b" in item
+    assert "completed" == data["status"]
+    assert "first" in {step["id"] for step in data["report"]["steps"]}
+
+
+async def test_secrets_are_nowhere(site: Site) -> None:
+    """No page holds a secret: what the worker reads for a step stands as its name."""
+    run = await site.start(GREETING, {"names": []})
+    await run.result()
+
+    async with site.browser("ada") as ada:
+        shown = await ada.text(f"run?id={quote(run.workflow_id)}&step=last")
+        data = await ada.text(f"run.json?id={quote(run.workflow_id)}")
+
+    assert "$secret" in shown
+    assert "a-secret-of-the-tests" not in shown + data
+
+
+async def test_now_says_what_waits(site: Site) -> None:
+    """The first page begins with the gates that are open and the steps that are held."""
+    asking, holding = await site.start(ASKING), await site.start(HOLDING)
+    await site.at(asking, "approve", "running")
+    await site.at(holding, "fragile", "held")
+    await site.board.poll.anew()
+
+    async with site.browser("bob") as bob:
+        page = await bob.text("")
+
+    waits = page[page.index('id="waits"') : page.index('id="paged"')]
+    assert asking.workflow_id in waits
+    assert holding.workflow_id in waits
+    assert "Fail over &lt;script&gt;alert(1)&lt;/script&gt;?" in waits
+    for run in (asking, holding):
+        await run.handle.cancel()
+
+
+async def test_runs_are_found(site: Site) -> None:
+    """Runs are found by their flow, their status and the beginning of their id; none is said in words."""
+    run = await site.start(GREETING, {"names": []})
+    await run.result()
+
+    async with site.browser("bob") as bob:
+        by_flow = await bob.text(f"runs?flow={GREETING.name}&status=completed")
+        by_id = await bob.text(f"runs?q={quote(run.workflow_id)}&since=1h")
+        nothing = await bob.text(f"runs?flow={GREETING.name}&status=terminated")
+
+    assert run.workflow_id in by_flow
+    assert run.workflow_id in by_id
+    assert "No such run" in nothing
+
+
+async def test_a_flow_with_its_times(site: Site) -> None:
+    """A flow is shown with its plan, its latest runs, how long its steps take, and its versions."""
+    run = await site.start(GREETING, {"names": ["a"]})
+    await run.result()
+
+    async with site.browser("bob") as bob:
+        page = await bob.text(f"flow?name={GREETING.name}")
+        missing = await bob.get("flow?name=nobody")
+
+    assert GREETING.plan.fingerprint in page
+    assert "p95" in page
+    assert "<svg" in page
+    assert 404 == missing.status_code

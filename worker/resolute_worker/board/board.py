@@ -1,0 +1,160 @@
+"""The board of one Temporal namespace: what its pages share, and how it begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from temporalio.client import Client
+
+from resolute.execution.secrets import Environment
+from resolute.temporal.seals import PlanKeys
+from resolute_worker.board.access import Access
+from resolute_worker.board.assets import assets
+from resolute_worker.board.durations import Durations
+from resolute_worker.board.guard import keep_session
+from resolute_worker.board.journal import Journal
+from resolute_worker.board.looking import Looking
+from resolute_worker.board.people import Person, Role
+from resolute_worker.board.poll import Poll
+from resolute_worker.board.reads import Reads
+from resolute_worker.board.render import Pages
+from resolute_worker.board.sight import Sight
+from resolute_worker.board.watches import Watches
+from resolute_worker.boarding import BOARD
+from resolute_worker.private import private_folder
+from resolute_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from resolute_pagerduty.simulator import Simulator
+
+LOG_FILE: Final = "board.audit"
+"""The audit log in the state folder, unless RESOLUTE_BOARD_AUDIT_LOG names another one."""
+
+
+class Board:
+    """What the pages share.
+
+    Args:
+        client: the namespace that is shown.
+        keys: what decisions of people are sealed with.
+        settings: who may enter, and where the audit log is.
+        environment: what is masked on every page.
+        is_open: whether who sits at this machine needs no login, as in `resolute dev`.
+        temporal_ui: the address of Temporal's own pages, where they are known.
+        simulator: the simulated PagerDuty of `resolute dev`.
+
+    Raises:
+        ConfigurationError: nobody could log in, or the audit log cannot be written.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        keys: PlanKeys,
+        settings: Settings,
+        environment: Environment,
+        *,
+        is_open: bool = False,
+        temporal_ui: Callable[[], str | None] = lambda: None,
+        simulator: Simulator | None = None,
+    ) -> None:
+        self.client = client
+        self.keys = keys
+        self.settings = settings
+        self.environment = environment
+        self.access = Access(settings, is_open=is_open)
+        environment.remember(self.access.tokens.secrets())
+        self.journal = Journal(settings.board_audit_log or private_folder(settings.state_dir) / LOG_FILE)
+        self.assets = assets()
+        self.pages = Pages(environment.mask, self.assets)
+        self.poll = Poll(Looking(client, keys))
+        self.reads = Reads(client)
+        self.durations = Durations(client)
+        self.temporal_ui = temporal_ui
+        self.simulator = simulator
+        self.watches = Watches(client, self.reads)
+        self.streams = 0
+        self.closing = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncGenerator[None]:
+        """Keeps what is shown current, for the length of an `async with`; at its end every open page is let go."""
+        keeping = asyncio.create_task(self.poll.keep(), name="board")
+        try:
+            yield
+        finally:
+            self.closing.set()
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            self.journal.close()
+
+    async def page(
+        self,
+        request: Request,
+        name: str,
+        values: Mapping[str, Any],
+        *,
+        title: str,
+        live: str = "",
+        version: str = "",
+        status: int = 200,
+        sight: Sight | None = None,
+    ) -> Response:
+        """A page with everything that all pages have: who is looking, where else to look, and the brake."""
+        session, person = request.state.session, request.state.person
+        sight = sight or self.poll.sight
+        shared: dict[str, Any] = {
+            "title": title,
+            "page": name,
+            "person": person,
+            "may": person.may if person else _may_nothing,
+            "token": self.access.sessions.form_token(session),
+            "sight": sight,
+            "live": live,
+            "version": version,
+            "said": SAID.get(request.query_params.get("said", ""), ""),
+            "here": here(request),
+            "has_login": person is not None and session.person == person,
+        }
+        answer = self.pages.page(name, {**shared, **values}, status=status)
+        if self.access.session(request) is None:
+            keep_session(request, answer, self.access, session)
+        return answer
+
+    async def refuse(self, request: Request, title: str, said: str, status: int) -> Response:
+        """A page that says why something was not done."""
+        return await self.page(request, "refused", {"reason": said}, title=title, status=status)
+
+
+SAID: Final[Mapping[str, str]] = {}
+"""What a page says after something was done, by the word in its address."""
+
+
+def _may_nothing(_: Role) -> bool:
+    return False
+
+
+def person_of(request: Request) -> Person | None:
+    """Who is asking."""
+    found: Person | None = request.state.person
+    return found
+
+
+def here(request: Request) -> str:
+    """The address of a page on the board, without what it says once."""
+    query = "&".join(part for part in request.url.query.split("&") if part and not part.startswith("said="))
+    path = request.url.path.removeprefix(BOARD.rstrip("/")).lstrip("/")
+    return f"{path}?{query}" if query else path
+
+
+def back_to(place: str, **query: str) -> Response:
+    """Leads to a page of the board; anything else leads to its first page."""
+    is_ours = "\\" not in place and place.isprintable() and not place.startswith("/") and ":" not in place.split("?")[0]
+    address = BOARD + (place if is_ours else "")
+    joined = "&".join(f"{name}={value}" for name, value in query.items())
+    return RedirectResponse(address + (("&" if "?" in address else "?") + joined if joined else ""), status_code=303)

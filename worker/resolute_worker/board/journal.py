@@ -1,0 +1,84 @@
+"""The board's audit log: who did what, and what was refused. `resolute audit FILE` reads it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from resolute_pagerduty.account.audit import AuditEntry, AuditFile
+
+LARGEST: Final = 20_000_000
+"""Bytes of the log from which on it is rotated."""
+
+PER_MINUTE: Final = 120
+"""Refusals that are written in a minute. Of more only the number is, so that nobody can push the log out of itself."""
+
+_LONGEST: Final = 300
+
+
+class Journal:
+    """Writes what people do.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._file = AuditFile(path, largest=LARGEST)
+        self._clock = clock
+        self._minute = 0.0
+        self._refused = 0
+
+    async def begin(self, person: str, word: str, *, flow: str = "", run: str = "", step: str = "") -> AuditEntry:
+        """Writes what somebody is about to do, and gives the entry for its end.
+
+        Raises:
+            AuditError: it cannot be written, so it must not be done.
+        """
+        entry = _entry(person, word, flow=flow, run=run, step=step)
+        await self._file.begin(entry)
+        return entry
+
+    async def end(self, entry: AuditEntry, error: str | None = None) -> None:
+        """Writes what came of it."""
+        done = {"outcome": "failed" if error else "done", "error": error[:_LONGEST] if error else None}
+        await self._file.end(entry.model_copy(update=done))
+
+    async def refused(self, person: str, word: str, why: str, *, resource: str = "", run: str = "") -> None:
+        """Writes what somebody wanted and may not do."""
+        now = self._clock()
+        if now - self._minute >= 60:
+            left, self._minute, self._refused = self._refused - PER_MINUTE, now, 0
+            if left > 0:
+                await self._file.refused(_entry("", "refused", why=f"{left} more requests were refused"))
+        self._refused += 1
+        if self._refused <= PER_MINUTE:
+            await self._file.refused(_entry(person, word, why=why, resource=resource, run=run))
+
+    def close(self) -> None:
+        """Ends it."""
+        self._file.close()
+
+
+def _entry(
+    person: str, word: str, *, why: str = "", resource: str = "", flow: str = "", run: str = "", step: str = ""
+) -> AuditEntry:
+    return AuditEntry(
+        id=uuid4().hex[:16],
+        time=datetime.now(UTC),
+        person=person[:_LONGEST] or None,
+        flow=flow or None,
+        run=run[:_LONGEST] or None,
+        step=step[:_LONGEST] or None,
+        account="board",
+        operation=word[:_LONGEST],
+        method="-",
+        resource=resource[:_LONGEST],
+        outcome="refused" if why else "unknown",
+        error=why[:_LONGEST] or None,
+    )

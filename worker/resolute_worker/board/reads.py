@@ -1,0 +1,74 @@
+"""Runs that were read from their histories, kept while nothing has happened in them since."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from typing import Final, TypeAlias
+
+from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.service import RPCError, RPCStatusCode
+
+from resolute.temporal.finding import RunKey, UnknownRunError
+from resolute.temporal.parts import described
+from resolute.temporal.runs import RunDescription, describe_run
+
+MOST: Final = 24
+"""Runs that are kept."""
+
+Stage: TypeAlias = tuple[object, ...]
+"""How far a run has come: the same as long as nothing has happened."""
+
+
+class Reads:
+    """Reads runs; one that many people look at is read once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._kept: OrderedDict[str, tuple[Stage, asyncio.Task[RunDescription]]] = OrderedDict()
+
+    async def run(self, key: RunKey) -> RunDescription:
+        """A run as it is now.
+
+        Raises:
+            UnknownRunError: Temporal knows no such run, or no longer.
+            temporalio.service.RPCError: Temporal refused or did not answer.
+        """
+        found = await self.described(key)
+        stage, kept = stage_of(found), self._kept.get(found.run_id)
+        if kept is None or kept[0] != stage or (kept[1].done() and kept[1].exception() is not None):
+            kept = (stage, asyncio.create_task(describe_run(self._client, found.id, found.run_id)))
+            self._kept[found.run_id] = kept
+        self._kept.move_to_end(found.run_id)
+        while len(self._kept) > MOST:
+            self._kept.popitem(last=False)
+        return await asyncio.shield(kept[1])
+
+    async def described(self, key: RunKey) -> WorkflowExecutionDescription:
+        """What Temporal says of a run.
+
+        Raises:
+            UnknownRunError: Temporal knows no such run, or no longer.
+        """
+        try:
+            return await described(self._client, key.workflow_id, key.run_id or None)
+        except RPCError as error:
+            if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
+                raise UnknownRunError(f"Temporal knows no run {key.workflow_id!r}, or no longer") from None
+            raise
+
+
+def stage_of(run: WorkflowExecutionDescription) -> Stage:
+    """How far a run has come; see `Stage`."""
+    raw = run.raw_description
+    pending = tuple(
+        (each.activity_id, each.attempt, each.state, each.last_heartbeat_time.seconds)
+        for each in raw.pending_activities
+    )
+    return (run.run_id, raw.workflow_execution_info.history_length, int(run.status or 0), pending)
+
+
+def version_of(stage: Stage) -> str:
+    """The version of a run that has come so far."""
+    return hashlib.blake2b(repr(stage).encode(), digest_size=9).hexdigest()
