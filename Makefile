@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 # PagerDuty's own programs stand beside the environment, because they want libraries of their own.
 MCP_SERVER := .venv-peers
 CLI := pagerduty-cli@0.1.18
+DBOS := .peers/dbos
 PEERS_PYTHON ?= python3 python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python3)
 
 # pyright and its node come from the lock: no newer one is looked for, none of the machine is used.
@@ -58,7 +59,7 @@ check: $(READY) ## check format, lint and types
 dev: $(READY) ## run flows/ locally with Temporal and webhooks, reloading on change
 	@$(BIN)/resolute dev flows/ $(ARGS)
 
-bench: $(READY) ## measure speed and memory, as ratios within one run
+bench: $(READY) $(if $(findstring peers,$(ARGS)),$(DBOS)/.ready) ## measure speed and memory, as ratios within one run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(READY) ## run the long tests that 'make test' leaves out
@@ -100,6 +101,13 @@ $(MCP_SERVER)/.ready: tests/peers/mcp-server.txt
 			touch $@; exit; \
 		fi; \
 	done; echo "PagerDuty's MCP server needs Python 3.12: install it, or name it with PEERS_PYTHON=/path/to/python3" >&2
+
+# What `make bench ARGS=peers` measures against.
+$(DBOS)/.ready: benchmarks/peers/dbos.txt $(READY)
+	@echo "Setting up $(DBOS)" >&2
+	@$(BIN)/python -m venv --clear $(DBOS)
+	@$(DBOS)/bin/python -m pip --disable-pip-version-check --no-input -qq install -r $<
+	@touch $@
 
 .peers/$(CLI):
 	@if command -v npm >/dev/null; then \

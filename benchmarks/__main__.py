@@ -12,17 +12,22 @@ from rich.console import Console
 
 from benchmarks import events, gates, items, lanes, pagerduty, processes, turns, writing
 from benchmarks.figures import show
+from benchmarks.peers import measure as peers
 
 PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates")
+BY_NAME = ("peers",)
+"""What is measured only where it is named: it needs programs beside the environment."""
 
 
 def main() -> int:
     """Prints the figures. It is no test: what is missed is said, and the exit code stays 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}; all of it")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all of these), {', '.join(BY_NAME)}"
+    )
     parts: list[str] = parser.parse_args().parts or list(PARTS)
-    if unknown := [part for part in parts if part not in PARTS]:
-        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(PARTS)}")
+    if unknown := [part for part in parts if part not in (*PARTS, *BY_NAME)]:
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join((*PARTS, *BY_NAME))}")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     if "writing" in parts:
         show(console, "Writing", [*writing.import_time(), *writing.build_time()])
@@ -41,6 +46,9 @@ def main() -> int:
         show(console, "Many turns of one run", asyncio.run(turns.measure()))
     if "gates" in parts:
         show(console, "Many open gates", asyncio.run(gates.measure()))
+    if "peers" in parts:
+        for title, figures in asyncio.run(peers.measure()).items():
+            show(console, title, figures)
     return 0
 
 

@@ -44,9 +44,9 @@ class Runner:
         """One run, from its start to its result."""
         await (await self.start()).result()
 
-    async def rate(self, count: int) -> float:
+    async def rate(self, count: int, at_once: int = AT_ONCE) -> float:
         """Runs per second, so many at once."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(at_once)
 
         async def one() -> None:
             async with gate:
