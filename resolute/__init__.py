@@ -5,6 +5,7 @@ You write a flow in Python, `build()` turns it into data (a plan) once, and from
 
 from resolute.plan.alarmed import Alarmed
 from resolute.plan.allowance import Allowance
+from resolute.plan.beats import MissedBeat
 from resolute.plan.clock import now, scheduled_for
 from resolute.plan.conditions import contains, is_empty, matches, not_, one_of
 from resolute.plan.context import CallContext, State, current_call
@@ -30,8 +31,8 @@ from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import Provider, SecretText
-from resolute.plan.triggers import every, manual, schedule, webhook
-from resolute.plan.verification import bearer_token, hmac_sha256, unverified
+from resolute.plan.triggers import every, heartbeat, manual, schedule, webhook
+from resolute.plan.verification import bearer_token, hmac_sha256, path_token, unverified
 from resolute.plan.words import Record, env, failure, input_data, last_turn, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
 from resolute.writing.flow import Flow
@@ -63,6 +64,7 @@ __all__ = [
     "FlowError",
     "GateStep",
     "Incident",
+    "MissedBeat",
     "Node",
     "NodeError",
     "NodeFactory",
@@ -99,6 +101,7 @@ __all__ = [
     "first",
     "flow",
     "gate",
+    "heartbeat",
     "hmac_sha256",
     "input_data",
     "is_empty",
@@ -111,6 +114,7 @@ __all__ = [
     "now",
     "one_of",
     "output",
+    "path_token",
     "previous",
     "repeat",
     "schedule",

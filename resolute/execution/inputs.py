@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from resolute.execution.schemas import mistakes_in
 from resolute.plan.errors import InvalidInputError, NotJsonError
-from resolute.plan.triggers import Manual, Schedule, Webhook
+from resolute.plan.triggers import Heartbeat, Manual, Schedule, Webhook
 from resolute.plan.values import Json, plain
 from resolute.writing.flow import Flow
 
@@ -29,7 +29,7 @@ _LONGEST: Final = 200
 """The length of one mistake in characters: the sender of the input also chooses the names in it."""
 
 
-def read_input(flow: Flow, trigger: Webhook | Manual, value: Json) -> Json:
+def read_input(flow: Flow, trigger: Webhook | Heartbeat | Manual, value: Json) -> Json:
     """The input of a run that a trigger starts, read by its model; unchanged if the trigger has no model.
 
     A model reads a missing input as an empty object: each of its fields may have a default.
@@ -76,10 +76,10 @@ def read_any_input(flow: Flow, value: Json) -> Json:
     raise cast("InvalidInputError", first)
 
 
-def triggers_with_input(flow: Flow) -> list[Manual | Webhook]:
+def triggers_with_input(flow: Flow) -> list[Manual | Webhook | Heartbeat]:
     """The triggers that get an input, manual ones first."""
     found = [trigger for trigger in flow.plan.triggers if not isinstance(trigger, Schedule)]
-    return sorted(found, key=lambda trigger: isinstance(trigger, Webhook))
+    return sorted(found, key=lambda trigger: not isinstance(trigger, Manual))
 
 
 def spoken_mistakes(error: ValidationError) -> str:

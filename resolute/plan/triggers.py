@@ -1,7 +1,8 @@
-"""What starts a flow: a schedule, a webhook, a person. Data only; nothing here looks at a clock or opens a socket.
+"""What starts a flow: a schedule, a webhook, a heartbeat, a person. Data only: no clock, no socket.
 
-Authors write `schedule(...)`, `every(...)`, `webhook(...)` and `manual(...)`. Mistakes in a trigger are not raised
-where it is written: `problems()` lists them, and `build()` reports them together with all other mistakes in the flow.
+Authors write `schedule(...)`, `every(...)`, `webhook(...)`, `heartbeat(...)` and `manual(...)`. Mistakes in a trigger
+are not raised where it is written: `problems()` lists them, and `build()` reports them together with all other mistakes
+in the flow.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from resolute.plan import cron as crons
+from resolute.plan.beats import Heartbeat, MissedBeat
 from resolute.plan.keyed import Keyed, WhileRunning, keyed_by
 from resolute.plan.once import ByField, ByHeader, Once, name_of
+from resolute.plan.paths import Complaint, path_problems
 from resolute.plan.told import Told, told_by
 from resolute.plan.values import Json
 from resolute.plan.verification import Verification
@@ -38,13 +41,8 @@ MAX_BODY: Final = 1_572_864
 """The largest `max_bytes`: a body is part of the start of its run, which must stay below Temporal's 2 MiB."""
 
 _SHORTEST_CATCHUP: Final = 10
-_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LONGEST_PATH: Final = 200
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
-
-Complaint: TypeAlias = tuple[str, str]
-"""What is wrong, and what to do about it."""
 
 
 class Schedule(BaseModel, frozen=True, extra="forbid"):
@@ -188,15 +186,12 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
 
     def problems(self) -> list[Complaint]:
         """Every mistake in this webhook, each with what to do about it."""
-        found: list[Complaint] = []
-        if not _PATH.fullmatch(self.path):
-            found.append(
-                (f"path {self.path!r}", 'write it like "/hooks/deploys": letters, digits, . _ ~ - between slashes')
-            )
-        if len(self.path) > _LONGEST_PATH:
-            found.append((f"a path of {len(self.path)} characters", f"give at most {_LONGEST_PATH}"))
+        found = path_problems(self.path, "/hooks/deploys")
         if not self.verify.get("scheme"):
             found.append(("verify names no scheme", "use hmac_sha256(...), bearer_token(...) or unverified()"))
+        if self.verify.get("scheme") == "path_token":
+            hint = "use hmac_sha256(...), bearer_token(...) or unverified()"
+            found.append(("path_token(...) is for heartbeats", hint))
         if not 0 < self.max_bytes <= MAX_BODY:
             found.append((f"max_bytes of {self.max_bytes:,}", f"give 1 to {MAX_BODY:,}"))
         if self.delivery_id_header is not None and not _HEADER.fullmatch(self.delivery_id_header):
@@ -223,14 +218,14 @@ class Manual(BaseModel, frozen=True, extra="forbid"):
         return [(f"id {self.id!r}", "start with a letter or digit, continue with letters, digits, . _ -")]
 
 
-Trigger: TypeAlias = Annotated[Schedule | Webhook | Manual, Field(discriminator="kind")]
+Trigger: TypeAlias = Annotated[Schedule | Webhook | Heartbeat | Manual, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
 class TriggerSpec:
     """A trigger as its author wrote it: data for the plan, plus the model of the input and any mistakes."""
 
-    trigger: Schedule | Webhook | Manual
+    trigger: Schedule | Webhook | Heartbeat | Manual
     input_type: type[BaseModel] | None = None
     problems: tuple[Complaint, ...] = ()
 
@@ -360,6 +355,47 @@ def _problems_of(once: object, verify: Verification) -> Iterator[Complaint]:
             return
         case _:
             yield f"once={once!r}", 'use by_header("..."), by_field(input_data("...")), "body" or None'
+
+
+def heartbeat(
+    path: str,
+    *,
+    every: timedelta,
+    verify: Verification,
+    grace: timedelta = timedelta(minutes=5),
+    remind: timedelta | None = None,
+    recovered: bool = False,
+    first_within: timedelta | None = None,
+) -> TriggerSpec:
+    """Run the flow when something outside has not requested a path of the worker's HTTP server in time.
+
+    A beat is a GET, HEAD or POST: `curl -fsS --retry 5 http://worker:8080/beat/backup` at the end of a script. The
+    run's input is a `MissedBeat`. One run starts for an outage, however long it lasts.
+
+    Args:
+        path: such as "/beat/backup". It names the heartbeat: a flow may have several.
+        every: how often it beats.
+        verify: `bearer_token(...)`, `path_token(...)` where only the address can hold the secret, or `unverified()`.
+        grace: how late a beat may be.
+        remind: another run starts each time that this has passed while the beat is still missing.
+        recovered: a run starts also when the beat is back, with `state="recovered"`.
+        first_within: when the first beat is due, counted from the deployment. Without it, the first one is waited for.
+
+    >>> from datetime import timedelta
+    >>> from resolute import unverified
+    >>> heartbeat("/beat/backup", every=timedelta(hours=24), verify=unverified()).trigger.text
+    'heartbeat /beat/backup (unverified), every 1 day, 0:00:00, grace 0:05:00'
+    """
+    trigger = Heartbeat(
+        path=path,
+        every_seconds=every.total_seconds(),
+        grace_seconds=grace.total_seconds(),
+        verify=verify.model_dump(mode="json"),
+        remind_seconds=_seconds(remind),
+        recovered=recovered,
+        first_within_seconds=None if first_within is None else first_within.total_seconds(),
+    )
+    return TriggerSpec(trigger, MissedBeat)
 
 
 def manual(

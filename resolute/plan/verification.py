@@ -44,6 +44,13 @@ class BearerToken(Verification, frozen=True):
     secrets: tuple[JsonValue, ...]
 
 
+class PathToken(Verification, frozen=True):
+    """A shared token as the last part of the path, behind the trigger's own."""
+
+    scheme: Literal["path_token"] = "path_token"
+    secrets: tuple[JsonValue, ...]
+
+
 class Unverified(Verification, frozen=True):
     """No proof at all: whoever reaches the path starts runs."""
 
@@ -68,6 +75,17 @@ def bearer_token(*secrets: object) -> BearerToken:
         TypeError: something else than `secret("NAME")` is given for a secret.
     """
     return BearerToken(secrets=references(secrets))
+
+
+def path_token(*secrets: object) -> PathToken:
+    """The token is the last part of the path: `/beat/backup/<token>`. For what can be given nothing but an address.
+
+    What passes the request on may log its path, and the token with it: `bearer_token(...)` is kept better.
+
+    Raises:
+        TypeError: something else than `secret("NAME")` is given for a secret.
+    """
+    return PathToken(secrets=references(secrets))
 
 
 def unverified() -> Unverified:

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from resolute.plan.keyed import at_path, spelled
 from resolute.plan.plan import Plan
-from resolute.plan.triggers import Webhook
+from resolute.plan.triggers import Heartbeat, Webhook
 from resolute.plan.values import Json, JsonObject
 from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.shared.asking import Asking, name_of
@@ -107,6 +107,9 @@ def _entries(memory: Memory, name: str) -> JsonObject:
 def _key(plan: Plan, given: Json) -> Json:
     keyed = [plan.one_per, *(trigger.keyed for trigger in plan.triggers if isinstance(trigger, Webhook))]
     found = next((at_path(given, each.key) for each in keyed if each is not None), None)
+    if found is None:
+        beats = (at_path(given, trigger.KEYED.key) for trigger in plan.triggers if isinstance(trigger, Heartbeat))
+        found = next(beats, None)
     return None if spelled(found) is None else found
 
 

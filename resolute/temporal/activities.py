@@ -31,6 +31,8 @@ from resolute.temporal.about import About, made_until, tell_stopped
 from resolute.temporal.activity import ASK_SWITCHES, GRACE
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts, as_detail, split
+from resolute.temporal.beat_activities import listened, start_overdue
+from resolute.temporal.beats import HEARTBEAT, LISTENED, START_OVERDUE
 from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.handing_over import HAND_OVER
@@ -107,6 +109,8 @@ class Activities:
             return None if now is None else now.as_json()
         if info.activity_type == HAND_OVER:
             return await hand_over(arguments, self.keys)
+        if info.workflow_type == HEARTBEAT:
+            return await self._beat(info, arguments)
         executor = self._executor
         if info.activity_type == TOGETHER and info.is_local:
             return await Several(executor, self._belief, self.at_work, self._loops, _tell).run(info, arguments)
@@ -136,6 +140,15 @@ class Activities:
             _tell(call, facts)
             # From None: a chained error would be recorded unmasked.
             raise traced(_activity_failure(facts, call, attempts), facts.trace, activity.payload_converter()) from None
+
+    async def _beat(self, info: activity.Info, arguments: JsonObject) -> Json:
+        """What a heartbeat asks of its worker."""
+        if info.activity_type == LISTENED:
+            return await listened(arguments, self.keys)
+        if info.activity_type == START_OVERDUE:
+            return await start_overdue(arguments, self._flows.get(str(arguments["flow"])), self.keys)
+        message = f"a heartbeat does not ask for {info.activity_type!r}"
+        raise ApplicationError(message, type="UnknownNodeError", non_retryable=True)
 
     def _attempts(self, info: activity.Info, facts: FailureFacts, heart: Heart | None, made: Made) -> Attempts:
         """Every failed attempt of the step so far, for the next one to know."""

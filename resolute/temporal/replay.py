@@ -19,6 +19,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.texts import shortened
+from resolute.temporal.beats import HeartbeatWorkflow
 from resolute.temporal.finding import RunKey
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.parts import histories
@@ -58,7 +59,7 @@ async def replay(
     it was recorded is believed.
     """
     replayer = Replayer(
-        workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow],
+        workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow, HeartbeatWorkflow],
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[AtHand(NO_KEYS, full)],
         data_converter=converter or DataConverter.default,

@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from resolute.plan.plan import Mode, Plan
 from resolute.running.report import Failure, RunReport, RunStatus, StepReport
 from resolute.temporal.attempts import attempts_in, split
+from resolute.temporal.beats import HEARTBEAT
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
 from resolute.temporal.ids import activity_id
@@ -26,6 +27,7 @@ from resolute.temporal.reading import read_history
 from resolute.temporal.recorded import Recorded
 from resolute.temporal.replaying import replayed
 from resolute.temporal.runtime import STANDING
+from resolute.temporal.shared import SHARED
 from resolute.temporal.start import BEGAN_AT, MODE, STARTED_BY
 from resolute.temporal.switches import SWITCHES
 
@@ -105,8 +107,8 @@ async def list_runs(
     if flows:
         clauses.append("WorkflowType IN (" + ", ".join(quoted(flow) for flow in flows) + ")")
     else:
-        # Which keep starts and switches, and are no runs.
-        clauses += [f"WorkflowType != {quoted(kind)}" for kind in (LINE, SWITCHES)]
+        # Which keep starts, switches, heartbeats and what runs share, and are no runs.
+        clauses += [f"WorkflowType != {quoted(kind)}" for kind in (LINE, SWITCHES, HEARTBEAT, SHARED)]
     if status is not None:
         # Temporal counts as failed what ends by itself, with undo: the memo says that it was cancelled, or out of time.
         names = [_NAMES[status], *([_NAMES["failed"]] if status in ("cancelled", "timed_out") else [])]

@@ -19,6 +19,7 @@ from temporalio.worker import (
 from resolute.temporal.activities import Activities
 from resolute.temporal.activity import queue_of
 from resolute.temporal.at_hand import FULL, KEYS, PINNED, REACHED
+from resolute.temporal.beats import HeartbeatWorkflow
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.reached import Reached
@@ -90,7 +91,7 @@ def temporal_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow],
+        workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow, HeartbeatWorkflow],
         activities=[activities.run],
         interceptors=[AtHand(activities.keys, full, reached=activities.reached, pinned=build is not None)],
         workflow_runner=UnsandboxedWorkflowRunner(),

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from resolute.plan.plan import Plan
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import ANY, Shape
-from resolute.plan.triggers import Manual, Webhook
+from resolute.plan.triggers import Heartbeat, Manual, Webhook
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Flow:
         """The flow's name, which is Temporal's workflow type."""
         return self.plan.name
 
-    def input_model(self, trigger: Manual | Webhook) -> type[BaseModel] | None:
+    def input_model(self, trigger: Manual | Webhook | Heartbeat) -> type[BaseModel] | None:
         """The model that a trigger's input is read through, where it has one."""
         for known, model in zip(self.plan.triggers, self.inputs, strict=False):
             if known is trigger or known == trigger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, cast, get_args
@@ -16,7 +17,7 @@ from resolute.plan.limits import PLAN_LIMIT, recorded_size
 from resolute.plan.plan import Plan, WhenStuck
 from resolute.plan.shapes import ANY, Schema, Shape, shape_of_type
 from resolute.plan.told import Told
-from resolute.plan.triggers import Schedule, Webhook
+from resolute.plan.triggers import Heartbeat, Schedule, TriggerSpec, Webhook
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_condition, shape_in
 from resolute.writing.draft import FlowDraft
@@ -42,7 +43,9 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
         mistakes.report("steps", "the flow has no step", "add one with .then(node)")
     if not draft.triggers:
         mistakes.report(
-            "trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"
+            "trigger",
+            "nothing starts the flow",
+            "add .triggered_by(schedule(...)), webhook(...), heartbeat(...) or manual(...)",
         )
     if draft.when_stuck not in get_args(WhenStuck):
         mistakes.report("when_stuck", f"{draft.when_stuck!r} is not known", 'say "fail" or "hold"')
@@ -55,6 +58,18 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
     for index, spec in enumerate(draft.triggers):
         for message, hint in (*spec.trigger.problems(), *spec.problems):
             mistakes.report(f"trigger[{index}]", message, hint)
+        if message := _taken(draft.triggers[:index], spec):
+            mistakes.report(f"trigger[{index}]", message, "give each heartbeat a path of its own")
+
+
+def _taken(before: Sequence[TriggerSpec], spec: TriggerSpec) -> str:
+    """Which earlier trigger has the path of a heartbeat, or a heartbeat the path of this one."""
+    for earlier, trigger in ((each.trigger, spec.trigger) for each in before):
+        if not (isinstance(earlier, Heartbeat | Webhook) and isinstance(trigger, Heartbeat | Webhook)):
+            continue
+        if earlier.path == trigger.path and "heartbeat" in (earlier.kind, trigger.kind):
+            return f"{trigger.path} is the path of a {earlier.kind} already"
+    return ""
 
 
 def _is_length(within: object) -> bool:
@@ -80,6 +95,9 @@ def check_keyed(draft: FlowDraft, scope: Scope, mistakes: Mistakes) -> None:
         if draft.keyed.keyed and isinstance(trigger, Schedule):
             message = "a run that a schedule starts has no input, and so no key"
             mistakes.report(place, message, "its overlap=... says what happens; give the schedule a flow of its own")
+        if draft.keyed.keyed and isinstance(trigger, Heartbeat):
+            message = "a run that a heartbeat starts has the heartbeat's own input, and so no key"
+            mistakes.report(place, message, "it runs once at a time anyway; give the heartbeat a flow of its own")
         if not isinstance(trigger, Webhook):
             continue
         if draft.keyed.keyed and trigger.keyed:

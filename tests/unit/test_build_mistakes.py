@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from resolute import (
     FlowBuilder,
     FlowBuildError,
+    MissedBeat,
     SecretText,
     State,
     branch,
@@ -20,6 +21,8 @@ from resolute import (
     every,
     failure,
     flow,
+    heartbeat,
+    hmac_sha256,
     input_data,
     is_empty,
     manual,
@@ -29,10 +32,13 @@ from resolute import (
     now,
     one_of,
     output,
+    path_token,
     previous,
     schedule,
     secret,
     text,
+    unverified,
+    webhook,
 )
 
 
@@ -67,6 +73,11 @@ class Limit:
 
     def reached(self, state: State) -> bool:
         return len(state.outputs) > self.most
+
+
+def beaten(path: str, **options: Any) -> Any:
+    given: dict[str, Any] = {"every": timedelta(hours=1), "verify": unverified(), **options}
+    return heartbeat(path, **given)
 
 
 @node
@@ -587,7 +598,11 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "no trigger": (
         flow("watch").then(health),
-        ("trigger", "nothing starts the flow", "add .triggered_by(schedule(...)), webhook(...) or manual(...)"),
+        (
+            "trigger",
+            "nothing starts the flow",
+            "add .triggered_by(schedule(...)), webhook(...), heartbeat(...) or manual(...)",
+        ),
     ),
     "two schedules": (
         flow("watch").triggered_by(schedule("@daily"), every(timedelta(hours=1))).then(health),
@@ -595,7 +610,47 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "no trigger at all": (
         begun().triggered_by(cast("Any", schedule)).then(health),
-        ("trigger", "a function is not a trigger", "give schedule(...), every(...), webhook(...) or manual(...)"),
+        (
+            "trigger",
+            "a function is not a trigger",
+            "give schedule(...), every(...), webhook(...), heartbeat(...) or manual(...)",
+        ),
+    ),
+    "a beat more often than a second": (
+        flow("watch").triggered_by(beaten("/beat", every=timedelta(milliseconds=1))).then(health),
+        ("trigger[0]", "every 0.001 seconds", "give one second to a year"),
+    ),
+    "grace before the beat": (
+        flow("watch").triggered_by(beaten("/beat", grace=timedelta(seconds=-1))).then(health),
+        ("trigger[0]", "a grace of -1 seconds", "give how late a beat may be: up to a year"),
+    ),
+    "a signed beat": (
+        flow("watch").triggered_by(beaten("/beat", verify=hmac_sha256(secret("KEY"), header="X-Sig"))).then(health),
+        (
+            "trigger[0]",
+            "hmac_sha256 signs a body, and a beat has none",
+            "use bearer_token(...), path_token(...) or unverified()",
+        ),
+    ),
+    "a webhook with a token in its path": (
+        flow("watch").triggered_by(webhook("/hook", verify=path_token(secret("KEY")))).then(health),
+        (
+            "trigger[0]",
+            "path_token(...) is for heartbeats",
+            "use hmac_sha256(...), bearer_token(...) or unverified()",
+        ),
+    ),
+    "two heartbeats of one path": (
+        flow("watch").triggered_by(beaten("/beat"), beaten("/beat")).then(health),
+        ("trigger[1]", "/beat is the path of a heartbeat already", "give each heartbeat a path of its own"),
+    ),
+    "a heartbeat with a key": (
+        flow("watch", one_per=input_data(MissedBeat).path).triggered_by(beaten("/beat")).then(health),
+        (
+            "trigger[0]",
+            "a run that a heartbeat starts has the heartbeat's own input, and so no key",
+            "it runs once at a time anyway; give the heartbeat a flow of its own",
+        ),
     ),
     "bad interval": (
         flow("watch").triggered_by(every(timedelta(seconds=0.5))).then(health),

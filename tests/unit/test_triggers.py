@@ -14,11 +14,12 @@ from resolute.plan.triggers import (
     Trigger,
     Webhook,
     every,
+    heartbeat,
     manual,
     schedule,
     webhook,
 )
-from resolute.plan.verification import Verification, bearer_token, hmac_sha256, unverified
+from resolute.plan.verification import Verification, bearer_token, hmac_sha256, path_token, unverified
 from resolute.plan.words import input_data, secret
 
 
@@ -33,6 +34,7 @@ SPECS = [
     every(timedelta(minutes=90), offset=timedelta(minutes=15), catchup=timedelta(days=1)),
     webhook("/hooks/deploys", verify=hmac_sha256(secret("HOOK"), header="X-Sig", prefix="sha256="), input=Restart),
     webhook("/hooks/open", verify=unverified()),
+    heartbeat("/beat/backup", every=timedelta(days=1), grace=timedelta(minutes=15), verify=path_token(secret("BEAT"))),
     manual("restart", input=Restart),
 ]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, cast
 from uuid import uuid4
 
 from pydantic_core import from_json
@@ -21,12 +21,11 @@ from resolute.plan.errors import (
     ConfigurationError,
     EvaluationError,
     InvalidInputError,
-    MissingEnvironmentError,
     PayloadTooLargeError,
     UnusableValueError,
 )
 from resolute.plan.keyed import Keyed
-from resolute.plan.provider import Verdict, Verifier
+from resolute.plan.provider import Verifier
 from resolute.plan.triggers import Webhook
 from resolute.plan.values import Json
 from resolute.running.evaluate import Scope, is_true
@@ -39,6 +38,7 @@ from resolute.temporal.seals import PlanKeys
 from resolute.temporal.start import without_plan
 from resolute.writing.flow import Flow
 from resolute_worker.boarding import BOARD
+from resolute_worker.outcomes import Outcome, Proofs
 from resolute_worker.seldom import Seldom
 
 log = logging.getLogger(__name__)
@@ -50,35 +50,6 @@ _READERS: Final = 2
 _LONGEST_REASON: Final = 500
 
 RESERVED: Final = ("/livez", "/readyz", "/startupz")
-
-Result: TypeAlias = Literal[
-    "started",
-    "told",
-    "queued",
-    "replaced",
-    "skipped",
-    "duplicate",
-    "ignored",
-    "malformed",
-    "too_large",
-    "refused",
-    "unavailable",
-]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a delivery for one flow, and its HTTP status.
-
-    `detail` is for the sender, and so is `answer`, in the form that the sender expects.
-    """
-
-    flow: str
-    result: Result
-    status: int
-    run: str | None = None
-    detail: str = ""
-    answer: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +72,11 @@ class Deliveries:
     ) -> None:
         self._client = client
         self._task_queue = task_queue
-        self._verifiers = verifiers
-        self._environment = environment
         self._keys = keys
         self._routes: dict[str, tuple[_Route, ...]] = {}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="webhook")
         self._say = Seldom(log)
+        self._proofs = Proofs(verifiers, environment, self._say)
 
     def replace(self, flows: Iterable[Flow]) -> None:
         """Serves the webhooks of these flows from now on.
@@ -123,17 +93,9 @@ class Deliveries:
         self._routes = routes
 
     def _check(self, flow: str, webhook: Webhook) -> None:
-        taken = {PATH: "decides gates", BOARD: "is the board's"}
-        use = next((use for path, use in taken.items() if f"{webhook.path}/".startswith(path)), "")
-        use = "reports the worker's health" if webhook.path in RESERVED else use
-        if use:
+        if use := use_of(webhook.path):
             raise ConfigurationError(f"flow {flow!r}: path {webhook.path} {use}; choose another one")
-        scheme = str(webhook.verify.get("scheme"))
-        if scheme not in self._verifiers:
-            raise ConfigurationError(
-                f"flow {flow!r}: webhook scheme {scheme!r} is not known here ({', '.join(sorted(self._verifiers))}): "
-                "give its provider to the worker"
-            )
+        self._proofs.check(flow, webhook.verify)
 
     @property
     def paths(self) -> Mapping[str, tuple[str, ...]]:
@@ -170,7 +132,7 @@ class Deliveries:
         flow = route.flow.name
         if len(body) > route.webhook.max_bytes:
             return Outcome(flow, "too_large", 413, detail=f"more than {route.webhook.max_bytes:,} bytes")
-        judged = self._judged(route, headers, body)
+        judged = self._proofs.judged(flow, f"webhook {route.webhook.path}", route.webhook.verify, headers, body)
         if isinstance(judged, Outcome):
             return judged
         try:
@@ -182,40 +144,6 @@ class Deliveries:
         keyed = route.webhook.keyed or route.flow.plan.one_per
         outcome = await (self._start(route, name, value) if keyed is None else self._hand_in(route, keyed, name, value))
         return replace(outcome, answer=judged.answer)
-
-    def _judged(self, route: _Route, headers: Mapping[str, str], body: bytes) -> Outcome | Verdict:
-        """Why a delivery ends before its body is read, or that it is accepted."""
-        flow, settings = route.flow.name, route.webhook.verify
-        try:
-            secrets = self._secrets(settings)
-        except MissingEnvironmentError as error:
-            self._say(logging.ERROR, "webhook %s cannot be verified: %s", route.webhook.path, error, flow=flow)
-            return Outcome(flow, "unavailable", 503)
-        verdict = self._verifiers[str(settings["scheme"])](settings, headers, body, secrets)
-        match verdict.outcome:
-            case "accepted":
-                return verdict
-            case "ignored":
-                self._say(logging.INFO, "webhook %s ignored: %s", route.webhook.path, verdict.reason, flow=flow)
-                return Outcome(flow, "ignored", verdict.status, detail=verdict.reason)
-            case "refused":
-                text = "webhook %s refused (%d): %s"
-                self._say(logging.WARNING, text, route.webhook.path, verdict.status, verdict.reason, flow=flow)
-                return Outcome(flow, "refused", verdict.status)
-
-    def _secrets(self, settings: Mapping[str, Json]) -> list[str]:
-        """The values of the secrets that are set; one is enough while another is being introduced."""
-        references = cast("list[Mapping[str, Json]]", settings.get("secrets", []))
-        found: list[str] = []
-        missing: MissingEnvironmentError | None = None
-        for reference in references:
-            try:
-                found.append(cast("str", self._environment.read("$secret", reference["$secret"])))
-            except MissingEnvironmentError as error:
-                missing = error
-        if missing is not None and not found:
-            raise missing
-        return found
 
     async def _start(self, route: _Route, delivery_id: str, value: Json) -> Outcome:
         # The path is part of a delivery's identity: the same one on two paths counts twice.
@@ -277,6 +205,13 @@ class Deliveries:
         if handed.became == "ignored":
             return Outcome(flow, "ignored", 202, detail=f"it starts no run, and run {run} does not go on")
         return Outcome(flow, handed.became, 202, run=run)
+
+
+def use_of(path: str) -> str:
+    """What the worker itself does at a path; empty where it leaves it to flows."""
+    taken = {PATH: "decides gates", BOARD: "is the board's"}
+    use = next((use for own, use in taken.items() if f"{path}/".startswith(own)), "")
+    return "reports the worker's health" if path in RESERVED else use
 
 
 def _read(route: _Route, body: bytes) -> Json:

@@ -1,4 +1,4 @@
-"""What the worker answers over HTTP: webhooks, links to gates, and health checks."""
+"""What the worker answers over HTTP: webhooks, heartbeats, links to gates, and health checks."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resolute.plan.errors import ResoluteError
 from resolute.temporal.links import PATH
+from resolute_worker.beats import Beats
 from resolute_worker.boarding import BOARD
-from resolute_worker.deliveries import Deliveries, Outcome, Result
+from resolute_worker.deliveries import Deliveries
 from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_refusals import LONGEST_BODY, Refusal
 from resolute_worker.intake import BusyError, Held, Intake
+from resolute_worker.outcomes import Outcome, Result
 
 RETRY_AFTER: Final = "5"
 
 BODY_SECONDS: Final = 30.0
+_BEATEN_BY: Final = ("GET", "HEAD", "POST")
+_A_HEARTBEAT: Final = "a heartbeat"
 _WEIGHT: Final[Sequence[Result]] = (
     "unavailable",
     "started",
     "replaced",
     "queued",
     "told",
+    "heard",
     "skipped",
     "duplicate",
     "ignored",
@@ -50,9 +55,17 @@ def http_app(
     intake: Intake | None = None,
     gates: GatePages | None = None,
     board: ASGIApp | None = None,
+    beats: Beats | None = None,
 ) -> ASGIApp:
     """The application of one worker."""
     intake = intake or Intake()
+    webhook, beat = _webhook(deliveries, intake), _beat(beats, intake) if beats else None
+
+    async def whatever_listens(request: Request) -> Response:
+        if beats and beat and beats.hears(request.url.path):
+            return await beat(request)
+        return await webhook(request)
+
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(
         routes=[
@@ -60,7 +73,7 @@ def http_app(
             Route("/readyz", _health(health.ready)),
             Route("/startupz", _health(health.started)),
             *([Route(f"{PATH}{{token}}", gates.answer, methods=methods)] if gates else []),
-            Route("/{path:path}", _webhook(deliveries, intake), methods=methods),
+            Route("/{path:path}", whatever_listens, methods=methods),
         ]
     )
     return app if board is None else beside_board(board, app)
@@ -76,16 +89,17 @@ def beside_board(board: ASGIApp, app: ASGIApp) -> ASGIApp:
     return both
 
 
-def refusal(deliveries: Deliveries, intake: Intake) -> Refusal:
-    """Refuses deliveries while too many are in flight, before the application is entered."""
+def refusal(deliveries: Deliveries, intake: Intake, beats: Beats) -> Refusal:
+    """Refuses deliveries and beats while too many are in flight, before the application is entered."""
     said = b'{"error":"%s"}' % str(BusyError()).encode()
     head = f"503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}\r\nContent-Type: application/json"
     answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (head.encode(), len(said), said)
 
     def refuse(path: str) -> bytes | None:
-        if not intake.is_full or deliveries.limit(path) is None:
+        if not intake.is_full or (deliveries.limit(path) is None and not beats.hears(path)):
             return None
-        intake.note_refusal(path)
+        # Not the path of a heartbeat, which may hold a token.
+        intake.note_refusal(_A_HEARTBEAT if deliveries.limit(path) is None else path)
         return answer
 
     return refuse
@@ -133,6 +147,42 @@ def _webhook(deliveries: Deliveries, intake: Intake) -> Callable[[Request], Awai
         return _answer(outcomes)
 
     return endpoint
+
+
+def _beat(beats: Beats, intake: Intake) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if request.method not in _BEATEN_BY:
+            said = {"error": f"use {', '.join(_BEATEN_BY)}"}
+            return JSONResponse(said, status_code=405, headers={"Allow": ", ".join(_BEATEN_BY)})
+        try:
+            intake.check(_A_HEARTBEAT)
+            # What a script posts along is read, so that it sees the answer, and forgotten.
+            async with asyncio.timeout(BODY_SECONDS):
+                ended = await _passed_over(request)
+            with intake.delivery(_A_HEARTBEAT):
+                outcomes = await beats.beat(request.url.path, request.headers)
+        except BusyError as error:
+            return _busy(error)
+        except TimeoutError:
+            return JSONResponse({"error": "the body took too long"}, status_code=408, headers={"Connection": "close"})
+        except ClientDisconnect:
+            return Response(status_code=400)
+        answer = _answer(outcomes)
+        if not ended:
+            answer.headers["Connection"] = "close"
+        return answer
+
+    return endpoint
+
+
+async def _passed_over(request: Request) -> bool:
+    """Reads a body without keeping it; whether it has ended within the bound."""
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LONGEST_BODY:
+            return False
+    return True
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:

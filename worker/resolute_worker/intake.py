@@ -136,12 +136,11 @@ class Intake:
         self._held += size
 
     def note_refusal(self, path: str) -> None:
-        """Logs that a delivery is refused, and notes it for the watcher."""
-        said = f"webhook {path} asks its senders to come again: too many deliveries at once for a worker"
-        self.reached.note(Bound(about=f"webhook {path}", kind="full", said=said))
-        self._say(
-            logging.WARNING, "webhook %s not accepted: too many deliveries at once; senders are asked to retry", path
-        )
+        """Logs that a request is refused, and notes it for the watcher. `path` is of a webhook, or names what it is."""
+        what = f"webhook {path}" if path.startswith("/") else path
+        said = f"{what} asks its senders to come again: too many deliveries at once for a worker"
+        self.reached.note(Bound(about=what, kind="full", said=said))
+        self._say(logging.WARNING, "%s not accepted: too many deliveries at once; senders are asked to retry", what)
 
     def _refuse(self, path: str) -> None:
         self.note_refusal(path)

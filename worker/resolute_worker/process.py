@@ -28,10 +28,11 @@ from resolute.temporal.versions import Build
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
 from resolute_worker.backlog import Backlog, waiting_places
+from resolute_worker.beats import Beats
 from resolute_worker.boarding import Boarding
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
-from resolute_worker.deploying import Load, Schedules, schedules_kept
+from resolute_worker.deploying import Load, Schedules, release_of_load, schedules_kept
 from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app, refusal
@@ -96,6 +97,13 @@ class Running:
             environment=env,
             keys=to.keys,
         )
+        self.beats = Beats(
+            to.client,
+            task_queue=settings.task_queue,
+            verifiers=verifiers_of(providers),
+            environment=env,
+            keys=to.keys,
+        )
         self.health = Health()
         self.intake = Intake(settings.max_deliveries, reached=self.activities.reached)
         self.board = self._board(boarding) if boarding is not None else None
@@ -105,8 +113,9 @@ class Running:
             self.intake,
             GatePages(to.client, to.keys, self.intake),
             self._board_app(),
+            self.beats,
         )
-        crowd = Crowd(refusal=refusal(self.deliveries, self.intake))
+        crowd = Crowd(refusal=refusal(self.deliveries, self.intake, self.beats))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
         self.switches = SwitchesWatch(to.client, to.keys)
         env.switches = self.switches.now
@@ -163,9 +172,19 @@ class Running:
         # A node that is gone from its file stays for the runs in flight that still refer to it.
         gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
         self._executor = NodeExecutor.for_flows(load.flows, self.providers, self._environment, [*load.nodes, *gone])
-        self.deliveries.replace(load.flows)
+        self.serve(load)
         self.activities.replace(load.flows, self._executor)
         await self.deploy(load)
+        await self.beats.deploy()
+
+    def serve(self, load: Load) -> None:
+        """Serves the webhooks and hears the heartbeats of flows from now on.
+
+        Raises:
+            ConfigurationError: one of them cannot be served by this worker.
+        """
+        self.deliveries.replace(load.flows)
+        self.beats.replace(load.flows, release_of_load(load, self._settings))
 
     async def deploy(self, load: Load) -> None:
         """Updates Temporal's schedules to those of the flows.
@@ -275,7 +294,7 @@ async def running(
         loops = await stack.enter_async_context(NodeLoops(providers, threads, environment.mask))
         boarding = boarding or (Boarding() if settings.board else None)
         worker = Running(load, providers, settings, environment, connection, at_work, loops, boarding)
-        worker.deliveries.replace(load.flows)
+        worker.serve(load)
         await worker.deploy(load)
         await worker.switches.begin()
         await stack.enter_async_context(worker.http)
@@ -284,6 +303,7 @@ async def running(
         await stack.enter_async_context(_polling(worker, settings, build))
         if build is not None:
             await begin_with(connection.client, build, settings.task_queue, worker.queues())
+        await worker.beats.deploy()
         await stack.enter_async_context(schedules_kept(lambda: worker.schedules))
         if worker.server:
             worker.health.write = partial(worker.server.write, connection.client)
@@ -292,6 +312,7 @@ async def running(
             asyncio.create_task(worker.health.watch(), name="health"),
             asyncio.create_task(worker.switches.watch(), name="switches"),
             asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
+            asyncio.create_task(worker.beats.keep(), name="heartbeats"),
         ]
         if settings.watch:
             bounds = Bounds(worker.client, settings.task_queue, connection.keys, worker.activities.reached)

@@ -1,4 +1,4 @@
-"""The webhook verifications that every worker knows; providers add theirs."""
+"""The verifications of webhooks and heartbeats that every worker knows; providers add theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import ACCEPTED, Provider, Verdict, Verifier, accepted, refused
+
+BEHIND_PATH: Final = ":token"
+"""Among the headers, what stands behind the path: a name that no sender can give a header."""
 
 
 def _hmac_sha256(
@@ -33,6 +36,16 @@ def _bearer_token(
     return ACCEPTED if fits else refused(f"the bearer token is none of {len(secrets)} secret(s)")
 
 
+def _path_token(
+    settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+) -> Verdict:
+    token = headers.get(BEHIND_PATH, "")
+    if not token:
+        return refused("no token behind the path")
+    fits = _is_one_of(token, secrets)
+    return ACCEPTED if fits else refused(f"the token behind the path is none of {len(secrets)} secret(s)")
+
+
 def _unverified(
     settings: Mapping[str, Any], headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
 ) -> Verdict:
@@ -48,6 +61,7 @@ def _is_one_of(given: str, wanted: Sequence[str]) -> bool:
 _CORE: Final[Mapping[str, Verifier]] = {
     "hmac_sha256": _hmac_sha256,
     "bearer_token": _bearer_token,
+    "path_token": _path_token,
     "unverified": _unverified,
 }
 

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from resolute.plan.values import Json, JsonObject, digest
 from resolute.running.shared.asking import SharingRefusedError
+from resolute.running.shared.attendance import ATTENDANCE, AttendanceBook
 from resolute.running.shared.book import Book
 from resolute.running.shared.budgets import BudgetBook
 from resolute.running.shared.cursors import CursorBook
@@ -22,6 +23,7 @@ BOOKS: Final[Mapping[str, Callable[[], Book]]] = {
     "memory": MemoryBook,
     MUTES: MuteBook,
     REACHED: ReachedBook,
+    ATTENDANCE: AttendanceBook,
 }
 """What runs share, by its kind, with which its name begins."""
 

@@ -20,6 +20,7 @@ from resolute_worker.cli import (
     agents,
     audit,
     backtest,
+    beats,
     board,
     brake,
     clean,
@@ -103,6 +104,7 @@ for command in (
 ):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(beats.app, name="beats")
 app.add_typer(brake.app, name="brake")
 app.add_typer(pagerduty.app, name="pagerduty")
 
