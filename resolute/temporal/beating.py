@@ -20,6 +20,7 @@ from resolute.temporal.entities import ask_entity
 from resolute.temporal.finding import quoted
 from resolute.temporal.messages import sealed
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.updates import PATIENCE
 
 MOST: Final = 1_000
 """Heartbeats that are listed."""
@@ -57,7 +58,7 @@ async def tell_heartbeat(
     *,
     task_queue: str,
     keys: PlanKeys,
-    patience: timedelta | None = None,
+    patience: timedelta = PATIENCE,
 ) -> JsonObject:
     """Tells a heartbeat something, and gives how it stands then; it begins where there is none yet.
 
@@ -81,7 +82,7 @@ async def tell_heartbeat(
 
 
 async def remove_heartbeat(
-    client: Client, beat: KeptHeartbeat, *, keys: PlanKeys, patience: timedelta | None = None
+    client: Client, beat: KeptHeartbeat, *, keys: PlanKeys, patience: timedelta = PATIENCE
 ) -> None:
     """Ends a heartbeat: it starts no run any more.
 
