@@ -136,9 +136,19 @@ async def gate_of_run(client: Client, workflow_id: str, first_run_id: str, gate:
     first = description.raw_description.workflow_execution_info.first_run_id or description.run_id
     if first != first_run_id:
         raise gone
-    described = await describe_run(client, workflow_id, description.run_id)
-    key = RunKey(workflow_id, description.run_id)
-    found = _gates(described.report, key, described.summary.flow) if described.report else []
+    return await gate_in(client, RunKey(workflow_id, description.run_id), gate)
+
+
+async def gate_in(client: Client, key: RunKey, gate: str) -> GateOfRun:
+    """A gate of a run.
+
+    Raises:
+        UnknownRunError: there is no such run any more, or it has not come to the gate.
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    described = await describe_run(client, key.workflow_id, key.run_id)
+    latest = RunKey(key.workflow_id, described.summary.run_id)
+    found = _gates(described.report, latest, described.summary.flow) if described.report else []
     for each in found:
         if each.gate == gate:
             return each

@@ -12,10 +12,11 @@ import pytest
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.board.access import Access
+from resolute_worker.board.actions import ACTIONS
 from resolute_worker.board.sessions import COOKIE
 from resolute_worker.settings import Settings
 from tests.board.conftest import site  # noqa: F401  # pyright: ignore[reportUnusedImport]  # a fixture
-from tests.board.flows import GREETING
+from tests.board.flows import ASKING, GREETING
 from tests.board.site import HOST, TOKENS, Browser, Site
 
 PAGES = ("", "runs", "run?id=x", "run.json?id=x", "flow?name=x", "live")
@@ -175,6 +176,32 @@ async def test_proxies_are_believed_by_their_address(site: Site) -> None:  # noq
         async with behind.browser(peer="10.1.2.3") as browser:
             doubled = httpx.Headers([("X-User", "ada"), ("X-User", "eve")])
             assert 303 == (await browser.get("", headers=doubled)).status_code
+
+
+async def test_who_may_only_look(site: Site) -> None:  # noqa: F811  # the fixture
+    """A viewer does nothing, an operator decides no gate, nobody does anything; each is in the audit log by name."""
+    before = len(site.audit())
+    run = await site.start(ASKING)
+    await site.at(run, "approve", "running")
+    fields = {"id": run.workflow_id, "gate": "approve", "decision": "approve", "field:region": "eu"}
+    async with site.browser("bob") as bob, site.browser("olga") as olga, site.browser() as nobody:
+        for word in ACTIONS:
+            assert 403 == (await bob.post(f"do/{word}", **fields)).status_code, word
+        refused = await olga.post("do/decide", **fields)
+        unknown = await nobody.post("do/decide", **fields)
+        missing = await olga.post("do/dance", **fields)
+        pages = await bob.text(f"run?id={quote(run.workflow_id)}") + await bob.text("")
+    found = await site.at(run, "approve", "running")
+    await run.handle.cancel()
+
+    assert (403, 401, 404) == (refused.status_code, unknown.status_code, missing.status_code)
+    assert found.report is not None
+    assert not found.report.step("approve").details["decisions"]
+    assert "board/do/" not in pages
+    entries = [(each.person, each.operation) for each in site.audit()[before:] if each.outcome == "refused"]
+    assert {("bob", word) for word in ACTIONS} | {("olga", "decide"), (None, "decide"), ("olga", "dance")} == set(
+        entries
+    )
 
 
 async def test_titles_are_a_strangers_text(site: Site) -> None:  # noqa: F811  # the fixture

@@ -16,9 +16,13 @@ from temporalio.service import RPCError
 
 from resolute.plan.errors import ResoluteError
 from resolute.temporal.finding import UnknownRunError
+from resolute_worker.board.actions import act
+from resolute_worker.board.alarms_page import alarms_page
 from resolute_worker.board.board import Board, here, person_of
+from resolute_worker.board.deciding import approval_page, approvals_page
 from resolute_worker.board.flow_page import flow_page
 from resolute_worker.board.guard import Guard
+from resolute_worker.board.ledger_page import ledger_page
 from resolute_worker.board.live import live
 from resolute_worker.board.login import log_in, log_out, login_page
 from resolute_worker.board.now_page import now_page
@@ -43,12 +47,17 @@ def board_app(board: Board) -> ASGIApp:
         "run.json": run_json,
         "flow": flow_page,
         "live": live,
+        "approvals": approvals_page,
+        "approval": approval_page,
+        "ledger": ledger_page,
+        "alarms": alarms_page,
     }
     say = Seldom(log)
     routes = [
         Route(f"{BOARD}login", _told(board, login_page, say), methods=["GET"]),
         Route(f"{BOARD}login", _told(board, log_in, say), methods=["POST"]),
         Route(f"{BOARD}logout", _told(board, log_out, say), methods=["POST"]),
+        Route(f"{BOARD}do/{{word}}", _told(board, act, say), methods=["POST"]),
         Route(f"{BOARD}static/{{name:path}}", _static(board), methods=["GET"]),
         *(Route(BOARD + name, _told(board, _known(page), say), methods=["GET"]) for name, page in pages.items()),
         Route(BOARD.rstrip("/"), _first, methods=["GET"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
@@ -131,8 +132,33 @@ class Board:
         return await self.page(request, "refused", {"reason": said}, title=title, status=status)
 
 
-SAID: Final[Mapping[str, str]] = {}
+SAID: Final[Mapping[str, str]] = {
+    "cancel": "The run is being cancelled, and undoes what its flow says how to undo.",
+    "retry": "The step is tried again.",
+    "skip": "The step has its value, and the run goes on.",
+    "fail": "The step fails.",
+    "rerun": "This run goes on from there.",
+    "pause": "The run is paused.",
+    "resume": "The run goes on.",
+    "pause-flow": "Paused, on every worker within two seconds.",
+    "resume-flow": "Runs go on.",
+    "brake": "The brake is on: no write is begun, on every worker, from within two seconds on.",
+    "release": "The brake is off.",
+    "mute": "Muted.",
+    "unmute": "No longer muted.",
+    "approve": "You have approved.",
+    "reject": "You have rejected.",
+    "fault": "The simulator does so from now on.",
+}
 """What a page says after something was done, by the word in its address."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action has done: the word of `SAID`, and the page to go to, where it is not the one before."""
+
+    said: str
+    to: str = ""
 
 
 def _may_nothing(_: Role) -> bool:

@@ -45,6 +45,11 @@ class Watches:
         self._followed: dict[RunKey, tuple[Topic, asyncio.Task[None]]] = {}
         self._say = Seldom(log)
 
+    @property
+    def followed(self) -> tuple[RunKey, ...]:
+        """The runs that are followed now."""
+        return tuple(self._followed)
+
     @contextmanager
     def watching(self, key: RunKey) -> Generator[Topic]:
         """A run's topic, for the length of a `with`.

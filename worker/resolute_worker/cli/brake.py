@@ -8,12 +8,11 @@ import typer
 from rich.console import RenderableType
 from rich.markup import escape
 
-from resolute.running.pausing import said_of
 from resolute.running.switches import Switches
 from resolute_worker.cli.asking import By, who
 from resolute_worker.cli.loading import with_temporal
 from resolute_worker.cli.output import AsJson, show, table
-from resolute_worker.cli.pausing import Reason, thrown
+from resolute_worker.cli.pausing import Reason
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -28,16 +27,11 @@ def on(by: By = None, reason: Reason = "", as_json: AsJson = False) -> None:
     person = who(by)
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.pauses import AlreadyPausedError
-        from resolute.temporal.switches import change_switches
         from resolute_worker.keys import keys_for_client
+        from resolute_worker.switching import put_brake_on
 
-        def change(switches: Switches) -> Switches:
-            if switches.brake is not None:
-                raise AlreadyPausedError(f"the brake is on already, {said_of(switches.brake.as_json())}")
-            return switches.with_brake(thrown(person, reason))
-
-        changed = await change_switches(client, await keys_for_client(client, load_settings()), change)
+        keys = await keys_for_client(client, load_settings())
+        changed = await put_brake_on(client, keys, by=person, reason=reason)
         return {"brake": changed.brake}
 
     show(
@@ -52,20 +46,10 @@ def off(as_json: AsJson = False) -> None:
     """Release the brake: the writes that wait are made."""
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.pauses import NotPausedError, wake_runs
-        from resolute.temporal.switches import change_switches, read_switches
         from resolute_worker.keys import keys_for_client
+        from resolute_worker.switching import release_brake
 
-        keys = await keys_for_client(client, load_settings())
-        believed = (await read_switches(client, keys)).believed
-
-        def change(switches: Switches) -> Switches:
-            if switches.brake is None and believed:
-                raise NotPausedError("the brake is not on: resolute brake status")
-            return switches.with_brake(None)
-
-        await change_switches(client, keys, change)
-        return {"brake": None, "woken": await wake_runs(client, keys)}
+        return {"brake": None, "woken": await release_brake(client, await keys_for_client(client, load_settings()))}
 
     told = with_temporal(work)
     show(as_json, told, lambda: f"the brake is off; {told['woken']} runs that waited are told")

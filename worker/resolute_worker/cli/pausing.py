@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from resolute.plan.errors import ConfigurationError
-from resolute.running.pausing import said_of
-from resolute.running.switches import Switches, Thrown
 from resolute_worker.cli.asking import By, Yes, confirmed, who
 from resolute_worker.cli.loading import with_temporal
 from resolute_worker.cli.output import AsJson, show
@@ -48,9 +45,9 @@ def pause(
     person = who(by)
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.pauses import AlreadyPausedError, Named, named, pause_run
-        from resolute.temporal.switches import change_switches
+        from resolute.temporal.pauses import Named, named, pause_run
         from resolute_worker.keys import keys_for_client
+        from resolute_worker.switching import pause_flow
 
         keys = await keys_for_client(client, load_settings())
         found = Named(flow=name or "") if everything or is_flow else await named(client, name or "")
@@ -58,13 +55,7 @@ def pause(
             taken = await pause_run(client, found.run, by=person, reason=reason, keys=keys)
             return {"run": found.run.workflow_id, "paused": True, "taken": taken}
 
-        def change(switches: Switches) -> Switches:
-            known = switches.flows.get(found.flow) if found.flow else switches.everything
-            if known is not None:
-                raise AlreadyPausedError(f"{found.flow or 'everything'} is paused already, {said_of(known.as_json())}")
-            return switches.with_pause(found.flow, thrown(person, reason))
-
-        await change_switches(client, keys, change)
+        await pause_flow(client, keys, found.flow, by=person, reason=reason)
         return {"flow": found.flow or None, "all": everything, "paused": True}
 
     _tell(with_temporal(work), as_json)
@@ -85,9 +76,10 @@ def resume(
     person = who(by)
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.pauses import Named, NotPausedError, named, resume_run, wake_runs
-        from resolute.temporal.switches import change_switches, read_switches
+        from resolute.temporal.pauses import Named, named, resume_run
+        from resolute.temporal.switches import read_switches
         from resolute_worker.keys import keys_for_client
+        from resolute_worker.switching import resume_flow
 
         keys = await keys_for_client(client, load_settings())
         paused = (await read_switches(client, keys)).switches
@@ -97,26 +89,10 @@ def resume(
             taken = await resume_run(client, found.run, by=person, keys=keys)
             return {"run": found.run.workflow_id, "paused": False, "taken": taken}
 
-        def change(switches: Switches) -> Switches:
-            known = switches.flows.get(found.flow) if found.flow else switches.everything
-            if known is None and found.flow and switches.everything is not None:
-                said = said_of(switches.everything.as_json())
-                raise NotPausedError(f"everything is paused, {said}, and not {found.flow} alone: resolute resume --all")
-            if known is None:
-                others = ", ".join(switches.flows) or "no flow"
-                raise NotPausedError(f"{found.flow or 'everything'} is not paused; paused now: {others}")
-            return switches.with_pause(found.flow, None)
-
-        await change_switches(client, keys, change)
-        woken = await wake_runs(client, keys, found.flow)
+        woken = await resume_flow(client, keys, found.flow)
         return {"flow": found.flow or None, "all": everything, "paused": False, "woken": woken}
 
     _tell(with_temporal(work), as_json)
-
-
-def thrown(by: str, reason: str) -> Thrown:
-    """A switch that is thrown now."""
-    return Thrown(by=by, since=datetime.now(UTC).isoformat(timespec="seconds"), reason=reason)
 
 
 def _check(name: str | None, everything: bool) -> None:

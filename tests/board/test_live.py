@@ -1,0 +1,171 @@
+"""Pages are told when what they show has changed: once each, by one look at Temporal for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from temporalio.api.enums.v1 import EventType
+
+from resolute.temporal.client import RunHandle
+from resolute.temporal.finding import RunKey
+from resolute_worker.board import live
+from resolute_worker.board.app import board_app
+from resolute_worker.board.assets import VENDORED, assets
+from resolute_worker.http_server import HttpServer
+from tests.board.flows import GREETING, SLEEPING
+from tests.board.site import Site
+
+
+class Stream:
+    """The events of one page, as a browser gets them."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._lines = response.aiter_lines()
+
+    async def line(self, begins: str) -> str:
+        """The next line that begins so."""
+        async with asyncio.timeout(30):
+            async for line in self._lines:
+                if line.startswith(begins):
+                    return line.removeprefix(begins).strip()
+        return ""
+
+    async def version(self) -> str:
+        """What the next event says."""
+        return await self.line("id:")
+
+
+class Server:
+    """The board over HTTP, and somebody who has logged in."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    @asynccontextmanager
+    async def stream(self, query: str, **headers: str) -> AsyncGenerator[Stream]:
+        """An open page."""
+        async with self.http.stream("GET", f"live?{query}", headers=headers) as response:
+            assert "text/event-stream; charset=utf-8" == response.headers["content-type"]
+            yield Stream(response)
+
+
+@pytest.fixture
+async def server(site: Site) -> AsyncIterator[Server]:
+    """The board on a port of its own."""
+    async with HttpServer(board_app(site.board), "127.0.0.1", 0) as served:
+        base = f"{served.url}/board/"
+        async with site.browser("bob") as bob:
+            cookie = next(iter(bob.http.cookies.jar)).value
+        headers = {"Cookie": f"resolute_board={cookie}"}
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=60) as http:
+            yield Server(http)
+
+
+def of_run(run: RunHandle, last: str = "") -> str:
+    """What the page of a run asks for."""
+    return f"of=run&id={run.workflow_id}&last={last}"
+
+
+async def test_a_run_tells_of_each_change(site: Site, server: Server) -> None:
+    """A watched run tells of its steps; who has seen the latest version is told nothing until the next one."""
+    run = await site.start(SLEEPING)
+    await site.at(run, "nap", "running")
+
+    async with server.stream(of_run(run)) as first:
+        known = await first.version()
+        async with server.stream(of_run(run), **{"Last-Event-ID": known}) as again:
+            await run.handle.cancel()
+            following = await again.version()
+        assert await first.version()
+
+    assert known != following
+    async with asyncio.timeout(30):  # a server learns a moment later that a browser is gone
+        while site.board.watches.followed:
+            await asyncio.sleep(0.02)
+
+
+async def test_nothing_is_added_to_a_history(site: Site, server: Server) -> None:
+    """A run that is watched has the history that it would have had."""
+    run = await site.start(SLEEPING)
+    async for event in run.handle.fetch_history_events(wait_new_event=True):
+        if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
+            break
+    before = len((await run.handle.fetch_history()).events)
+
+    async with server.stream(of_run(run)) as stream:
+        await stream.version()
+        await server.http.get(f"run?id={run.workflow_id}")
+    after = len((await run.handle.fetch_history()).events)
+    await run.handle.cancel()
+
+    assert before == after
+
+
+async def test_all_watch_by_one_look(site: Site, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages are open, Temporal is looked at once for all of them, and a run is followed once."""
+    run = await site.start(SLEEPING)
+    tasks: set[int] = set()
+    async with server.stream(of_run(run)) as first:
+        await first.version()
+        streams = [server.stream(of_run(run)) for _ in range(10)]
+        for stream in streams:
+            await (await stream.__aenter__()).version()
+        followed = site.board.watches.followed
+        tasks |= {id(task) for task in asyncio.all_tasks() if task.get_name() == "board run"}
+        for stream in streams:
+            await stream.__aexit__(None, None, None)
+    await run.handle.cancel()
+
+    assert [RunKey(run.workflow_id, "")] == [*followed]
+    assert 1 == len(tasks)
+
+
+async def test_the_first_page_tells_of_changes(site: Site, server: Server) -> None:
+    """Now tells of a run that has begun, and says by comments that the connection stands."""
+    async with server.stream("of=now") as stream:
+        before = await stream.version()
+        run = await site.start(SLEEPING)
+        after = await stream.version()
+    await run.handle.cancel()
+
+    assert before != after
+
+
+async def test_a_quiet_stream_says_that_it_stands(site: Site, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing changes, a comment comes instead, before a proxy gives the connection up."""
+    assert live.QUIET == 15.0
+    monkeypatch.setattr(live, "QUIET", 0.05)
+    run = await site.start(GREETING, {"names": []})
+    await run.result()
+
+    async with server.stream(of_run(run)) as stream:
+        await stream.version()
+        assert "still here" == await stream.line(":")
+
+
+async def test_streams_end_with_the_board(site: Site, server: Server) -> None:
+    """A board that is closed lets every page go at once, which then connects again by itself."""
+    async with server.stream("of=now") as stream:
+        await stream.version()
+        site.board.closing.set()
+        assert not await stream.line("id: nothing")
+    site.board.closing.clear()
+
+    async with server.stream("of=now") as stream:
+        assert await stream.version()
+
+
+def test_what_is_vendored_is_what_was_published() -> None:
+    """A library of others is the file that its authors published, with its licence, and all scripts stay small."""
+    import gzip
+
+    known = assets()
+
+    assert VENDORED == {name: known[name].digest for name in VENDORED}
+    assert {name.replace(".min.js", ".LICENSE.txt") for name in VENDORED} <= set(known)
+    sent = sum(len(gzip.compress(each.content)) for each in known.values() if not each.name.endswith(".txt"))
+    assert sent < 30_000, sent
