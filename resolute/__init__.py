@@ -27,6 +27,7 @@ from resolute.plan.hours import during
 from resolute.plan.kinds.each import Outcome
 from resolute.plan.kinds.repeat import Repeated
 from resolute.plan.lists import all_of, any_of, count, first, where
+from resolute.plan.muted import Muted
 from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy, Retry
@@ -65,6 +66,7 @@ __all__ = [
     "GateStep",
     "Incident",
     "MissedBeat",
+    "Muted",
     "Node",
     "NodeError",
     "NodeFactory",

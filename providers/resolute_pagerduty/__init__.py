@@ -61,6 +61,7 @@ from resolute_pagerduty.nodes.events import (
     resolve_unless_touched,
     send_event,
     trigger_event,
+    trigger_or_reopen,
 )
 from resolute_pagerduty.nodes.extensions import (
     get_extension_schema,
@@ -82,6 +83,7 @@ from resolute_pagerduty.nodes.maintenance import (
     delete_maintenance_window,
     get_maintenance_window,
     list_maintenance_windows,
+    maintenance,
     update_maintenance_window,
 )
 from resolute_pagerduty.nodes.notes import add_note, delete_note, list_notes, update_note
@@ -342,6 +344,7 @@ __all__ = [
     "list_teams",
     "list_users",
     "list_webhook_subscriptions",
+    "maintenance",
     "merge_incidents",
     "parse_event",
     "ping_webhook_subscription",
@@ -356,6 +359,7 @@ __all__ = [
     "snooze_incident",
     "start_incident_workflow",
     "trigger_event",
+    "trigger_or_reopen",
     "update_alert",
     "update_alerts",
     "update_escalation_policy",

@@ -73,7 +73,7 @@ class PagerDuty(Accounts):
     def paging(cls, node: str, arguments: Mapping[str, Json]) -> Literal["paged", "resolved", ""]:
         """What opens an incident has paged, what resolves one has resolved it."""
         match node.partition(".")[2]:
-            case "TriggerEvent" | "CreateIncident":
+            case "TriggerEvent" | "TriggerOrReopen" | "CreateIncident":
                 return "paged"
             case "ResolveEvent":
                 return "resolved"

@@ -14,7 +14,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.step import Step, plan_name, walk
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json
-from resolute.running.report import RunReport, StepReport
+from resolute.running.report import SAID, RunReport, StepReport
 
 Outcome: TypeAlias = Literal[
     "paged",
@@ -177,6 +177,7 @@ def _said(report: RunReport, delay: timedelta) -> str:
         parts.append(f"would have done {', '.join(left)}")
     if held := [step.id for step in report.steps if step.status == "held"]:
         parts.append(f"step {held[0]} waits for a person")
+    parts.extend(str(step.details[SAID]) for step in report.steps if SAID in step.details)
     if delay > LATE:
         parts.append(f"started {round(delay.total_seconds())} s late")
     return shortened("; ".join(parts), _LONGEST)

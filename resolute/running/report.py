@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -37,6 +37,10 @@ class Held(BaseModel):
     times: int = 1
     decided: str = ""
     by: str = ""
+
+
+SAID: Final = "said"
+"""The detail of a step that the ledger tells people."""
 
 
 class StepReport(BaseModel):

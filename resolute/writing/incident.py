@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from resolute.writing.kinds.call import Node
@@ -21,8 +22,12 @@ class Incident:
 
     `known_by` is what the incident is known by, such as a deduplication key. It belongs to one alarm. An alarm that is
     renamed is still known by it.
+
+    With `reopen_after`, `raises` runs once more that long after it ran last, while it is still bad. Where the last node
+    of `raises` gives an output whose `already_open` is false, somebody had resolved the incident, and people are paged.
     """
 
     raises: Calls
     clears: Calls
     known_by: str
+    reopen_after: timedelta | None = None

@@ -6,7 +6,7 @@ from typing import Any, cast
 from resolute import Incident, alarm, during, each, every, flow, not_, one_of, output, previous
 from resolute.plan.alarmed import CheckOutcome
 from resolute.plan.failing import Failure
-from tests.contract.nodes import count, hum, page, refuse
+from tests.contract.nodes import count, freeze, hum, page, refuse
 from tests.contract.scenario import CANCELLED, Expected, Scenario
 
 HOURLY = every(timedelta(hours=1))
@@ -23,19 +23,23 @@ def incident(*, not_at: list[int] | None = None, not_closed_at: list[int] | None
     )
 
 
+def _around(checkout: str = "completed", did: str = "", **others: Any) -> dict[str, Any]:
+    """How the steps stand of a flow that counts its runs and has an alarm."""
+    inside = {step: "completed" if did == step else "skipped" for step in ("open", "close")}
+    return {"counted": "completed", "checkout": checkout, **inside, **others}
+
+
 def _told(of: Any) -> list[Any]:
     return [of.state, of.raised, of.cleared, of.bad, of.clear, of.outcome]
 
 
-def _ended(state: str, bad: int, clear: int, outcome: CheckOutcome, *, edge: str = "", did: str = "") -> Expected:
+def _ended(
+    state: str, bad: int, clear: int, outcome: CheckOutcome, *, edge: str = "", did: str = "", **others: Any
+) -> Expected:
+    asked = [step for step, status in others.items() if status != "skipped"]
     return Expected(
-        calls=["counted", *([did] if did else [])],
-        steps={
-            "counted": "completed",
-            "checkout": "completed",
-            "open": "completed" if did == "open" else "skipped",
-            "close": "completed" if did == "close" else "skipped",
-        },
+        calls=["counted", *asked, *([did] if did else [])],
+        steps={**_around(did=did), **others},
         result=[state, edge == "raised", edge == "cleared", bad, clear, outcome],
     )
 
@@ -53,7 +57,25 @@ items = each(
     ),
 )
 
+muted = alarm(
+    "checkout",
+    bad=counted.output <= 4,
+    incident=incident(),
+    mute_during=freeze(counted.output, [1, 2], [3]).as_("frozen"),
+)
+
 SCENARIOS = (
+    Scenario(
+        "An alarm that is about to be raised asks whether it is muted, and is raised where nobody can say.",
+        flow("alarm-muted").triggered_by(HOURLY).then(counted).then(muted).returns(_told(muted.output)).build(),
+        (
+            _ended("pending", 1, 0, "muted", frozen="completed"),
+            _ended("pending", 2, 0, "muted", frozen="completed"),
+            _ended("firing", 3, 0, "paged", edge="raised", did="open", frozen="failed"),
+            _ended("firing", 4, 0, "damped", frozen="skipped"),
+            _ended("ok", 0, 1, "resolved", edge="cleared", did="close", frozen="skipped"),
+        ),
+    ),
     Scenario(
         "An alarm is raised and cleared once, after as many checks as it says, and its incident with it.",
         flow("alarm-damps").triggered_by(HOURLY).then(counted).then(damped).returns(_told(damped.output)).build(),
@@ -83,65 +105,30 @@ SCENARIOS = (
         (
             Expected(
                 calls=["counted", "open"],
-                steps={
-                    "counted": "completed",
-                    "checkout": "failed",
-                    "open": "failed",
-                    "close": "pending",
-                    "when": "pending",
-                    "behind": "pending",
-                },
+                steps=_around("failed", open="failed", close="pending", when="pending", behind="pending"),
                 failure=Failure(step="open", node="page", error_type="TerminalError", message="not at 1"),
             ),
             Expected(
                 calls=["counted", "open", "behind"],
-                steps={
-                    "counted": "completed",
-                    "checkout": "completed",
-                    "open": "completed",
-                    "close": "skipped",
-                    "when": "failed",
-                    "behind": "failed",
-                },
+                steps=_around(did="open", when="failed", behind="failed"),
                 taken={"when": "then"},
                 failure=Failure(step="behind", node="refuse", error_type="TerminalError", message="behind"),
             ),
             Expected(
                 calls=["counted"],
-                steps={
-                    "counted": "completed",
-                    "checkout": "completed",
-                    "open": "skipped",
-                    "close": "skipped",
-                    "when": "completed",
-                    "behind": "skipped",
-                },
+                steps=_around(when="completed", behind="skipped"),
                 taken={"when": "otherwise"},
                 result=["firing", True, False, 3, 0, "damped"],
             ),
             Expected(
                 calls=["counted", "close"],
-                steps={
-                    "counted": "completed",
-                    "checkout": "failed",
-                    "open": "pending",
-                    "close": "failed",
-                    "when": "pending",
-                    "behind": "pending",
-                },
+                steps=_around("failed", open="pending", close="failed", when="pending", behind="pending"),
                 failure=Failure(step="close", node="page", error_type="TerminalError", message="not at 4"),
             ),
             *(
                 Expected(
                     calls=["counted", *did],
-                    steps={
-                        "counted": "completed",
-                        "checkout": "completed",
-                        "open": "skipped",
-                        "close": "completed" if did else "skipped",
-                        "when": "completed",
-                        "behind": "skipped",
-                    },
+                    steps=_around(did="".join(did), when="completed", behind="skipped"),
                     taken={"when": "otherwise"},
                     result=["ok", False, bool(did), 0, clear, outcome],
                 )
@@ -163,28 +150,14 @@ SCENARIOS = (
         (
             Expected(
                 calls=["counted", "open", "at_work"],
-                steps={
-                    "counted": "completed",
-                    "checkout": "completed",
-                    "open": "completed",
-                    "close": "skipped",
-                    "when": "cancelled",
-                    "at_work": "cancelled",
-                },
+                steps=_around(did="open", when="cancelled", at_work="cancelled"),
                 taken={"when": "then"},
                 failure=CANCELLED,
                 cancelled_at=[["at_work"]],
             ),
             Expected(
                 calls=["counted", "close"],
-                steps={
-                    "counted": "completed",
-                    "checkout": "completed",
-                    "open": "skipped",
-                    "close": "completed",
-                    "when": "completed",
-                    "at_work": "skipped",
-                },
+                steps=_around(did="close", when="completed", at_work="skipped"),
                 taken={"when": "otherwise"},
                 result=["ok", False, True, 0, 1, "resolved"],
             ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from resolute import CallContext, NodeError, SecretText, State, TerminalError, current_call, node
+from resolute import CallContext, Muted, NodeError, SecretText, State, TerminalError, current_call, node
 from resolute.plan.values import Json
 
 ENVIRONMENT = {"STAGE": "prod", "LIMIT": "3", "TOKEN": "never-to-be-recorded", "PASSWORD": "critical"}
@@ -114,6 +114,15 @@ async def page(what: str, number: int, not_at: list[int]) -> str:
     if number in not_at:
         raise TerminalError(f"not at {number}")
     return what
+
+
+@node(effect="read")
+async def freeze(number: int, at: list[int], not_at: list[int]) -> Muted:
+    """Whether nobody is to be called in the run of this number; fails in some."""
+    note()
+    if number in not_at:
+        raise TerminalError(f"nobody knows at {number}")
+    return Muted(muted=number in at, reason="a freeze")
 
 
 @node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, cast
@@ -336,6 +337,9 @@ def test_what_is_no_hours(given: dict[str, str], why: str) -> None:
         ({"incident": "checkout"}, "incident: 'checkout' is no incident"),
         ({"incident": Incident([], closes("x"), "x")}, "no step to raise it"),
         ({"incident": Incident(opens("x").on_failure(closes("x")), closes("x"), "x")}, "is not undone"),
+        ({"incident": replace(opening("x"), reopen_after=timedelta(0))}, "reopen_after of 0 s"),
+        ({"mute_during": look()}, "mute_during: .*a resolute.Muted"),
+        ({"mute_during": "checkout"}, "'checkout' is not a step"),
         ({"key": "same"}, "is the same for every item"),
         ({"bad": True}, "always true"),
         ({"quiet": 7}, "7 is no condition"),

@@ -40,8 +40,8 @@ class Touch:
     what: str
 
 
-async def touch_of(account: Account, dedup_key: str, service_id: str | None) -> Touch | None:
-    """What a person has done to the open incidents with this key, or with an alert of it; None where nobody has."""
+async def open_incidents(account: Account, dedup_key: str, service_id: str | None) -> list[JsonBody]:
+    """The open incidents with this key, or with an alert of it."""
     query: dict[str, Any] = {
         "incident_key": dedup_key,
         "service_ids": [service_id] if service_id else None,
@@ -49,7 +49,12 @@ async def touch_of(account: Account, dedup_key: str, service_id: str | None) -> 
         "date_range": "all",
         "limit": 100,
     }
-    for incident in list_in(await account.send(LIST_INCIDENTS, query=query), "incidents"):
+    return list_in(await account.send(LIST_INCIDENTS, query=query), "incidents")
+
+
+async def touch_of(account: Account, dedup_key: str, service_id: str | None) -> Touch | None:
+    """What a person has done to the open incidents with this key, or with an alert of it; None where nobody has."""
+    for incident in await open_incidents(account, dedup_key, service_id):
         if touch := await _touch_of(account, incident, dedup_key):
             return touch
     return None

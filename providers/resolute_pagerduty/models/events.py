@@ -47,6 +47,12 @@ class TriggerEventOutput(EventOutput):
     dedup_key: str
 
 
+class TriggerOrReopenOutput(TriggerEventOutput):
+    """As `TriggerEventOutput`, and whether an incident with the key was open; null where nobody could say."""
+
+    already_open: bool | None = None
+
+
 class AcknowledgeEventOutput(EventOutput):
     """As `EventOutput`. If no alert with the key was open, PagerDuty silently ignores the event."""
 

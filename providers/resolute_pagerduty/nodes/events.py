@@ -5,14 +5,17 @@ Source: https://github.com/PagerDuty/developer-docs/blob/HEAD/docs/events-API-v2
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
+from resolute.plan.errors import ConfigurationError, NodeError
 from resolute.plan.provider import SecretText
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.events import details_of, given, listed, send_alert, summary_of
 from resolute_pagerduty.calls.repeats import derived_key
-from resolute_pagerduty.calls.touches import say_that_it_stays, touch_of
+from resolute_pagerduty.calls.touches import open_incidents, say_that_it_stays, touch_of
 from resolute_pagerduty.http.operations import (
     ADD_NOTE,
     DELETE_NOTE,
@@ -29,10 +32,14 @@ from resolute_pagerduty.models.events import (
     ResolveEventOutput,
     ResolveUnlessTouchedOutput,
     TriggerEventOutput,
+    TriggerOrReopenOutput,
 )
 from resolute_pagerduty.models.parameters import DedupKey, Id, Severity, Text, Time
 from resolute_pagerduty.models.sent import SentEvent
 from resolute_pagerduty.nodes.declare import ALERT_POLICY, pagerduty_node
+
+_LOOK: Final = 5.0
+"""Seconds that a look at what is open may hold up an alert."""
 
 
 @pagerduty_node(
@@ -114,6 +121,66 @@ async def trigger_event(
     key = dedup_key or derived_key()
     answer = await send_alert(pagerduty.account(account), "trigger", routing_key, key, fields)
     return TriggerEventOutput.model_validate({"dedup_key": key, **answer})
+
+
+@pagerduty_node(
+    "TriggerOrReopen",
+    ENQUEUE_EVENT,
+    LIST_INCIDENTS,
+    repeat="as TriggerEvent: the event keeps its dedup_key",
+    remains="a repeat takes the incident that a lost event opened for one that was open before",
+    policy=ALERT_POLICY,
+)
+async def trigger_or_reopen(
+    pagerduty: Accounts,
+    *,
+    summary: Text,
+    source: Text,
+    severity: Severity,
+    dedup_key: DedupKey,
+    routing_key: SecretText | None = None,
+    custom_details: Mapping[str, Any] | None = None,
+    service_id: Id | None = None,
+    truncate: bool = False,
+    account: str | None = None,
+) -> TriggerOrReopenOutput:
+    """Opens an alert, or adds to the open one with the same dedup_key, and says whether one was open.
+
+    What a person, or PagerDuty's own timeout, has resolved is opened anew, and the on-call person is notified again.
+    The event is sent in any case: if the look at the incidents fails, or takes longer than five seconds, nobody knows
+    whether one was open, and that is all.
+
+    Args:
+        summary: what is wrong, in at most 1024 characters.
+        source: what it is about: a host, a service, a job.
+        severity: critical, error, warning or info.
+        dedup_key: what all events of this alert share, at most 255 characters.
+        routing_key: the integration key of the service, as `secret("NAME")`; the provider's own by default.
+        custom_details: anything that helps the person on call.
+        service_id: the service; without it, every open incident with this key counts.
+        truncate: shortens a summary that is too long, instead of refusing it.
+        account: the name of one of the provider's accounts.
+
+    Raises:
+        InvalidRequestError: a value that PagerDuty refuses; nothing was sent.
+        MissingSettingError: there is no routing key.
+
+    Example:
+        >>> node = trigger_or_reopen(summary="Slow", source="db", severity="critical", dedup_key="db-slow")
+    """
+    chosen = pagerduty.account(account)
+    payload = given(
+        summary=summary_of(summary, truncate=truncate),
+        source=source,
+        severity=severity,
+        custom_details=details_of(custom_details),
+    )
+    already_open: bool | None = None
+    with suppress(NodeError, ConfigurationError, TimeoutError):
+        async with asyncio.timeout(_LOOK):
+            already_open = bool(await open_incidents(chosen, dedup_key, service_id))
+    answer = await send_alert(chosen, "trigger", routing_key, dedup_key, {"payload": payload})
+    return TriggerOrReopenOutput.model_validate({"dedup_key": dedup_key, **answer, "already_open": already_open})
 
 
 @pagerduty_node(

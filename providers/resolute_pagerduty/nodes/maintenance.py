@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
+from resolute.plan.muted import Muted
+from resolute.plan.policies import Policy, Retry
 from resolute_pagerduty.account.account import object_in
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.edits import Editable
@@ -39,6 +42,9 @@ WINDOW: Final = Editable(
     update=UPDATE_MAINTENANCE_WINDOW,
     needed=("start_time", "end_time", "services"),
 )
+
+_SOON: Final = Policy(retry=Retry(attempts=5, initial=1, maximum=8), timeout=10, within=30)
+"""For what a page waits for."""
 
 
 @pagerduty_node("ListMaintenanceWindows", LIST_MAINTENANCE_WINDOWS, repeat=READS)
@@ -120,6 +126,40 @@ async def all_maintenance_windows(
         limit=limit,
     )
     return AllMaintenanceWindowsOutput(maintenance_windows=walked.items, more=walked.more)
+
+
+@pagerduty_node("Maintenance", LIST_MAINTENANCE_WINDOWS, repeat=READS, policy=_SOON)
+async def maintenance(pagerduty: Accounts, *, service_ids: Ids, account: str | None = None) -> Muted:
+    """Says whether one of these services is in a maintenance window now: for `alarm(..., mute_during=...)`.
+
+    During a window PagerDuty opens no incident for an event, and opens none for it afterwards. An alarm that is muted
+    meanwhile is raised when the window is over, if it is still bad. The node is tried for 30 seconds.
+
+    Args:
+        service_ids: the services that the alarm is about; a window of one of them counts.
+        account: the name of one of the provider's accounts.
+
+    Example:
+        >>> from resolute import alarm, output
+        >>> muted = maintenance(service_ids=["PWIXJZS"])
+        >>> watched = alarm("checkout", bad=output("health.status") == "critical", mute_during=muted)
+    """
+    walked = await walk(
+        pagerduty.account(account),
+        LIST_MAINTENANCE_WINDOWS,
+        "maintenance_windows",
+        MaintenanceWindow,
+        query={"service_ids": service_ids, "filter": "ongoing"},
+    )
+    window = max(walked.items, key=_ends, default=None)
+    if window is None:
+        return Muted(muted=False)
+    what = window.description or window.summary or ""
+    return Muted(muted=True, until=window.end_time, reason=f"maintenance window {window.id}" + (what and f", {what}"))
+
+
+def _ends(window: MaintenanceWindow) -> datetime:
+    return window.end_time or datetime.max.replace(tzinfo=UTC)
 
 
 @pagerduty_node("GetMaintenanceWindow", GET_MAINTENANCE_WINDOW, repeat=READS)

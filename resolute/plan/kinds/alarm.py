@@ -54,8 +54,9 @@ class Alarm(Step):
 
     It is raised when `bad` has held for `raise_after`, and cleared when `clear` has held for `clear_after`; without
     `clear`, that is when `bad` does not hold. `key` tells the items of loops around it apart, each of which is an alarm
-    of its own. Where `quiet` holds it is not raised; `quiet_decision` is what runs on the worker before it is asked. An
-    alarm that is pending and is not bad again within `pending` seconds lapses.
+    of its own. Where `quiet` holds it is not raised; `quiet_decision` is what runs on the worker before it is asked.
+    Nor is it while the output of `muted_by` says that it is muted. An alarm that is pending and is not bad again within
+    `pending` seconds lapses.
 
     `raises` runs until it has succeeded once while the alarm is raised, and again `reopen_after` seconds later while it
     is bad; `clears` runs when it is cleared. `incident` is what these open and close is known by.
@@ -74,6 +75,7 @@ class Alarm(Step):
     raises: tuple[Call, ...] = ()
     clears: tuple[Call, ...] = ()
     incident: JsonValue = None
+    muted_by: tuple[Call, ...] = Field(default=(), exclude_if=lambda value: not value)
     reopen_after: float | None = Field(default=None, exclude_if=lambda value: value is None)
 
     figure: ClassVar[Figure] = "box"
@@ -92,9 +94,10 @@ class Alarm(Step):
         return title if is_said else f"{title}, quiet when {describe(cast('Json', self.quiet))}"
 
     def blocks(self) -> tuple[Block, ...]:
-        """What opens and closes an incident, and what is asked before."""
+        """What is asked before it is raised, and what opens and closes an incident."""
         blocks = (
             Block("side", self.quiet_decision, heading="quiet"),
+            Block("side", self.muted_by, heading="mute"),
             Block("side", self.raises, heading="raise"),
             Block("side", self.clears, heading="clear"),
         )
@@ -119,5 +122,7 @@ class Alarm(Step):
             yield f"reopen_after of {self.reopen_after:g} s: give more than 0 and at most a year"
         if bool(self.raises) is not bool(self.clears):
             yield "an incident is opened and closed: it has steps for one of both only"
-        if any(call.undo for call in (*self.raises, *self.clears)):
+        if len(self.muted_by) > 1:
+            yield "one step says whether it is muted"
+        if any(call.undo for call in (*self.muted_by, *self.raises, *self.clears)):
             yield "a step of an incident is not undone: the alarm closes what it has opened"

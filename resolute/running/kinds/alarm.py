@@ -8,10 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, cast
 
+from pydantic import ValidationError
+
 from resolute.plan.alarmed import CheckOutcome
 from resolute.plan.errors import EvaluationError, NodeFailedError
 from resolute.plan.kinds.alarm import Alarm
 from resolute.plan.kinds.call import Call
+from resolute.plan.muted import Muted
 from resolute.plan.step import walk
 from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json, JsonObject, digest
@@ -30,9 +33,10 @@ from resolute.running.kinds.watching import (
     watched_from,
 )
 from resolute.running.notebook import MOST_ENTRIES
+from resolute.running.report import SAID
 from resolute.running.run import Run
 from resolute.running.shared.asking import Asking
-from resolute.running.shared.mutes import MUTED, MUTES
+from resolute.running.shared.mutes import MUTED, MUTES, text_of_mute
 from resolute.running.truth import truth_of
 
 _LONGEST_KEY: Final = 150
@@ -62,8 +66,7 @@ class _Check:
         if not self._part:
             self._look()
         after = checked(self._alarm, self._before, self._signal, self._now, is_late=self._is_late())
-        due = is_due(self._alarm, after, self._signal)
-        muted = due and (await self._is_quiet() or await self._is_muted())
+        muted = is_due(self._alarm, after, self._signal) and await self._is_silent()
         if not self._remembers(after):
             self._leave_out()
             return self._output(replace(after, state="ok", bad=0), "unremembered")
@@ -118,8 +121,17 @@ class _Check:
             self._keep()
         return self._part["quiet"] is True
 
-    async def _is_muted(self) -> bool:
-        """Whether somebody has muted the flow or the alarm. Where nobody can say, people are told."""
+    async def _is_silent(self) -> bool:
+        """Whether nobody wants to be called now; the report says who says so, and until when."""
+        if await self._is_quiet():
+            return True
+        said = await self._mute() or await self._muted_by()
+        if said:
+            self._run.state.tell(self._alarm, self._frame, {SAID: said})
+        return bool(said)
+
+    async def _mute(self) -> str:
+        """How somebody has muted the flow or the alarm. Where nobody can say, people are told."""
         if "muted" not in self._part:
             alarm, flow = self._alarm.id, self._run.plan.name
             names: Json = [flow, alarm, f"{flow}/{alarm}"]
@@ -128,10 +140,31 @@ class _Check:
                 found = await self._run.runtime.share(Asking(step=step, of=MUTES, word=MUTED, data={"names": names}))
             except NodeFailedError as error:
                 found = None
-                self._run.state.warn([f"alarm {alarm!r} is not muted: nobody can say whether it is: {error.reason}"])
-            self._part["muted"] = found is not None
+                self._warn_unmuted(error)
+            self._part["muted"] = text_of_mute(found)
             self._keep()
-        return self._part["muted"] is True
+        return str(self._part["muted"])
+
+    async def _muted_by(self) -> str:
+        """How the alarm's own step says that it is muted. Where that fails, people are told."""
+        if "muted_by" not in self._part:
+            said = ""
+            try:
+                # It is no reason to wait for a person that nobody can say whether there is one to be called.
+                await self._run.block(self._alarm.muted_by, replace(self._frame, collected=True))
+                for step in self._alarm.muted_by:
+                    said = Muted.model_validate(self._frame.outputs.get(step.id)).text
+            except NodeFailedError as error:
+                self._warn_unmuted(error)
+            except ValidationError:
+                self._run.state.warn([f"alarm {self._alarm.id!r} is not muted: its step gave no {Muted.__name__}"])
+            self._part["muted_by"] = said
+            self._keep()
+        return str(self._part["muted_by"])
+
+    def _warn_unmuted(self, error: NodeFailedError) -> None:
+        what = f"alarm {self._alarm.id!r} is not muted: nobody can say whether it is"
+        self._run.state.warn([f"{what}: {error.reason}"])
 
     def _remembers(self, after: Watched) -> bool:
         """Whether there is room to remember what is to be remembered; without it nothing is counted or raised."""
@@ -219,8 +252,9 @@ class _Check:
     def _leave_out(self, did: str = "") -> None:
         left: dict[str, tuple[Call, ...]] = {"raises": self._alarm.raises, "clears": self._alarm.clears}
         self._run.state.leave_out([step for name, steps in left.items() if name != did for step in steps], self._frame)
-        if "quiet" not in self._part:
-            self._run.state.leave_out(list(self._alarm.quiet_decision), self._frame)
+        for name, steps in (("quiet", self._alarm.quiet_decision), ("muted_by", self._alarm.muted_by)):
+            if name not in self._part:
+                self._run.state.leave_out(list(steps), self._frame)
 
     def _keep(self) -> None:
         self._frame.kept.parts[self._alarm.id] = dict(self._part)

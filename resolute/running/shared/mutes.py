@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -22,6 +23,15 @@ LONGEST_MUTE: Final = 30 * 24 * 3600.0
 """Seconds: what is to be silent for longer is no longer wanted, and is better taken out."""
 
 _LONGEST_TEXT: Final = 500
+
+
+def text_of_mute(mute: Json) -> str:
+    """A mute as people read it; empty where there is none."""
+    if not isinstance(mute, Mapping):
+        return ""
+    by = f" by {mute['by']}" if mute["by"] else ""
+    reason = f": {mute['reason']}" if mute["reason"] else ""
+    return f"muted until {datetime.fromisoformat(str(mute['until'])):%Y-%m-%d %H:%M} UTC{by}{reason}"
 
 
 class MuteBook:

@@ -12,11 +12,13 @@ from resolute.plan.expressions import holds_expression
 from resolute.plan.kinds.alarm import PENDING, After, Alarm
 from resolute.plan.kinds.call import Call
 from resolute.plan.language import has_holes
-from resolute.plan.shapes import Shape
+from resolute.plan.muted import Muted
+from resolute.plan.shapes import Shape, shape_of_type
 from resolute.plan.step import Step
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope, check_fit
 from resolute.writing.conditions import Condition
+from resolute.writing.given import misfits
 from resolute.writing.incident import Incident
 from resolute.writing.kinds.call import Node, compiled_call, lift_node, report_no_step
 from resolute.writing.lifting import Lifter, decoded
@@ -43,6 +45,7 @@ class AlarmStep(FlowStep[Alarmed]):
     key: object
     pending_at_most: object
     incident: object
+    mute_during: object = None
 
     @property
     def default_name(self) -> str:
@@ -70,6 +73,7 @@ def alarm(
     key: object = None,
     pending_at_most: timedelta = timedelta(seconds=PENDING),
     incident: Incident | None = None,
+    mute_during: Node[Muted] | None = None,
 ) -> AlarmStep:
     """Watches a condition over the runs of a flow: raised when bad for long enough, cleared when well again.
 
@@ -89,6 +93,8 @@ def alarm(
             its `name`, `id` or `key`.
         pending_at_most: an alarm that is pending, and within this time neither bad again nor clear, is pending no more.
         incident: what is opened when it is raised and closed when it is cleared, as a provider gives it.
+        mute_during: a node that says whether nobody is to be called now, such as `pagerduty.maintenance(...)`. It is
+            asked when the alarm is about to be raised. Where it fails, people are told.
 
     >>> from resolute import output
     >>> alarm("checkout", bad=output("health.status") == "critical", raise_after=3, clear_after=2).output.raised
@@ -103,6 +109,7 @@ def alarm(
         key,
         pending_at_most,
         incident,
+        mute_during,
         name=name,
         written_at=place_of_caller(),
     )
@@ -166,6 +173,8 @@ class _Compiling:
             raises=raises,
             clears=clears,
             incident=cast("Any", known_by),
+            muted_by=self._muted_by(),
+            reopen_after=self._reopen_after(),
         )
         for problem in compiled.problems():
             self._report(problem, "")
@@ -238,10 +247,28 @@ class _Compiling:
         known_by = self._encoded("incident", incident.known_by, _TEXT)
         return self._calls("raise", incident.raises), self._calls("clear", incident.clears), known_by
 
+    def _reopen_after(self) -> float | None:
+        incident = self._step.incident
+        after: object = incident.reopen_after if isinstance(incident, Incident) else None
+        return None if after is None else self._seconds("reopen_after", after)
+
+    def _muted_by(self) -> tuple[Call, ...]:
+        """The call that says whether it is muted."""
+        node = self._step.mute_during
+        if node is None:
+            return ()
+        if isinstance(node, Node):
+            node = cast("Node[Any]", node)
+            gives = shape_of_type(node.result_type, "serialization")
+            for problem in misfits(gives, shape_of_type(Muted, "validation")):
+                hint = "give a node that returns a resolute.Muted, such as pagerduty.maintenance(...)"
+                self._report(f"mute_during: {problem}", hint)
+        return self._calls("mute", node)
+
     def _calls(self, word: str, given: object) -> tuple[Call, ...]:
         nodes = list(cast("Sequence[object]", given)) if isinstance(given, (list, tuple)) else [given]
         if not nodes:
-            self._report(f"the incident has no step to {word} it", "give a node")
+            self._report(f"there is no step to {word} it", "give a node")
         return tuple(call for number, node in enumerate(nodes) for call in self._call(word, node, number))
 
     def _call(self, word: str, node: object, number: int) -> list[Call]:
@@ -254,7 +281,7 @@ class _Compiling:
         if called.name is not None:
             naming.check(called.name)
         if called.undo:
-            self._steps.mistakes.report(place, "a step of an incident is not undone", "take .on_failure(...) out")
+            self._steps.mistakes.report(place, "a step of an alarm is not undone", "take .on_failure(...) out")
         name = naming.free(called.name or f"{self._id}_{word}")
         naming.take(name)
         return [compiled_call(called, self._steps, name, self._scope, f"{place} {name!r}")]
@@ -265,7 +292,8 @@ def lift_alarm(alarm: Alarm, lifter: Lifter) -> Draft:
     lifter.block(alarm.quiet_decision)
     raises = [node for call in alarm.raises if (node := lift_node(call, lifter))]
     clears = [node for call in alarm.clears if (node := lift_node(call, lifter))]
-    incident = Incident(raises, clears, cast("str", decoded(cast("Json", alarm.incident))))
+    reopen_after = None if alarm.reopen_after is None else timedelta(seconds=alarm.reopen_after)
+    incident = Incident(raises, clears, cast("str", decoded(cast("Json", alarm.incident))), reopen_after)
     step = AlarmStep(
         lifter.condition(cast("Json", alarm.bad)),
         None if alarm.clear is None else lifter.condition(cast("Json", alarm.clear)),
@@ -275,6 +303,7 @@ def lift_alarm(alarm: Alarm, lifter: Lifter) -> Draft:
         None if alarm.key is None else decoded(cast("Json", alarm.key)),
         timedelta(seconds=alarm.pending),
         incident if alarm.raises or alarm.clears else None,
+        next((node for call in alarm.muted_by if (node := lift_node(call, lifter))), None),
         name=lifter.name_of(alarm),
         written_at=lifter.place(alarm),
     )

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 
 import resolute_pagerduty as pagerduty
 from resolute import Flow, alarm, every, flow, node
-from resolute.testing import FlowTester
+from resolute.running.ledger import Check, check_of
+from resolute.testing import FlowTester, TestedRun
 from resolute_pagerduty.simulator.resources import Incident
 from resolute_pagerduty.simulator.world import WORLD
+from resolute_worker.paging import paging
 from tests.providers.pagerduty.harness import Bench
 
 Deed = Callable[[Bench, Incident], Awaitable[Any]]
@@ -26,22 +28,39 @@ async def look() -> str | None:
 health = look().as_("health")
 
 
-def watching(**incident: Any) -> Flow:
+def watching(mute: bool = False, when_stuck: Literal["fail", "hold"] = "fail", **incident: Any) -> Flow:
     made = pagerduty.incident_for(dedup_key="checkout", **incident)
-    watched = alarm("checkout", bad=health.output == "bad", raise_after=2, clear_after=2, incident=made)
-    return flow("watch").triggered_by(every(timedelta(minutes=1))).then(health).then(watched).build()
+    muted = pagerduty.maintenance(service_ids=[WORLD.service]) if mute else None
+    watched = alarm(
+        "checkout", bad=health.output == "bad", raise_after=2, clear_after=2, incident=made, mute_during=muted
+    )
+    begun = flow("watch", when_stuck=when_stuck).triggered_by(every(timedelta(minutes=1)))
+    return begun.then(health).then(watched).build()
 
 
-async def checks(bench: Bench, tester: FlowTester, *answers: str | None) -> list[str]:
-    """Runs the flow once for each answer of the check; the outcomes."""
-    outcomes: list[str] = []
+async def runs(bench: Bench, tester: FlowTester, *answers: str | None) -> list[TestedRun]:
+    """Runs the flow once for each answer of the check."""
+    done: list[TestedRun] = []
     for answer in answers:
         tester.answer("health", answer)
         tester.clock.move(timedelta(minutes=1))
         bench.sim.clock.advance(timedelta(minutes=1))
-        run = await tester.run()
-        outcomes.append(run.result["checkout"]["outcome"] if run.status == "completed" else run.status)
-    return outcomes
+        done.append(await tester.run())
+    return done
+
+
+async def checks(bench: Bench, tester: FlowTester, *answers: str | None) -> list[str]:
+    """Runs the flow once for each answer of the check; the outcomes."""
+    return [
+        run.result["checkout"]["outcome"] if run.status == "completed" else run.status
+        for run in await runs(bench, tester, *answers)
+    ]
+
+
+def entry(run: TestedRun) -> Check:
+    """The line that the ledger has of a run."""
+    began = run.report.steps[0].started_at or datetime.now(UTC)
+    return check_of(run.plan, run.report, at=began, began_at=began, paging=paging)
 
 
 async def acknowledge(bench: Bench, incident: Incident) -> None:
@@ -119,3 +138,83 @@ async def test_what_nobody_has_touched_is_resolved(bench: Bench) -> None:
     said = await checks(bench, tester, "ok", "ok")
 
     assert (["damped", "resolved"], "resolved") == (said, incident.status)
+
+
+async def test_a_maintenance_window_mutes(bench: Bench) -> None:
+    """While a window is open nobody is paged; what is open is resolved as always, what is still bad pages after it."""
+    tester = FlowTester(watching(mute=True), providers=[bench.provider])
+    before = await checks(bench, tester, "bad", "bad")
+    now = bench.sim.clock.now()
+    await bench.run(
+        pagerduty.create_maintenance_window,
+        service_ids=[WORLD.service],
+        start_time=now,
+        end_time=now + timedelta(minutes=7, seconds=30),
+        description="The database is moved",
+    )
+
+    inside = await checks(bench, tester, "bad", "ok", "ok", "bad")
+    (muted,) = await runs(bench, tester, "bad")
+    after = await checks(bench, tester, "bad", "bad", "bad", "bad")
+
+    assert (["pending", "paged"], ["damped", "damped", "resolved", "pending"]) == (before, inside)
+    assert ["muted", "muted", "paged", "damped"] == after
+    assert ["resolved", "triggered"] == [incident.status for incident in bench.sim.incidents()]
+    line = entry(muted)
+    assert "muted" == line.outcome
+    assert line.said.startswith(f"muted until {now + timedelta(minutes=7):%Y-%m-%d %H:%M} UTC: maintenance window ")
+    assert line.said.endswith(", The database is moved")
+
+
+@pytest.mark.parametrize("when_stuck", ["fail", "hold"])
+async def test_nobody_waits_for_a_window_that_cannot_be_read(bench: Bench, when_stuck: Literal["fail", "hold"]) -> None:
+    """If PagerDuty does not say whether there is a window, people are told within a minute, and the report says so."""
+    tester = FlowTester(watching(mute=True, when_stuck=when_stuck), providers=[bench.provider])
+    bench.sim.faults.add(action="status", status=503, path="/maintenance_windows", times=None)
+
+    pending, paged = await runs(bench, tester, "bad", "bad")
+
+    assert ["pending", "paged"] == [run.result["checkout"]["outcome"] for run in (pending, paged)]
+    (warning,) = paged.report.warnings
+    assert warning.startswith("alarm 'checkout' is not muted: nobody can say whether it is")
+    assert ["triggered"] == [incident.status for incident in bench.sim.incidents()]
+
+
+async def test_what_somebody_resolved_is_opened_again(bench: Bench) -> None:
+    """While it is bad, an incident is triggered again after a time, which pages only where it had been resolved."""
+    tester = FlowTester(watching(reopen_after=timedelta(minutes=3)), providers=[bench.provider])
+    await checks(bench, tester, "bad", "bad")
+    still_open = await runs(bench, tester, "bad", "bad", "bad")
+    (incident,) = bench.sim.incidents()
+    await bench.run(pagerduty.update_incident, id=incident.id, status="resolved")
+
+    reopened = await runs(bench, tester, "bad", "bad", "bad", "bad")
+    well = await checks(bench, tester, "ok", "ok")
+
+    assert ["damped", "damped", "damped"] == [entry(run).outcome for run in still_open]
+    assert ["damped", "damped", "paged", "damped"] == [entry(run).outcome for run in reopened]
+    assert ["damped", "resolved"] == well
+    assert ["resolved", "resolved"] == [each.status for each in bench.sim.incidents()]
+
+
+async def test_what_somebody_resolved_stays_so(bench: Bench) -> None:
+    """Unless the flow says otherwise, whoever resolves an incident has decided that it pages nobody again."""
+    tester = FlowTester(watching(), providers=[bench.provider])
+    await checks(bench, tester, "bad", "bad")
+    (incident,) = bench.sim.incidents()
+    await bench.run(pagerduty.update_incident, id=incident.id, status="resolved")
+
+    said = await checks(bench, tester, *["bad"] * 5, "ok", "ok", "bad", "bad")
+
+    assert [*["damped"] * 6, "resolved", "pending", "paged"] == said
+    assert ["resolved", "triggered"] == [each.status for each in bench.sim.incidents()]
+
+
+async def test_a_look_at_what_is_open_never_holds_up_a_page(bench: Bench) -> None:
+    """If nobody can say whether an incident was open, the alert is sent all the same."""
+    bench.sim.faults.add(action="status", status=503, path="/incidents", times=None)
+    given: dict[str, Any] = {"summary": "Slow", "source": "db", "severity": "critical", "dedup_key": "slow"}
+
+    said = await bench.run(pagerduty.trigger_or_reopen, **given)
+
+    assert (None, 1) == (said.already_open, len(bench.sim.incidents("triggered")))

@@ -91,6 +91,9 @@ PAY = {"label": "Money", "conditions": ["event.source matches part 'pay'"], "rou
 
 GIVEN: dict[str, Given] = {
     "TriggerEvent": fixed(summary="Slow", source="api", severity="error", custom_details={"load": 9}),
+    "TriggerOrReopen": fixed(
+        summary="Slow", source="api", severity="error", dedup_key="slow", service_id=WORLD.service
+    ),
     "AcknowledgeEvent": fixed(dedup_key="slow"),
     "ResolveEvent": fixed(dedup_key="slow"),
     "ResolveUnlessTouched": lambda sim, _: {"dedup_key": noted_alert(sim), "service_id": WORLD.service},
@@ -261,6 +264,7 @@ GIVEN: dict[str, Given] = {
         "name": "monitor",
         "key_file": str(folder / "routing-key"),
     },
+    "Maintenance": fixed(service_ids=[WORLD.service]),
     "ListMaintenanceWindows": fixed(
         service_ids=[WORLD.service], team_ids=[WORLD.payments_team], filter="open", query="up", include=["users"]
     ),

@@ -61,6 +61,7 @@ def new_post_updates(sim: Simulator) -> int:
 
 EFFECTS: dict[str, Effects] = {
     "TriggerEvent": in_state("incidents"),
+    "TriggerOrReopen": in_state("incidents"),
     "SendEvent": in_state("incidents"),
     "SendChangeEvent": in_state("changes"),
     "CreateIncident": in_state("incidents"),
