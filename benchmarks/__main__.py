@@ -10,11 +10,11 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import events, gates, items, lanes, pagerduty, processes, turns, writing
+from benchmarks import backtests, events, gates, items, lanes, pagerduty, processes, turns, writing
 from benchmarks.figures import show
 from benchmarks.peers import measure as peers
 
-PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates")
+PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates", "backtest")
 BY_NAME = ("peers",)
 """What is measured only where it is named: it needs programs beside the environment."""
 
@@ -49,6 +49,8 @@ def main() -> int:
     if "peers" in parts:
         for title, figures in asyncio.run(peers.measure()).items():
             show(console, title, figures)
+    if "backtest" in parts:
+        show(console, "A backtest, on the embedded server", asyncio.run(backtests.measure()))
     return 0
 
 
