@@ -4,6 +4,7 @@ import gc
 import os
 import random
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScope:
     """Tests that share a server stay in one process; the largest file has several."""
     return ByScope(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says in a line each why tests were left out."""
+    skipped: list[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    for reason, times in reasons.items():
+        terminalreporter.write_line(f"{times} left out: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""A worker of a few flows, and its board, for everybody who looks at it in these tests."""
+"""A worker of a few flows, its board, and a browser, for everybody who looks at it in these tests."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 from temporalio.client import Client
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.temporal.activities import Activities
 from resolute.temporal.worker import temporal_worker
+from tests.board.chromium import PATIENCE, chromium, program
 from tests.board.flows import FLOWS
+from tests.board.shown import Shown
 from tests.board.site import Site
 from tests.keys import KEYS
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The browser of the session."""
+    expect.set_options(timeout=PATIENCE)
+    async with chromium(program()) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +42,10 @@ async def site(temporal_client: Client, tmp_path_factory: pytest.TempPathFactory
     folder: Path = tmp_path_factory.mktemp("board")
     async with worker, Site.of(temporal_client, queue, folder, environment) as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+async def shown(browser: Browser, site: Site) -> AsyncIterator[Shown]:
+    """The same board, on a port for browsers."""
+    async with site.served() as address:
+        yield Shown(browser, site, address)

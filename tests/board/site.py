@@ -21,6 +21,9 @@ from resolute.writing.flow import Flow
 from resolute_pagerduty.account.audit import AuditEntry, read_audit
 from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
+from resolute_worker.board.sessions import COOKIE
+from resolute_worker.boarding import BOARD
+from resolute_worker.http_server import HttpServer
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
 
@@ -99,6 +102,17 @@ class Site:
             browser = Browser(http)
             yield await browser.log_in(name) if name else browser
 
+    @asynccontextmanager
+    async def served(self, port: int = 0) -> AsyncGenerator[str]:
+        """The address at which real browsers find the board."""
+        async with HttpServer(board_app(self.board), "127.0.0.1", port) as server:
+            yield f"{server.url}{BOARD}"
+
+    def cookie(self, name: str) -> tuple[str, str]:
+        """What a browser keeps of somebody who has logged in."""
+        person = self.board.access.tokens.person(TOKENS[name])
+        return COOKIE, self.board.access.sessions.cookie(self.board.access.sessions.fresh(person))
+
     async def start(self, flow: Flow, input_data: Any = None) -> RunHandle:
         """A run of a flow."""
         return await start_run(self.client, flow.plan, task_queue=self.queue, input_data=input_data, keys=KEYS)
@@ -118,6 +132,13 @@ class Site:
                 any(each.id == step and each.status == status for each in found.report.steps) if found.report else False
             ),
         )
+
+    async def end(self, *runs: RunHandle) -> None:
+        """Cancels runs, and sees them end: a worker that stops with runs at hand leaves them to the collector."""
+        for run in runs:
+            await run.handle.cancel()
+        for run in runs:
+            await self.until(run, lambda found: found.summary.status != "running")
 
     def audit(self) -> list[AuditEntry]:
         """What the audit log says."""

@@ -1,0 +1,39 @@
+"""A board that a real browser looks at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from playwright.async_api import Browser
+
+from resolute.temporal.client import RunHandle
+from tests.board.chromium import Screen, Theme, screen
+from tests.board.site import Site
+
+
+@dataclass
+class Shown:
+    """The board, where it is served, and the browser that looks at it."""
+
+    browser: Browser
+    site: Site
+    address: str
+
+    @asynccontextmanager
+    async def to(
+        self, name: str = "", *, width: int = 1280, theme: Theme = "light", script: bool = True
+    ) -> AsyncGenerator[Screen]:
+        """A window of somebody who has logged in, or of nobody."""
+        cookies = [self.site.cookie(name)] if name else []
+        async with screen(
+            self.browser, self.address, width=width, theme=theme, script=script, cookies=cookies
+        ) as window:
+            yield window
+
+
+def place_of(run: RunHandle, step: str = "") -> str:
+    """Where the board shows a run, or a step of it."""
+    return f"run?id={quote(run.workflow_id)}" + (f"&step={quote(step)}" if step else "")

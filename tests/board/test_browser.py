@@ -1,0 +1,62 @@
+"""The board in a real browser: it keeps itself current, and everybody can use it."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.board.accessible import found_by_axe
+from tests.board.flows import ASKING, GREETING, HOLDING
+from tests.board.shown import Shown, place_of
+from tests.board.site import TOKENS
+
+
+async def test_an_open_page_keeps_itself_current(shown: Shown) -> None:
+    """Somebody logs in and looks at the first page; a gate that opens afterwards is on it without a reload."""
+    async with shown.to() as ada:
+        await ada.go()
+        await ada.page.get_by_label("Token").fill(TOKENS["ada"])
+        await ada.page.get_by_role("button", name="Log in").click()
+        await expect(ada.page.get_by_role("heading", name="Now", exact=True)).to_be_visible()
+        await ada.mark()
+
+        run = await shown.site.start(ASKING)
+        row = ada.page.get_by_role("row").filter(has_text=run.workflow_id)
+        await expect(row.first).to_contain_text("Fail over")
+        await shown.site.end(run)
+        await expect(ada.at("section[aria-labelledby=waits]")).not_to_contain_text(run.workflow_id)
+
+        assert await ada.is_same()
+
+
+async def test_axe_finds_nothing(shown: Shown) -> None:
+    """No page keeps anybody from reading or using it, light or dark, as far as axe-core sees."""
+    site = shown.site
+    greeted, asking = await site.start(GREETING, {"names": ["a", "b"]}), await site.start(ASKING)
+    holding = await site.start(HOLDING)
+    await greeted.result()
+    await site.at(asking, "approve", "running")
+    await site.at(holding, "fragile", "held")
+    await site.board.poll.anew()
+    pages = [
+        "",
+        "runs",
+        "runs?q=nobody",
+        "runs?outcome=broken",
+        place_of(greeted, "first"),
+        place_of(asking, "approve"),
+        place_of(holding, "fragile"),
+        f"flow?name={GREETING.name}",
+        "nothing-here",
+    ]
+
+    async with shown.to() as nobody:
+        await nobody.go("login")
+        found = {"login": await found_by_axe(nobody)}
+    async with shown.to("ada") as ada:
+        for page in pages:
+            await ada.go(page)
+            found[page] = await found_by_axe(ada)
+        ada.wrong = [text for text in ada.wrong if "nothing-here" not in text]  # the browser says that it is a 404
+
+    await site.end(asking, holding)
+    assert {page: [] for page in found} == found
