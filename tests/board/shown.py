@@ -37,3 +37,8 @@ class Shown:
 def place_of(run: RunHandle, step: str = "") -> str:
     """Where the board shows a run, or a step of it."""
     return f"run?id={quote(run.workflow_id)}" + (f"&step={quote(step)}" if step else "")
+
+
+def approval_of(run: RunHandle, gate: str) -> str:
+    """Where somebody decides a gate of a run."""
+    return f"approval?id={quote(run.workflow_id)}&gate={quote(gate)}"

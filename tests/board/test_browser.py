@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.board.accessible import found_by_axe
 from tests.board.flows import ASKING, GREETING, HOLDING
-from tests.board.shown import Shown, place_of
+from tests.board.shown import Shown, approval_of, place_of
 from tests.board.site import TOKENS
 
 
@@ -42,6 +42,11 @@ async def test_axe_finds_nothing(shown: Shown) -> None:
         "runs",
         "runs?q=nobody",
         "runs?outcome=broken",
+        "approvals",
+        approval_of(asking, "approve"),
+        "ledger",
+        f"ledger?flow={GREETING.name}",
+        f"alarms?name={GREETING.name}",
         place_of(greeted, "first"),
         place_of(asking, "approve"),
         place_of(holding, "fragile"),
