@@ -3,6 +3,7 @@
 from resolute_slack.config import SlackConfig
 from resolute_slack.errors import SlackAPIError
 from resolute_slack.models import Message, Person, Reached
+from resolute_slack.nodes.asking import ask
 from resolute_slack.nodes.messages import post_message, reply, update_message
 from resolute_slack.nodes.people import find_person, message_people, message_person
 from resolute_slack.provider import Slack
@@ -14,6 +15,7 @@ __all__ = [
     "Slack",
     "SlackAPIError",
     "SlackConfig",
+    "ask",
     "find_person",
     "message_people",
     "message_person",

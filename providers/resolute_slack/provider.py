@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from resolute.plan.inlets import Inlet
 from resolute.plan.provider import NodeDefinition
+from resolute_slack.clicks import PATH, Clicks
 from resolute_slack.config import SlackConfig
 from resolute_slack.nodes import FACTORIES
 from resolute_slack.workspace import Workspace
@@ -28,6 +30,10 @@ class Slack(Workspace):
             ConfigurationError: a variable is invalid; the message names it, never its value.
         """
         return cls(SlackConfig.from_env())
+
+    def inlets(self) -> Mapping[str, Inlet]:
+        """Clicks on the buttons of gates."""
+        return {PATH: Clicks(self).answer} if self.config.signing_secret is not None else {}
 
     def refusal(self, node: NodeDefinition) -> str | None:
         """That a provider for reading alone does not run a node that may write."""

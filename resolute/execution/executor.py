@@ -219,6 +219,8 @@ class NodeExecutor:
         def read(operator: str, operand: Json) -> Json:
             if operator == "$link":
                 return self.environment.link(call, cast("JsonObject", operand))
+            if operator == "$button":
+                return self.environment.button(call, cast("JsonObject", operand))
             if operator == "$during":
                 return is_during(operand)
             return self.environment.read(operator, operand)

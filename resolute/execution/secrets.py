@@ -13,7 +13,10 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.switches import OFF, Switches
 
 Links: TypeAlias = Callable[[CallContext, JsonObject], str]
-"""Makes the address at which a person decides a gate, from a call of its `notify` and what the run says of it."""
+"""Makes the address at which a person decides a gate, from a call of its `notify` and what the run says of it.
+
+Or what a button carries that anybody may press, of whom a service says who they are.
+"""
 
 _BOOLS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -28,6 +31,7 @@ class Environment:
         self._variables = os.environ if variables is None else variables
         self._masks = Masks()
         self.links: Links | None = None
+        self.buttons: Links | None = None
         self.switches: Callable[[], Switches | None] = lambda: OFF
         """How the switches stand that people throw for many runs; None where that could not be read yet."""
 
@@ -37,11 +41,22 @@ class Environment:
         Raises:
             MissingEnvironmentError: nothing here makes links.
         """
-        if self.links is None:
+        return self._made(self.links, call, facts)
+
+    def button(self, call: CallContext, facts: JsonObject) -> str:
+        """What a button carries by which people decide a gate of the call's run.
+
+        Raises:
+            MissingEnvironmentError: nothing here makes buttons.
+        """
+        return self._made(self.buttons, call, facts)
+
+    def _made(self, make: Links | None, call: CallContext, facts: JsonObject) -> str:
+        if make is None:
             raise MissingEnvironmentError(
                 "links to gates are made by a worker that has keys: set RESOLUTE_PLAN_KEYS for it (docs/approvals.md)"
             )
-        return self.links(call, facts)
+        return make(call, facts)
 
     def read(self, operator: str, operand: Json) -> Json:
         """The value of an `$env` or `$secret` expression.

@@ -66,6 +66,8 @@ def _describe_expression(operator: str, inner: list[Json]) -> str:
             return "scheduled_for"
         case "$link":
             return "link"
+        case "$button":
+            return "button"
         case "$during":
             return _describe_hours(inner[0])
         case "$cursor":

@@ -23,6 +23,7 @@ A value in a plan is plain JSON, except that an object with exactly one key that
     {"$env": "HEALTH_URL"}                  read on the worker
     {"$secret": "PAGERDUTY_ROUTING_KEY"}    read on the worker, never recorded
     {"$link": [{"$item": [...]}]}           where a person decides a gate; made on the worker, never recorded
+    {"$button": [{"$item": [...]}]}         what a button carries to decide it, whoever presses; made on the worker
     {"$during": [{"hours": ..., "at": a}]}  whether a time is in these hours of these days; the worker knows time zones
     {"$eq": [a, b]}  $ne $lt $le $gt $ge $in $contains $search $empty $and $or $not
 
@@ -87,6 +88,7 @@ TABLE: Final[Mapping[str, Operator]] = {
     "$env": Operator(role="hole", operands=("variable",)),
     "$secret": Operator(role="hole", operands=("name",)),
     "$link": Operator(role="hole"),
+    "$button": Operator(role="hole"),
     "$during": Operator(role="hole"),
     "$text": Operator(role="value", operands=("template", "value"), most=None),
     "$default": Operator(role="value", least=2, most=2),

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_type_hints
 
 from resolute.plan.errors import ResoluteError
+from resolute.plan.inlets import Inlet
 from resolute.plan.policies import Effect, Lane, Policy
 from resolute.plan.shapes import plain_schema, shape_of_type
 from resolute.plan.values import Json, digest
@@ -22,6 +23,18 @@ class SecretMark:
 
 
 SecretText = Annotated[str, SecretMark()]
+
+
+@dataclass(frozen=True)
+class ButtonMark:
+    """Marks a parameter that takes what decides a gate, whoever presses a button: `notify` gives its link for it."""
+
+
+GateButton = Annotated[str, ButtonMark()]
+"""What a button carries by which people decide a gate in the service of a provider; see `Provider.inlets`.
+
+Unlike a link, which is for one person, it is no secret: it says which gate is meant, and the service who has pressed.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +114,18 @@ class NodeDefinition:
 
     def is_secret(self, parameter: str) -> bool:
         """Whether the parameter takes a secret."""
-        return _has_mark(self.types.get(parameter))
+        return _has_mark(self.types.get(parameter), SecretMark)
+
+    def is_button(self, parameter: str) -> bool:
+        """Whether the parameter takes what decides a gate."""
+        return _has_mark(self.types.get(parameter), ButtonMark)
 
 
-def _has_mark(annotation: Any) -> bool:
+def _has_mark(annotation: Any, kind: type[SecretMark | ButtonMark]) -> bool:
     metadata: Sequence[object] = getattr(annotation, "__metadata__", ())
-    if any(isinstance(mark, SecretMark) for mark in metadata):
+    if any(isinstance(mark, kind) for mark in metadata):
         return True
-    return any(_has_mark(inner) for inner in typing.get_args(annotation) if not isinstance(inner, str))
+    return any(_has_mark(inner, kind) for inner in typing.get_args(annotation) if not isinstance(inner, str))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +214,10 @@ class Provider(ABC):
     @classmethod
     def verifications(cls) -> Mapping[str, Verifier]:
         """The schemes of webhook verification that the provider adds, each with its code."""
+        return {}
+
+    def inlets(self) -> Mapping[str, Inlet]:
+        """What the service asks the worker by itself, such as clicks on buttons, by the path on the worker's server."""
         return {}
 
     def queues(self) -> Mapping[str, float]:

@@ -6,28 +6,20 @@ stands in no plan, no history and no log: a run records only for whom and what a
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from resolute.execution.masking import LINK
 from resolute.plan.context import CallContext
-from resolute.plan.errors import ConfigurationError, MissingEnvironmentError, ResoluteError
-from resolute.plan.values import Json, JsonObject
+from resolute.plan.errors import MissingEnvironmentError
+from resolute.plan.values import JsonObject
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.tokens import names_in, token_of
 
 PATH: Final = "/gates/"
 """Where links lead, on the worker's own HTTP server."""
-
-LONGEST: Final = 8_000
-"""Characters of a token."""
-
-
-class BadLinkError(ResoluteError):
-    """A link that nobody with a key has made, or whose time is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +39,8 @@ class Ticket:
         Raises:
             ConfigurationError: there are no keys to seal it with.
         """
-        seal = keys.seal("link", *self._parts())
-        if seal is None:
-            raise ConfigurationError("a link is sealed with the plan keys: set RESOLUTE_PLAN_KEYS")
-        written = json.dumps([seal, *self._parts()], separators=(",", ":"), ensure_ascii=False).encode()
-        return LINK + base64.urlsafe_b64encode(written).decode().rstrip("=")
-
-    def _parts(self) -> list[Json]:
-        return [self.flow, self.workflow_id, self.run, self.gate, self.person, int(self.until.timestamp())]
+        names = [self.flow, self.workflow_id, self.run, self.gate, self.person]
+        return token_of(keys, "link", LINK, names, self.until)
 
 
 def read_token(token: str, keys: PlanKeys, now: datetime) -> Ticket:
@@ -63,24 +49,8 @@ def read_token(token: str, keys: PlanKeys, now: datetime) -> Ticket:
     Raises:
         BadLinkError: it is forged, damaged, or its time is over.
     """
-    forged = BadLinkError("this link is not valid: it is damaged, or was not made here")
-    if not token.startswith(LINK) or len(token) > LONGEST or not token.isascii():
-        raise forged
-    try:
-        packed = token.removeprefix(LINK)
-        parts: Any = json.loads(base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True))
-        seal, flow, workflow_id, run, gate, person, until = parts
-        names = (flow, workflow_id, run, gate, person)
-        if not all(isinstance(name, str) for name in names) or type(until) is not int:
-            raise forged
-        if not keys.verifies(seal, "link", *names, until):
-            raise forged
-        end = datetime.fromtimestamp(until, UTC)
-    except (ValueError, TypeError, RecursionError, OverflowError, OSError):
-        raise forged from None
-    if now >= end:
-        raise BadLinkError("this link is no longer valid: its time is over")
-    return Ticket(flow=flow, workflow_id=workflow_id, run=run, gate=gate, person=person, until=end)
+    (flow, workflow_id, run, gate, person), until = names_in(token, keys, "link", LINK, 5, now)
+    return Ticket(flow=flow, workflow_id=workflow_id, run=run, gate=gate, person=person, until=until)
 
 
 def link_maker(keys: PlanKeys, base: Callable[[], str]) -> Callable[[CallContext, JsonObject], str]:

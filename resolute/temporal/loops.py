@@ -209,6 +209,10 @@ class NodeLoops:
             return self._of[node.provider]
         return self._async if node and inspect.iscoroutinefunction(node.function) else self._plain
 
+    def named(self, provider: str) -> NodeLoop:
+        """The loop that a provider is open on."""
+        return self._of[provider]
+
     async def __aenter__(self) -> Self:
         async with self._stack:
             for loop in (self._async, self._plain):

@@ -32,7 +32,7 @@ SHORTEST_KEY: Final = 32
 
 MOST_KEYS: Final = 16
 
-Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link", "switches"]
+Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link", "button", "switches"]
 """What is sealed, so that a seal of one thing is never valid for another."""
 
 

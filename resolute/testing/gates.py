@@ -110,6 +110,11 @@ def _nothing() -> None:
     return None
 
 
+def button_in_tests(facts: Mapping[str, Any]) -> str:
+    """What stands in a test for what a button carries: `button-of-approve`."""
+    return f"button-of-{facts['gate']}"
+
+
 def link_in_tests(facts: Mapping[str, Any]) -> str:
     """What stands for a link in a test: `https://gates.test/approve/ada`."""
     return f"https://gates.test/{facts['gate']}/{facts['person']}"

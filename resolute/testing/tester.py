@@ -39,7 +39,7 @@ from resolute.testing.fakes import (
     UnknownFakeError,
     WrongAnswerError,
 )
-from resolute.testing.gates import Decision, GateDecisions, WrongDecisionError, link_in_tests
+from resolute.testing.gates import Decision, GateDecisions, WrongDecisionError, button_in_tests, link_in_tests
 from resolute.testing.played import Replay, flow_of_record, read_record
 from resolute.writing.flow import Flow
 
@@ -179,6 +179,7 @@ class FlowTester:
         self.clock.missing = self._missing
         self._environment = PlaceholderEnvironment(dict(env or {}))
         self._environment.links = lambda _, facts: link_in_tests(facts)
+        self._environment.buttons = lambda _, facts: button_in_tests(facts)
         self._providers = providers
         self._patience = patience
         self._memory: Memory | None = None

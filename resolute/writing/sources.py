@@ -48,7 +48,7 @@ def shape_of_source(operator: str, inner: list[Json], scope: Scope, report: Repo
             return shape_at(_FAILURE, "failure", inner, report)
         case "$now" | "$scheduled":
             return TIME
-        case "$secret" | "$link":
+        case "$secret" | "$link" | "$button":
             return TEXT
         case "$during":
             if problem := window_problem(inner[0]):

@@ -82,6 +82,8 @@ class Beats:
         self._every = every
         self._say = Seldom(log)
         self._proofs = Proofs(verifiers, environment, self._say)
+        self.taken: Mapping[str, str] = {}
+        """The paths of the worker's providers, which no flow can have, and the provider behind each."""
         self._routes: dict[str, tuple[Beaten, ...]] = {}
         self._release: Release | None = None
         self._heard: dict[tuple[str, str], tuple[float, asyncio.Task[Outcome]]] = {}
@@ -97,7 +99,7 @@ class Beats:
         webhooks = {each.path for flow in flows for each in flow.plan.triggers if isinstance(each, Webhook)}
         for each in heartbeats_of(flows):
             path = each.beat.path
-            if use := use_of(path) or ("is that of a webhook" if path in webhooks else ""):
+            if use := use_of(path, self.taken) or ("is that of a webhook" if path in webhooks else ""):
                 raise ConfigurationError(f"flow {each.flow.name!r}: path {path} {use}; choose another one")
             self._proofs.check(each.flow.name, each.beat.verify)
             routes[path] = (*routes.get(path, ()), each)

@@ -73,6 +73,8 @@ class Deliveries:
         self._client = client
         self._task_queue = task_queue
         self._keys = keys
+        self.taken: Mapping[str, str] = {}
+        """The paths of the worker's providers, which no flow can have, and the provider behind each."""
         self._routes: dict[str, tuple[_Route, ...]] = {}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="webhook")
         self._say = Seldom(log)
@@ -93,7 +95,7 @@ class Deliveries:
         self._routes = routes
 
     def _check(self, flow: str, webhook: Webhook) -> None:
-        if use := use_of(webhook.path):
+        if use := use_of(webhook.path, self.taken):
             raise ConfigurationError(f"flow {flow!r}: path {webhook.path} {use}; choose another one")
         self._proofs.check(flow, webhook.verify)
 
@@ -207,8 +209,10 @@ class Deliveries:
         return Outcome(flow, handed.became, 202, run=run)
 
 
-def use_of(path: str) -> str:
-    """What the worker itself does at a path; empty where it leaves it to flows."""
+def use_of(path: str, providers: Mapping[str, str]) -> str:
+    """What the worker itself, or a provider of its, does at a path; empty where it is left to flows."""
+    if path in providers:
+        return f"is that of provider {providers[path]!r}"
     taken = {PATH: "decides gates", BOARD: "is the board's"}
     use = next((use for own, use in taken.items() if f"{path}/".startswith(own)), "")
     return "reports the worker's health" if path in RESERVED else use

@@ -22,9 +22,10 @@ from temporalio.service import RPCError
 from resolute.running.messages import MessageRefusedError
 from resolute.temporal.finding import RunKey, UnknownRunError
 from resolute.temporal.gates import GateOfRun, decide_gate, gate_of_run
-from resolute.temporal.links import PATH, BadLinkError, Ticket, read_token
+from resolute.temporal.links import PATH, Ticket, read_token
 from resolute.temporal.messages import NoAnswerYetError, NotListeningError
 from resolute.temporal.seals import PlanKeys
+from resolute.temporal.tokens import BadLinkError
 from resolute_worker.gate_forms import filled_in, rows
 from resolute_worker.http_forms import BODY_SECONDS, FormTooLargeError, FormUnreadableError, read_form
 from resolute_worker.intake import BusyError, Intake

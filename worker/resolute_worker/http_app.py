@@ -20,6 +20,7 @@ from resolute_worker.deliveries import Deliveries
 from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_refusals import LONGEST_BODY, Refusal
+from resolute_worker.inlets import Inlets
 from resolute_worker.intake import BusyError, Held, Intake
 from resolute_worker.outcomes import Outcome, Result
 
@@ -56,6 +57,7 @@ def http_app(
     gates: GatePages | None = None,
     board: ASGIApp | None = None,
     beats: Beats | None = None,
+    inlets: Inlets | None = None,
 ) -> ASGIApp:
     """The application of one worker."""
     intake = intake or Intake()
@@ -73,6 +75,7 @@ def http_app(
             Route("/readyz", _health(health.ready)),
             Route("/startupz", _health(health.started)),
             *([Route(f"{PATH}{{token}}", gates.answer, methods=methods)] if gates else []),
+            *(inlets.routes() if inlets else []),
             Route("/{path:path}", whatever_listens, methods=methods),
         ]
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from resolute.plan.language import HOLES, expressions_in
+from resolute.plan.language import FACTS, HOLES, expressions_in
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.writing.flow import Flow
@@ -49,7 +49,7 @@ def _required(plan: Plan) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     dumped = cast("Json", plan.model_dump(mode="json", exclude={"triggers": {"__all__": {"input_schema"}}}))
     for operator, operands in expressions_in(dumped):
-        if operator not in HOLES:
+        if operator not in HOLES - FACTS:
             continue
         operand = operands[0]
         if isinstance(operand, Mapping):

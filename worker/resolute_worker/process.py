@@ -22,6 +22,7 @@ from resolute.plan.errors import MissingEnvironmentError, ResoluteError
 from resolute.plan.provider import Provider
 from resolute.temporal.activities import Activities
 from resolute.temporal.at_work import AtWork, NodeThreads
+from resolute.temporal.buttons import button_maker
 from resolute.temporal.links import link_maker
 from resolute.temporal.loops import NodeLoops
 from resolute.temporal.versions import Build
@@ -33,11 +34,13 @@ from resolute_worker.boarding import Boarding
 from resolute_worker.connection import Connection, connected
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, release_of_load, schedules_kept
+from resolute_worker.gate_buttons import GateButtons
 from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app, refusal
 from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_server import HttpServer
+from resolute_worker.inlets import Inlets
 from resolute_worker.intake import Intake
 from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, remember
 from resolute_worker.life import WorkLeftError, left_behind
@@ -106,6 +109,9 @@ class Running:
         )
         self.health = Health()
         self.intake = Intake(settings.max_deliveries, reached=self.activities.reached)
+        buttons = GateButtons(to.client, to.keys, self.address, asyncio.get_running_loop())
+        self.inlets = Inlets(providers, loops, buttons, self.intake)
+        self.deliveries.taken = self.beats.taken = self.inlets.paths
         self.board = self._board(boarding) if boarding is not None else None
         app = http_app(
             self.deliveries,
@@ -114,12 +120,13 @@ class Running:
             GatePages(to.client, to.keys, self.intake),
             self._board_app(),
             self.beats,
+            self.inlets,
         )
         crowd = Crowd(refusal=refusal(self.deliveries, self.intake, self.beats))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
         self.switches = SwitchesWatch(to.client, to.keys)
         env.switches = self.switches.now
-        env.links = link_maker(to.keys, lambda: settings.public_url or self.http.url)
+        env.links, env.buttons = link_maker(to.keys, self.address), button_maker(to.keys)
         self.polling: asyncio.Task[None] | None = None
         self.schedules = Schedules(to.client, load, settings, to.keys)
 
@@ -127,6 +134,10 @@ class Running:
     def client(self) -> Client:
         """The worker's connection to Temporal."""
         return self._connection.client
+
+    def address(self) -> str:
+        """The address under which people reach the worker."""
+        return self._settings.public_url or self.http.url
 
     @property
     def server(self) -> Any:
@@ -297,6 +308,7 @@ async def running(
         worker.serve(load)
         await worker.deploy(load)
         await worker.switches.begin()
+        await stack.enter_async_context(worker.inlets.kept())
         await stack.enter_async_context(worker.http)
         if worker.board:
             await stack.enter_async_context(worker.board.kept())

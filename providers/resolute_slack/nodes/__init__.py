@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeGuard
 
 from resolute.writing.node import NodeFactory
-from resolute_slack.nodes import messages, people
+from resolute_slack.nodes import asking, messages, people
 
 
 def is_factory(value: object) -> TypeGuard[NodeFactory[..., Any]]:
@@ -14,6 +14,6 @@ def is_factory(value: object) -> TypeGuard[NodeFactory[..., Any]]:
 
 
 FACTORIES: Final[tuple[NodeFactory[..., Any], ...]] = tuple(
-    value for module in (messages, people) for value in vars(module).values() if is_factory(value)
+    value for module in (messages, people, asking) for value in vars(module).values() if is_factory(value)
 )
 """Every node of the provider."""

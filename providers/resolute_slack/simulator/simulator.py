@@ -9,6 +9,7 @@ from typing import Any
 
 from resolute.testing.simulating import Faults, Serving
 from resolute_slack.simulator.app import API, App
+from resolute_slack.simulator.clicking import click
 from resolute_slack.simulator.state import Asked, Channel, Posted, State, User
 from resolute_slack.simulator.world import WORLD, World
 
@@ -124,6 +125,21 @@ class Simulator:
         user = self.user(email)
         with self.state.changed:
             return [each for each in self.state.messages if each.whispered_to == user.id]
+
+    def click(self, message: Posted, button: str, *, by: str) -> tuple[dict[str, str], bytes]:
+        """The request that Slack sends when a person clicks a button: its headers and its body.
+
+        Args:
+            message: the message with the button, as in `messages`.
+            button: what the button says, such as `Approve`.
+            by: the person's e-mail address.
+
+        Raises:
+            LookupError: the message has no such button.
+        """
+        user = self.user(by)
+        with self.state.changed:
+            return click(self.state, message, button, user)
 
     def wait_for(self, happened: Callable[[], Any], timeout: float = 10.0) -> None:
         """Blocks until something is true; asked again after every request.

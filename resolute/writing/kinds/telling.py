@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
 from resolute.plan.expressions import Expression, Reference
 from resolute.plan.kinds.call import Call
-from resolute.plan.language import expressions_in
+from resolute.plan.language import expressions_in, operands, operator_of
 from resolute.plan.shapes import Shape
 from resolute.plan.texts import said_by
 from resolute.plan.values import Json
@@ -84,7 +84,20 @@ class Telling:
         name = naming.free(told.name or f"{self._id}_notify")
         naming.take(name)
         scope = replace(self._scope, items={**self._scope.items, self._id: _TELLING})
-        return [compiled_call(told, self._steps, name, scope, f"{place} {name!r}")]
+        return [self._with_buttons(compiled_call(told, self._steps, name, scope, f"{place} {name!r}"), told, place)]
+
+    def _with_buttons(self, call: Call, told: Node[Any], place: str) -> Call:
+        """The call, whose buttons are for whoever presses them, where the link is for one person."""
+        found: dict[str, Json] = {}
+        for name, value in cast("dict[str, Json]", call.arguments).items():
+            if not told.definition.is_button(name):
+                continue
+            if isinstance(value, Mapping) and operator_of(value) in ("$link", "$button"):
+                found[name] = {"$button": operands(value)}
+            else:
+                hint = "give it the link: notify=lambda link: ask(..., link)"
+                self._steps.mistakes.report(place, f"input {name!r} takes the link that `notify` is given", hint)
+        return call.model_copy(update={"arguments": {**call.arguments, **found}}) if found else call
 
 
 def _takes_two(notify: Callable[..., object]) -> bool:
