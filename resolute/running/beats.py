@@ -24,7 +24,14 @@ beats once a day and does not try again is not waited for until tomorrow.
 MOST_STARTS: Final = 50
 """Runs that wait to be started; beyond them the oldest is let go of."""
 
+FIRST_LOOK: Final = 60.0
+LONGEST_LOOK: Final = 3600.0
+"""Seconds after which it is looked at what became of a run: first, and at most; twice as long each time."""
+
 State: TypeAlias = Literal["new", "up", "missing"]
+
+Ended: TypeAlias = Literal["running", "failed", "done"]
+"""What became of the run that was started last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +111,9 @@ class Pulse:
         self._missing: JsonObject | None = None
         self._told_at = 0.0
         self._reminders = 0
+        self._unsure: JsonObject | None = None
+        self._looks_at = 0.0
+        self._looked = 0
 
     @property
     def state(self) -> State:
@@ -133,6 +143,22 @@ class Pulse:
             return self.deadline
         return self._told_at + self.terms.remind if self.terms and self.terms.remind else None
 
+    @property
+    def looks(self) -> float | None:
+        """When to look at what became of the run that was started last; None where that is known."""
+        return None if self._unsure is None or self.starts else self._looks_at
+
+    def ended(self, became: Ended, now: float) -> None:
+        """Knows what became of that run. One that failed is started again: what it had to say has not been said."""
+        if self._unsure is None:
+            return
+        self._looked += 1
+        self._looks_at = now + min(FIRST_LOOK * 2 ** min(self._looked, 10), LONGEST_LOOK)
+        if became == "done":
+            self._unsure = None
+        elif became == "failed":
+            self._add(self._unsure)
+
     def expect(self, terms: Terms, now: float) -> str:
         """Takes what a release says; why it does not, if so.
 
@@ -155,9 +181,11 @@ class Pulse:
         """Hears it."""
         missing, self._missing = self._missing, None
         self._last, self._not_before, self._has_waited, self._deaf, self._reminders = now, 0.0, False, 0.0, 0
+        if missing is not None:
+            self._unsure = None
         if missing is not None and self.terms is not None and self.terms.recovered:
             fields = {**missing, "state": "recovered", "last_beat": _said(now), "reminder": 0}
-            self._start({**fields, "missed": self._missed(_read(missing["due"]), now)})
+            self._start({**fields, "missed": self._missed(_read(missing["due"]), now)}, now)
 
     def deaf_between(self) -> tuple[float, float] | None:
         """When somebody should have listened for the beat that is missing now; None where that has been considered."""
@@ -188,7 +216,7 @@ class Pulse:
             self._reminders += 1
         self._told_at = now
         missed = self._missed(_read(self._missing["due"]), now)
-        self._start({**self._missing, "missed": missed, "reminder": self._reminders})
+        self._start({**self._missing, "missed": missed, "reminder": self._reminders}, now)
 
     def started(self, overdue: Overdue) -> None:
         """Knows that a run has been started."""
@@ -198,9 +226,14 @@ class Pulse:
         terms = cast("Terms", self.terms)
         return 1 + max(0, int((now - terms.grace - due) // terms.every))
 
-    def _start(self, fields: Mapping[str, Json]) -> None:
+    def _start(self, fields: JsonObject, now: float) -> None:
+        self._unsure, self._looks_at, self._looked = fields, now + FIRST_LOOK, 0
+        self._add(fields)
+
+    def _add(self, fields: JsonObject) -> None:
         at = fields["last_beat"] if fields["state"] == "recovered" else fields["due"]
         name = f"{self.path}/{fields['state']}/{at}/{fields['reminder']}"
+        name = f"{name}/{self._looked}" if self._looked else name
         self.starts.append(Overdue(name, MissedBeat.as_input(**fields)))
         if len(self.starts) > MOST_STARTS:
             self.starts.pop(0)
@@ -233,6 +266,9 @@ class Pulse:
             "missing": self._missing,
             "told_at": self._told_at,
             "reminders": self._reminders,
+            "unsure": self._unsure,
+            "looks_at": self._looks_at,
+            "looked": self._looked,
         }
 
     def restore(self, data: Json) -> None:
@@ -249,6 +285,8 @@ class Pulse:
         self._missing = cast("JsonObject | None", held["missing"])
         self._told_at = _seconds(held["told_at"])
         self._reminders = int(cast("int", held["reminders"]))
+        self._unsure = cast("JsonObject | None", held["unsure"])
+        self._looks_at, self._looked = _seconds(held["looks_at"]), int(cast("int", held["looked"]))
 
 
 def _seconds(value: Json) -> float:

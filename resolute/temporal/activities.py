@@ -31,8 +31,8 @@ from resolute.temporal.about import About, made_until, tell_stopped
 from resolute.temporal.activity import ASK_SWITCHES, GRACE
 from resolute.temporal.at_work import AtWork, Work
 from resolute.temporal.attempts import KEPT, Attempts, as_detail, split
-from resolute.temporal.beat_activities import listened, start_overdue
-from resolute.temporal.beats import HEARTBEAT, LISTENED, START_OVERDUE
+from resolute.temporal.beat_activities import listened, overdue_ended, start_overdue
+from resolute.temporal.beats import ENDED, HEARTBEAT, LISTENED, START_OVERDUE
 from resolute.temporal.belief import Belief
 from resolute.temporal.failures import traced
 from resolute.temporal.handing_over import HAND_OVER
@@ -145,8 +145,11 @@ class Activities:
         """What a heartbeat asks of its worker."""
         if info.activity_type == LISTENED:
             return await listened(arguments, self.keys)
+        flow = self._flows.get(str(arguments["flow"]))
         if info.activity_type == START_OVERDUE:
-            return await start_overdue(arguments, self._flows.get(str(arguments["flow"])), self.keys)
+            return await start_overdue(arguments, flow, self.keys)
+        if info.activity_type == ENDED:
+            return await overdue_ended(arguments, flow)
         message = f"a heartbeat does not ask for {info.activity_type!r}"
         raise ApplicationError(message, type="UnknownNodeError", non_retryable=True)
 

@@ -6,14 +6,18 @@ from datetime import timedelta
 from typing import Final
 
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.values import Json, JsonObject
+from resolute.running.beats import Ended
 from resolute.running.line import Start
 from resolute.running.shared.asking import Asking
 from resolute.running.shared.attendance import ATTENDANCE, DEAF
 from resolute.temporal.keyed import hand_in
+from resolute.temporal.runs import status_of
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.sharing import ask_shared_once
 from resolute.temporal.start import without_plan
@@ -51,6 +55,21 @@ async def start_overdue(arguments: JsonObject, flow: Flow | None, keys: PlanKeys
         activity.client(), name, run, start, task_queue=info.task_queue, keys=keys, patience=_PATIENCE
     )
     return handed.as_json()
+
+
+async def overdue_ended(arguments: JsonObject, flow: Flow | None) -> Ended:
+    """What became of the latest run that a heartbeat has started. One that a person ended is done."""
+    run = overdue_run(str(arguments["flow"]), str(arguments["path"]))
+    run += "/shadow" if flow is not None and flow.plan.is_dry else ""
+    try:
+        found = await activity.client().get_workflow_handle(run).describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return "done"
+        raise
+    if found.status == WorkflowExecutionStatus.RUNNING:
+        return "running"
+    return "failed" if await status_of(found) in ("failed", "timed_out") else "done"
 
 
 def overdue_run(flow: str, path: str) -> str:

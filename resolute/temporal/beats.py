@@ -36,7 +36,10 @@ LISTENED: Final = "resolute.Listened"
 START_OVERDUE: Final = "resolute.StartOverdue"
 """The activity that hands a run's start in."""
 
-_MOST_STARTS: Final = timedelta(seconds=30)
+ENDED: Final = "resolute.OverdueEnded"
+"""The activity that says what became of a run."""
+
+_LONGEST: Final = timedelta(seconds=30)
 _ATTEMPTS: Final = 5
 
 
@@ -80,14 +83,18 @@ class HeartbeatWorkflow:
             if self._pulse.starts:
                 await self._while_wanted(self._start(self._pulse.starts[0]))
                 continue
-            wakes, heard = self._pulse.wakes, self._heard
+            wakes, looks, heard = self._pulse.wakes, self._pulse.looks, self._heard
             if wakes is not None and wakes <= workflow.time():
                 await self._while_wanted(self._decide())
                 continue
+            if looks is not None and looks <= workflow.time():
+                await self._while_wanted(self._look())
+                continue
+            wakes = min([each for each in (wakes, looks) if each is not None], default=None)
             length = None if wakes is None else timedelta(seconds=max(0.001, wakes - workflow.time()))
             try:
                 await workflow.wait_condition(
-                    lambda heard=heard: self._heard != heard, timeout=length, timeout_summary="the next beat is missed"
+                    lambda heard=heard: self._heard != heard, timeout=length, timeout_summary="a beat is missed"
                 )
             except TimeoutError:
                 continue
@@ -138,7 +145,7 @@ class HeartbeatWorkflow:
                 deaf: Any = await workflow.execute_activity(
                     LISTENED,
                     {"since": since, "until": until},
-                    start_to_close_timeout=_MOST_STARTS,
+                    start_to_close_timeout=_LONGEST,
                     retry_policy=RetryPolicy(maximum_attempts=_ATTEMPTS),
                     summary="whether a worker could hear it",
                 )
@@ -160,12 +167,23 @@ class HeartbeatWorkflow:
         await workflow.execute_activity(
             START_OVERDUE,
             {"flow": self._flow, "path": self._pulse.path, "id": overdue.id, "input": overdue.input},
-            start_to_close_timeout=_MOST_STARTS,
+            start_to_close_timeout=_LONGEST,
             retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
             summary=f"start {self._flow}",
         )
         self._pulse.started(overdue)
         self._show()
+
+    async def _look(self) -> None:
+        """What became of the run that was started last: one that failed is started again."""
+        became: Any = await workflow.execute_activity(
+            ENDED,
+            {"flow": self._flow, "path": self._pulse.path},
+            start_to_close_timeout=_LONGEST,
+            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+            summary=f"what became of the run of {self._flow}",
+        )
+        self._pulse.ended(became, workflow.now().timestamp())
 
     def _show(self) -> JsonObject:
         status = self._pulse.status()

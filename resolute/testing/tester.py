@@ -20,6 +20,7 @@ from resolute.plan.shapes import did_you_mean
 from resolute.plan.step import plan_name
 from resolute.plan.times import in_utc
 from resolute.plan.values import Json, jsonable
+from resolute.running.beats import Pulse
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.outcomes import Outcomes
@@ -30,6 +31,7 @@ from resolute.running.report import RunReport, RunStatus, StepReport
 from resolute.running.shared.asking import Asking, name_of
 from resolute.running.shared.cursors import MOVE, READ
 from resolute.running.shared.mutes import MUTE, MUTES
+from resolute.testing.beats import TestedBeats, later
 from resolute.testing.decisions import NOT_SKIPPED, Decisions, missing
 from resolute.testing.fakes import (
     Answer,
@@ -191,6 +193,7 @@ class FlowTester:
         self._refused: list[ResoluteError] = []
         self._runs = 0
         self._replay: Replay | None = None
+        self._beats = TestedBeats(flow.plan, self.clock.now())
 
     @classmethod
     def from_run(
@@ -346,6 +349,45 @@ class FlowTester:
         """Moves a cursor before a run, as an earlier one may have done."""
         moving = Asking(step="cursor", of=name_of("cursor", name), word=MOVE, data={"to": jsonable(to)})
         self._shared.ask(self._shared.begin(), moving, self.clock.now())
+
+    async def beats(self, path: str = "") -> list[TestedRun]:
+        """Beats a heartbeat of the flow now, in virtual time, and runs what starts because the beat is back.
+
+        Args:
+            path: the path of the heartbeat, where the flow has several.
+
+        Raises:
+            UnknownFakeError: the flow has no such heartbeat.
+        """
+        pulse = self._beats.pulse(path)
+        pulse.beat(self.clock.now().timestamp())
+        return await self._overdue(pulse)
+
+    async def silence(self, length: timedelta) -> list[TestedRun]:
+        """Lets virtual time pass in which nobody beats, and runs what starts because a beat is missing, in order.
+
+        A run that fails is started again, after a minute, and then ever later.
+        """
+        runs, until = list[TestedRun](), self.clock.now() + length
+        while (woken := self._beats.next(until)) is not None:
+            at, pulse = woken
+            self.clock.move(later(self.clock.now(), at))
+            now = self.clock.now().timestamp()
+            pulse.decide(now)
+            if pulse.looks is not None and pulse.looks <= now:
+                pulse.ended("failed", now)  # of one that did not fail it is known already
+            runs += await self._overdue(pulse)
+        self.clock.move(later(self.clock.now(), until))
+        return runs
+
+    async def _overdue(self, pulse: Pulse) -> list[TestedRun]:
+        runs = list[TestedRun]()
+        for start in list(pulse.starts):
+            pulse.started(start)
+            runs.append(await self.run(start.input))
+            if runs[-1].status not in ("failed", "timed_out"):
+                pulse.ended("done", self.clock.now().timestamp())
+        return runs
 
     def cancel(self) -> None:
         """Cancels the current run, as a person or the schedule's next run may. For answers to call.

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolute import MissedBeat, flow, heartbeat, input_data, node, unverified
+from resolute import MissedBeat, TerminalError, flow, heartbeat, input_data, node, unverified
 from resolute.running.beats import MOST_STARTS, SECOND_CHANCE, Pulse, Terms, terms_from
 from resolute.running.shared.attendance import DEAF, HERE, LONGEST_PAUSE, AttendanceBook
+from resolute.testing import FlowTester, UnknownFakeError
 from resolute.writing.data import flow_as_data, flow_from_data
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
@@ -69,6 +70,27 @@ def test_reminders_count_what_is_missed() -> None:
         back.due.timestamp(),
         back.last_beat and back.last_beat.timestamp(),
     )
+
+
+def test_a_run_that_fails_is_started_again() -> None:
+    """Ever later, until one ends well or there is something newer to say; each start has a name of its own."""
+    made = pulse(Terms(every=HOUR, grace=300, recovered=True))
+    made.beat(NOON)
+    (first,) = passes(made, NOON + 2 * HOUR)
+    names, waits = set[str](), list[float]()
+    now = NOON + HOUR + 300
+    for became in ("failed", "running", "failed"):
+        assert made.looks is not None
+        waits.append(made.looks - now)
+        now = made.looks
+        made.ended(became, now)
+        names |= {each.id for each in made.starts}
+        assert [first] * (became == "failed") == passes(made, now)
+    assert ([60, 120, 240], 2) == (waits, len(names))
+    made.beat(now)
+    assert ["recovered"] == [each.state for each in passes(made, now)]
+    made.ended("done", now)
+    assert made.looks is None
 
 
 def test_edited_times_count_from_the_edit() -> None:
@@ -167,3 +189,22 @@ def test_a_flow_with_a_heartbeat_is_data() -> None:
     data["steps"][0]["arguments"]["path"] = {"$input": ["pth"]}
     with pytest.raises(Exception, match="pth"):
         flow_from_data(data, built.nodes)
+
+
+async def test_a_tester_beats_and_is_silent() -> None:
+    """Runs start as in production, in virtual time: one for an outage, again if it failed, and one for the return."""
+    hourly = heartbeat("/beat/a", every=timedelta(hours=1), verify=unverified(), recovered=True)
+    daily = heartbeat("/beat/b", every=timedelta(days=1), verify=unverified())
+    built = flow("two").triggered_by(hourly, daily).then(page(input_data(MissedBeat).path).as_("paged")).build()
+    tester = FlowTester(built)
+    assert [] == await tester.silence(timedelta(days=9))
+    assert [] == [*await tester.beats("/beat/a"), *await tester.beats("/beat/b")]
+    tester.sequence("paged", [TerminalError("PagerDuty is down"), "a", "b", "a"])
+    began = tester.clock.now()
+    runs = await tester.silence(timedelta(days=2))
+    assert ["failed", "completed", "completed"] == [run.status for run in runs]
+    assert ["a", "b"] == [run.result["paged"] for run in runs[1:]]
+    assert began + timedelta(days=2) == tester.clock.now()
+    assert [[1], []] == [[1 for _ in await tester.beats(path)] for path in ("/beat/a", "/beat/b")]
+    with pytest.raises(UnknownFakeError, match="/beat/a"):
+        await tester.beats()

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from resolute import (
     Flow,
     MissedBeat,
+    TerminalError,
     bearer_token,
     flow,
     heartbeat,
@@ -24,6 +25,8 @@ from resolute import (
     unverified,
 )
 from resolute.execution.secrets import Environment
+from resolute.running import beats
+from resolute.running.shared import attendance
 from resolute.temporal.beating import KeptHeartbeat, find_heartbeat
 from resolute.temporal.runs import list_runs
 from resolute_worker.deploying import Load
@@ -189,3 +192,28 @@ async def test_a_heartbeat_that_a_named_set_no_longer_has_is_removed(client: Cli
     await eventually(is_gone)
     async with serving(client, watching(name), queue=queue, **of_it):
         assert await find_heartbeat(client, name, PATH) is None
+
+
+async def test_a_beat_that_nobody_could_hear_is_waited_for_once_more(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then a run starts, and says for how long nobody listened; one that fails is started again."""
+    monkeypatch.setattr(attendance, "LONGEST_PAUSE", 0.2)  # so that the first word is the last for long
+    monkeypatch.setattr(beats, "FIRST_LOOK", 0.3)
+    failures: list[MissedBeat] = []
+
+    @node(effect="pure")
+    async def fail_once(beat: MissedBeat) -> MissedBeat:
+        if not failures:
+            failures.append(beat)
+            raise TerminalError("PagerDuty is down")
+        return beat
+
+    step = fail_once(input_data(MissedBeat)).as_("told")
+    trigger = heartbeat(PATH, verify=unverified(), **OFTEN)
+    built = flow(f"backup-{uuid4().hex[:6]}").triggered_by(trigger).then(step).returns(step.output).build()
+    async with serving(client, built) as worker:
+        await ask(worker)
+        (told,) = await runs_of(client, built, 1)
+    assert failures == [told]
+    assert told.deaf_seconds > 0.2

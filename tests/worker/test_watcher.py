@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from resolute import Flow, TerminalError, every, flow, node
+from resolute import Flow, TerminalError, every, flow, heartbeat, node, unverified
 from resolute.execution.secrets import Environment
 from resolute.plan.triggers import Schedule, schedule
 from resolute.temporal.schedule_control import delete_schedule, pause_schedule, unpause_schedule
@@ -22,8 +23,9 @@ from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
-from resolute_worker.process import running
+from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
+from resolute_worker.watch.beats import BeatsWatch
 from resolute_worker.watch.findings import latest_due
 from resolute_worker.watch.telling import Heartbeat, PagerDutyPager
 from resolute_worker.watch.watcher import Watcher
@@ -47,12 +49,12 @@ def beating(step: Any) -> Flow:
 
 
 @contextlib.asynccontextmanager
-async def at_work(client: Client, *flows: Flow, queue: str = "watched") -> AsyncGenerator[None]:
+async def at_work(client: Client, *flows: Flow, queue: str = "watched") -> AsyncGenerator[Running]:
     load = Load(flows=flows, released=datetime(2026, 1, 1, tzinfo=UTC))
     settings = Settings(task_queue=queue, http_port=0, shutdown_seconds=1, watch=False)
     of_its_own = await Client.connect(client.service_client.config.target_host)
-    async with running(load, settings=settings, environment=Environment({}), client=of_its_own):
-        yield
+    async with running(load, settings=settings, environment=Environment({}), client=of_its_own) as worker:
+        yield worker
 
 
 @pytest.fixture
@@ -92,6 +94,20 @@ async def test_a_schedule_that_starts_nothing_is_noticed(own: Client, caplog: py
         f"over: the schedule of {good.name} is paused: maintenance",
         f"the schedule of {good.name} is gone from Temporal: resolute deploy creates it again",
     ] == [record.getMessage() for record in caplog.records if record.name == "resolute_worker.watch.watcher"]
+
+
+async def test_heartbeats_are_watched(own: Client) -> None:
+    """One that is gone, one whose run does not start because no worker is there, and one whose run has failed."""
+    trigger = heartbeat("/beat", every=timedelta(seconds=1), grace=timedelta(), verify=unverified())
+    bad = flow(f"beaten-{uuid4().hex[:6]}").triggered_by(trigger).then(ill()).build()
+    watcher = Watcher(own, list, beats=BeatsWatch(own, lambda: [(bad.name, "/beat")], timedelta(seconds=1)), **QUICKLY)
+    await found(watcher, "deleted")
+    async with at_work(own, bad) as worker, httpx.AsyncClient(timeout=30) as http:
+        await found(watcher)
+        (await http.get(f"{worker.http.url}/beat")).raise_for_status()
+    await found(watcher, "missed")
+    async with at_work(own, bad):
+        await found(watcher, "failing")
 
 
 async def test_a_worker_that_stops_is_noticed(own: Client) -> None:

@@ -106,6 +106,10 @@ class Beats:
         self._routes, self._release = routes, release
         self._heard, self._deployed = {}, set()
 
+    def places(self) -> list[tuple[str, str]]:
+        """The flows and paths of the heartbeats."""
+        return [each.place for routes in self._routes.values() for each in routes]
+
     def hears(self, path: str) -> bool:
         """Whether a request to a path is a beat."""
         return bool(self._at(path)[0])

@@ -50,8 +50,9 @@ from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
 from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
+from resolute_worker.watch.beats import BeatsWatch
 from resolute_worker.watch.bounds import Bounds
-from resolute_worker.watch.watcher import watcher_of
+from resolute_worker.watch.watcher import MARGIN, watcher_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -328,7 +329,10 @@ async def running(
         ]
         if settings.watch:
             bounds = Bounds(worker.client, settings.task_queue, connection.keys, worker.activities.reached)
-            watcher = await stack.enter_async_context(watcher_of(worker.client, worker.scheduled, bounds, settings))
+            beaten = BeatsWatch(worker.client, worker.beats.places, MARGIN)
+            watcher = await stack.enter_async_context(
+                watcher_of(worker.client, worker.scheduled, bounds, beaten, settings)
+            )
             watching.append(asyncio.create_task(watcher.watch(), name="watcher"))
         try:
             yield worker

@@ -19,6 +19,7 @@ from resolute.temporal.finding import quoted
 from resolute.temporal.runs import status_of
 from resolute.temporal.schedule_control import DeployedSchedule, describe_schedule, list_schedules
 from resolute_worker.settings import Settings
+from resolute_worker.watch.beats import BeatsWatch
 from resolute_worker.watch.bounds import Bounds
 from resolute_worker.watch.findings import FAILURES, Finding, Seen, findings_of
 
@@ -54,6 +55,7 @@ class Watcher:
         client: a connection to Temporal.
         own: the names of the flows with a schedule that this worker has deployed, now.
         bounds: the budgets and buffers of the worker's task queue, if they are watched.
+        beats: the heartbeats of the namespace, if they are watched.
         pager: whom findings are told, if anybody.
         beat: says outside that this worker sees Temporal, if anybody listens.
         every: the time between two looks.
@@ -65,6 +67,7 @@ class Watcher:
         client: Client,
         own: Callable[[], Iterable[str]],
         bounds: Bounds | None = None,
+        beats: BeatsWatch | None = None,
         *,
         pager: Pager | None = None,
         beat: Callable[[], Awaitable[None]] | None = None,
@@ -74,6 +77,7 @@ class Watcher:
         self._client = client
         self._own = own
         self._bounds = bounds
+        self._beats = beats
         self._pager = pager
         self._beat = beat
         self._every = every
@@ -120,6 +124,7 @@ class Watcher:
             now.update({found.key: found for found in findings_of(each, datetime.now(UTC), self._margin)})
         bounds = await self._bounds.look() if self._bounds else []
         now.update({bound.finding.key: bound.finding for bound in bounds if bound.is_reached})
+        now.update({found.key: found for found in (await self._beats.look() if self._beats else [])})
         for key in [key for key in self._open if key not in now]:
             finding = self._open.pop(key)
             log.info("over: %s", finding.said, extra=_extra(finding))
@@ -127,7 +132,8 @@ class Watcher:
             if key not in self._open:
                 log.warning("%s", finding.said, extra=_extra(finding))
             self._open[key] = finding
-        watched = (*schedules, *self._own(), *(bound.finding.about for bound in bounds))
+        beaten = self._beats.flows if self._beats else ()
+        watched = (*schedules, *self._own(), *beaten, *(bound.finding.about for bound in bounds))
         self._told = {about: told for about, told in self._told.items() if told or about in watched}
         self._abouts = tuple(dict.fromkeys((*watched, *self._told)))
 
@@ -184,7 +190,7 @@ def _extra(finding: Finding) -> dict[str, str]:
 
 @asynccontextmanager
 async def watcher_of(
-    client: Client, own: Callable[[], Iterable[str]], bounds: Bounds, settings: Settings
+    client: Client, own: Callable[[], Iterable[str]], bounds: Bounds, beats: BeatsWatch, settings: Settings
 ) -> AsyncGenerator[Watcher]:
     """A watcher as the settings have it, for the length of an `async with`."""
     from resolute_pagerduty import PagerDuty, PagerDutyConfig
@@ -196,4 +202,4 @@ async def watcher_of(
             accounts = await stack.enter_async_context(PagerDuty(PagerDutyConfig.from_env()))
             pager = PagerDutyPager(accounts, settings.watch_routing_key, client.namespace)
         beat = None if settings.heartbeat_url is None else Heartbeat(settings.heartbeat_url)
-        yield Watcher(client, own, bounds, pager=pager, beat=beat)
+        yield Watcher(client, own, bounds, beats, pager=pager, beat=beat)
