@@ -72,6 +72,10 @@ class Notebook:
         written = self._written.get((name, key))
         return self._handed.get((name, key)) if written is None else written.well
 
+    def has_written(self, name: str, key: str) -> bool:
+        """Whether what was written last was written in this run."""
+        return (name, key) in self._written
+
     def handed(self) -> list[tuple[str, str, JsonObject]]:
         """What earlier runs have written and this one has not."""
         return [(*at, entry) for at, entry in self._handed.items() if at not in self._written]

@@ -32,7 +32,7 @@ from tests.contract.generated.stopping import due_to_undo
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
 
-SEEDS = (*range(9), 55)  # in 55 gates are decided while their run moves to another history
+SEEDS = (*range(9), 13)  # in 5, 6 and 13 gates are decided while their run moves to another history
 MANY_SEEDS = range(300)
 AT_ONCE = 40
 _PATIENCE = 240
@@ -85,9 +85,11 @@ class Engine:
             expected = await in_memory(case)
             async with places, asyncio.timeout(_PATIENCE):
                 came = await on_temporal(case, self.client, self.task_queue)
-            return "" if expected == came else f"{case}:\n in memory   {expected}\n on Temporal {came}"
+            said = expected.difference(came)
+            return f"{case}: {said}" if said else ""
 
-        assert [] == [said for said in await asyncio.gather(*map(compared, cases)) if said]
+        different = [said for said in await asyncio.gather(*map(compared, cases)) if said]
+        assert not different, "\n".join(different)
 
     async def stopped(self, cases: Iterable[Generated]) -> None:
         """Runs flows that are stopped before their end, each of which has to undo what it has done."""

@@ -28,6 +28,7 @@ from resolute import (
     output,
     repeat,
     scheduled_for,
+    sleep,
 )
 from resolute.plan.errors import ExpressionError
 from resolute.plan.hours import is_during
@@ -60,6 +61,12 @@ async def closes(key: str) -> None:
 async def fleet() -> list[dict[str, Any]]:
     """Hosts with their loads."""
     return []
+
+
+@node
+async def due() -> datetime:
+    """When it goes on."""
+    return datetime.now(UTC)
 
 
 @node
@@ -291,6 +298,22 @@ async def test_in_turns() -> None:
 
     outcomes = [cast("Any", run.step(f"turns#{turn}.watched").output)["outcome"] for turn in range(1, 7)]
     assert ["pending", "paged", "damped", "resolved", "quiet", "quiet"] == outcomes
+
+
+async def test_turns_of_unequal_length() -> None:
+    """A turn that comes later than the one before opens nothing again: no other run can have been in between."""
+    watched = alarm("watched", bad=measured > 90, incident=opening())
+    until = due().as_("until")
+    body = branch().then(load).then(watched).then(until).then(sleep(until=until.output))
+    turns = repeat(body, until=measured < 0, at_most=5).as_("turns")
+    tester = FlowTester(flow("turns").triggered_by(manual("go")).then(turns).build())
+    tester.sequence("load", [95, 95, 95, 95, -1])
+    tester.sequence("until", [tester.clock.now() + timedelta(minutes=each) for each in (1, 2, 30, 31, 32)])
+
+    run = await tester.run()
+
+    outcomes = [cast("Any", run.step(f"turns#{turn}.watched").output)["outcome"] for turn in range(1, 6)]
+    assert ["paged", "damped", "damped", "damped", "resolved"] == outcomes
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ class _Check:
             key=key,
             known_by="" if known_by is None else _shortened(str(known_by)),
         )
+        self._part["own"] = run.notebook.has_written(alarm.id, key)
         self._part["before"] = run.notebook.read(alarm.id, key) or self._adopted()
         self._keep()
 
@@ -260,7 +261,9 @@ class _Check:
         self._frame.kept.parts[self._alarm.id] = dict(self._part)
 
     def _is_late(self) -> bool:
-        """Whether there may have been a run since the last one that is known."""
+        """Whether there may have been a run since the last one that is known: not between two turns of this one."""
+        if self._part.get("own"):
+            return False
         schedules = [trigger for trigger in self._run.plan.triggers if isinstance(trigger, Schedule)]
         due = self._run.state.scheduled_for
         return self._before is not None and is_late(self._before, self._now, due, schedules)

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Final
 
@@ -70,6 +70,12 @@ class Came:
     warnings: tuple[str, ...]
     begun: tuple[str, ...] = field(compare=False)
 
+    def difference(self, other: Came) -> str:
+        """What is not the same of another run, and nothing of all that is."""
+        compared = [each.name for each in fields(self) if each.compare]
+        pairs = [(name, getattr(self, name), getattr(other, name)) for name in compared]
+        return "\n".join(f"{name}: {here}\n    and not {there}" for name, here, there in pairs if here != there)
+
 
 async def in_memory(case: Generated, full: Full = never) -> Came:
     """Runs it in this process."""
@@ -97,7 +103,8 @@ async def in_memory(case: Generated, full: Full = never) -> Came:
 async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
     """Runs it on a server, where a worker of the task queue is."""
     run_id = uuid.uuid4().hex
-    plan: Plan = case.flow.plan
+    # Alarms remember from run to run of a flow, so that each run is of a flow of its own.
+    plan: Plan = case.flow.plan.model_copy(update={"name": f"{case.flow.name}-{run_id[:8]}"})
 
     async def take(call: CallContext, message: Message) -> None:
         # Events go both ways by which a run is told, whichever the number is.
@@ -147,12 +154,13 @@ def _came(case: Generated, report: RunReport, result: Json, run_id: str) -> Came
 
 
 def _without_times(value: Json) -> Json:
-    """A result without when its gates were decided, and what budgets have left at that time."""
+    """A result without when gates were decided and alarms raised, and what budgets have left at that time."""
     if isinstance(value, Mapping):
-        return {name: _without_times(each) for name, each in value.items() if name not in ("at", "until", "left")}
+        return {name: _without_times(each) for name, each in value.items() if name not in _OF_TIME}
     return [_without_times(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
+_OF_TIME: Final = frozenset(("at", "since", "until", "left"))
 _PART: Final = frozenset(".")
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from resolute import Flow, FlowBuilder, failure, flow, manual
 from resolute.plan.plan import WhenStuck
+from tests.contract.generated.alarms import ALARMS
 from tests.contract.generated.blocks import BLOCKS
 from tests.contract.generated.calls import CALLS, mix
 from tests.contract.generated.holding import HELD
@@ -19,7 +20,7 @@ from tests.contract.generated.stopping import STOPS
 from tests.contract.generated.waits import WAITS
 from tests.contract.nodes import echo
 
-LEAVES: Final[dict[str, Kind]] = {**CALLS, **WAITS}
+LEAVES: Final[dict[str, Kind]] = {**CALLS, **WAITS, **ALARMS}
 KINDS: Final[dict[str, Kind]] = {**LEAVES, **BLOCKS}
 EVERY: Final[dict[str, Kind]] = {**KINDS, **HELD, **STOPS}
 
