@@ -33,6 +33,7 @@ from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
 
 SEEDS = (*range(9), 13)  # in 5, 6 and 13 gates are decided while their run moves to another history
+EVERYWHERE = (13, 75)  # with many kinds in them, and few safe points
 MANY_SEEDS = range(300)
 AT_ONCE = 40
 _PATIENCE = 240
@@ -164,7 +165,8 @@ async def test_deeper_in_memory() -> None:
         _as_foretold(case, came)
 
         assert (str(case), came) == (str(case), await in_memory(case, after_each))
-    await _continued_everywhere(deeper(0))
+    for seed in EVERYWHERE:
+        await _continued_everywhere(deeper(seed))
 
 
 @pytest.mark.soak
