@@ -10,11 +10,11 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import backtests, events, gates, items, lanes, pagerduty, processes, turns, writing
+from benchmarks import backtests, board, events, gates, items, lanes, pagerduty, processes, turns, writing
 from benchmarks.figures import show
 from benchmarks.peers import measure as peers
 
-PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates", "backtest")
+PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates", "backtest", "board")
 BY_NAME = ("peers",)
 """What is measured only where it is named: it needs programs beside the environment."""
 
@@ -46,6 +46,8 @@ def main() -> int:
         show(console, "Many turns of one run", asyncio.run(turns.measure()))
     if "gates" in parts:
         show(console, "Many open gates", asyncio.run(gates.measure()))
+    if "board" in parts:
+        show(console, "The board", asyncio.run(board.measure()))
     if "peers" in parts:
         for title, figures in asyncio.run(peers.measure()).items():
             show(console, title, figures)

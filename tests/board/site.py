@@ -19,6 +19,7 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import RunDescription, describe_run
 from resolute.writing.flow import Flow
 from resolute_pagerduty.account.audit import AuditEntry, read_audit
+from resolute_pagerduty.simulator import Simulator
 from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
 from resolute_worker.board.sessions import COOKIE
@@ -79,7 +80,13 @@ class Site:
     @classmethod
     @asynccontextmanager
     async def of(
-        cls, client: Client, queue: str, folder: Path, environment: Environment, **settings: Any
+        cls,
+        client: Client,
+        queue: str,
+        folder: Path,
+        environment: Environment,
+        simulator: Simulator | None = None,
+        **settings: Any,
     ) -> AsyncGenerator[Site]:
         """A board that keeps looking, for the length of an `async with`."""
         tokens = " ".join(f"{name}:{ROLES[name]}:{token}" for name, token in TOKENS.items())
@@ -90,7 +97,7 @@ class Site:
             board_hosts=("ops.test",),
             **settings,
         )
-        board = Board(client, KEYS, made, environment)
+        board = Board(client, KEYS, made, environment, simulator=simulator)
         async with board.kept():
             yield cls(client, queue, board)
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from temporalio.service import RPCError
 
 from resolute.plan.errors import ResoluteError
-from resolute_worker.board import acts_on_many, acts_on_runs, deciding
+from resolute_worker.board import acts_on_many, acts_on_runs, deciding, duty_page
 from resolute_worker.board.board import Board, Done, back_to, person_of
 from resolute_worker.board.people import Person, Role
 from resolute_worker.http_forms import read_form
@@ -41,6 +41,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "release": Action("operator", acts_on_many.release),
     "mute": Action("operator", acts_on_many.mute),
     "unmute": Action("operator", acts_on_many.unmute),
+    "fault": Action("operator", duty_page.fault),
     "decide": Action("approver", deciding.decide),
 }
 

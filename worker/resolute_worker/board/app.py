@@ -20,6 +20,7 @@ from resolute_worker.board.actions import act
 from resolute_worker.board.alarms_page import alarms_page
 from resolute_worker.board.board import Board, here, person_of
 from resolute_worker.board.deciding import approval_page, approvals_page
+from resolute_worker.board.duty_page import duty_page
 from resolute_worker.board.flow_page import flow_page
 from resolute_worker.board.guard import Guard
 from resolute_worker.board.ledger_page import ledger_page
@@ -51,6 +52,7 @@ def board_app(board: Board) -> ASGIApp:
         "approval": approval_page,
         "ledger": ledger_page,
         "alarms": alarms_page,
+        "pagerduty": duty_page,
     }
     say = Seldom(log)
     routes = [

@@ -17,6 +17,7 @@ from resolute.temporal.seals import PlanKeys
 from resolute_worker.board.access import Access
 from resolute_worker.board.assets import assets
 from resolute_worker.board.durations import Durations
+from resolute_worker.board.duty import Pager
 from resolute_worker.board.guard import keep_session
 from resolute_worker.board.journal import Journal
 from resolute_worker.board.looking import Looking
@@ -79,6 +80,7 @@ class Board:
         self.temporal_ui = temporal_ui
         self.simulator = simulator
         self.watches = Watches(client, self.reads)
+        self.pager = Pager(environment)
         self.streams = 0
         self.closing = asyncio.Event()
 

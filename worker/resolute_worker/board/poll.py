@@ -27,7 +27,7 @@ IDLE: Final = 10.0
 _SHARE: Final = 9
 """A look that takes long is followed by a pause that is as many times longer."""
 
-_PATIENCE: Final = 0.08
+_PATIENCE: Final = 0.05
 _FIRST: Final = 20.0
 
 
@@ -54,6 +54,8 @@ class Poll:
         Raises:
             NothingSeenError: there is none at all.
         """
+        if self.sight is not None and not self.sight.problem and monotonic() - self._at < WATCHED:
+            return self.sight
         look = self.soon()
         await asyncio.wait([look], timeout=_PATIENCE if self.sight is not None else _FIRST)
         if self.sight is None:
@@ -101,6 +103,7 @@ class Poll:
             self._say(logging.WARNING, "the board could not look at Temporal: %s", type(error).__name__)
             if self.sight is not None:
                 self.sight = replace(self.sight, problem="Temporal does not answer: what is shown may be old")
-        self._took = monotonic() - began
+        self._at = monotonic()
+        self._took = self._at - began
         if self.sight is not None:
             self.topic.publish(self.sight.version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -31,6 +32,8 @@ MARKS: Final[Mapping[str, str]] = {
     "pending": "·",
     "paused": "‖",
     "braked": "■",
+    "triggered": "✗",
+    "acknowledged": "▶",
     "paged": "✗",
     "resolved": "✓",
     "broken": "✗",
@@ -82,9 +85,14 @@ class Pages:
         return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
     def _state(self, state: str) -> Markup:
-        word = self._mask(state).replace("_", " ")
-        mark = MARKS.get(state, "·")
-        return Markup('<span class="state {}"><i aria-hidden="true">{}</i> {}</span>').format(_class(state), mark, word)
+        return _state(state) if state in MARKS else _state(self._mask(state))
+
+
+@lru_cache(maxsize=256)
+def _state(state: str) -> Markup:
+    """How something stands: a sign, and its word."""
+    word, mark = state.replace("_", " "), MARKS.get(state, "·")
+    return Markup('<span class="state {}"><i aria-hidden="true">{}</i> {}</span>').format(_class(state), mark, word)
 
 
 def _class(state: str) -> str:

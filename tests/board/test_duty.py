@@ -1,0 +1,60 @@
+"""The page of PagerDuty: who is on call, what is open, and what the simulator does wrong on request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from resolute.execution.secrets import Environment
+from resolute_pagerduty.simulator import Simulator
+from tests.board.site import Site
+
+TITLE = "Checkout is down <script>alert(1)</script>"
+
+
+@pytest.fixture
+async def site(temporal_client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    """A board beside a simulated PagerDuty."""
+    async with Simulator.serve(0) as sim:
+        for name, value in {
+            "PAGERDUTY_API_URL": sim.url,
+            "PAGERDUTY_API_KEY": sim.world.account_key,
+            "PAGERDUTY_FROM_EMAIL": sim.world.from_email,
+        }.items():
+            monkeypatch.setenv(name, value)
+        async with Site.of(temporal_client, "nobody", tmp_path, Environment(), simulator=sim) as site:
+            yield site
+
+
+async def test_who_is_on_call_and_what_is_open(site: Site) -> None:
+    """The page names who is on call and each open incident, as text, with the way to the runs that touched it."""
+    sim = site.board.simulator
+    assert sim is not None
+    sim.trigger(TITLE, routing_key=sim.world.routing_key, dedup_key="pool")
+    (incident,) = sim.incidents()
+    async with site.browser("bob") as bob:
+        page = await bob.text("pagerduty")
+        again = len(sim.requests)
+        await bob.text("pagerduty")
+
+    assert "Ada" in page
+    assert "Checkout is down &lt;script&gt;" in page
+    assert f"runs?incident={incident.id}" in page
+    assert again == len(sim.requests)
+
+
+async def test_faults_by_button(site: Site) -> None:
+    """An operator has the simulator fail, sees what that does to PagerDuty's page, and has it be well again."""
+    async with site.browser("olga") as olga, site.browser("bob") as bob:
+        assert 403 == (await bob.post("do/fault", fault="gone")).status_code
+        assert 303 == (await olga.post("do/fault", fault="busy", back="pagerduty")).status_code
+        assert 422 == (await olga.post("do/fault", fault="dance")).status_code
+        shown = await olga.text("pagerduty")
+        assert 303 == (await olga.post("do/fault", fault="none", back="pagerduty")).status_code
+        well = await olga.text("pagerduty")
+
+    assert "rate_limit for * *" in shown
+    assert "It does nothing wrong" in well
