@@ -22,6 +22,7 @@ from resolute.plan.errors import (
     TerminalError,
 )
 from resolute.plan.event import Event, signal
+from resolute.plan.failed_runs import FailedRun
 from resolute.plan.failing import Failure
 from resolute.plan.hours import during
 from resolute.plan.kinds.each import Outcome
@@ -32,7 +33,7 @@ from resolute.plan.once import by_field, by_header
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy, Retry
 from resolute.plan.provider import Provider, SecretText
-from resolute.plan.triggers import every, heartbeat, manual, schedule, webhook
+from resolute.plan.triggers import every, failed_runs, heartbeat, manual, schedule, webhook
 from resolute.plan.verification import bearer_token, hmac_sha256, path_token, unverified
 from resolute.plan.words import Record, env, failure, input_data, last_turn, output, previous, secret, text
 from resolute.writing.builder import FlowBuilder, branch, flow
@@ -58,6 +59,7 @@ __all__ = [
     "Decided",
     "Event",
     "ExpressionError",
+    "FailedRun",
     "Failure",
     "Flow",
     "FlowBuildError",
@@ -99,6 +101,7 @@ __all__ = [
     "each",
     "env",
     "every",
+    "failed_runs",
     "failure",
     "first",
     "flow",

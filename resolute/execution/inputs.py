@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from resolute.execution.schemas import mistakes_in
 from resolute.plan.errors import InvalidInputError, NotJsonError
+from resolute.plan.failed_runs import FailedRuns
 from resolute.plan.triggers import Heartbeat, Manual, Schedule, Webhook
 from resolute.plan.values import Json, plain
 from resolute.writing.flow import Flow
@@ -29,7 +30,7 @@ _LONGEST: Final = 200
 """The length of one mistake in characters: the sender of the input also chooses the names in it."""
 
 
-def read_input(flow: Flow, trigger: Webhook | Heartbeat | Manual, value: Json) -> Json:
+def read_input(flow: Flow, trigger: Webhook | Heartbeat | Manual | FailedRuns, value: Json) -> Json:
     """The input of a run that a trigger starts, read by its model; unchanged if the trigger has no model.
 
     A model reads a missing input as an empty object: each of its fields may have a default.
@@ -76,7 +77,7 @@ def read_any_input(flow: Flow, value: Json) -> Json:
     raise cast("InvalidInputError", first)
 
 
-def triggers_with_input(flow: Flow) -> list[Manual | Webhook | Heartbeat]:
+def triggers_with_input(flow: Flow) -> list[Manual | Webhook | Heartbeat | FailedRuns]:
     """The triggers that get an input, manual ones first."""
     found = [trigger for trigger in flow.plan.triggers if not isinstance(trigger, Schedule)]
     return sorted(found, key=lambda trigger: not isinstance(trigger, Manual))

@@ -1,6 +1,6 @@
-"""What starts a flow: a schedule, a webhook, a heartbeat, a person. Data only: no clock, no socket.
+"""What starts a flow: a schedule, a webhook, a heartbeat, a person, a failed run. Data only: no clock, no socket.
 
-Authors write `schedule(...)`, `every(...)`, `webhook(...)`, `heartbeat(...)` and `manual(...)`. Mistakes in a trigger
+Authors write `schedule`, `every`, `webhook`, `heartbeat`, `manual` and `failed_runs`. Mistakes in a trigger
 are not raised where it is written: `problems()` lists them, and `build()` reports them together with all other mistakes
 in the flow.
 """
@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, JsonValue, SerializerFunctionWrapHandler,
 
 from resolute.plan import cron as crons
 from resolute.plan.beats import Heartbeat, MissedBeat
+from resolute.plan.failed_runs import MOST_TOLD, TOLD_PER, FailedRun, FailedRuns
 from resolute.plan.keyed import Keyed, WhileRunning, keyed_by
 from resolute.plan.once import ByField, ByHeader, Once, name_of
 from resolute.plan.paths import Complaint, path_problems
@@ -218,14 +219,14 @@ class Manual(BaseModel, frozen=True, extra="forbid"):
         return [(f"id {self.id!r}", "start with a letter or digit, continue with letters, digits, . _ -")]
 
 
-Trigger: TypeAlias = Annotated[Schedule | Webhook | Heartbeat | Manual, Field(discriminator="kind")]
+Trigger: TypeAlias = Annotated[Schedule | Webhook | Heartbeat | Manual | FailedRuns, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
 class TriggerSpec:
     """A trigger as its author wrote it: data for the plan, plus the model of the input and any mistakes."""
 
-    trigger: Schedule | Webhook | Heartbeat | Manual
+    trigger: Schedule | Webhook | Heartbeat | Manual | FailedRuns
     input_type: type[BaseModel] | None = None
     problems: tuple[Complaint, ...] = ()
 
@@ -411,6 +412,26 @@ def manual(
     ['service']
     """
     return TriggerSpec(Manual(id=id, input_schema=_schema(input)), input)
+
+
+def failed_runs(*flows: str, at_most: int = MOST_TOLD, per: timedelta = TOLD_PER) -> TriggerSpec:
+    """Run the flow once for each run that has failed, timed out or been terminated; `FailedRun` is its input.
+
+    It is told of the runs of every flow of its task queue, or of the flows that are named, and also of those that
+    failed while no worker was there. It is not told of its own runs, of runs that were started for a failed run, of
+    runs that are steps of another one, which fails with them, and of dry runs.
+
+    Args:
+        flows: the names of the flows.
+        at_most: how many failed runs start a run each, in any stretch of time of the length `per`. Those beyond are
+            told of in one run, when `per` has passed: its input counts them.
+        per: that length.
+
+    >>> failed_runs("nightly-backup").trigger.text
+    'failed runs of nightly-backup'
+    """
+    trigger = FailedRuns(flows=flows, at_most=at_most, per_seconds=per.total_seconds())
+    return TriggerSpec(trigger, FailedRun)
 
 
 def _schema(model: type[BaseModel] | None) -> dict[str, JsonValue] | None:

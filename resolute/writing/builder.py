@@ -36,13 +36,13 @@ class FlowBuilder(Chain):
     _open: tuple[OpenWhen, ...] = ()
 
     def triggered_by(self, *triggers: TriggerSpec) -> FlowBuilder:
-        """What starts a run: `schedule`, `every`, `webhook`, `heartbeat`, `manual`; several are allowed."""
+        """What starts a run: one or more of `schedule`, `every`, `webhook`, `heartbeat`, `manual`, `failed_runs`."""
         builder, given = self, list[TriggerSpec]()
         for trigger in cast("tuple[object, ...]", triggers):
             if isinstance(trigger, TriggerSpec):
                 given.append(trigger)
             else:
-                hint = "give schedule(...), every(...), webhook(...), heartbeat(...) or manual(...)"
+                hint = "give schedule(...), every(...), webhook(...), heartbeat(...), manual(...) or failed_runs(...)"
                 builder = builder._mistaken("trigger", f"a {type(trigger).__name__} is not a trigger", hint)
         return builder._with(triggers=(*self._draft.triggers, *given))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from resolute.plan.failed_runs import FailedRuns
 from resolute.plan.plan import Plan
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.shapes import ANY, Shape
@@ -32,7 +33,7 @@ class Flow:
         """The flow's name, which is Temporal's workflow type."""
         return self.plan.name
 
-    def input_model(self, trigger: Manual | Webhook | Heartbeat) -> type[BaseModel] | None:
+    def input_model(self, trigger: Manual | Webhook | Heartbeat | FailedRuns) -> type[BaseModel] | None:
         """The model that a trigger's input is read through, where it has one."""
         for known, model in zip(self.plan.triggers, self.inputs, strict=False):
             if known is trigger or known == trigger:

@@ -52,7 +52,7 @@ def check_frame(draft: FlowDraft, mistakes: Mistakes) -> None:
     if draft.within is not None and not _is_length(draft.within):
         mistakes.report("within", f"{draft.within!r} is no length of time", "give a timedelta of more than nothing")
     kinds = [spec.trigger.kind for spec in draft.triggers]
-    for kind in ("schedule", "manual"):
+    for kind in ("schedule", "manual", "failed_runs"):
         if kinds.count(kind) > 1:
             mistakes.report("trigger", f"the flow has {kinds.count(kind)} {kind} triggers", "keep one")
     for index, spec in enumerate(draft.triggers):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from resolute import Flow, flow, manual
+from resolute import FailedRun, Flow, flow, manual
 from resolute.plan.plan import Mode
 from resolute.testing import FlowTester, TestedRun
 from resolute.writing.node import provider_node
@@ -77,6 +77,8 @@ class World:
         """What starts the flow."""
         if flow.name == "failover":
             return ASKED
+        if any(trigger.kind == "failed_runs" for trigger in flow.plan.triggers):
+            return FailedRun(flow="nightly-backup", run="nightly-backup/1", ended_at=NOON)
         if not any(trigger.kind == "webhook" for trigger in flow.plan.triggers):
             return None
         incident = next(iter(self.sim.account.state.incidents))

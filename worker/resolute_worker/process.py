@@ -52,6 +52,7 @@ from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.beats import BeatsWatch
 from resolute_worker.watch.bounds import Bounds
+from resolute_worker.watch.failed_runs import FailedRunsTeller
 from resolute_worker.watch.watcher import MARGIN, watcher_of
 
 if TYPE_CHECKING:
@@ -89,10 +90,11 @@ class Running:
     ) -> None:
         self.providers = providers
         self._settings = settings
-        self._environment = env
+        self.environment = env
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
-        self._keys = to.keys
+        self.keys = to.keys
+        self.flows = load.flows
         self.activities = Activities(load.flows, self._executor, to.keys, at_work=at_work, loops=loops)
         self.deliveries = Deliveries(
             to.client,
@@ -151,9 +153,9 @@ class Running:
 
         return Board(
             self.client,
-            self._keys,
+            self.keys,
             self._settings,
-            self._environment,
+            self.environment,
             is_open=boarding.is_open,
             simulator=boarding.simulator,
             temporal_ui=lambda: self.server.ui_url if self.server else None,
@@ -180,10 +182,11 @@ class Running:
         Raises:
             ConfigurationError: the new flows cannot be served, or Temporal is unreachable.
         """
-        fresh = NodeExecutor.for_flows(load.flows, self.providers, self._environment, load.nodes)
+        fresh = NodeExecutor.for_flows(load.flows, self.providers, self.environment, load.nodes)
         # A node that is gone from its file stays for the runs in flight that still refer to it.
         gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
-        self._executor = NodeExecutor.for_flows(load.flows, self.providers, self._environment, [*load.nodes, *gone])
+        self._executor = NodeExecutor.for_flows(load.flows, self.providers, self.environment, [*load.nodes, *gone])
+        self.flows = load.flows
         self.serve(load)
         self.activities.replace(load.flows, self._executor)
         await self.deploy(load)
@@ -205,14 +208,14 @@ class Running:
             ConfigurationError: Temporal is unreachable, or refuses a schedule.
         """
         self._remember_secrets(load.flows)
-        self.schedules = Schedules(self.client, load, self._settings, self._keys)
+        self.schedules = Schedules(self.client, load, self._settings, self.keys)
         await self.schedules.deploy()
 
     def _remember_secrets(self, flows: Sequence[Flow]) -> None:
         """Reads every secret once, so that log lines are masked from the start."""
         for name in secret_names(flow.plan for flow in flows):
             with contextlib.suppress(MissingEnvironmentError):
-                self._environment.read("$secret", name)
+                self.environment.read("$secret", name)
 
     def ends_with(self, signals: StopSignals) -> None:
         """Says what the process would leave behind if it were killed."""
@@ -326,6 +329,7 @@ async def running(
             asyncio.create_task(worker.switches.watch(), name="switches"),
             asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
             asyncio.create_task(worker.beats.keep(), name="heartbeats"),
+            asyncio.create_task(_told_of_failures(worker, settings).watch(), name="failed runs"),
         ]
         if settings.watch:
             bounds = Bounds(worker.client, settings.task_queue, connection.keys, worker.activities.reached)
@@ -374,6 +378,11 @@ def _pollers(worker: Running, settings: Settings, build: Build | None) -> list[T
 
 def _backlog(worker: Running, settings: Settings) -> Backlog:
     return Backlog(worker.client, waiting_places(settings.task_queue, worker.queues(), settings.max_activities))
+
+
+def _told_of_failures(worker: Running, settings: Settings) -> FailedRunsTeller:
+    mask = worker.environment.mask
+    return FailedRunsTeller(worker.client, settings.task_queue, worker.keys, lambda: worker.flows, mask)
 
 
 async def _poll(pollers: Sequence[TemporalWorker]) -> None:

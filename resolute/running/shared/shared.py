@@ -12,6 +12,7 @@ from resolute.running.shared.attendance import ATTENDANCE, AttendanceBook
 from resolute.running.shared.book import Book
 from resolute.running.shared.budgets import BudgetBook
 from resolute.running.shared.cursors import CursorBook
+from resolute.running.shared.failed import FAILED, FailedBook
 from resolute.running.shared.known import Known
 from resolute.running.shared.memories import MemoryBook
 from resolute.running.shared.mutes import MUTES, MuteBook
@@ -20,6 +21,7 @@ from resolute.running.shared.reached import REACHED, ReachedBook
 BOOKS: Final[Mapping[str, Callable[[], Book]]] = {
     "budget": BudgetBook,
     "cursor": CursorBook,
+    FAILED: FailedBook,
     "memory": MemoryBook,
     MUTES: MuteBook,
     REACHED: ReachedBook,
