@@ -198,14 +198,15 @@ class Interpreter:
 
     async def _remember(self, *, well: bool) -> None:
         """Tells what the run has come to, however it ended; it has ended, and nothing cancels it any more."""
-        if not self._recalls or self._answer is None or self._plan.mode == "dry":
+        if not self._recalls or self._answer is None or self._plan.mode == "dry" or self._earlier.apart:
             return
         self._run.undoing = True
         memory, before = self.handed_on(well=well), recalled_from(self._answer[0])
         if memory is None:
             return
         takes = self._handed is not None
-        asking = remembering(self._plan, self._input, before, memory, self.state.outputs, takes=takes)
+        began = self.state.scheduled_for
+        asking = remembering(self._plan, self._input, before, memory, self.state.outputs, takes=takes, began=began)
         try:
             await self._runtime.share(asking)
         except NodeFailedError as error:
@@ -248,6 +249,7 @@ class Interpreter:
             notebook=self._run.notebook.as_json(),
             cursors=self.state.cursors if self._has_read else None,
             recalled=self._answer,
+            apart=self._earlier.apart,
         )
 
     def check(self, message: Message) -> None:

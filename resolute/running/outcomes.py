@@ -31,7 +31,8 @@ class Outcomes:
     """Outcomes of the steps of a run, what is due if it fails, and when the run was due.
 
     `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run. `cursors`
-    are those that the run has read, and `recalled` what it was told of earlier runs; None before that.
+    are those that the run has read, and `recalled` what it was told of earlier runs; None before that. A run that is
+    `apart` takes an earlier one up again, and tells later runs nothing.
     """
 
     kept: Kept = field(default_factory=Kept)
@@ -46,6 +47,7 @@ class Outcomes:
     notebook: Json = None
     cursors: JsonObject | None = None
     recalled: list[Json] | None = None
+    apart: bool = False
 
     def has_failed_at(self, step_id: str) -> bool:
         """Whether a step, by its id in the run, had failed already when these outcomes were taken over."""
@@ -67,6 +69,7 @@ class Outcomes:
             "notebook": self.notebook,
             "cursors": self.cursors,
             "recalled": self.recalled,
+            "apart": self.apart,
         }
         if self.ending is not None:
             data["ending"] = {
@@ -104,6 +107,7 @@ def outcomes_from(data: Json) -> Outcomes:
             notebook=held.get("notebook"),
             cursors=cast("JsonObject | None", held.get("cursors")),
             recalled=cast("list[Json] | None", held.get("recalled")),
+            apart=held.get("apart") is True,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableValueError(f"the outcomes that the run was started with are damaged: {error!r}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, cast
 
 from resolute.plan.keyed import at_path, spelled
@@ -67,12 +68,19 @@ def told_of(memory: Memory) -> Json:
 
 
 def remembering(
-    plan: Plan, given: Json, before: Recalled, after: Memory, completed: JsonObject, *, takes: bool
+    plan: Plan,
+    given: Json,
+    before: Recalled,
+    after: Memory,
+    completed: JsonObject,
+    *,
+    takes: bool,
+    began: datetime,
 ) -> Asking:
     """Tells what a run has come to: the values of its own steps, and the entries that it has changed.
 
-    `before` is what it was told when it began, `after` what it hands on. `takes` says that what its schedule handed on
-    is part of that.
+    `before` is what it was told when it `began`, `after` what it hands on. `takes` says that what its schedule handed
+    on is part of that.
     """
     known = before.memory or Memory({})
     data: dict[str, Json] = {
@@ -80,6 +88,7 @@ def remembering(
         "values": {},
         "kept": {},
         "takes": takes,
+        "began": began.isoformat(),
         "lasts": None if _key(plan, given) is None else KEYED_FOR,
     }
     if plan.mode == "shadow":

@@ -94,6 +94,7 @@ async def prepare_rerun(client: Client, key: RunKey, step: str = "", *, plan: Pl
     _check_undone(outcomes, recorded, source)
     _let_go_of_failures(outcomes.kept)
     outcomes.ending, outcomes.inbox, outcomes.warnings = None, None, ()
+    outcomes.apart = True  # what it knows of earlier runs is old, and later runs may know better
     outcomes.told = {each: told for each, told in outcomes.told.items() if _has_ended_well(told)}
     if plan is not None:
         _check_step(plan, step, f"the newest plan of flow {plan.name!r}")

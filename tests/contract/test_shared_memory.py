@@ -37,6 +37,7 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.control import cancel_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.mutes import Muting
+from resolute.temporal.rerun import prepare_rerun, start_rerun
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_change import Release
 from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
@@ -214,6 +215,22 @@ async def test_an_alarm_of_manual_runs(runs: Runs) -> None:
 
     assert [False, True, False] == [state["raised"] for state in states]
     assert [False, False, True] == [state["cleared"] for state in states]
+
+
+async def test_a_rerun_leaves_what_later_runs_know(runs: Runs) -> None:
+    """It reads what the run read that it takes up again, and puts nothing old in the place of what is known since."""
+    counting = _counting(flow(named()).triggered_by(manual("count", input=Ask)))
+    failed = await runs.start(counting, {"fails": True})
+    first = await runs.report(failed)
+    before = [await runs.count(counting, {"fails": False}) for _ in range(2)]
+
+    prepared = await prepare_rerun(runs.client, RunKey(failed.workflow_id, failed.run_id or ""), "when")
+    again = await start_rerun(runs.client, prepared, keys=KEYS, input_data={"service": "x", "fails": False})
+    taken_up = await runs.report(again)
+
+    assert ("failed", 1, [2, 3]) == (first.status, first.step("counted").output, before)
+    assert ("completed", 1) == (taken_up.status, taken_up.step("counted").output)
+    assert 4 == await runs.count(counting, {"fails": False})
 
 
 async def test_mutes(runs: Runs) -> None:

@@ -12,6 +12,7 @@ from resolute.plan.allowance import Allowance
 from resolute.plan.errors import EvaluationError
 from resolute.plan.values import Json
 from resolute.running.shared.asking import SharingRefusedError, name_of
+from resolute.running.shared.memories import REMEMBER, MemoryBook
 from resolute.running.shared.reached import CALM, MOST_REACHED
 from resolute.running.shared.shared import MOST_KNOWN, Shared
 
@@ -220,3 +221,22 @@ def test_names() -> None:
     assert "budget/pages/key/7" == names[-1]
     with pytest.raises(EvaluationError, match="the key of budget 'pages' is empty"):
         name_of("budget", "pages", "", has_key=True)
+
+
+@pytest.mark.parametrize(("late", "left"), [({"at": "2026-03-02T12:00:00Z", "state": "firing"}, "ok"), (None, "ok")])
+def test_an_earlier_check_undoes_no_later_one(late: Any, left: str) -> None:
+    """What a run wrote down, or let go of, that ends after later ones does not take the place of what they know."""
+    book = MemoryBook()
+
+    def remember(began: str, entry: Any) -> None:
+        kept = {"checkout": {"": entry}}
+        data: Any = {"steps": [], "values": {}, "kept": kept, "takes": False, "lasts": None, "began": began}
+        book.answer(REMEMBER, data, datetime(2026, 3, 2, 14, tzinfo=UTC))
+
+    remember("2026-03-02T12:59:00Z", {"at": "2026-03-02T13:00:00Z", "state": "ok"})
+    remember("2026-03-02T11:59:00Z", late)
+    kept: Any = book.as_json()
+
+    assert left == kept["kept"]["checkout"][""]["state"]
+    remember("2026-03-02T13:30:00Z", None)
+    assert {"checkout": {}} == cast("Any", book.as_json())["kept"]

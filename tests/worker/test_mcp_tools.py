@@ -16,6 +16,7 @@ from mcp_types import TextContent, Tool
 from pydantic import BaseModel, SecretStr
 from temporalio.client import Client as Temporal
 
+import resolute_pagerduty as pagerduty
 from resolute import flow, input_data, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.errors import TerminalError
@@ -342,10 +343,14 @@ class Order(BaseModel):
     force: bool = False
 
 
+RESTARTED: list[str] = []
+
+
 @node
 async def restart(service: str, force: bool) -> str:
     if service == "none":
         raise TerminalError("there is nothing to restart")
+    RESTARTED.append(service)
     return f"restarted {service}{' by force' if force else ''}"
 
 
@@ -376,6 +381,37 @@ async def test_a_flow_is_a_tool(sim: Simulator, temporal: Temporal, tmp_path: Pa
     assert "use a new one" in other.value
     assert "there is nothing to restart" in failed.value
     assert ("restart.service", "completed") == (shown.value["flow"], shown.value["status"])
+
+
+async def test_an_agent_tries_a_flow_and_nothing_is_written(sim: Simulator, temporal: Temporal, tmp_path: Path) -> None:
+    """A dry run is a tool that reads: it says what the flow would have written, and no node that may write is run."""
+    durable, provider = durable_on(temporal), provider_for(sim, tmp_path)
+    page = pagerduty.trigger_event(summary="Restarted", source="ci", severity="info", dedup_key="r").as_("page")
+    tried = (
+        flow("tried")
+        .triggered_by(manual("restart", input=Order))
+        .then(restart(input_data("service"), input_data("force")).as_("done"))
+        .then(page)
+        .build()
+    )
+    RESTARTED.clear()
+    async with (
+        worker_for(durable, provider_for(sim, tmp_path), tried),
+        agent_of(provider, durable=durable, flows=(tried,)) as agent,
+    ):
+        tool = agent.tools["dry_run_tried"]
+        said = await agent.call("dry_run_tried", service="checkout")
+        refused = await agent.call("dry_run_tried", service=7)
+
+    assert tool.annotations is not None
+    assert (True, ["service", "force"]) == (tool.annotations.read_only_hint, list(tool.input_schema["properties"]))
+    assert ("completed", ["done", "page"]) == (
+        said.value["status"],
+        [each["step"] for each in said.value["would_have_done"]],
+    )
+    assert "checkout" == said.value["would_have_done"][0]["arguments"]["service"]
+    assert "nothing was written" in said.hints
+    assert ([], [], True) == (RESTARTED, sim.incidents(), refused.is_error)
 
 
 async def test_a_flow_refuses_input_that_does_not_fit(sim: Simulator, temporal: Temporal, tmp_path: Path) -> None:

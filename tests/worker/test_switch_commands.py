@@ -12,10 +12,10 @@ import pytest
 
 from resolute_worker.cli.app import run
 from resolute_worker.embedded import EmbeddedServer
-from tests.worker.processes import Process, started
+from tests.worker.processes import PATIENCE, Process, started
 
 FLOWS = """
-from resolute import flow, gate, manual, node
+from resolute import child, flow, gate, manual, node
 
 @node(effect="read")
 def look() -> str:
@@ -23,6 +23,7 @@ def look() -> str:
 
 asked = flow("asked").triggered_by(manual("ask")).then(gate("approve")).then(look().as_("look")).build()
 looking = flow("looking").triggered_by(manual("look")).then(look().as_("look")).build()
+handing = flow("handing").triggered_by(manual("hand")).then(gate("approve")).then(child(looking).as_("look")).build()
 """
 
 
@@ -123,6 +124,29 @@ async def test_the_runs_of_a_paused_flow_wait(place: Place) -> None:
     assert 1 == resumed["woken"]
     assert "completed" == (await place.told("runs", "looking"))[0]["status"]
     assert (2, True) == ((end := await place.says("resume", "looking", "--flow"))[0], "is not paused" in end[1])
+
+
+@pytest.mark.parametrize("paused", ["handing", "looking"])
+async def test_a_gate_is_decided_though_what_follows_is_paused(place: Place, paused: str) -> None:
+    """Whether the gate's own flow is paused or that of the step behind it: the decision counts, and the rest waits."""
+    person = f"ada-{paused}"
+    await place.told("pause", paused, "--flow", "--by", person)
+    await place.worker.line(f"switches: {paused} is paused, by {person}")
+    begun = await place.begun("handing")
+    async with asyncio.timeout(PATIENCE):
+        while (await place.says("approve", begun, "approve", "--by", "grace"))[0] != 0:
+            await asyncio.sleep(0.1)  # the run has not come to its gate
+        while not (waiting := await place.told("runs", "looking"))[0]["paused"]:
+            await asyncio.sleep(0.1)
+        before = await place.told("show", begun)
+        await place.told("resume", paused)
+        while (await place.told("runs", "handing"))[0]["status"] == "running":
+            await asyncio.sleep(0.1)
+    after = await place.told("show", begun)
+
+    assert (person, f"flow:{paused}") == (waiting[0]["paused"]["by"], waiting[0]["paused"]["with"])
+    assert ("running", "completed") == (before["status"], after["status"])
+    assert "all is well" in json.dumps(after)
 
 
 async def test_everything_is_paused_by_a_yes(place: Place) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, cast
 
 from resolute.plan.limits import recorded_size
+from resolute.plan.times import time_of
 from resolute.plan.values import Json, JsonObject
 from resolute.running.shared.asking import SharingRefusedError
 
@@ -23,6 +25,7 @@ class MemoryBook:
     """The last value of each remembered step, and what steps have written down, as the latest runs have left them.
 
     A run changes what it has come to itself and nothing else, so runs that overlap do not undo each other's memory.
+    What a step has written down in a later check stays, also where an earlier run ends after that: somebody retried it.
     `taken` says that what a schedule had handed on before is part of it.
     """
 
@@ -57,8 +60,9 @@ class MemoryBook:
         values = {**self._values, **cast("JsonObject", data["values"])}
         self._values = {step: values[step] for step in steps if step in values}
         for name, entries in cast("dict[str, JsonObject]", data["kept"]).items():
-            changed = {**self._kept.get(name, {}), **entries}
-            self._kept[name] = {key: entry for key, entry in changed.items() if entry is not None}
+            kept, began = self._kept.get(name, {}), time_of(data.get("began"))
+            newer = {key: entry for key, entry in entries.items() if not _is_older(entry, kept.get(key), began)}
+            self._kept[name] = {key: entry for key, entry in {**kept, **newer}.items() if entry is not None}
         self._shadow = data.get("shadow", self._shadow)
         self._run += 1
         self._taken = self._taken or data["takes"] is True
@@ -91,3 +95,10 @@ class MemoryBook:
         self._shadow, self._run = held["shadow"], int(cast("int", held["run"]))
         self._taken, self._used = held["taken"] is True, float(cast("float", held["used"]))
         self._lasts = cast("float | None", held["lasts"])
+
+
+def _is_older(entry: Json, kept: Json, began: datetime | None) -> bool:
+    """Whether an entry, or that there is none, was written before what is kept."""
+    there = time_of(kept.get("at")) if isinstance(kept, Mapping) else None
+    written = time_of(entry.get("at")) if isinstance(entry, Mapping) else began
+    return there is not None and written is not None and written < there

@@ -14,6 +14,7 @@ from resolute.temporal.client import RunHandle
 from resolute.temporal.finding import UnknownRunError, find_run
 from resolute.temporal.runs import describe_run, is_polled
 from resolute_worker.cli.output import lasted, say
+from resolute_worker.undone import undone
 
 _GLANCE: Final = 0.3
 _LONELY: Final = 2.0
@@ -95,10 +96,4 @@ async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str
 async def would_have_done(client: Client, run: RunHandle) -> dict[str, Any]:
     """What a dry run that has ended would have done, in the order of the plan."""
     report = (await describe_run(client, run.workflow_id, run.run_id)).report
-    undone = [step for step in report.steps if step.not_done] if report else []
-    return {
-        "would have done": [
-            {"step": step.id, "node": step.node, "arguments": step.arguments, "why not": step.not_done}
-            for step in undone
-        ]
-    }
+    return {"would have done": undone(report) if report else []}
