@@ -28,6 +28,7 @@ from resolute.temporal.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
+from resolute_worker.boarding import Boarding
 from resolute_worker.http_server import HttpServer
 from resolute_worker.settings import Settings
 
@@ -161,7 +162,7 @@ async def _worker(client: Client, flows: list[Flow]) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def _board(client: Client, folder: Path) -> AsyncGenerator[Browser]:
-    board = Board(client, KEYS, Settings(state_dir=folder, task_queue=QUEUE), Environment({}), is_open=True)
+    board = Board(client, KEYS, Settings(state_dir=folder, task_queue=QUEUE), Environment({}), Boarding(is_open=True))
     server = HttpServer(board_app(board), "127.0.0.1", 0)
     async with server, board.kept(), httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=200)) as http:
         http.base_url = f"{server.url}/board/"

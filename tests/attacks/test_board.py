@@ -154,6 +154,23 @@ async def test_open_on_loopback_alone(site: Site) -> None:  # noqa: F811  # the 
     assert not asks("127.0.0.1", **{"x-forwarded-for": "203.0.113.7"})
 
 
+def test_a_session_ends_with_its_roles() -> None:
+    """Who is given other roles, or another token, has to log in again: the cookie from before is worth nothing."""
+    token = "0123456789abcdefghij"
+    before = Access(Settings.model_validate({"board_token": f"ada:operator+approver:{token}"}))
+    cookie = before.sessions.cookie(before.sessions.fresh(before.tokens.person(token)))
+    entries = {
+        f"ada:operator+approver:{token}": True,
+        f"ada:viewer:{token}": False,
+        f"bob:operator+approver:{token}": False,
+        f"ada:operator+approver:{token}-and-more": False,
+    }
+
+    for entry, holds in entries.items():
+        after = Access(Settings.model_validate({"board_token": entry}))
+        assert holds is (after.sessions.read(cookie) is not None), entry
+
+
 def test_a_board_that_nobody_could_enter() -> None:
     """A board without a login is refused, and so are tokens that can be guessed; no message holds a token."""
     with pytest.raises(ConfigurationError, match="RESOLUTE_BOARD_TOKEN"):

@@ -23,7 +23,7 @@ from resolute_pagerduty.simulator import Simulator
 from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
 from resolute_worker.board.sessions import COOKIE
-from resolute_worker.boarding import BOARD
+from resolute_worker.boarding import BOARD, Boarding
 from resolute_worker.http_server import HttpServer
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
@@ -97,7 +97,7 @@ class Site:
             board_hosts=("ops.test",),
             **settings,
         )
-        board = Board(client, KEYS, made, environment, simulator=simulator)
+        board = Board(client, KEYS, made, environment, Boarding(simulator=simulator))
         async with board.kept():
             yield cls(client, queue, board)
 

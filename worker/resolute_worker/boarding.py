@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from resolute_pagerduty import PagerDuty
     from resolute_pagerduty.simulator import Simulator
 
 BOARD: Final = "/board/"
@@ -14,7 +16,14 @@ BOARD: Final = "/board/"
 
 @dataclass(frozen=True, kw_only=True)
 class Boarding:
-    """How the board is served: `is_open` to who sits at this machine, and with the simulated PagerDuty, if any."""
+    """How the board is served.
+
+    Attributes:
+        is_open: whether who sits at this machine needs no login.
+        simulator: the simulated PagerDuty, if there is one.
+        pagerduty: makes the PagerDuty that it shows; without it, that of the environment.
+    """
 
     is_open: bool = False
     simulator: Simulator | None = None
+    pagerduty: Callable[[], PagerDuty] | None = None

@@ -156,8 +156,7 @@ class Running:
             self.keys,
             self._settings,
             self.environment,
-            is_open=boarding.is_open,
-            simulator=boarding.simulator,
+            boarding,
             temporal_ui=lambda: self.server.ui_url if self.server else None,
         )
 

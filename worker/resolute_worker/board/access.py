@@ -35,7 +35,7 @@ class Access:
 
     def __init__(self, settings: Settings, *, is_open: bool = False) -> None:
         self.tokens = tokens_from(settings.board_token)
-        self.sessions = Sessions(self.tokens.secrets())
+        self.sessions = Sessions(self.tokens.entries())
         self._is_open = is_open
         self._header = settings.board_proxy_header
         self._people = people_from(settings.board_roles)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from temporalio.client import Client
 
 from resolute.execution.secrets import Environment
+from resolute.plan.errors import ResoluteError
 from resolute.temporal.seals import PlanKeys
 from resolute_worker.board.access import Access
 from resolute_worker.board.assets import assets
@@ -27,15 +28,21 @@ from resolute_worker.board.reads import Reads
 from resolute_worker.board.render import Pages
 from resolute_worker.board.sight import Sight
 from resolute_worker.board.watches import Watches
-from resolute_worker.boarding import BOARD
+from resolute_worker.boarding import BOARD, Boarding
 from resolute_worker.private import private_folder
 from resolute_worker.settings import Settings
 
-if TYPE_CHECKING:
-    from resolute_pagerduty.simulator import Simulator
-
 LOG_FILE: Final = "board.audit"
 """The audit log in the state folder, unless RESOLUTE_BOARD_AUDIT_LOG names another one."""
+
+
+_LONGEST_SEARCH: Final = 20.0
+_SEARCHES: Final = 2
+R = TypeVar("R")
+
+
+class SearchTooLongError(ResoluteError):
+    """A search was given up."""
 
 
 class Board:
@@ -46,9 +53,8 @@ class Board:
         keys: what decisions of people are sealed with.
         settings: who may enter, and where the audit log is.
         environment: what is masked on every page.
-        is_open: whether who sits at this machine needs no login, as in `resolute dev`.
+        boarding: how it is served.
         temporal_ui: the address of Temporal's own pages, where they are known.
-        simulator: the simulated PagerDuty of `resolute dev`.
 
     Raises:
         ConfigurationError: nobody could log in, or the audit log cannot be written.
@@ -60,16 +66,15 @@ class Board:
         keys: PlanKeys,
         settings: Settings,
         environment: Environment,
+        boarding: Boarding = Boarding(),  # noqa: B008  # it is frozen
         *,
-        is_open: bool = False,
         temporal_ui: Callable[[], str | None] = lambda: None,
-        simulator: Simulator | None = None,
     ) -> None:
         self.client = client
         self.keys = keys
         self.settings = settings
         self.environment = environment
-        self.access = Access(settings, is_open=is_open)
+        self.access = Access(settings, is_open=boarding.is_open)
         environment.remember(self.access.tokens.secrets())
         self.journal = Journal(settings.board_audit_log or private_folder(settings.state_dir) / LOG_FILE)
         self.assets = assets()
@@ -78,11 +83,27 @@ class Board:
         self.reads = Reads(client)
         self.durations = Durations(client)
         self.temporal_ui = temporal_ui
-        self.simulator = simulator
+        self.simulator = boarding.simulator
         self.watches = Watches(client, self.reads)
-        self.pager = Pager(environment)
+        self.pager = Pager(environment, boarding.pagerduty)
         self.streams = 0
+        self._searches = asyncio.Semaphore(_SEARCHES)
         self.closing = asyncio.Event()
+
+    async def searched(self, search: Awaitable[R]) -> R:
+        """What a search through many histories finds: a few go on at a time, and none for long.
+
+        Raises:
+            SearchTooLongError: it took too long.
+        """
+        try:
+            async with asyncio.timeout(_LONGEST_SEARCH), self._searches:
+                return await search
+        except TimeoutError:
+            raise SearchTooLongError(
+                f"the search went through too many runs for {_LONGEST_SEARCH:g} s: choose a shorter time, or ask "
+                "`resolute why`, which takes its time"
+            ) from None
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncGenerator[None]:

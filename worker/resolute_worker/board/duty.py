@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -20,6 +20,7 @@ from resolute_worker.calling import Caller
 
 if TYPE_CHECKING:
     from resolute.plan.values import JsonObject
+    from resolute_pagerduty import PagerDuty
     from resolute_pagerduty.models.incidents import Incident
     from resolute_pagerduty.models.oncall import OnCall
 
@@ -45,10 +46,11 @@ class Duty:
 
 
 class Pager:
-    """Asks the PagerDuty that the environment describes, with the grants and the audit log of a worker."""
+    """Asks PagerDuty, by default the one that the environment describes, with its grants and its audit log."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, make: Callable[[], PagerDuty] | None = None) -> None:
         self._environment = environment
+        self._make = make
         self._asked: asyncio.Task[Duty] | None = None
         self._at = 0.0
 
@@ -76,7 +78,7 @@ class Pager:
     async def _found(self, now: datetime) -> Duty:
         import resolute_pagerduty as pagerduty
 
-        async with pagerduty.PagerDuty.from_env() as provider:
+        async with self._make() if self._make else pagerduty.PagerDuty.from_env() as provider:
             caller = Caller(NodeExecutor([], [provider], self._environment), "board")
             oncalls = await _called(caller, pagerduty.get_on_calls(include=["users"], earliest=True))
             found = await _called(caller, pagerduty.list_incidents(statuses=list(_OPEN), date_range="all", limit=MOST))

@@ -29,7 +29,8 @@ async def ledger_page(board: Board, request: Request) -> Response:
     sight = await board.poll.latest()
     checks, cut = list(sight.checks), sight.unread > 0
     if flow:
-        found = await ledger(board.client, flow, since=datetime.now(UTC) - length, paging=paging)
+        after = datetime.now(UTC) - length
+        found = await board.searched(ledger(board.client, flow, since=after, paging=paging))
         checks, cut = found.checks, found.cut
     counts = Counter(each.outcome for each in checks)
     wanted = [each for each in checks if outcome in ("", each.outcome)]

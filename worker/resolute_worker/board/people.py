@@ -52,6 +52,10 @@ class Tokens:
                 found = person
         return found
 
+    def entries(self) -> list[str]:
+        """Each token with its person and roles: what a session is worth depends on all three."""
+        return [f"{person.name}:{sorted(person.roles)}:{token.get_secret_value()}" for token, person in self.known]
+
     def secrets(self) -> list[str]:
         """What must never be shown."""
         return [token.get_secret_value() for token, _ in self.known]

@@ -55,9 +55,9 @@ class Pages:
 
     def __init__(self, mask: Callable[[str], str], known: Mapping[str, Asset]) -> None:
         def masked(value: Any) -> Any:
-            if isinstance(value, Markup):
+            if isinstance(value, (Markup, int, float)):
                 return value
-            return mask(value) if isinstance(value, str) else "" if value is None else value
+            return "" if value is None else mask(str(value))
 
         self._mask = mask
         self._made = Environment(

@@ -46,7 +46,7 @@ async def runs_page(board: Board, request: Request) -> Response:
     }
     if asked["incident"]:
         after = datetime.now(UTC) - (SINCE.get(since) or _INCIDENT_SINCE)
-        found = await about(board.client, asked["incident"], since=after, paging=paging)
+        found = await board.searched(about(board.client, asked["incident"], since=after, paging=paging))
         values |= {"checks": found.checks[:LISTED], "cut": found.cut or len(found.checks) > LISTED}
     elif asked["outcome"]:
         known = [

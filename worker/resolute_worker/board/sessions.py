@@ -34,11 +34,11 @@ class Session:
 
 
 class Sessions:
-    """Makes and reads cookies and form tokens. They outlive a restart where the same tokens are set."""
+    """Makes and reads cookies and form tokens. They outlive a restart where the same people may do the same."""
 
-    def __init__(self, tokens: Iterable[str]) -> None:
-        known = "\0".join(tokens)
-        # Other tokens make another key, which ends every session.
+    def __init__(self, entries: Iterable[str]) -> None:
+        known = "\0".join(entries)
+        # Another token, person or role makes another key, which ends every session.
         self._key = hashlib.sha256(b"resolute board\0" + known.encode()).digest() if known else secrets.token_bytes(32)
 
     def fresh(self, person: Person | None = None) -> Session:

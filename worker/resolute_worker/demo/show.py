@@ -24,6 +24,7 @@ from resolute.running.report import RunReport
 from resolute.temporal.runs import RunSummary, describe_run, list_runs
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.simulator import Simulator
+from resolute_worker.boarding import BOARD, Boarding
 from resolute_worker.demo.evidence import evidence
 from resolute_worker.demo.flow import smart_alerting
 from resolute_worker.demo.town import ILLNESS, Town
@@ -126,6 +127,7 @@ async def _scene(console: Console, folder: Path) -> AsyncGenerator[_Scene]:
                 settings=Settings(
                     task_queue="demo", embedded=True, embedded_port=0, http_port=0, state_dir=folder, shutdown_seconds=5
                 ),
+                boarding=Boarding(is_open=True, simulator=sim, pagerduty=lambda: PagerDuty(_account(sim))),
                 providers=[PagerDuty(_account(sim))],
                 environment=Environment(
                     {
@@ -139,6 +141,7 @@ async def _scene(console: Console, folder: Path) -> AsyncGenerator[_Scene]:
         )
         pages = f", its pages at {worker.server.ui_url}" if worker.server.ui_url else ""
         say("Temporal", f"a real server at {worker.server.address}{pages}")
+        say("Board", f"shows all of it, live: {worker.http.url}{BOARD}")
         say("Worker", "runs the flow smart-alerting: it checks the shop every second")
         yield _Scene(sim, town, worker, say)
 
