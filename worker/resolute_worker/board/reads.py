@@ -29,7 +29,11 @@ class Reads:
         self._kept: OrderedDict[str, tuple[Stage, asyncio.Task[RunDescription]]] = OrderedDict()
 
     async def run(self, key: RunKey) -> RunDescription:
-        """A run as it is now.
+        """A run as it is now; see `staged`."""
+        return (await self.staged(key))[1]
+
+    async def staged(self, key: RunKey) -> tuple[Stage, RunDescription]:
+        """A run as it is now, and how far it has come.
 
         Raises:
             UnknownRunError: Temporal knows no such run, or no longer.
@@ -43,7 +47,7 @@ class Reads:
         self._kept.move_to_end(found.run_id)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
-        return await asyncio.shield(kept[1])
+        return stage, await asyncio.shield(kept[1])
 
     async def described(self, key: RunKey) -> WorkflowExecutionDescription:
         """What Temporal says of a run.

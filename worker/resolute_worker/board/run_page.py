@@ -14,7 +14,7 @@ from resolute.plan.step import walk
 from resolute.temporal.finding import RunKey
 from resolute.temporal.runs import RunDescription
 from resolute_worker.board.board import Board
-from resolute_worker.board.reads import stage_of, version_of
+from resolute_worker.board.reads import version_of
 from resolute_worker.board.steps import MOST_INNER, outline_of, shown_step
 from resolute_worker.board.timeline import timeline
 
@@ -26,9 +26,7 @@ def key_of(request: Request) -> RunKey:
 
 async def run_page(board: Board, request: Request) -> Response:
     """The run's plan with how each step stands, one step in detail, and when each was at work."""
-    key = key_of(request)
-    stage = stage_of(await board.reads.described(key))
-    found = await board.reads.run(key)
+    stage, found = await board.reads.staged(key_of(request))
     summary, plan, report = found.summary, found.plan, found.report
     chosen = request.query_params.get("step", "")
     skip = _number(request.query_params.get("skip", ""))
