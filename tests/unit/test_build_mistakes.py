@@ -613,7 +613,7 @@ MISTAKES: dict[str, Mistake] = {
         (
             "trigger",
             "a function is not a trigger",
-            "give schedule(...), every(...), webhook(...), heartbeat(...) or manual(...)",
+            "give schedule(...), every(...), webhook(...), heartbeat(...), manual(...) or failed_runs(...)",
         ),
     ),
     "a beat more often than a second": (

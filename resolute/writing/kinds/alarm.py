@@ -20,7 +20,7 @@ from resolute.writing.checks import Scope, check_fit
 from resolute.writing.conditions import Condition
 from resolute.writing.given import misfits
 from resolute.writing.incident import Incident
-from resolute.writing.kinds.call import Node, compiled_call, lift_node, report_no_step
+from resolute.writing.kinds.call import Node, call_inside, lift_node
 from resolute.writing.lifting import Lifter, decoded
 from resolute.writing.places import place_of_caller
 from resolute.writing.step import Draft, FlowStep, spoken
@@ -269,22 +269,18 @@ class _Compiling:
         nodes = list(cast("Sequence[object]", given)) if isinstance(given, (list, tuple)) else [given]
         if not nodes:
             self._report(f"there is no step to {word} it", "give a node")
-        return tuple(call for number, node in enumerate(nodes) for call in self._call(word, node, number))
-
-    def _call(self, word: str, node: object, number: int) -> list[Call]:
-        place = f"{self._place} {word}[{number}]"
-        if not isinstance(node, Node):
-            report_no_step(node, self._steps, place)
-            return []
-        called = cast("Node[Any]", node)
-        naming = self._steps.naming
-        if called.name is not None:
-            naming.check(called.name)
-        if called.undo:
-            self._steps.mistakes.report(place, "a step of an alarm is not undone", "take .on_failure(...) out")
-        name = naming.free(called.name or f"{self._id}_{word}")
-        naming.take(name)
-        return [compiled_call(called, self._steps, name, self._scope, f"{place} {name!r}")]
+        made = [
+            call_inside(
+                node,
+                self._steps,
+                f"{self._id}_{word}",
+                self._scope,
+                f"{self._place} {word}[{number}]",
+                of="an alarm",
+            )
+            for number, node in enumerate(nodes)
+        ]
+        return tuple(each[1] for each in made if each is not None)
 
 
 def lift_alarm(alarm: Alarm, lifter: Lifter) -> Draft:

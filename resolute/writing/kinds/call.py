@@ -177,6 +177,27 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
     )
 
 
+def call_inside(
+    node: object, steps: Steps, default: str, scope: Scope, place: str, *, of: str
+) -> tuple[Node[Any], Call] | None:
+    """A node that stands inside another step, such as an alarm's, and its call; None where it is no node.
+
+    It has the name that its author gave it, else one like `default`. `of` is whose step it is, for the message that
+    such a step is not undone.
+    """
+    if not isinstance(node, Node):
+        report_no_step(node, steps, place)
+        return None
+    called, naming = cast("Node[Any]", node), steps.naming
+    if called.name is not None:
+        naming.check(called.name)
+    if called.undo:
+        steps.mistakes.report(place, f"a step of {of} is not undone", "take .on_failure(...) out")
+    name = naming.free(called.name or default)
+    naming.take(name)
+    return called, compiled_call(called, steps, name, scope, f"{place} {name!r}")
+
+
 def lift_call(call: Call, lifter: Lifter) -> Draft:
     """The node with its arguments; a policy that the plan leaves out is the node's own."""
     definition = lifter.node(call)

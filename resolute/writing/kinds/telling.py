@@ -14,7 +14,7 @@ from resolute.plan.shapes import Shape
 from resolute.plan.texts import said_by
 from resolute.plan.values import Json
 from resolute.writing.checks import Scope
-from resolute.writing.kinds.call import Node, compiled_call, report_no_step
+from resolute.writing.kinds.call import Node, call_inside
 from resolute.writing.kinds.gate import GateStep
 from resolute.writing.step import FlowStep, spoken
 from resolute.writing.steps import Steps
@@ -72,19 +72,9 @@ class Telling:
 
     def _call(self, node: object, number: int) -> list[Call]:
         place = f"{self._place}.notify[{number}]"
-        if not isinstance(node, Node):
-            report_no_step(node, self._steps, place)
-            return []
-        told = cast("Node[Any]", node)
-        naming = self._steps.naming
-        if told.name is not None:
-            naming.check(told.name)
-        if told.undo:
-            self._steps.mistakes.report(place, "a step of notify is not undone", "take .on_failure(...) out")
-        name = naming.free(told.name or f"{self._id}_notify")
-        naming.take(name)
         scope = replace(self._scope, items={**self._scope.items, self._id: _TELLING})
-        return [self._with_buttons(compiled_call(told, self._steps, name, scope, f"{place} {name!r}"), told, place)]
+        made = call_inside(node, self._steps, f"{self._id}_notify", scope, place, of="notify")
+        return [] if made is None else [self._with_buttons(made[1], made[0], place)]
 
     def _with_buttons(self, call: Call, told: Node[Any], place: str) -> Call:
         """The call, whose buttons are for whoever presses them, where the link is for one person."""
