@@ -3,8 +3,8 @@
 It resolves the alert with one deduplication key, which your monitor triggers with. PagerDuty ignores a resolve that
 matches nothing, so one is sent after every healthy check, and no memory of an earlier run is needed.
 
-Set SERVICE_HEALTH_URL, SERVICE_DEDUP_KEY (service-health-check if not set), PAGERDUTY_ROUTING_KEY and
-SLACK_WEBHOOK_URL.
+Set SERVICE_HEALTH_URL, SERVICE_DEDUP_KEY (service-health-check if not set), PAGERDUTY_ROUTING_KEY, SLACK_BOT_TOKEN and
+SLACK_CHANNEL.
 """
 
 from datetime import timedelta

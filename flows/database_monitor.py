@@ -1,7 +1,7 @@
 """Watches a database from outside: opens an incident when it accepts no connections, resolves it when it does again.
 
 Set DATABASE_ADDRESS (host:port), DATABASE_PROTOCOL (tcp, postgresql, mysql or redis; tcp if not set),
-PAGERDUTY_ROUTING_KEY and SLACK_WEBHOOK_URL.
+PAGERDUTY_ROUTING_KEY, SLACK_BOT_TOKEN and SLACK_CHANNEL.
 """
 
 from datetime import timedelta

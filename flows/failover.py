@@ -3,13 +3,14 @@
     resolute run failover --input '{"candidate": "db-2", "reason": "db-1 gets a new disk"}' --no-wait
     resolute approve RUN approve --by ada@example.com
 
-The cluster is run by Patroni. First it sees whether the replica can take over and who is on call; those are asked, and
-one of them, other than whoever started the run, has 30 minutes to approve. A rejection, or no answer, leaves everything
+The cluster is run by Patroni. First it sees whether the replica can take over and who is on call; those are asked in
+Slack, and one of them, other than whoever started the run, has 30 minutes to approve. A rejection, or no answer,
+leaves everything
 as it was. If the new primary does not work, or the run is cancelled after the switch, the old primary gets its role
 back.
 
 Set PATRONI_URL (http://db-1.internal:8008), PATRONI_USERNAME, PATRONI_PASSWORD, DATABASE_ADDRESS (host:port that leads
-to the primary), ESCALATION_POLICY (the id), PAGERDUTY_API_KEY and SLACK_WEBHOOK_URL.
+to the primary), ESCALATION_POLICY (the id), PAGERDUTY_API_KEY, SLACK_BOT_TOKEN and SLACK_CHANNEL.
 """
 
 from datetime import timedelta
@@ -17,12 +18,13 @@ from datetime import timedelta
 from pydantic import BaseModel
 
 import resolute_pagerduty as pagerduty
+import resolute_slack as slack
+from flows.common.channel import CHANNEL, post
 from flows.common.database import check_database_health
 from flows.common.failures import say_so
 from flows.common.health import require_health
+from flows.common.on_call import emails_on_call
 from flows.common.patroni import plan_handover, switch_over, verify_primary
-from flows.common.people import approvers_on_call
-from flows.common.slack import post_to_channel
 from resolute import env, flow, gate, input_data, manual, secret, text
 
 
@@ -38,12 +40,11 @@ PATIENCE = timedelta(minutes=30)
 
 PATRONI = env("PATRONI_URL")
 USERNAME, PASSWORD = env("PATRONI_USERNAME"), secret("PATRONI_PASSWORD")
-CHANNEL = secret("SLACK_WEBHOOK_URL")
 asked = input_data(Failover)
 
 handover = plan_handover(PATRONI, asked.candidate).as_("handover")
 oncall = pagerduty.get_on_calls(escalation_policy_ids=[env("ESCALATION_POLICY")], include=["users"]).as_("oncall")
-approvers = approvers_on_call(oncall.output.oncalls).as_("approvers")
+approvers = emails_on_call(oncall.output.oncalls).as_("approvers")
 question = text(
     "Make {} the primary in place of {}? It is {} bytes behind. Reason: {}",
     handover.output.candidate,
@@ -56,7 +57,7 @@ approve = gate(
     ask=question,
     approvers=approvers.output,
     timeout=PATIENCE,
-    notify=lambda _: post_to_channel(text("{}\nSee `resolute gates`, then approve or reject it.", question), CHANNEL),
+    notify=lambda link: slack.ask(to=CHANNEL, text=question, gate=link),
 )
 promoted = switch_over(PATRONI, handover.output.leader, handover.output.candidate, USERNAME, PASSWORD).as_("promoted")
 moved_back = switch_over(PATRONI, handover.output.candidate, handover.output.leader, USERNAME, PASSWORD)
@@ -73,7 +74,7 @@ failover = (
     .then(primary)
     .then(health)
     .then(require_health(health.output).as_("healthy"))
-    .then(post_to_channel(text("{} is the primary now. Reason: {}", promoted.output, asked.reason), CHANNEL))
+    .then(post(text("{} is the primary now. Reason: {}", promoted.output, asked.reason)))
     .on_failure(say_so("failover"))
     .returns(promoted.output)
     .build()

@@ -3,7 +3,8 @@
 The incident names the hosts and what is wrong with each. A host whose check fails counts as not well, and the others
 are checked all the same. The incident is resolved when the whole fleet is well again.
 
-Set FLEET (the health endpoints, http(s) addresses between spaces), PAGERDUTY_ROUTING_KEY and SLACK_WEBHOOK_URL.
+Set FLEET (the health endpoints, http(s) addresses between spaces), PAGERDUTY_ROUTING_KEY, SLACK_BOT_TOKEN and
+SLACK_CHANNEL.
 """
 
 from datetime import timedelta

@@ -1,16 +1,17 @@
 """Publishes how many incidents were resolved in the last day, and how quickly: MTTA and MTTR.
 
-Set PAGERDUTY_API_KEY (a key of the account, for the figures) and SLACK_WEBHOOK_URL; with PUSHGATEWAY_URL the figures
+Set PAGERDUTY_API_KEY (a key of the account, for the figures), SLACK_BOT_TOKEN and SLACK_CHANNEL; with PUSHGATEWAY_URL
+the figures
 also go into a Prometheus Pushgateway.
 """
 
 from datetime import timedelta
 
 import resolute_pagerduty as pagerduty
+from flows.common.channel import post
 from flows.common.failures import say_so
 from flows.common.metrics import calculate_metrics, push_metrics
-from flows.common.slack import post_to_channel
-from resolute import env, flow, now, schedule, secret, text
+from resolute import env, flow, now, schedule, text
 
 MOST = 1_500
 """The most incidents read per day: as many as fit into one result."""
@@ -28,7 +29,7 @@ incident_metrics = (
     .then_parallel(incidents, figures)
     .then(metrics)
     .then(
-        post_to_channel(text("The last 24 hours: {}", metrics.output.summary), secret("SLACK_WEBHOOK_URL"))
+        post(text("The last 24 hours: {}", metrics.output.summary))
     )
     .when(env("PUSHGATEWAY_URL", default="") != "")
         .then(push_metrics(metrics.output, env("PUSHGATEWAY_URL", default="")))

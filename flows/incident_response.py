@@ -3,16 +3,16 @@
 PagerDuty has to deliver `incident.triggered` to the worker's /pagerduty/webhook; other events start nothing.
 
 Set DIAGNOSTIC_TARGETS (https://... and tcp://host:port between spaces), PAGERDUTY_WEBHOOK_SECRET, PAGERDUTY_API_KEY,
-PAGERDUTY_FROM_EMAIL and SLACK_WEBHOOK_URL.
+PAGERDUTY_FROM_EMAIL, SLACK_BOT_TOKEN and SLACK_CHANNEL.
 """
 
 from datetime import timedelta
 
 import resolute_pagerduty as pagerduty
+from flows.common.channel import post
 from flows.common.diagnostics import gather_diagnostics
 from flows.common.failures import say_so
-from flows.common.slack import post_to_channel
-from resolute import env, flow, secret, text
+from resolute import env, flow, text
 
 event = pagerduty.event(pagerduty.IncidentEvent)
 diagnostics = gather_diagnostics(env("DIAGNOSTIC_TARGETS")).as_("diagnostics")
@@ -26,12 +26,7 @@ incident_response = (
             within=timedelta(minutes=30)
         )
     )
-    .then(
-        post_to_channel(
-            text("{}\n{}\n{}", event.data.title, event.data.html_url, diagnostics.output.summary),
-            secret("SLACK_WEBHOOK_URL"),
-        )
-    )
+    .then(post(text("{}\n{}\n{}", event.data.title, event.data.html_url, diagnostics.output.summary)))
     .on_failure(say_so("incident-response"))
     .build()
 )

@@ -1,14 +1,15 @@
 """Watches a health endpoint: opens an incident, notifies the people on call, and resolves it after recovery.
 
-Set HEALTH_URL, ESCALATION_POLICY (the id), PAGERDUTY_ROUTING_KEY, PAGERDUTY_API_KEY and SLACK_WEBHOOK_URL.
+Set HEALTH_URL, ESCALATION_POLICY (the id), PAGERDUTY_ROUTING_KEY, PAGERDUTY_API_KEY, SLACK_BOT_TOKEN and SLACK_CHANNEL.
 """
 
 from datetime import timedelta
 
 import resolute_pagerduty as pagerduty
+from flows.common.channel import post
 from flows.common.failures import page, say_so
 from flows.common.health import check_http_health, remember
-from flows.common.slack import notify_on_call
+from flows.common.on_call import with_names
 from resolute import env, flow, previous, schedule, secret, text
 
 DEDUP_KEY = "system-health"
@@ -20,6 +21,9 @@ SOON = timedelta(minutes=2)
 health = check_http_health(env("HEALTH_URL")).as_("health")
 known = remember(health.output.status).as_("known")
 oncall = pagerduty.get_on_calls(escalation_policy_ids=[env("ESCALATION_POLICY")]).as_("oncall").timeout(within=SOON)
+words = with_names(
+    text("{} is critical: {}", health.output.component, health.output.message), oncall.output.oncalls
+).as_("words")
 
 # `known` stands after the resolve and before the page: whichever step fails, what was opened is resolved in the end.
 smart_alerting = (
@@ -45,11 +49,8 @@ smart_alerting = (
             truncate=True,
         ).timeout(within=SOON))
         .then(oncall)
-        .then(notify_on_call(
-            oncall.output.oncalls,
-            text("{} is critical: {}", health.output.component, health.output.message),
-            secret("SLACK_WEBHOOK_URL"),
-        ))
+        .then(words)
+        .then(post(words.output))
     .end_when()
     .on_failure(say_so("smart-alerting"), page("smart-alerting"))
     .build()

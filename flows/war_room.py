@@ -11,24 +11,24 @@ PagerDuty has to deliver `incident.triggered`, `incident.acknowledged` and `inci
 /pagerduty/webhook. The first starts a run; the others are told to the run of that incident.
 
 Set DIAGNOSTIC_TARGETS (https://... and tcp://host:port between spaces), PAGERDUTY_WEBHOOK_SECRET, PAGERDUTY_API_KEY,
-PAGERDUTY_FROM_EMAIL and SLACK_WEBHOOK_URL.
+PAGERDUTY_FROM_EMAIL, SLACK_BOT_TOKEN and SLACK_CHANNEL.
 """
 
 from datetime import timedelta
 
 import resolute_pagerduty as pagerduty
+from flows.common.channel import post
 from flows.common.diagnostics import gather_diagnostics
 from flows.common.failures import say_so
+from flows.common.on_call import with_names
 from flows.common.room import closing_words, next_level, opening_words
-from flows.common.slack import notify_on_call, post_to_channel
-from resolute import branch, count, env, flow, last_turn, now, output, repeat, secret, text, wait_for, where
+from resolute import branch, count, env, flow, last_turn, now, output, repeat, text, wait_for, where
 
 PATIENCE = timedelta(minutes=15)
 """How long a level has to acknowledge the incident before the next one is asked."""
 MOST_LEVELS = 20
 """Escalation levels that a policy of PagerDuty can have."""
 
-CHANNEL = secret("SLACK_WEBHOOK_URL")
 event = pagerduty.event(pagerduty.IncidentEvent)
 incident = event.data
 
@@ -55,6 +55,10 @@ answer = wait_for(
 ).as_("answer")
 look = pagerduty.get_incident(id=incident.id).as_("look")
 taken = look.output.incident.status != "triggered"
+words = with_names(
+    text("Nobody has acknowledged {}: escalated to level {} of {}", incident.title, level.output + 1, levels),
+    where(oncall.output.oncalls, lambda each: each.escalation_level == level.output + 1),
+).as_("words")
 
 turn = (
     branch()
@@ -63,11 +67,8 @@ turn = (
     .then(look)
     .when((look.output.incident.status == "triggered") & (level.output < levels))
         .then(pagerduty.update_incident(id=incident.id, escalation_level=level.output + 1).as_("escalated"))
-        .then(notify_on_call(
-            where(oncall.output.oncalls, lambda each: each.escalation_level == level.output + 1),
-            text("Nobody has acknowledged {}: escalated to level {} of {}", incident.title, level.output + 1, levels),
-            CHANNEL,
-        ))
+        .then(words)
+        .then(post(words.output).as_("told"))
     .end_when()
 )  # fmt: skip
 watch = repeat(turn, until=taken | (level.output >= levels), at_most=MOST_LEVELS, on_exhausted="continue").as_("watch")
@@ -86,10 +87,10 @@ war_room = (
     )
     .then_parallel(oncall, policy, changes, seen)
     .then(opening)
-    .then(post_to_channel(opening.output, CHANNEL).as_("opened"))
+    .then(post(opening.output).as_("opened"))
     .then(watch)
     .then(closing)
-    .then(post_to_channel(closing.output, CHANNEL).as_("closed"))
+    .then(post(closing.output).as_("closed"))
     .on_failure(say_so("war-room"))
     .returns(closing.output)
     .build()

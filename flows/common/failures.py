@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import resolute_pagerduty as pagerduty
-from flows.common.slack import post_to_channel
+from flows.common.channel import post
 from resolute import Node, failure, secret, text
 
 SOON = timedelta(minutes=2)
@@ -16,7 +16,7 @@ SOON = timedelta(minutes=2)
 def say_so(flow: str) -> Node[Any]:
     """Tells the channel that a run has failed, and at which step."""
     message = text("{}: step {} failed: {}", flow, failure().step, failure().message)
-    return post_to_channel(message, secret("SLACK_WEBHOOK_URL")).timeout(within=SOON)
+    return post(message).timeout(within=SOON)
 
 
 def page(flow: str) -> Node[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from flows.common.slack import by_level, name_of
+from flows.common.on_call import names_of
 from resolute import node
 from resolute_pagerduty import ChangeEvent, Incident, OnCall
 
@@ -22,12 +22,11 @@ def opening_words(
     >>> opening_words.__wrapped__("Checkout is down", None, [], [], "all is well").splitlines()
     ['Checkout is down', 'On call: nobody', 'No change was announced in the last day.', 'all is well']
     """
-    people = ", ".join(f"{name_of(each)} (level {each.escalation_level})" for each in by_level(oncalls))
     changed = [f"- {change.summary} ({_moment(change.timestamp)})" for change in changes[:MOST_CHANGES]]
     lines = [
         title,
         url or "",
-        f"On call: {people or 'nobody'}",
+        f"On call: {names_of(oncalls) or 'nobody'}",
         "Changes of the last day:" if changed else "No change was announced in the last day.",
         *changed,
         seen,

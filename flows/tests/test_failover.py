@@ -12,6 +12,7 @@ ENVIRONMENT = {
     "PATRONI_USERNAME": "resolute",
     "DATABASE_ADDRESS": "db.example:5432",
     "ESCALATION_POLICY": "PT20YPA",
+    "SLACK_CHANNEL": "#ops",
 }
 ASKED = {"candidate": "db-2", "reason": "db-1 gets a new disk"}
 ONCALLS = [{"user": {"id": "P1", "name": "Ada Moreno", "email": "ada@example.com"}, "escalation_level": 1}]
@@ -26,13 +27,14 @@ def cluster(flow_tester: type[FlowTester]) -> FlowTester:
     tester.answer("moved_back", "db-1")
     tester.answer("primary", {"name": "db-2", "role": "leader", "state": "running"})
     tester.answer("health", Health(status="healthy", message="takes connections", component="db"))
-    tester.answer("post_to_channel", {"text": "posted"})
+    for node in ("slack.Ask", "slack.PostMessage"):
+        tester.answer(node, {"channel": "C0OPS", "ts": "1.0", "thread_ts": "1.0"})
     return tester
 
 
 def posted(run: Any) -> list[str]:
     """What the channel has read."""
-    return [str(call.arguments["message"]) for call in run.calls_of("post_to_channel")]
+    return [str(call.arguments["text"]) for call in (*run.calls_of("slack.Ask"), *run.calls_of("slack.PostMessage"))]
 
 
 async def test_an_approval_moves_the_primary(flow_tester: type[FlowTester]) -> None:

@@ -15,14 +15,14 @@ async def test_the_figures_are_published(flow_tester: type[FlowTester]) -> None:
         by_service={"Checkout": 2},
         summary="2 incidents, MTTA 1 min",
     )
-    tester = flow_tester(incident_metrics)
+    tester = flow_tester(incident_metrics, env={"SLACK_CHANNEL": "#ops"})
     tester.answer("pagerduty.AllIncidents", {"incidents": []})
     tester.answer("pagerduty.GetIncidentMetrics", {"data": []})
     tester.answer("metrics", figures)
-    tester.answer("post_to_channel", {"text": "told"})
+    tester.answer("slack.PostMessage", {"channel": "C0OPS", "ts": "1.0", "thread_ts": "1.0"})
 
     run = await tester.run()
 
     assert "completed" == run.status
     assert figures.summary == run.result["summary"]
-    assert figures.summary in str(run.calls_of("post_to_channel")[0].arguments["message"])
+    assert figures.summary in str(run.calls_of("slack.PostMessage")[0].arguments["text"])

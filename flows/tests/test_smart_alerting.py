@@ -4,7 +4,7 @@ from flows.common.health import Health
 from flows.smart_alerting import smart_alerting
 from resolute.testing import FlowTester
 
-ENVIRONMENT = {"HEALTH_URL": "https://shop.example", "ESCALATION_POLICY": "PT20YPA"}
+ENVIRONMENT = {"HEALTH_URL": "https://shop.example", "ESCALATION_POLICY": "PT20YPA", "SLACK_CHANNEL": "#ops"}
 ILL = Health(status="critical", message="no connections left", component="db")
 WELL = Health(status="healthy", message="all is well", component="db")
 
@@ -16,7 +16,7 @@ async def test_an_incident_is_opened_and_resolved(flow_tester: type[FlowTester])
     tester.answer("pagerduty.TriggerEvent", {"dedup_key": "any"})
     tester.answer("pagerduty.ResolveEvent", {})
     tester.answer("pagerduty.GetOnCalls", {"oncalls": []})
-    tester.answer("notify_on_call", {"text": "told"})
+    tester.answer("slack.PostMessage", {"channel": "C0OPS", "ts": "1.0", "thread_ts": "1.0"})
 
     before, ill, after = [await tester.run() for _ in range(3)]
 

@@ -31,15 +31,14 @@ DELIVERY = {"event": event("incident.triggered")}
 
 def room(flow_tester: type[FlowTester]) -> FlowTester:
     """A tester whose incident is on a policy of two levels, and stays triggered."""
-    tester = flow_tester(war_room, env={"DIAGNOSTIC_TARGETS": "https://shop.example"})
+    tester = flow_tester(war_room, env={"DIAGNOSTIC_TARGETS": "https://shop.example", "SLACK_CHANNEL": "#ops"})
     tester.answer("oncall", {"oncalls": ONCALLS})
     tester.answer("policy", {"escalation_policy": {"id": "PPOLICY", "escalation_rules": [{"id": "R1"}, {"id": "R2"}]}})
     tester.answer("changes", {"change_events": [{"id": "C1", "summary": "Deploy of checkout 41"}]})
     tester.answer("seen", Diagnostics(summary="shop.example: no answer", probes=()))
     tester.answer("look", {"incident": {**INCIDENT, "status": "triggered"}})
     tester.answer("escalated", {"incident": INCIDENT})
-    tester.answer("post_to_channel", {"text": "posted"})
-    tester.answer("notify_on_call", {"text": "told"})
+    tester.answer("slack.PostMessage", {"channel": "C0OPS", "ts": "1.0", "thread_ts": "1.0"})
     return tester
 
 
@@ -53,7 +52,7 @@ async def test_an_acknowledgement_ends_it(flow_tester: type[FlowTester]) -> None
     began = tester.clock.now()
 
     run = await tester.run(DELIVERY)
-    opened, closed = (str(call.arguments["message"]) for call in run.calls_of("post_to_channel"))
+    opened, closed = (str(run.calls_of(step)[0].arguments["text"]) for step in ("opened", "closed"))
 
     assert 'Ada Moreno has acknowledged "Checkout is down".' == run.result == closed
     assert timedelta(minutes=5) == tester.clock.now() - began
@@ -68,14 +67,15 @@ async def test_silence_asks_the_next_level(flow_tester: type[FlowTester]) -> Non
     began = tester.clock.now()
 
     run = await tester.run(DELIVERY)
-    (escalated,), (told,) = run.calls_of("escalated"), run.calls_of("notify_on_call")
+    (escalated,), (told,) = run.calls_of("escalated"), run.calls_of("told")
 
     assert run.result.startswith('Nobody has acknowledged "Checkout is down"')
     assert 2 * PATIENCE == tester.clock.now() - began
     assert {"id": "Q2ZE3XYZ", "escalation_level": 2} == escalated.arguments
-    assert "Nobody has acknowledged Checkout is down: escalated to level 2 of 2" == told.arguments["message"]
-    assert "Chen Wei" in str(told.arguments["oncalls"])
-    assert "Ada Moreno" not in str(told.arguments["oncalls"])
+    assert (
+        "Nobody has acknowledged Checkout is down: escalated to level 2 of 2\nOn call: Chen Wei (level 2)"
+        == told.arguments["text"]
+    )
 
 
 async def test_an_acknowledgement_whose_webhook_was_lost_counts(flow_tester: type[FlowTester]) -> None:

@@ -30,18 +30,19 @@ from resolute.temporal.finding import RunKey
 from resolute.temporal.messages import ask_run
 from resolute.temporal.runs import list_runs
 from resolute.temporal.schedule_control import pause_schedule, trigger_schedule
-from resolute.temporal.seals import NO_KEYS
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
+from resolute_slack import Slack
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
 from tests.flows.test_failover import ASKED, Patroni
 from tests.flows.test_health_checks import database, says
-from tests.flows.town import Town
+from tests.flows.town import CHANNEL, Town
 from tests.house.reading import ROOT
+from tests.keys import KEYS
 
 SECRET = "the-secret-of-the-subscription"
 _PATIENCE = 60
@@ -91,11 +92,11 @@ class Site:
 async def site(client: Client, town: Town, *flows: Flow, **env: str) -> AsyncGenerator[Site]:
     """All of it, for the length of an `async with`."""
     queue = uuid4().hex
-    settings = Settings(task_queue=queue, http_port=0, shutdown_seconds=1)
+    settings = Settings(task_queue=queue, http_port=0, shutdown_seconds=1, plan_keys=KEYS.keys)
     load = Load(flows=flows, released=datetime(2026, 1, 1, tzinfo=UTC))
     async with Simulator.serve(limits=Limits.none()) as sim:
         given = {
-            "SLACK_WEBHOOK_URL": f"{town.url}/channel",
+            "SLACK_CHANNEL": CHANNEL,
             "DIAGNOSTIC_TARGETS": f"{town.url}/health",
             "PAGERDUTY_WEBHOOK_SECRET": SECRET,
             "PAGERDUTY_ROUTING_KEY": sim.world.routing_key,
@@ -104,7 +105,7 @@ async def site(client: Client, town: Town, *flows: Flow, **env: str) -> AsyncGen
         async with running(
             load,
             settings=settings,
-            providers=[PagerDuty(simulated_config(sim))],
+            providers=[PagerDuty(simulated_config(sim)), Slack(town.slack.config)],
             environment=Environment(given | env),
             client=client,
         ) as worker:
@@ -187,7 +188,7 @@ async def test_a_fleet_is_checked(client: Client, town: Town) -> None:
 async def decide(client: Client, run: RunHandle, word: str, person: str) -> None:
     """A person decides the gate of a run."""
     message = Message(to="gate:approve", word=word, id=uuid4().hex, data={"reason": ""}, by=person)
-    await ask_run(client, RunKey(run.workflow_id, str(run.handle.first_execution_run_id)), message, NO_KEYS)
+    await ask_run(client, RunKey(run.workflow_id, str(run.handle.first_execution_run_id)), message, KEYS)
 
 
 @pytest.mark.parametrize(("word", "leader"), [("approve", "db-2"), ("reject", "db-1")])
@@ -196,7 +197,9 @@ async def test_a_failover_waits_for_a_person(client: Client, town: Town, word: s
     async with Patroni().open() as patroni, database(says(b"R\0\0\0\x08")) as address:
         env = {"PATRONI_URL": patroni.url, "PATRONI_USERNAME": "resolute", "PATRONI_PASSWORD": "s3cret"}
         async with site(client, town, failover, DATABASE_ADDRESS=address, **env) as there:
-            run = await start_run(client, failover.plan, input_data=dict[str, Json](ASKED), task_queue=there.queue)
+            run = await start_run(
+                client, failover.plan, input_data=dict[str, Json](ASKED), task_queue=there.queue, keys=KEYS
+            )
             async with asyncio.timeout(_PATIENCE):
                 while not town.posted:
                     await asyncio.sleep(0.1)

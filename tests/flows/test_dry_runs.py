@@ -20,7 +20,7 @@ from resolute_pagerduty.simulator import Clock, Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from tests.flows.test_failover import ASKED, Patroni
 from tests.flows.test_health_checks import database, says
-from tests.flows.town import TOKEN, Town
+from tests.flows.town import CHANNEL, Town
 from tests.house.reading import ROOT
 from tests.providers.pagerduty.harness import standing_of
 
@@ -60,14 +60,15 @@ class World:
             "PATRONI_URL": self.patroni.url,
             "PATRONI_USERNAME": "resolute",
             "PUSHGATEWAY_URL": self.town.url,
-            "SLACK_WEBHOOK_URL": f"{self.town.url}/channel",
-            "SLACK_API_URL": f"{self.town.url}/api",
-            "SLACK_BOT_TOKEN": TOKEN,
+            "SLACK_CHANNEL": CHANNEL,
             "PAGERDUTY_ROUTING_KEY": world.routing_key,
             "ESCALATION_POLICY": world.payments_policy,
         }
         tester = FlowTester(
-            replace(flow, plan=flow.plan.in_mode(mode)), env=env, providers=[self.pagerduty], start=NOON
+            replace(flow, plan=flow.plan.in_mode(mode)),
+            env=env,
+            providers=[self.pagerduty, self.town.slack],
+            start=NOON,
         )
         if flow.name == "failover" and mode == "live":
             tester.decides("approve", approved=True, by="chen@harbour.example")
@@ -94,7 +95,7 @@ class World:
 @pytest.fixture
 async def world(town: Town) -> AsyncIterator[World]:
     """A world in which each flow finds something to do."""
-    town.people = {"ada@harbour.example": "U-ADA", "chen@harbour.example": "U-CHEN"}
+    town.knows("ada@harbour.example", "chen@harbour.example")
     async with (
         Simulator.serve(clock=Clock(NOON), limits=Limits.none()) as sim,
         PagerDuty(simulated_config(sim)) as pagerduty,

@@ -20,7 +20,7 @@ from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from resolute_worker.http_server import HttpServer
-from tests.flows.town import Town
+from tests.flows.town import CHANNEL, Town
 
 ASKED = {"candidate": "db-2", "reason": "db-1 gets a new disk"}
 
@@ -89,9 +89,9 @@ async def place(town: Town) -> AsyncGenerator[Place]:
             "PATRONI_USERNAME": "resolute",
             "DATABASE_ADDRESS": "db.internal:5432",
             "ESCALATION_POLICY": sim.world.payments_policy,
-            "SLACK_WEBHOOK_URL": f"{town.url}/channel",
+            "SLACK_CHANNEL": CHANNEL,
         }
-        tester = FlowTester(failover, env=env, providers=[provider])
+        tester = FlowTester(failover, env=env, providers=[provider, town.slack])
         tester.answer("health", Health(status="healthy", message="takes connections", component="db"))
         yield Place(patroni, town, tester)
 

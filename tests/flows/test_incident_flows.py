@@ -15,7 +15,7 @@ from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Clock, Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from tests.flows.test_health_checks import closed_port
-from tests.flows.town import TOKEN, Town
+from tests.flows.town import CHANNEL, Town
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -36,8 +36,7 @@ async def pagerduty(sim: Simulator) -> AsyncIterator[PagerDuty]:
 
 def in_town(flow: Flow, town: Town, pagerduty: PagerDuty, **env: str) -> FlowTester:
     """A tester whose nodes do their work for real."""
-    given = {"SLACK_WEBHOOK_URL": f"{town.url}/channel", "SLACK_BOT_TOKEN": TOKEN, "SLACK_API_URL": f"{town.url}/api"}
-    return FlowTester(flow, env=given | env, providers=[pagerduty], start=NOON)
+    return FlowTester(flow, env={"SLACK_CHANNEL": CHANNEL} | env, providers=[pagerduty, town.slack], start=NOON)
 
 
 def delivery(sim: Simulator) -> Any:
@@ -80,19 +79,20 @@ async def test_diagnostics_that_fail_are_told_of(town: Town, sim: Simulator, pag
 
 async def test_everybody_on_call_gets_a_message(town: Town, sim: Simulator, pagerduty: PagerDuty) -> None:
     """Each person of the next hour is told once, what was given or the default."""
-    town.people = {sim.world.from_email: "U-ADA", "chen@harbour.example": "U-CHEN"}
+    town.knows(sim.world.from_email, "chen@harbour.example")
     flow = in_town(on_call_notify, town, pagerduty, ESCALATION_POLICY=sim.world.payments_policy)
 
     run = await flow.run({"message": "The deploy begins"})
 
     assert run.error is None
-    assert [("U-ADA", "The deploy begins"), ("U-CHEN", "The deploy begins")] == town.sent
-    assert {"reached": ["Ada Moreno", "Chen Wei"], "missed": []} == run.result["told"]
+    people = [sim.world.from_email, "chen@harbour.example"]
+    assert [(email, "The deploy begins") for email in people] == town.sent
+    assert {"reached": people, "missed": []} == run.result["told"]
 
 
 async def test_the_window_belongs_to_the_run(town: Town, sim: Simulator, pagerduty: PagerDuty) -> None:
     """A worker that was started weeks ago asks for the hour after its run, not after its start."""
-    town.people = {sim.world.from_email: "U-ADA"}
+    town.knows(sim.world.from_email)
     flow = in_town(on_call_notify, town, pagerduty, ESCALATION_POLICY=sim.world.payments_policy)
     flow.clock.move(timedelta(days=14))
 

@@ -18,7 +18,7 @@ from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from tests.flows.test_health_checks import closed_port, database, says
-from tests.flows.town import Town
+from tests.flows.town import CHANNEL, Town
 
 ILL = JSONResponse({"status": "critical", "message": "pool exhausted", "component": "checkout", "metrics": {"free": 0}})
 WELL = JSONResponse({"status": "healthy", "message": "all is well", "component": "checkout"})
@@ -38,11 +38,11 @@ class Watch:
         env = {
             "HEALTH_URL": f"{self.town.url}/health",
             "SERVICE_HEALTH_URL": f"{self.town.url}/health",
-            "SLACK_WEBHOOK_URL": f"{self.town.url}/channel",
+            "SLACK_CHANNEL": CHANNEL,
             "PAGERDUTY_ROUTING_KEY": self.sim.world.routing_key,
             "ESCALATION_POLICY": self.sim.world.payments_policy,
         }
-        return FlowTester(flow, env=env | self.env, providers=[self.pagerduty])
+        return FlowTester(flow, env=env | self.env, providers=[self.pagerduty, self.town.slack])
 
     def incidents(self) -> list[tuple[str, str, str]]:
         """Key, title and status of every incident."""
@@ -158,12 +158,12 @@ async def test_a_monitor_that_cannot_see_is_not_silent(watch: Watch, flow: Flow)
 async def test_a_dead_channel_does_not_hide_the_failure(watch: Watch) -> None:
     """Where the channel is gone too, the warning at PagerDuty is opened all the same."""
     watch.town.answers = [PlainTextResponse("not found", status_code=404)]
-    watch.town.channel = [PlainTextResponse("no_service", status_code=404)]
+    watch.town.office.state.channel(CHANNEL).archived = True
 
     run = await watch.tester(smart_alerting).run()
 
     assert ["smart-alerting-fails"] == [key for key, _, _ in watch.incidents()]
-    assert "SlackRefusedError" == run.report.compensation_failures[0].error_type
+    assert "RefusedError" == run.report.compensation_failures[0].error_type
 
 
 async def test_a_database_that_goes_away_and_comes_back(watch: Watch) -> None:
@@ -198,13 +198,14 @@ async def test_any_incident_of_the_key_is_resolved(watch: Watch) -> None:
 
 async def test_a_flow_can_be_tried_without_any_server() -> None:
     """With answers in place of nodes, a flow needs neither a network nor a PagerDuty."""
-    tester = FlowTester(smart_alerting, env={"HEALTH_URL": "http://checkout", "ESCALATION_POLICY": "PEPPAYM"})
+    env = {"HEALTH_URL": "http://checkout", "ESCALATION_POLICY": "PEPPAYM", "SLACK_CHANNEL": CHANNEL}
+    tester = FlowTester(smart_alerting, env=env)
     tester.sequence(
         "health", [Health(status=status, message=status, component="checkout") for status in ("critical", "healthy")]
     )
     tester.answer("pagerduty.TriggerEvent", {"dedup_key": "system-health"})
     tester.answer("pagerduty.GetOnCalls", {"oncalls": []})
-    tester.answer("notify_on_call", {"text": "told"})
+    tester.answer("slack.PostMessage", {"channel": "C0OPS", "ts": "1.0", "thread_ts": "1.0"})
     tester.answer("pagerduty.ResolveEvent", {})
 
     ill, well = completed(await tester.run()), completed(await tester.run())

@@ -25,7 +25,7 @@ from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from tests.docs.pages import Page
-from tests.flows.town import TOKEN, Town
+from tests.flows.town import CHANNEL, Town
 from tests.house.reading import ROOT
 
 
@@ -88,14 +88,13 @@ class World:
             "DATABASE_ADDRESS": "db:5432",
             "FLEET": f"{self.town.url}/health",
             "DIAGNOSTIC_TARGETS": f"{self.town.url}/health",
-            "SLACK_WEBHOOK_URL": f"{self.town.url}/channel",
-            "SLACK_BOT_TOKEN": TOKEN,
-            "SLACK_API_URL": f"{self.town.url}/api",
+            "SLACK_CHANNEL": CHANNEL,
+            "SLACK_WEBHOOK_URL": f"{self.town.url}/webhook",
             "PUSHGATEWAY_URL": self.town.url,
             "PAGERDUTY_ROUTING_KEY": self.sim.world.routing_key,
             "ESCALATION_POLICY": self.sim.world.payments_policy,
         }
-        return FlowTester(flow, env=env, providers=[self.pagerduty])
+        return FlowTester(flow, env=env, providers=[self.pagerduty, self.town.slack])
 
     def incidents(self, key: str) -> list[str]:
         """The status of each incident of a key."""
@@ -106,7 +105,7 @@ class World:
 async def world(town: Town) -> AsyncIterator[World]:
     """All that a flow meets."""
     async with Simulator.serve(limits=Limits.none()) as sim, PagerDuty(simulated_config(sim)) as pagerduty:
-        town.people = dict.fromkeys([sim.world.from_email, "bo@harbour.example", "chen@harbour.example"], "U-1")
+        town.knows(sim.world.from_email, "bo@harbour.example", "chen@harbour.example")
         yield World(town, sim, pagerduty)
 
 
@@ -193,6 +192,5 @@ async def test_a_step_that_fails_is_told_of_and_works_the_next_time(world: World
 
     assert failed.failure
     assert ("failed", step) == (failed.status, plan_name(failed.failure.step))
-    if step != "post_to_channel":  # which tells the channel itself
-        assert f"{flow.name}: step {failed.failure.step} failed: refused" in world.town.posted
+    assert f"{flow.name}: step {failed.failure.step} failed: refused" in world.town.posted
     assert ("completed", None) == (well.status, well.error)

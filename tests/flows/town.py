@@ -15,9 +15,12 @@ from starlette.routing import Route
 from resolute import NodeFactory
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.context import CallContext
+from resolute_slack import Slack, SlackConfig
+from resolute_slack.simulator import Simulator
+from resolute_slack.testing import simulated_config
 from resolute_worker.http_server import HttpServer
 
-TOKEN = "xoxb-the-bot-of-the-test"
+CHANNEL = "#ops"
 
 
 async def call_node(
@@ -41,43 +44,42 @@ async def call_node(
 
 @dataclass
 class Town:
-    """Answers for `/health`, a channel at `/channel`, Slack's API below `/api`; it remembers what it was asked.
+    """Answers for `/health` and `/webhook`, and a Slack with a channel; it remembers what it was asked.
 
-    `answers` are given in turn, the last one again and again. People are known by e-mail address.
+    `answers` are given in turn, the last one again and again.
     """
 
     answers: list[Response] = field(default_factory=lambda: [JSONResponse({"status": "healthy"})])
-    channel: list[Response] = field(default_factory=lambda: [PlainTextResponse("ok")])
-    people: dict[str, str] = field(default_factory=dict[str, str])
-    refuses: dict[str, str] = field(default_factory=dict[str, str])
     asked: list[str] = field(default_factory=list[str])
-    posted: list[str] = field(default_factory=list[str])
-    sent: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     pushed: list[str] = field(default_factory=list[str])
     url: str = ""
+    office: Simulator = field(default_factory=Simulator)
+    slack: Slack = field(default_factory=lambda: Slack(SlackConfig()))
+
+    @property
+    def posted(self) -> list[str]:
+        """What the channel has read, oldest first."""
+        return [message.says for message in self.office.messages(CHANNEL)]
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """The direct messages: to whom, and what."""
+        with self.office.state.changed:
+            users, channels = self.office.state.users, self.office.state.channels.values()
+            of = {each.id: users[each.user].email for each in channels if each.user}
+        return [(of[message.channel], message.says) for message in self.office.messages() if message.channel in of]
+
+    def knows(self, *emails: str) -> None:
+        """Has people of these addresses in the workspace."""
+        for email in emails:
+            self.office.add_user(email, email.partition("@")[0])
 
     async def _health(self, request: Request) -> Response:
         self.asked.append(request.url.path)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
-    async def _channel(self, request: Request) -> Response:
-        answer = self.channel.pop(0) if len(self.channel) > 1 else self.channel[0]
-        if answer.status_code == 200:
-            self.posted.append((await request.json())["text"])
-        return answer
-
-    async def _find(self, request: Request) -> Response:
-        if request.headers["authorization"] != f"Bearer {TOKEN}":
-            return JSONResponse({"ok": False, "error": "invalid_auth"})
-        user = self.people.get(request.query_params["email"])
-        return JSONResponse({"ok": True, "user": {"id": user}} if user else {"ok": False, "error": "users_not_found"})
-
-    async def _message(self, request: Request) -> Response:
-        body = await request.json()
-        if error := self.refuses.pop(body["channel"], None):
-            return JSONResponse({"ok": False, "error": error})
-        self.sent.append((body["channel"], body["text"]))
-        return JSONResponse({"ok": True})
+    async def _webhook(self, request: Request) -> Response:
+        return PlainTextResponse("ok")
 
     async def _push(self, request: Request) -> Response:
         self.pushed.append((await request.body()).decode())
@@ -89,12 +91,11 @@ class Town:
         app = Starlette(
             routes=[
                 Route("/health", self._health),
-                Route("/channel", self._channel, methods=["POST"]),
-                Route("/api/users.lookupByEmail", self._find),
-                Route("/api/chat.postMessage", self._message, methods=["POST"]),
+                Route("/webhook", self._webhook, methods=["POST"]),
                 Route("/metrics/job/incident_metrics", self._push, methods=["PUT"]),
             ]
         )
-        async with HttpServer(app, "127.0.0.1", 0) as server:
+        async with HttpServer(app, "127.0.0.1", 0) as server, Simulator.serve() as self.office:
             self.url = server.url
-            yield self
+            async with Slack(simulated_config(self.office)) as self.slack:
+                yield self

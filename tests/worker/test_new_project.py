@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from resolute.plan.errors import ConfigurationError
+from resolute_worker.cli.app import run
 from resolute_worker.project import create, ready_flows
 from tests.worker.processes import environment, resolute, started
 
@@ -17,9 +18,13 @@ ILL = {"status": "critical", "message": "no database connections left"}
 
 
 async def _pytest(folder: Path) -> tuple[int, str]:
+    return await _run(folder, "pytest", "-q")
+
+
+async def _run(folder: Path, module: str, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "pytest", "-q"),
+        *("-m", module, *arguments),
         cwd=folder,
         env=environment({}),
         stdout=asyncio.subprocess.PIPE,
@@ -41,6 +46,48 @@ async def test_a_new_project_is_right_and_tested(tmp_path: Path) -> None:
     assert 0 == checked[0], checked[2]
     assert 0 == tested, output
     assert "1 passed" in output
+
+
+async def test_a_new_provider_is_right_and_tested(tmp_path: Path) -> None:
+    """A new provider passes its own tests, ruff and pyright in strict mode before anybody has edited anything."""
+    code, printed, said = await resolute("new", "provider", "ops-genie", folder=tmp_path)
+    folder = tmp_path / "resolute-ops-genie"
+    (tested, output), (linted, found), (typed, problems) = await asyncio.gather(
+        _pytest(folder),
+        _run(folder, "ruff", "check", "--no-cache", "."),
+        _run(folder, "pyright", "--pythonpath", sys.executable),
+    )
+
+    assert 0 == code, said
+    assert "resolute-ops-genie/resolute_ops_genie/nodes.py" in printed
+    assert 0 == tested, output
+    assert 0 == linted, found
+    assert 0 == typed, problems
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("provider",), "give the provider the name"),
+        (("provider", "Ops Genie"), "cannot be a provider's name"),
+        (("provider", "class"), "cannot be a provider's name"),
+        (("provider", "slack"), "comes with Resolute"),
+        (("alerting", "genie"), "give the provider the name"),
+    ],
+)
+def test_what_cannot_be_a_provider(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    """A name that cannot be one, or is taken, is refused, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+
+    assert 2 == run(["new", *words])
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert [] == list(tmp_path.iterdir())
 
 
 async def test_a_new_project_opens_an_incident(tmp_path: Path) -> None:
@@ -88,8 +135,15 @@ def test_settings_are_named(tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
 
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
-    assert {"DATABASE_ADDRESS=", "# DATABASE_PROTOCOL=", "# PAGERDUTY_ROUTING_KEY=", "SLACK_WEBHOOK_URL="} <= set(lines)
-    assert ("DATABASE_ADDRESS", "SLACK_WEBHOOK_URL") == made.to_set
+    named = {
+        "DATABASE_ADDRESS=",
+        "# DATABASE_PROTOCOL=",
+        "# PAGERDUTY_ROUTING_KEY=",
+        "SLACK_BOT_TOKEN=",
+        "SLACK_CHANNEL=",
+    }
+    assert named <= set(lines)
+    assert ("DATABASE_ADDRESS", "SLACK_BOT_TOKEN", "SLACK_CHANNEL") == made.to_set
 
 
 @pytest.mark.parametrize(

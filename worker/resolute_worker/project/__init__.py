@@ -1,5 +1,6 @@
-"""Creates a project folder to start with: a flow that runs immediately, its test, and its settings."""
+"""New projects, and new providers."""
 
-from resolute_worker.project.new import NewProject, create, ready_flows
+from resolute_worker.project.new import create, ready_flows
+from resolute_worker.project.providing import create_provider
 
-__all__ = ["NewProject", "create", "ready_flows"]
+__all__ = ["create", "create_provider", "ready_flows"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from keyword import iskeyword
 from pathlib import Path
@@ -48,7 +48,18 @@ def create(name: str, *, within: Path, ready: str | None = None) -> NewProject:
     if not _NAME.fullmatch(name) or iskeyword(module):
         raise ConfigurationError(f"{name!r} cannot be a project's name: use letters, digits, '-' and '_'")
     written = _ready(name, ready) if ready else _template(name, module)
-    folder = within / name
+    made = written_into(within / name, written)
+    settings = [line.partition("=") for line in written[".env"].splitlines() if not line.startswith("#")]
+    to_set = [variable for variable, _, value in settings if not value]
+    return replace(made, to_set=tuple(to_set))
+
+
+def written_into(folder: Path, written: Mapping[str, str]) -> NewProject:
+    """A new folder with these files.
+
+    Raises:
+        ConfigurationError: the folder already exists, or cannot be made.
+    """
     try:
         folder.mkdir()
     except FileExistsError:
@@ -61,9 +72,7 @@ def create(name: str, *, within: Path, ready: str | None = None) -> NewProject:
         if file == ".env":
             path.touch(mode=0o600)  # it will contain secrets
         path.write_text(text, encoding="utf-8")
-    settings = [line.partition("=") for line in written[".env"].splitlines() if not line.startswith("#")]
-    to_set = [variable for variable, _, value in settings if not value]
-    return NewProject(folder, tuple(Path(file) for file in written), tuple(to_set))
+    return NewProject(folder, tuple(Path(file) for file in written))
 
 
 def _template(name: str, module: str) -> dict[str, str]:
@@ -145,6 +154,8 @@ def _settings(sources: Sequence[Path]) -> str:
                 case ast.Call(func=ast.Name(id="env" | "secret"), args=[ast.Constant(value=str(name))], keywords=given):
                     has_default = any(keyword.arg == "default" for keyword in given)
                     needed[name] = not has_default and not name.startswith(_SIMULATED)
+                case ast.Import(names=[ast.alias(name="resolute_slack"), *_]):
+                    needed["SLACK_BOT_TOKEN"] = True
                 case _:
                     pass
     notes = (
