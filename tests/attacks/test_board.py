@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -184,7 +185,11 @@ def test_a_board_that_nobody_could_enter() -> None:
 async def test_proxies_are_believed_by_their_address(site: Site) -> None:  # noqa: F811  # the fixture
     """Only a trusted proxy says who somebody is; who has no role there is nobody."""
     folder = site.board.journal.path.parent / uuid.uuid4().hex
-    settings = {"board_proxy_header": "X-User", "board_proxies": ("10.0.0.0/8",), "board_roles": "ada:approver"}
+    settings: dict[str, Any] = {
+        "board_proxy_header": "X-User",
+        "board_proxies": ("10.0.0.0/8",),
+        "board_roles": "ada:approver",
+    }
     async with Site.of(site.client, site.queue, folder, Environment({}), **settings) as behind:
         tried = (("10.1.2.3", "ada", 200), ("10.1.2.3", "eve", 303), ("203.0.113.7", "ada", 303))
         for peer, name, status in tried:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from tests.board.flows import ASKING, GREETING, HOLDING
+from resolute_worker.board.shelf import MOST, SECONDS, Shelf
+from tests.board.flows import ASKING, GREETING, HOLDING, SLEEPING
 from tests.board.site import Site
 
 
@@ -92,3 +93,41 @@ async def test_a_flow_with_its_times(site: Site) -> None:
     assert "p95" in page
     assert "<svg" in page
     assert 404 == missing.status_code
+
+
+async def test_everybody_has_the_own_form_token(site: Site) -> None:
+    """Two who are shown the same page have their own form tokens in it, and who may do less has no forms of others."""
+    run = await site.start(SLEEPING)
+    await site.at(run, "nap", "running")
+    link = f"run?id={quote(run.workflow_id)}"
+    async with site.browser("olga") as one, site.browser("olga") as other, site.browser("bob") as bob:
+        tokens = [await one.form_token(), await other.form_token()]
+        pages = [await one.text(link), await other.text(link), await bob.text(link)]
+    await run.handle.cancel()
+
+    assert [True, False] == [token in pages[0] for token in tokens]
+    assert [False, True] == [token in pages[1] for token in tokens]
+    assert "do/cancel" in pages[1]
+    assert "do/cancel" not in pages[2]
+    assert not any(site.board.shelf.sign in page for page in pages)
+
+
+def test_one_page_for_all_who_watch() -> None:
+    """A page is made once for all who ask for it within a few seconds, and a bounded number of them is kept."""
+    now = [0.0]
+    shelf = Shelf(lambda: now[0])
+    made: list[str] = []
+
+    def page(key: str | None, token: str) -> str:
+        return shelf.page(key, lambda: made.append(token) or f"<{shelf.sign}>", token)
+
+    assert ["<a>", "<b>"] == [page("run", "a"), page("run", "b")]
+    assert ["<c>", "<d>"] == [page("other", "c"), page(None, "d")]
+    now[0] = SECONDS
+    assert "<e>" == page("run", "e")
+    assert ["a", "c", "d", "e"] == made
+    for number in range(MOST):
+        page(str(number), "f")
+    made.clear()
+    assert "<g>" == page("run", "g")
+    assert ["g"] == made

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from temporalio.client import Client
 
 from resolute.execution.secrets import Environment
@@ -26,6 +26,7 @@ from resolute_worker.board.people import Person, Role
 from resolute_worker.board.poll import Poll
 from resolute_worker.board.reads import Reads
 from resolute_worker.board.render import Pages
+from resolute_worker.board.shelf import Shelf
 from resolute_worker.board.sight import Sight
 from resolute_worker.board.watches import Watches
 from resolute_worker.boarding import BOARD, Boarding
@@ -35,6 +36,9 @@ from resolute_worker.settings import Settings
 LOG_FILE: Final = "board.audit"
 """The audit log in the state folder, unless RESOLUTE_BOARD_AUDIT_LOG names another one."""
 
+
+_SAME_FOR_ALL: Final = frozenset({"now", "approvals", "run"})
+"""The pages of which their address and version say all that stands in them, for people with the same roles."""
 
 _LONGEST_SEARCH: Final = 20.0
 _SEARCHES: Final = 2
@@ -79,6 +83,7 @@ class Board:
         self.journal = Journal(settings.board_audit_log or private_folder(settings.state_dir) / LOG_FILE)
         self.assets = assets()
         self.pages = Pages(environment.mask, self.assets)
+        self.shelf = Shelf()
         self.poll = Poll(Looking(client, keys))
         self.reads = Reads(client)
         self.durations = Durations(client)
@@ -137,7 +142,7 @@ class Board:
             "page": name,
             "person": person,
             "may": person.may if person else _may_nothing,
-            "token": self.access.sessions.form_token(session),
+            "token": self.shelf.sign,
             "sight": sight,
             "live": live,
             "version": version,
@@ -145,7 +150,13 @@ class Board:
             "here": here(request),
             "has_login": person is not None and session.person == person,
         }
-        answer = self.pages.page(name, {**shared, **values}, status=status)
+        key = None
+        if name in _SAME_FOR_ALL and status == 200:
+            seen = sight.version if sight else ""
+            key = (name, shared["here"], version, seen, person, shared["has_login"], shared["said"])
+        token = self.access.sessions.form_token(session)
+        text = self.shelf.page(key, lambda: self.pages.text(name, {**shared, **values}), token)
+        answer = HTMLResponse(text, status_code=status)
         if self.access.session(request) is None:
             keep_session(request, answer, self.access, session)
         return answer

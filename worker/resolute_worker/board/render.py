@@ -10,7 +10,6 @@ from typing import Any, Final, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse
 
 from resolute.plan.described import describe
 from resolute.plan.values import Json
@@ -73,12 +72,9 @@ class Pages:
         self._made.filters["seconds"] = duration
         self._made.filters["asset"] = lambda name: BOARD + known[str(name)].address
 
-    def page(
-        self, name: str, values: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> HTMLResponse:
+    def text(self, name: str, values: Mapping[str, Any]) -> str:
         """A page by the name of its template."""
-        text = self._made.get_template(f"{name}.html").render({"base": _BASE, "fold": FOLD, **values})
-        return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
+        return self._made.get_template(f"{name}.html").render({"base": _BASE, "fold": FOLD, **values})
 
     def _json(self, value: Any) -> str:
         """A value as indented JSON; what the worker reads for it is said by its name."""
