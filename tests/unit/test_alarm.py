@@ -312,8 +312,13 @@ async def test_turns_of_unequal_length() -> None:
 
     run = await tester.run()
 
-    outcomes = [cast("Any", run.step(f"turns#{turn}.watched").output)["outcome"] for turn in range(1, 6)]
-    assert ["paged", "damped", "damped", "damped", "resolved"] == outcomes
+    turns_of = [
+        {step: run.step(f"turns#{turn}.{step}") for step in ("watched", "watched_raise")} for turn in range(1, 6)
+    ]
+    assert ["paged", "damped", "damped", "damped", "resolved"] == [
+        cast("Any", each["watched"].output)["outcome"] for each in turns_of
+    ]
+    assert ["completed", *["skipped"] * 4] == [each["watched_raise"].status for each in turns_of]
 
 
 @pytest.mark.parametrize(
