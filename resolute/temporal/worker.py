@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from datetime import timedelta
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from temporalio.client import Client
 from temporalio.worker import (
@@ -33,6 +33,14 @@ POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
 
 A server under load takes up to a second to return a task. Five calls then mean five tasks a second: far fewer than the
 runs it starts, which would pile up until no more are started.
+"""
+
+
+HANGING: Final = 8
+"""Seconds after which a workflow task counts as hanging and is given up: less than the 10 after which the server does.
+
+The SDK gives up after 2 and has no option for it. No author's code runs in a run, which could hang. A busy machine, or
+one that stands still for a moment, takes longer than that, and to begin all over again costs it more.
 """
 
 
@@ -88,7 +96,7 @@ def temporal_worker(
     continued in another one; without it Temporal says when. Every worker of a task queue has to say the same. With
     `build` the runs that begin here stay with workers of that build.
     """
-    return Worker(
+    worker = Worker(
         client,
         task_queue=task_queue,
         workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow, HeartbeatWorkflow],
@@ -103,6 +111,9 @@ def temporal_worker(
         workflow_task_poller_behavior=POLLERS,
         activity_task_poller_behavior=POLLERS,
     )
+    within: Any = worker
+    within._workflow_worker._deadlock_timeout_seconds = HANGING
+    return worker
 
 
 def queue_worker(

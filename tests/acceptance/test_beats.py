@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from resolute.temporal.beating import find_heartbeat
 from resolute.temporal.runs import list_runs
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 FLOW = """
@@ -58,7 +59,7 @@ async def test_the_last_beat_survives_kill_9_of_worker_and_server(tmp_path: Path
         await second.url()
         address = await second.temporal()
         client = await Client.connect(address)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not [run for run in await list_runs(client, flows=["backup"]) if run.status == "completed"]:
                 await asyncio.sleep(0.1)
         code, printed, said = await resolute("beats", "--json", folder=tmp_path, TEMPORAL_ADDRESS=address)

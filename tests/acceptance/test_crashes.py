@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from resolute.temporal.client import RunHandle
 from resolute_pagerduty.simulator import Limits, Simulator
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 FLOW = """
@@ -104,7 +105,7 @@ def machine(tmp_path: Path, sim: Simulator) -> Machine:
 async def result_of(address: str, run: str) -> object:
     """What a run came to."""
     client = await Client.connect(address)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         return await RunHandle(client.get_workflow_handle(run), "response").result()
 
 
@@ -173,7 +174,7 @@ async def test_an_alert_in_flight_goes_out_again_soon(machine: Machine) -> None:
         await first.ended()
     async with started("worker", "--embedded", folder=machine.folder, **machine.variables) as second:
         address = await second.temporal()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await result_of(address, run)
 
     assert ["Disk full"] == [incident.title for incident in machine.sim.incidents()]

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from resolute.temporal.client import RunHandle
 from resolute.temporal.runs import describe_run
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 NODES = """
@@ -122,7 +123,7 @@ async def edited_while_waiting(
     async with started("worker", folder=folder, **place) as worker:
         await worker.line("the gate is shut")
         gate.touch()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             result = await RunHandle(client.get_workflow_handle(run), "journey").result()
     report = (await describe_run(client, run)).report
     assert report is not None

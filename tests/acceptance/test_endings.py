@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from resolute.temporal.client import RunHandle
 from resolute_worker.embedded.ports import free_port
+from tests.patience import PATIENCE
 from tests.worker.processes import RESOLUTE, Process, environment, resolute, started
 
 FLOWS: Final = """
@@ -99,7 +100,7 @@ async def start_run(folder: Path, flow: str, address: str) -> str:
 async def result_of(address: str, run: str) -> object:
     """What a run came to."""
     client = await Client.connect(address)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         return await RunHandle(client.get_workflow_handle(run), "").result()
 
 
@@ -213,7 +214,7 @@ async def worked(worker: asyncio.subprocess.Process, folder: Path, port: int) ->
         await serving(address)
         result = await result_of(address, await start_run(folder, "chatter", address))
         worker.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await worker.wait(), result
     finally:
         if worker.returncode is None:
@@ -222,7 +223,7 @@ async def worked(worker: asyncio.subprocess.Process, folder: Path, port: int) ->
 
 async def serving(address: str) -> None:
     """Waits until Temporal answers somewhere."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 await Client.connect(address)

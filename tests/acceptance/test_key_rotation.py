@@ -10,6 +10,7 @@ from temporalio.client import Client
 from resolute.temporal.client import RunHandle
 from resolute.temporal.runs import describe_run
 from resolute.temporal.schedule_control import describe_schedule
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 OLD, NEW = "the-older-key-of-the-two-in-this-test", "the-newer-key-of-the-two-in-this-test"
@@ -69,7 +70,7 @@ async def test_a_rotation_breaks_no_run_in_flight(tmp_path: Path, temporal_clien
         await worker.line("the gate is shut")
         updated = await worker.line("schedule updated")
         gate.touch()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             result = await RunHandle(temporal_client.get_workflow_handle(run), "journey").result()
         new = await resolute(
             "run", f"journey-{name}", "--local", "--json", folder=tmp_path, **place, RESOLUTE_PLAN_KEYS=NEW

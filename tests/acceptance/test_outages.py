@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from resolute.temporal.client import RunHandle
 from resolute_worker.embedded import EmbeddedServer
+from tests.patience import PATIENCE
 from tests.worker.processes import Process, started
 
 FLOWS: Final = """
@@ -74,7 +75,7 @@ async def test_nothing_is_lost_where_the_server_is_killed_under_load(tmp_path: P
             taken = [group.create_task(delivered(url, number)) for number in range(RUNS)]
         runs = [task.result() for task in taken]
         client = await Client.connect(address)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             results = [await RunHandle(client.get_workflow_handle(run), "work").result() for run in runs]
         code = await worker.stopped()
 
@@ -86,7 +87,7 @@ async def test_nothing_is_lost_where_the_server_is_killed_under_load(tmp_path: P
 
 async def delivered(url: str, number: int) -> str:
     """The run of a delivery; its sender delivers until it is taken."""
-    async with httpx.AsyncClient(timeout=30) as http, asyncio.timeout(90):
+    async with httpx.AsyncClient(timeout=30) as http, asyncio.timeout(PATIENCE):
         await asyncio.sleep(number / 5)  # deliveries come in all the time
         while (answer := await http.post(f"{url}/work", json={"number": number})).status_code == 503:
             await asyncio.sleep(0.2)

@@ -43,9 +43,9 @@ from tests.flows.test_health_checks import database, says
 from tests.flows.town import CHANNEL, Town
 from tests.house.reading import ROOT
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 SECRET = "the-secret-of-the-subscription"
-_PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ class Site:
 
     async def result_of(self, flow: Flow) -> Any:
         """What the only run of a flow comes to; it may be yet to start."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await list_runs(self.client, flows=[flow.name])):
                 await asyncio.sleep(0.2)
             return await RunHandle(self.client.get_workflow_handle(found[0].workflow_id), flow.name).result()
@@ -132,7 +132,7 @@ async def test_an_acknowledgement_reaches_the_war_room(client: Client, town: Tow
     async with site(client, town, war_room) as there:
         incident = there.sim.add_incident("Checkout is down", there.sim.world.service)
         there.sim.announce(incident, "incident.triggered")
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while not town.posted:
                 await asyncio.sleep(0.1)
         await there.acknowledge(incident.id)
@@ -163,7 +163,7 @@ async def test_silence_reaches_the_next_level(client: Client, town: Town) -> Non
 async def scheduled(client: Client, flow: Flow) -> Any:
     """What the next run of a schedule comes to."""
     run = await trigger_schedule(client, flow.name)
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(PATIENCE):
         return await RunHandle(client.get_workflow_handle(run.workflow_id, run_id=run.run_id), flow.name).result()
 
 
@@ -200,13 +200,13 @@ async def test_a_failover_waits_for_a_person(client: Client, town: Town, word: s
             run = await start_run(
                 client, failover.plan, input_data=dict[str, Json](ASKED), task_queue=there.queue, keys=KEYS
             )
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 while not town.posted:
                     await asyncio.sleep(0.1)
             with pytest.raises(MessageRefusedError, match="may not decide"):
                 await decide(client, run, word, "mallory@example.com")
             await decide(client, run, word, "chen@harbour.example")
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 try:
                     result: Any = await run.result()
                 except FlowError as error:

@@ -35,6 +35,7 @@ from resolute.temporal.schedule_control import (
 from resolute.temporal.schedule_record import Record, write_record
 from resolute.temporal.schedule_spec import MARK, Deployer, ScheduledFlow, schedule_id, temporal_schedule
 from resolute.temporal.schedules import deploy_schedules, find_orphans, preview_schedules, remove_orphans
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ async def deployed(client: Client, *names: str) -> list[str]:
 
 async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool]) -> T:
     """What is looked at, once it is as wanted: Temporal's lists lag, and announce nothing."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not wanted(seen := await look()):
             await asyncio.sleep(0.05)
     return seen

@@ -16,6 +16,7 @@ from resolute_pagerduty.account.audit import read_audit
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker.settings import load_settings
 from resolute_worker.starting import start_on_request
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 FLOW = """
@@ -82,7 +83,7 @@ async def test_the_brake_stops_writes_on_every_worker(tmp_path: Path, sim: Simul
         before = [incident.title for incident in sim.incidents() if incident.title in TITLES]
         reads = [request for request in sim.requests if request.method == "GET"]
         released = await told("brake", "off")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(client.get_workflow_handle(run).result() for run in runs))
         opened = [incident for incident in sim.incidents() if incident.title in TITLES]
 

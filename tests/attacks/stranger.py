@@ -25,6 +25,7 @@ from resolute.temporal.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 SECRETS = {"CHAT_TOKEN": "token-that-a-flow-of-ours-reads", "DATABASE_PASSWORD": "password-that-no-flow-reads"}
 
@@ -70,7 +71,7 @@ class Victim:
 
 async def ended(handle: WorkflowHandle[Any, Any]) -> str:
     """How a run ended, within seconds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         try:
             return str(await handle.result())
         except WorkflowFailureError as error:

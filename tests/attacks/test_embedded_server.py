@@ -18,6 +18,7 @@ from temporalio.client import Client
 from resolute_worker.embedded import EmbeddedServer
 from tests.house.reading import ROOT
 from tests.keys import KEY
+from tests.patience import PATIENCE
 from tests.worker.processes import Process, started
 
 FLOW = """
@@ -145,7 +146,7 @@ async def test_the_web_interface_works_behind_its_guard(server: EmbeddedServer) 
 
 async def _connected(http: httpx.AsyncClient, url: str) -> httpx.Response:
     """The answer of the web interface, once it has found the server that it was started beside."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (answer := await http.get(url)).status_code == 503:
             await asyncio.sleep(0.1)
     return answer
@@ -231,6 +232,6 @@ async def test_another_user_of_the_machine(tmp_path: Path) -> None:
 
 async def _output(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         printed, _ = await process.communicate()
     return printed.decode()

@@ -40,6 +40,7 @@ from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
 from resolute_worker.intake import Intake
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 POSTED: list[str] = []
 
@@ -87,7 +88,7 @@ class Site:
         """Starts a run, and gives the links that people were sent."""
         POSTED.clear()
         run = await start_run(self.client, FLOW.plan, task_queue=self._queue, keys=KEYS)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(POSTED) < 2:
                 await asyncio.sleep(0.02)
         links = [re.fullmatch(r"(\w+) Decide: https://ops\.test(/gates/\S+)", each) for each in POSTED]
@@ -286,7 +287,7 @@ async def test_a_link_outlives_the_history_that_it_was_made_in(temporal_client: 
         graceful_shutdown=timedelta(0),
         full=lambda ended: ended >= 1,
     )
-    async with worker, pages_of(temporal_client) as http, asyncio.timeout(60):
+    async with worker, pages_of(temporal_client) as http, asyncio.timeout(PATIENCE):
         run = await start_run(temporal_client, BESIDE.plan, task_queue=queue, keys=KEYS)
         while len(POSTED) < 3:
             await asyncio.sleep(0.02)

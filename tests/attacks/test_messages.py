@@ -23,6 +23,7 @@ from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import without_plan
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 OTHER_KEYS = PlanKeys((SecretStr("a-key-that-the-attacked-worker-does-not-have"),))
 
@@ -57,7 +58,7 @@ async def test_messages_of_strangers(temporal_client: Client) -> None:
         task_queue=(queue := uuid.uuid4().hex),
         graceful_shutdown=timedelta(0),
     )
-    async with worker, asyncio.timeout(30):
+    async with worker, asyncio.timeout(PATIENCE):
         run = await start_run(temporal_client, listening.plan, task_queue=queue, keys=KEYS)
         key = RunKey(run.workflow_id, run.run_id or "")
         mallory = order("mallory")
@@ -88,7 +89,7 @@ async def test_starts_of_strangers(temporal_client: Client) -> None:
         graceful_shutdown=timedelta(0),
     )
     start = Start(id="1", argument=without_plan(None), while_running="queue")
-    async with worker, asyncio.timeout(30):
+    async with worker, asyncio.timeout(PATIENCE):
         for keys in (NO_KEYS, OTHER_KEYS):
             with pytest.raises(MessageRefusedError, match="not sealed by a key of this worker"):
                 await hand_in(

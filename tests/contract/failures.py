@@ -24,7 +24,7 @@ from tests.contract.scenario import Expected, Scenario
 
 START = manual("start")
 SOON = timedelta(milliseconds=20)
-NEVER = timedelta(minutes=5)
+LATER, NEVER = timedelta(minutes=4), timedelta(minutes=5)  # longer than a test waits
 MEGABYTE = 1_000_000
 
 SCENARIOS = (
@@ -90,10 +90,7 @@ SCENARIOS = (
     ),
     Scenario(
         "Where the next attempt would come too late, the last error is why.",
-        flow("no-time-left")
-        .triggered_by(START)
-        .then(stumble(9).retry(9, initial=NEVER).timeout(within=timedelta(seconds=30)))
-        .build(),
+        flow("no-time-left").triggered_by(START).then(stumble(9).retry(9, initial=NEVER).timeout(within=LATER)).build(),
         (
             Expected(
                 calls=["stumble"],
@@ -137,7 +134,7 @@ SCENARIOS = (
         "All attempts together have a limit, which the first of them may reach.",
         flow("late-altogether")
         .triggered_by(START)
-        .then(hang().timeout(timedelta(seconds=40), within=timedelta(seconds=0.3)).retry(2, initial=SOON))
+        .then(hang().timeout(LATER, within=timedelta(seconds=0.3)).retry(2, initial=SOON))
         .build(),
         (
             Expected(
@@ -151,7 +148,7 @@ SCENARIOS = (
         "A node that promised to give signs of life, and gives none, is given up.",
         flow("silent")
         .triggered_by(START)
-        .then(hang().timeout(timedelta(seconds=40), heartbeat=timedelta(seconds=0.3)).retry(1))
+        .then(hang().timeout(LATER, heartbeat=timedelta(seconds=0.3)).retry(1))
         .build(),
         (
             Expected(

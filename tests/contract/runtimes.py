@@ -39,9 +39,7 @@ from resolute.writing.flow import Flow
 from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, called
 from tests.contract.scenario import Expected, Outcome, Scenario
 from tests.keys import KEYS
-
-_PATIENCE = 20
-"""Seconds of real time for one scenario: less than any pause that a scenario asks not to be waited for."""
+from tests.patience import PATIENCE
 
 
 class ScenarioRuntime(ABC):
@@ -54,7 +52,7 @@ class ScenarioRuntime(ABC):
         """What came of the scenario's runs."""
         name = scenario.flow.name
         if name not in self._outcomes:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 self._outcomes[name] = await self.run(scenario)
         return self._outcomes[name]
 

@@ -26,6 +26,7 @@ from tests.contract.children import broken, drain
 from tests.contract.nodes import ALL_ATTEMPTS, called, echo, hang, refuse
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 START = manual("start")
 
@@ -88,7 +89,7 @@ async def task_queue(request: pytest.FixtureRequest, temporal_client: Client) ->
 async def _cancelled(client: Client, task_queue: str, of: Flow) -> RunHandle:
     """A run that was cancelled while the run of its step was at work."""
     run = await start_run(client, of.plan, task_queue=task_queue, keys=KEYS)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await called(f"{run.workflow_id}/drain", "hanging")
         await run.handle.cancel()
         with pytest.raises(FlowError, match="the run was cancelled"):
@@ -149,7 +150,7 @@ async def test_cut_off(temporal_client: Client, task_queue: str) -> None:
 async def test_terminated_by_hand(temporal_client: Client, task_queue: str) -> None:
     """A run that somebody terminates fails the step that started it."""
     run = await start_run(temporal_client, cancelling.plan, task_queue=task_queue, keys=KEYS)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await called(f"{run.workflow_id}/drain", "hanging")
         await temporal_client.get_workflow_handle(f"{run.workflow_id}/drain").terminate("by hand")
         with pytest.raises(FlowError, match="TerminatedError: in flow 'slow-drain': its run was terminated"):

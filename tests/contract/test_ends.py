@@ -23,6 +23,7 @@ from tests.contract.nodes import double, echo
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios
 from tests.contract.scenario import Expected, Outcome, Scenario
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 from tests.unit.test_soundness import BROKEN
 
 START = manual("start")
@@ -147,7 +148,7 @@ async def test_a_broken_plan_ends(temporal: TemporalScenarios, written: dict[str
     handle: WorkflowHandle[Any, Any] = await temporal.client.start_workflow(
         "broken", {"resolute": sealed, "input": None}, id=f"broken-{uuid.uuid4().hex}", task_queue=temporal.task_queue
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(FlowError, match="UnsupportedPlanError: the run's plan "):
             await RunHandle(handle, "broken").result()
 

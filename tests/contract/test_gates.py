@@ -31,6 +31,7 @@ from resolute.temporal.worker import temporal_worker
 from resolute.temporal.workflow import STATUS_QUERY
 from resolute.writing.kinds.gate import GateStep
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 TOLD: dict[str, list[str]] = {}
 """Whom each flow told what, undone and done steps among it, by the flow's name."""
@@ -197,7 +198,7 @@ class OnTemporal(Gates):
             max_cached_workflows=self._cached,
             full=self._full,
         )
-        async with worker, asyncio.timeout(40):
+        async with worker, asyncio.timeout(PATIENCE):
             run = await start_run(
                 self._client, built.plan, task_queue=queue, input_data=given, keys=KEYS, person=person
             )

@@ -22,6 +22,7 @@ from tests.contract.nodes import called, count, double, echo, hum, read
 from tests.contract.runtimes import TemporalScenarios
 from tests.contract.scenario import Outcome
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 NAME = "handed-on"
 HOURLY = every(timedelta(hours=1))
@@ -80,7 +81,7 @@ async def test_a_successor_that_cancels_reads_the_memory(scheduled: Scheduled) -
     )
     await scheduled.deploy(cancels.plan)
     runs: list[RunHandle] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         for _ in range(3):
             runs.append(await scheduled.start())
             await called(runs[-1].run_id or "", "at_work")
@@ -127,7 +128,7 @@ async def test_a_terminated_run_hands_nothing_on(scheduled: Scheduled) -> None:
     await scheduled.run(counting)
     await scheduled.deploy(flow(NAME).triggered_by(HOURLY).then(counted).then(hum().as_("at_work")).build().plan)
     run = await scheduled.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await called(run.run_id or "", "at_work")
         await scheduled.latest(run).terminate("the test ends it")
 

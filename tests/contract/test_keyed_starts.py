@@ -26,9 +26,9 @@ from resolute.temporal.seals import NO_KEYS
 from resolute.temporal.start import without_plan
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 GO = manual("go")
-_PATIENCE = 40
 DONE: list[str] = []
 """What was done, in order: the number of a start, or what undid it."""
 
@@ -130,7 +130,7 @@ async def desk(temporal_client: Client) -> AsyncIterator[Desk]:
         task_queue=(queue := f"keys-{uuid.uuid4().hex[:8]}"),
         graceful_shutdown=timedelta(0),
     )
-    async with worker, asyncio.timeout(_PATIENCE):
+    async with worker, asyncio.timeout(PATIENCE):
         yield Desk(temporal_client, queue)
 
 

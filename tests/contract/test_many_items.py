@@ -9,6 +9,7 @@ from tests.contract.items import START
 from tests.contract.nodes import inflate, quick
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios
 from tests.contract.scenario import Expected, Scenario
+from tests.patience import PATIENCE
 
 many = (
     flow("many-items").triggered_by(START).then(each(input_data("items"), lambda item: quick(item)).as_("all")).build()
@@ -39,7 +40,7 @@ async def test_a_thousand_quick_items(temporal: TemporalScenarios) -> None:
     """They run together: each is a step with its own call, and the history has a few events for a hundred of them."""
     items: Json = list(range(1_000))
     run = await temporal.start(many.plan, {"items": items})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         result = await run.result()
     described = await describe_run(temporal.client, run.workflow_id)
     history = await run.handle.fetch_history()

@@ -31,11 +31,11 @@ from resolute.temporal.sharing import ask_shared_once
 from resolute.temporal.worker import temporal_worker
 from tests.contract.generated.engines import after_each
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 START = manual("start")
 A_DAY = timedelta(days=1)
 LOST = 2
-_PATIENCE = 60
 
 
 def _paging(name: str) -> Flow:
@@ -119,7 +119,7 @@ async def _house(stack: AsyncExitStack, client: Client, *, workers: int = 1, **o
 @pytest.fixture
 async def house(temporal_client: Client) -> AsyncIterator[House]:
     """Two workers."""
-    async with AsyncExitStack() as stack, asyncio.timeout(_PATIENCE):
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
         yield await _house(stack, temporal_client, workers=2)
 
 
@@ -135,7 +135,7 @@ async def test_an_answer_that_is_lost(temporal_client: Client) -> None:
     losing = Losing()
     config = temporal_client.config()
     config["interceptors"] = [losing]
-    async with AsyncExitStack() as stack, asyncio.timeout(_PATIENCE):
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
         house = await _house(stack, Client(**config))
         granted = await house.granted(paging, 10)
 
@@ -144,7 +144,7 @@ async def test_an_answer_that_is_lost(temporal_client: Client) -> None:
 
 async def test_what_is_asked_twice(temporal_client: Client) -> None:
     """A question counts once, also where a new history of what keeps the budget has begun since."""
-    async with AsyncExitStack() as stack, asyncio.timeout(_PATIENCE):
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
         house = await _house(stack, temporal_client, full=after_each)
         first = await house.take("budget/small", "run/one")
         other = await house.take("budget/small", "run/two")

@@ -48,8 +48,7 @@ from resolute.temporal.worker import temporal_worker
 from tests.contract.conftest import behind_every_step
 from tests.contract.nodes import called, count, echo, hum, read, refuse
 from tests.keys import KEYS
-
-_PATIENCE = 60
+from tests.patience import PATIENCE
 
 
 class Ask(BaseModel):
@@ -111,7 +110,7 @@ async def runs(request: pytest.FixtureRequest, temporal_client: Client) -> Async
         graceful_shutdown=timedelta(0),
         full=behind_every_step if "each" in request.param else None,
     )
-    async with worker, asyncio.timeout(_PATIENCE):
+    async with worker, asyncio.timeout(PATIENCE):
         yield Runs(temporal_client, queue)
 
 

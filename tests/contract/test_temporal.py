@@ -15,6 +15,7 @@ from resolute.temporal.start import RECORD_PLAN
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.nodes import called, double, echo, hang, inflate, quick
 from tests.contract.runtimes import TemporalScenarios
+from tests.patience import PATIENCE
 
 START = manual("start")
 
@@ -94,7 +95,7 @@ async def test_a_cancelled_run(temporal: TemporalScenarios) -> None:
     """A cancelled run ends in seconds, however long its steps would take: nothing more is called but what undoes."""
     run = await temporal.start(waiting.plan)
     assert run.run_id
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(called(run.run_id, step) for step in ("one", "other", "beside")))
         await run.handle.cancel()
         outcome = await temporal.outcome(run)
@@ -116,7 +117,7 @@ async def test_a_run_at_work(temporal: TemporalScenarios) -> None:
     """While a run goes on, its history and the run itself say the same of what has happened and what is at work."""
     run = await temporal.start(waiting.plan)
     assert run.run_id
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(called(run.run_id, step) for step in ("one", "other", "beside")))
         described = await describe_run(temporal.client, run.workflow_id)
         queried = await run.handle.query("status")

@@ -25,9 +25,9 @@ from resolute.temporal.worker import temporal_worker
 from tests.contract.nodes import called, double, echo, hang
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 START = manual("start")
-_PATIENCE = 30
 
 
 class Deployed(BaseModel):
@@ -169,7 +169,7 @@ async def engine(request: pytest.FixtureRequest, temporal_client: Client) -> Asy
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.flow.name)
 async def test_waiting_for_events(case: Case, engine: Engine) -> None:
     """The same events give the same result on every engine, and are told by the run's history."""
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(PATIENCE):
         result, report = await engine(case)
 
     assert case.result == result
@@ -191,7 +191,7 @@ async def test_a_wait_that_is_cancelled(temporal_client: Client) -> None:
         task_queue=(queue := f"waits-{uuid.uuid4().hex[:8]}"),
         graceful_shutdown=timedelta(0),
     )
-    async with worker, asyncio.timeout(_PATIENCE):
+    async with worker, asyncio.timeout(PATIENCE):
         run = await start_run(temporal_client, waits.plan, task_queue=queue, keys=KEYS)
         await called(run.run_id or "", "beside")
         await run.handle.cancel()

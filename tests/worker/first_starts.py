@@ -11,6 +11,7 @@ from typing import Final
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
+from tests.patience import PATIENCE
 from tests.worker.processes import environment
 
 PROGRAM: Final = """
@@ -37,7 +38,7 @@ async def kill_after(delay: float, *command: str, folder: Path, **variables: str
         *command, env=environment(variables), cwd=folder, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not _servers_of(worker.pid):
                 await asyncio.sleep(0.001)  # the state of another process announces nothing
         await asyncio.sleep(delay)

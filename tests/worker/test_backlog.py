@@ -14,6 +14,7 @@ from resolute import Flow, flow, manual, node
 from resolute.temporal.client import start_run
 from resolute_worker import Settings, Worker
 from resolute_worker.backlog import Backlog, waiting_places
+from tests.patience import PATIENCE
 
 FREE = threading.Event()
 
@@ -46,7 +47,7 @@ async def serving(client: Client, task_queue: str) -> AsyncGenerator[None]:
 
 async def lines(backlog: Backlog, caplog: pytest.LogCaptureFixture, level: int, words: str) -> list[str]:
     """The lines of a level with these words, once there are any."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (found := [r.getMessage() for r in caplog.records if r.levelno == level and words in r.getMessage()]):
             await backlog.look()
             await asyncio.sleep(0.1)  # Temporal announces nothing

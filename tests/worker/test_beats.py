@@ -32,6 +32,7 @@ from resolute.temporal.runs import list_runs
 from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
+from tests.patience import PATIENCE
 
 SECRETS = {"BEAT_TOKEN": "token-of-the-backup"}
 OFTEN: dict[str, Any] = {"every": timedelta(seconds=1), "grace": timedelta(seconds=0.5)}
@@ -78,7 +79,7 @@ async def beat_of(client: Client, built: Flow) -> KeptHeartbeat:
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not await holds():
             await asyncio.sleep(0.1)
 

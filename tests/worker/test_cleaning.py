@@ -13,6 +13,7 @@ from resolute_worker import Settings, Worker
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.embedded.cleaning import count_closed
 from resolute_worker.embedded.command import server_environment
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute
 
 QUEUE = "cleaning"
@@ -48,7 +49,7 @@ def soon() -> datetime:
 
 async def closed(client: Client, count: int) -> None:
     """Once Temporal's list, which lags behind, has so many closed runs."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await count_closed(client, soon()) < count:
             await asyncio.sleep(0.05)
 

@@ -20,6 +20,7 @@ from resolute_worker.deploying import Load, Schedules, place_of, schedules_kept
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 from tests.worker.processes import RESOLUTE, environment, resolute, started
 
 RELEASED = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -71,7 +72,7 @@ def write(folder: Path, *names: str) -> Path:
 
 async def listed(client: Client, *names: str) -> None:
     """Once Temporal's list of schedules, which lags behind, has these."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not {*names} <= {each.flow for each in await list_schedules(client)}:
             await asyncio.sleep(0.05)
 
@@ -90,7 +91,7 @@ async def answered(answer: str, *arguments: str, folder: Path, **variables: str)
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             said, _ = await process.communicate()
     finally:
         os.close(ours)
@@ -149,7 +150,7 @@ async def test_a_missing_schedule_is_put_back_while_the_worker_runs(client: Clie
     await schedules.deploy()
     await delete_schedule(client, name)
 
-    async with schedules_kept(lambda: schedules, timedelta(milliseconds=10)), asyncio.timeout(10):
+    async with schedules_kept(lambda: schedules, timedelta(milliseconds=10)), asyncio.timeout(PATIENCE):
         while True:
             try:
                 found = await describe_schedule(client, name)

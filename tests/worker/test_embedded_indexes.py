@@ -11,6 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.embedded.indexes import KEPT, drop_unused
+from tests.patience import PATIENCE
 
 ADDED = "CREATE INDEX by_history_length ON executions_visibility (namespace_id, history_length)"
 
@@ -27,7 +28,7 @@ def indexes(database: Path) -> set[str]:
 
 async def found(client: Client, query: str) -> list[str]:
     """The runs that a query finds, once Temporal's list, which lags behind, has any."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (runs := [run.id async for run in client.list_workflows(query)]):
             await asyncio.sleep(0.05)
     return runs

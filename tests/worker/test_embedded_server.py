@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.embedded import RETENTION, EmbeddedServer
 from resolute_worker.embedded.restarts import PAUSES, STEADY, Restarts
+from tests.patience import PATIENCE
 from tests.worker.first_starts import kill_first_start, retention_of
 
 
@@ -32,7 +33,7 @@ async def test_a_server_that_dies_is_started_again_in_its_place(
         handle = await client.start_workflow("waits", id="survivor", task_queue="nobody")
         before, address = server.pid, server.address
         os.kill(before or 0, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             description = await handle.describe()
         after = server.pid
 
@@ -51,7 +52,7 @@ async def test_a_server_that_cannot_come_back_is_given_up(tmp_path: Path) -> Non
         (tmp_path / "temporal.db-wal").unlink()
         (tmp_path / "temporal.db").write_bytes(b"not a database" * 1000)
         os.kill(server.pid or 0, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             error = await server.lost()
 
     assert isinstance(error, ConfigurationError)

@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from resolute.temporal.gates import open_gates
 from resolute_worker.embedded import EmbeddedServer
+from tests.patience import PATIENCE
 from tests.worker.processes import at_work, resolute
 
 FLOWS = """
@@ -44,7 +45,7 @@ async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:
     begun = await resolute("run", "asks", "--no-wait", "--json", folder=folder, **variables)
     run = str(json.loads(begun[1])["run"])
     listed: list[dict[str, object]] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not listed:
             _, shown, said = await resolute("gates", "--json", folder=folder, **variables)
             listed = json.loads(shown)
@@ -76,7 +77,7 @@ async def test_the_list_says_that_there_are_more(place: dict[str, str]) -> None:
     client = await Client.connect(place["TEMPORAL_ADDRESS"])
     for _ in range(2):
         await client.start_workflow("asks", id=uuid4().hex, task_queue=place["RESOLUTE_TASK_QUEUE"])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(await open_gates(client, flow="asks")) < 2:  # Temporal lists runs in its own time
             await asyncio.sleep(0.1)
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_refusals import LONGEST_BODY, Pace, Post, post_in
 from resolute_worker.http_server import HttpServer
+from tests.patience import PATIENCE
 
 ANSWER = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
 HEAD = b"POST /hook HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\n"
@@ -86,7 +87,7 @@ async def test_refusals_beyond_the_pace_wait_their_turn() -> None:
         pace.add(each)
     overtaken = pace.is_open()
     began = asyncio.get_running_loop().time()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await late[4].refused.wait()
         first = [each.refused.is_set() for each in late[:5]]
         await late[9].refused.wait()
@@ -116,7 +117,7 @@ class Guarded:
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """One connection to it, for some seconds."""
-        async with self.http, asyncio.timeout(10):
+        async with self.http, asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.http.port)
             yield reader, writer
             writer.close()
@@ -177,7 +178,7 @@ async def test_a_server_that_stops_answers_whom_it_lets_wait() -> None:
     server.crowd.pace = Pace(per_second=1e-6)
     async with server.http:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.http.port)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             writer.write(HEAD + BODY)
             while not len(server.crowd.pace):
                 await asyncio.sleep(0)

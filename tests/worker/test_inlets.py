@@ -25,6 +25,7 @@ from resolute_pagerduty.simulator import Simulator
 from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import config_for
 
 KEY = "inlet-key-0123456789abcdef012345"
@@ -175,7 +176,7 @@ async def test_an_event_for_pagerduty_goes_through_a_flow(client: Client) -> Non
 
 async def _incidents(sim: Simulator, status: str) -> list[str]:
     """The titles of all incidents, as soon as one has the status."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while status not in [each.status for each in sim.incidents()]:
             await asyncio.sleep(0.05)
     return [each.title for each in sim.incidents()]

@@ -25,6 +25,7 @@ from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import running
 from resolute_worker.settings import Settings
 from tests.keys import KEY, KEYS
+from tests.patience import PATIENCE
 from tests.worker.processes import RESOLUTE, environment, resolute, started
 
 FLOWS = """
@@ -93,7 +94,7 @@ async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert b"tools" in await process.stderr.readline()
         process.send_signal(signal.SIGINT)
         await process.wait()

@@ -23,6 +23,7 @@ from resolute.testing import FlowTester, NoAnswerError
 from resolute_worker.cli.app import run as command
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEY, KEYS
+from tests.patience import PATIENCE
 from tests.worker.terminal import Ended
 
 BROKEN: list[str] = []
@@ -212,7 +213,7 @@ async def test_who_starts_it(shell: Shell) -> None:
     """Who starts a rerun does not decide its gates: --by, or else the user of the machine."""
     run = await shell.fail("asking", "one")
     again = (await shell("rerun", run, "--by", "ada", "--json")).json["run"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (await shell("gates", "asking", "--json")).json:
             await asyncio.sleep(0.05)
     refused = await shell("approve", again, "approve", "--by", "ada")
@@ -298,12 +299,12 @@ async def test_runs_of_other_plans_are_compared(shell: Shell) -> None:
 async def test_a_gate_is_rejected(shell: Shell) -> None:
     """`resolute reject` fails the run with who rejected and why; a gate that has been decided is not decided again."""
     run = (await shell("run", "asking", "--no-wait", "--json")).json["run"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while run not in [each["run"] for each in (await shell("gates", "asking", "--json")).json]:
             await asyncio.sleep(0.05)
     rejected = await shell("reject", run, "approve", "--by", "grace", "--reason", "not on a Friday", "--json")
     again = await shell("reject", run, "approve", "--by", "edsger")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (shown := (await shell("show", run, "--json")).json)["status"] == "running":
             await asyncio.sleep(0.05)
 

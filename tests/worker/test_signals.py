@@ -5,6 +5,7 @@ import os
 import signal
 
 from resolute_worker.signals import StopSignals, stopping_signals
+from tests.patience import PATIENCE
 
 
 async def test_a_signal_sets_an_event() -> None:
@@ -13,7 +14,7 @@ async def test_a_signal_sets_an_event() -> None:
         stop = asyncio.Event()
         with stopping_signals(stop):
             os.kill(os.getpid(), number)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await stop.wait()
 
 
@@ -22,7 +23,7 @@ async def test_a_signal_that_came_too_early_is_not_lost() -> None:
     stop = asyncio.Event()
     with StopSignals() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not signals.asked:
                 await asyncio.sleep(0.01)  # another thread hears it
             signals.sets(stop)
@@ -37,7 +38,7 @@ async def test_what_is_ignored_stays_ignored() -> None:
         with stopping_signals(stop):
             os.kill(os.getpid(), signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGTERM)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await stop.wait()
             handler = signal.getsignal(signal.SIGHUP)
     finally:
@@ -53,7 +54,7 @@ async def test_other_signals_of_the_loop_are_still_heard() -> None:
     try:
         with stopping_signals(asyncio.Event()):
             os.kill(os.getpid(), signal.SIGUSR1)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await heard.wait()
     finally:
         loop.remove_signal_handler(signal.SIGUSR1)

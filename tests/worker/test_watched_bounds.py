@@ -33,6 +33,7 @@ from resolute_worker.settings import Settings
 from resolute_worker.watch.bounds import Bounds
 from resolute_worker.watch.telling import PagerDutyPager
 from resolute_worker.watch.watcher import Watcher
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import config_for
 
 
@@ -60,7 +61,7 @@ def bounds_of(worker: Running, settings: Settings) -> Bounds:
 
 async def found(watcher: Watcher, *abouts: str) -> None:
     """Looks until exactly these bounds are reached."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             await watcher.look()
             if sorted(abouts) == sorted(finding.about.partition(" of task queue")[0] for finding in watcher.open):
@@ -87,7 +88,7 @@ async def test_a_used_up_budget(client: Client, caplog: pytest.LogCaptureFixture
         await found(watcher, f"budget {name}")
         seen_by_another = [seen.finding.kind for seen in await of_another_worker.look()]
         watching = asyncio.create_task(watcher.watch())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while [each.status for each in sim.incidents()] != ["resolved"]:
                 await asyncio.sleep(0.1)
         watching.cancel()

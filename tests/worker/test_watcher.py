@@ -29,6 +29,7 @@ from resolute_worker.watch.beats import BeatsWatch
 from resolute_worker.watch.findings import latest_due
 from resolute_worker.watch.telling import Heartbeat, PagerDutyPager
 from resolute_worker.watch.watcher import Watcher
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import config_for
 
 QUICKLY: dict[str, Any] = {"every": timedelta(seconds=0.3), "margin": timedelta(seconds=2)}
@@ -66,7 +67,7 @@ async def own(tmp_path: Path) -> AsyncIterator[Client]:
 
 async def found(watcher: Watcher, *kinds: str) -> None:
     """Looks until exactly that is wrong."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             await watcher.look()
             if sorted(kinds) == sorted(finding.kind for finding in watcher.open):
@@ -149,7 +150,7 @@ async def test_the_sign_of_life_falls_silent_with_temporal(tmp_path: Path) -> No
             client = await Client.connect(server.address)
             watcher = Watcher(client, list, beat=Heartbeat(SecretStr(url)), **QUICKLY)
             watching = asyncio.create_task(watcher.watch())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await beats.wait()
         heard = count
         await asyncio.sleep(5 * QUICKLY["every"].total_seconds())
@@ -170,6 +171,6 @@ def test_the_latest_time_of_a_schedule_is_known() -> None:
 
 
 async def _until(holds: Any) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.1)

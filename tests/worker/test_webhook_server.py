@@ -41,6 +41,7 @@ from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import Running, running
 from resolute_worker.seldom import LINES
 from resolute_worker.settings import Settings
+from tests.patience import PATIENCE
 
 SECRETS = {"HOOK_SECRET": "signing-secret-value", "TOKEN": "bearer-token-value"}
 SIGNED = hmac_sha256(secret("HOOK_SECRET"), header="X-Signature")
@@ -310,7 +311,7 @@ async def frozen(server: EmbeddedServer) -> AsyncGenerator[None]:
 
 async def until_in_flight(worker: Running, count: int) -> None:
     """Waits until so many deliveries are in flight."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while worker.intake.in_flight != count:
             await asyncio.sleep(0.01)
 

@@ -20,6 +20,7 @@ from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.life import WorkLeftError
 from tests.keys import KEY, KEYS
+from tests.patience import PATIENCE
 from tests.worker.processes import environment
 
 PROGRAM = """
@@ -83,7 +84,7 @@ async def test_a_program_runs_until_it_is_told_to_stop(tmp_path: Path, server: E
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         said = b""
         while b"worker runs" not in said:  # it may first say what it found on the server
             said += await process.stderr.readline()
@@ -193,6 +194,6 @@ async def test_an_sdk_that_does_not_end_keeps_no_worker(client: Client, monkeypa
     load = Load(flows=[speech(say("Hello"))], released=datetime(2026, 1, 1, tzinfo=UTC))
     settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=0.1)
     with pytest.raises(WorkLeftError, match=r"abandoned.*a task of the Temporal SDK"):
-        async with asyncio.timeout(10), process.running(load, settings=settings, client=client):
+        async with asyncio.timeout(PATIENCE), process.running(load, settings=settings, client=client):
             await asyncio.sleep(0)
     stubborn.released.set()

@@ -6,16 +6,19 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Final
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from resolute import CallContext, FlowError
 from resolute.memory.runtime import run_in_memory
 from resolute.plan.failing import Failure
+from resolute.plan.kinds.call import Call
 from resolute.plan.plan import Plan
+from resolute.plan.step import walk
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message, MessageRefusedError
@@ -24,6 +27,7 @@ from resolute.temporal.client import start_run
 from resolute.temporal.control import NotRunningError, cancel_run
 from resolute.temporal.finding import RunKey
 from resolute.temporal.messages import ask_run, tell_run
+from resolute.temporal.parts import histories
 from resolute.temporal.runs import describe_run
 from tests.contract.generated.generated import Generated
 from tests.contract.generated.order import Ordered
@@ -69,6 +73,7 @@ class Came:
     statuses: dict[str, str]
     warnings: tuple[str, ...]
     begun: tuple[str, ...] = field(compare=False)
+    run: str = field(compare=False)
 
     def difference(self, other: Came) -> str:
         """What is not the same of another run, and nothing of all that is."""
@@ -98,6 +103,26 @@ async def in_memory(case: Generated, full: Full = never) -> Came:
         patience=_PATIENCE,
     )
     return _came(case, run.report, run.report.result, run_id)
+
+
+async def without_repeats(case: Generated, came: Came, client: Client) -> Came:
+    """What came of a run on Temporal without the local calls that were made again, if a workflow task was lost.
+
+    The machine stands still for a while, or something happens as a history ends: Temporal gives the task again then,
+    and what it did in the local lane is done again.
+    """
+    run_id = (await client.get_workflow_handle(came.run).describe()).run_id
+    parts = await histories(client, came.run, run_id, most=1000)
+    if not any(event.event_type in _LOST for part in parts for event in part):
+        return came
+    local = {step.id for step in walk(case.flow.plan.steps) if isinstance(step, Call) and step.lane == "local"}
+    again = [
+        number
+        for number, step in enumerate(came.begun)
+        if step.rpartition(".")[2] in local and step in came.begun[:number]
+    ]
+    once = [step for number, step in enumerate(came.begun) if number not in again]
+    return replace(came, calls=case.order.of(once))
 
 
 async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
@@ -150,6 +175,7 @@ def _came(case: Generated, report: RunReport, result: Json, run_id: str) -> Came
         statuses=planned,
         warnings=report.warnings,
         begun=tuple(attempts[:first]),
+        run=run_id,
     )
 
 
@@ -160,6 +186,7 @@ def _without_times(value: Json) -> Json:
     return [_without_times(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
+_LOST: Final = (EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT)
 _OF_TIME: Final = frozenset(("at", "since", "until", "left"))
 _PART: Final = frozenset(".")
 
