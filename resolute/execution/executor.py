@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from time import monotonic
+from typing import Any, TypeAlias, cast
 
 from resolute.execution.boundary import arguments_for, output_of
 from resolute.execution.decisions import decision_for
@@ -61,6 +62,10 @@ class FailureFacts:
     error: BaseException | None = field(default=None, repr=False, compare=False)
 
 
+Observe: TypeAlias = Callable[[CallContext, JsonObject, str, float], None]
+"""Who is told of each attempt: its call and arguments, how it ended, and how many seconds it took."""
+
+
 class NodeExecutor:
     """The nodes that a process can run, with the providers and the environment that they need."""
 
@@ -71,6 +76,7 @@ class NodeExecutor:
         environment: Environment | None = None,
     ) -> None:
         self.environment = environment or Environment()
+        self.observe: Observe | None = None
         self.providers: dict[str, Provider] = {provider.name: provider for provider in providers}
         self.definitions: dict[str, NodeDefinition] = {EVALUATE.name: EVALUATE}
         for provider in self.providers.values():
@@ -108,7 +114,18 @@ class NodeExecutor:
             EscapeError: the node raised something that would have ended the process, or cancelled itself.
             Exception: anything else that the node raised.
         """
-        return await guarded(lambda: self._executed(call, arguments))
+        if self.observe is None:
+            return await guarded(lambda: self._executed(call, arguments))
+        began, outcome = monotonic(), "failed"
+        try:
+            output = await guarded(lambda: self._executed(call, arguments))
+            outcome = "completed"
+            return output
+        except CallStoppedError:
+            outcome = "stopped"
+            raise
+        finally:
+            self.observe(call, arguments, outcome, monotonic() - began)
 
     async def _executed(self, call: CallContext, arguments: JsonObject) -> Json:
         definition = self.definitions.get(call.node) or decision_for(call, self.definitions)

@@ -42,6 +42,7 @@ from resolute.temporal.keeper import AWAIT_RUN
 from resolute.temporal.line_activities import await_run, hand_over
 from resolute.temporal.local import LocalAttempts, failed_attempt, in_time, is_last
 from resolute.temporal.loops import NodeLoops, run_on
+from resolute.temporal.meters import Meters
 from resolute.temporal.reached import Reached
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.several import Several
@@ -70,8 +71,10 @@ class Activities:
         *,
         at_work: AtWork | None = None,
         loops: NodeLoops | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self.keys = keys
+        self.meters = meters or Meters()
         self._local = LocalAttempts()
         self.reached = Reached()
         self._post = Post(keys, self.reached)

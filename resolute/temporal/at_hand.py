@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from temporalio import workflow
 
+from resolute.temporal.meters import Meters
 from resolute.temporal.reached import Bound, Reached
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 
@@ -18,6 +19,9 @@ KEYS: Final = "resolute.keys"
 
 REACHED: Final = "resolute.reached"
 """The name under which a worker is told which bounds its runs have reached."""
+
+METERS: Final = "resolute.meters"
+"""The name under which a worker hands its instruments to its runs."""
 
 PINNED: Final = "resolute.pinned"
 """The name under which a worker with a build tells its runs that they stay with it."""
@@ -38,6 +42,12 @@ def keys_at_hand() -> PlanKeys:
     """The worker's keys; none where a history is replayed without a worker."""
     functions = cast("Mapping[str, Callable[[], PlanKeys]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
     return functions[KEYS]() if KEYS in functions else NO_KEYS
+
+
+def meters_at_hand() -> Meters:
+    """The worker's instruments, for what is new: whoever asks must not be reading a history again."""
+    functions = cast("Mapping[str, Callable[[], Meters]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
+    return functions[METERS]() if METERS in functions else Meters()
 
 
 def tell_reached(bound: Bound) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -12,8 +13,9 @@ from resolute.plan.errors import FlowError, RunCancelledError, RunTimedOutError
 from resolute.plan.texts import text_of
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
+from resolute.temporal.at_hand import meters_at_hand
 from resolute.temporal.failures import ENDED, run_failure
-from resolute.temporal.start import STARTED_BY
+from resolute.temporal.start import BEGAN_AT, SCHEDULED_FOR, STARTED_BY
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,10 @@ def tell_end(outcome: str, why: str = "") -> None:
     about = {"flow": info.workflow_type, "run": info.workflow_id, "outcome": outcome}
     if by := workflow.memo_value(STARTED_BY, ""):
         about["started_by"] = str(by)
+    due = info.typed_search_attributes.get(SCHEDULED_FOR)
+    late = None if due is None else (info.workflow_start_time - due).total_seconds()
+    lasted = (workflow.now() - _began_at(info)).total_seconds()
+    meters_at_hand().ended(info.workflow_type, outcome.replace(" ", "_"), lasted, late)
     log.log(
         logging.WARNING if outcome in ("failed", "timed out") else logging.INFO,
         f"run {outcome}%s",
@@ -71,6 +77,15 @@ def _handed_on(interpreter: Interpreter | None, given: Memory | None) -> Memory 
     except Exception as error:  # the run has failed already, and must end
         workflow.logger.warning("the next run knows only what this one knew: %s", text_of(error))
         return given
+
+
+def _began_at(info: workflow.Info) -> datetime:
+    """When the run began, also where it was continued in a new history since."""
+    noted = workflow.memo_value(BEGAN_AT, "")
+    try:
+        return datetime.fromisoformat(str(noted)) if noted else info.workflow_start_time
+    except ValueError:  # another client's memo of that name
+        return info.workflow_start_time
 
 
 def _is_scheduled() -> bool:

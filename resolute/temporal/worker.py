@@ -18,10 +18,11 @@ from temporalio.worker import (
 
 from resolute.temporal.activities import Activities
 from resolute.temporal.activity import queue_of
-from resolute.temporal.at_hand import FULL, KEYS, PINNED, REACHED
+from resolute.temporal.at_hand import FULL, KEYS, METERS, PINNED, REACHED
 from resolute.temporal.beats import HeartbeatWorkflow
 from resolute.temporal.heartbeats import THROTTLE
 from resolute.temporal.keeper import LineWorkflow
+from resolute.temporal.meters import Meters
 from resolute.temporal.reached import Reached
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shared import SharedWorkflow
@@ -56,10 +57,12 @@ class AtHand(Interceptor):
         full: Callable[[int], bool] | None,
         *,
         reached: Reached | None = None,
+        meters: Meters | None = None,
         pinned: bool = False,
     ) -> None:
         self._keys = keys
         self._reached = reached or Reached()
+        self._meters = meters or Meters()
         self._full = full
         self._pinned = pinned
 
@@ -71,6 +74,7 @@ class AtHand(Interceptor):
         functions = cast("MutableMapping[str, Callable[..., object]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
         functions[KEYS] = lambda: self._keys
         functions[REACHED] = lambda: self._reached
+        functions[METERS] = lambda: self._meters
         if self._full is not None:
             functions[FULL] = self._full
         if self._pinned:
@@ -101,7 +105,11 @@ def temporal_worker(
         task_queue=task_queue,
         workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow, HeartbeatWorkflow],
         activities=[activities.run],
-        interceptors=[AtHand(activities.keys, full, reached=activities.reached, pinned=build is not None)],
+        interceptors=[
+            AtHand(
+                activities.keys, full, reached=activities.reached, meters=activities.meters, pinned=build is not None
+            )
+        ],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from resolute.temporal.activity import queue_of
+from resolute.temporal.meters import Meters
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Backlog:
         places: where to look.
         late: seconds of waiting from which on it is said.
         clock: tells the time between two lines of a kind.
+        meters: where it is measured how many wait.
     """
 
     def __init__(
@@ -81,12 +83,14 @@ class Backlog:
         *,
         late: float = LATE,
         clock: Callable[[], float] = monotonic,
+        meters: Meters | None = None,
     ) -> None:
         self._client = client
         self._places = places
         self._late = late
         self._clock = clock
         self._said: dict[Waiting, float] = {}
+        self._meters = meters or Meters()
 
     async def watch(self) -> None:
         """Looks every ten seconds; never ends."""
@@ -102,6 +106,9 @@ class Backlog:
                     stats = await self._stats(place)
             except (RPCError, TimeoutError):
                 continue
+            kind = "runs" if place.kind == TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW else "nodes"
+            waiting = stats.approximate_backlog_count
+            self._meters.set("resolute_waiting", waiting, task_queue=place.task_queue, kind=kind)
             self._say(
                 place, stats.approximate_backlog_count, stats.approximate_backlog_age.ToTimedelta().total_seconds()
             )

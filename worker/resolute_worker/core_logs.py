@@ -9,7 +9,17 @@ import contextlib
 import logging
 from typing import Final
 
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+
+from resolute.plan.errors import ConfigurationError
+from resolute.temporal.meters import BUCKETS, METRICS
 
 CORE: Final = "temporalio.core"
 
@@ -44,13 +54,31 @@ class WithoutRepeats(logging.Filter):
         return True
 
 
-def forward_core_logs() -> None:
-    """Takes over the core's log lines for all later connections."""
+def forward_core_logs(metrics: str | None = None) -> None:
+    """Takes over the core's log lines for all later connections, and serves metrics at an address if one is given.
+
+    Raises:
+        ConfigurationError: nothing can be served there.
+    """
     logger = logging.getLogger(CORE)
     if not logger.isEnabledFor(logging.DEBUG):
         logger.addFilter(WithoutRepeats())
     logging_config = LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=LogForwardingConfig(logger=logger)
     )
+    exposed = None
+    if metrics is not None:
+        bounds = {metric.name: BUCKETS for metric in METRICS if metric.type == "histogram"}
+        exposed = PrometheusConfig(
+            bind_address=metrics,
+            counters_total_suffix=True,
+            durations_as_seconds=True,
+            histogram_bucket_overrides=bounds,
+        )
+    telemetry = TelemetryConfig(logging=logging_config, metrics=exposed, attach_service_name=False)
+    try:
+        runtime = Runtime(telemetry=telemetry)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"RESOLUTE_METRICS_ADDRESS: nothing can be served at {metrics}: {error}") from None
     with contextlib.suppress(RuntimeError):  # a program that already has connections has made its choice
-        Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logging_config)))
+        Runtime.set_default(runtime)

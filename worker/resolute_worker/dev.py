@@ -67,7 +67,7 @@ class DevSet:
         sys.dont_write_bytecode = True
         environment, stop = Environment(), asyncio.Event()
         set_up_logs(environment, self._settings.log_format, self._settings.log_level)
-        forward_core_logs()
+        forward_core_logs(self._settings.metrics_address)
         async with contextlib.AsyncExitStack() as stack:
             signals.sets(stop)
             sim: Simulator | None = None

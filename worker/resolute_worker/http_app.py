@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resolute.plan.errors import ResoluteError
 from resolute.temporal.links import PATH
+from resolute.temporal.meters import Meters
 from resolute_worker.beats import Beats
 from resolute_worker.boarding import BOARD
 from resolute_worker.deliveries import Deliveries
@@ -58,10 +59,11 @@ def http_app(
     board: ASGIApp | None = None,
     beats: Beats | None = None,
     inlets: Inlets | None = None,
+    meters: Meters | None = None,
 ) -> ASGIApp:
     """The application of one worker."""
-    intake = intake or Intake()
-    webhook, beat = _webhook(deliveries, intake), _beat(beats, intake) if beats else None
+    intake, meters = intake or Intake(), meters or Meters()
+    webhook, beat = _answered(_webhook(deliveries, intake), deliveries, meters), _beat(beats, intake) if beats else None
 
     async def whatever_listens(request: Request) -> Response:
         if beats and beat and beats.hears(request.url.path):
@@ -92,7 +94,7 @@ def beside_board(board: ASGIApp, app: ASGIApp) -> ASGIApp:
     return both
 
 
-def refusal(deliveries: Deliveries, intake: Intake, beats: Beats) -> Refusal:
+def refusal(deliveries: Deliveries, intake: Intake, beats: Beats, meters: Meters) -> Refusal:
     """Refuses deliveries and beats while too many are in flight, before the application is entered."""
     said = b'{"error":"%s"}' % str(BusyError()).encode()
     head = f"503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}\r\nContent-Type: application/json"
@@ -102,10 +104,26 @@ def refusal(deliveries: Deliveries, intake: Intake, beats: Beats) -> Refusal:
         if not intake.is_full or (deliveries.limit(path) is None and not beats.hears(path)):
             return None
         # Not the path of a heartbeat, which may hold a token.
-        intake.note_refusal(_A_HEARTBEAT if deliveries.limit(path) is None else path)
+        known = _A_HEARTBEAT if deliveries.limit(path) is None else path
+        intake.note_refusal(known)
+        meters.count("resolute_webhook_answers", path=known, status="503")
         return answer
 
     return refuse
+
+
+def _answered(
+    endpoint: Callable[[Request], Awaitable[Response]], deliveries: Deliveries, meters: Meters
+) -> Callable[[Request], Awaitable[Response]]:
+    """Counts the answers to deliveries; what is sent where nobody listens is nobody's delivery."""
+
+    async def counted(request: Request) -> Response:
+        answer = await endpoint(request)
+        if deliveries.limit(request.url.path) is not None:
+            meters.count("resolute_webhook_answers", path=request.url.path, status=str(answer.status_code))
+        return answer
+
+    return counted
 
 
 def _busy(error: BusyError) -> Response:

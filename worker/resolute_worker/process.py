@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.worker import Worker as TemporalWorker
 
 from resolute.execution.executor import NodeExecutor
@@ -25,6 +26,7 @@ from resolute.temporal.at_work import AtWork, NodeThreads
 from resolute.temporal.buttons import button_maker
 from resolute.temporal.links import link_maker
 from resolute.temporal.loops import NodeLoops
+from resolute.temporal.meters import Meters
 from resolute.temporal.versions import Build
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
@@ -44,6 +46,7 @@ from resolute_worker.inlets import Inlets
 from resolute_worker.intake import Intake
 from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, remember
 from resolute_worker.life import WorkLeftError, left_behind
+from resolute_worker.measuring import Gauges, observer
 from resolute_worker.needs import secret_names
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
@@ -93,9 +96,13 @@ class Running:
         self.environment = env
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
+        self.meters = Meters(Runtime.default().metric_meter if settings.metrics_address else None)
+        self._executor.observe = observer(self.meters) if settings.metrics_address else None
         self.keys = to.keys
         self.flows = load.flows
-        self.activities = Activities(load.flows, self._executor, to.keys, at_work=at_work, loops=loops)
+        self.activities = Activities(
+            load.flows, self._executor, to.keys, at_work=at_work, loops=loops, meters=self.meters
+        )
         self.deliveries = Deliveries(
             to.client,
             task_queue=settings.task_queue,
@@ -124,8 +131,9 @@ class Running:
             self._board_app(),
             self.beats,
             self.inlets,
+            self.meters,
         )
-        crowd = Crowd(refusal=refusal(self.deliveries, self.intake, self.beats))
+        crowd = Crowd(refusal=refusal(self.deliveries, self.intake, self.beats, self.meters))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
         self.switches = SwitchesWatch(to.client, to.keys)
         env.switches = self.switches.now
@@ -185,6 +193,7 @@ class Running:
         # A node that is gone from its file stays for the runs in flight that still refer to it.
         gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
         self._executor = NodeExecutor.for_flows(load.flows, self.providers, self.environment, [*load.nodes, *gone])
+        self._executor.observe = observer(self.meters) if self._settings.metrics_address else None
         self.flows = load.flows
         self.serve(load)
         self.activities.replace(load.flows, self._executor)
@@ -330,6 +339,7 @@ async def running(
             asyncio.create_task(worker.beats.keep(), name="heartbeats"),
             asyncio.create_task(_told_of_failures(worker, settings).watch(), name="failed runs"),
         ]
+        watcher = None
         if settings.watch:
             bounds = Bounds(worker.client, settings.task_queue, connection.keys, worker.activities.reached)
             beaten = BeatsWatch(worker.client, worker.beats.places, MARGIN)
@@ -337,6 +347,10 @@ async def running(
                 watcher_of(worker.client, worker.scheduled, bounds, beaten, settings)
             )
             watching.append(asyncio.create_task(watcher.watch(), name="watcher"))
+        if settings.metrics_address:
+            found = (lambda: watcher.open) if watcher else tuple
+            gauges = Gauges(worker.meters, worker.switches.now, found)
+            watching.append(asyncio.create_task(gauges.keep(), name="gauges"))
         try:
             yield worker
         finally:
@@ -376,7 +390,11 @@ def _pollers(worker: Running, settings: Settings, build: Build | None) -> list[T
 
 
 def _backlog(worker: Running, settings: Settings) -> Backlog:
-    return Backlog(worker.client, waiting_places(settings.task_queue, worker.queues(), settings.max_activities))
+    return Backlog(
+        worker.client,
+        waiting_places(settings.task_queue, worker.queues(), settings.max_activities),
+        meters=worker.meters,
+    )
 
 
 def _told_of_failures(worker: Running, settings: Settings) -> FailedRunsTeller:

@@ -22,6 +22,10 @@ def _split(value: object) -> object:
     return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
 
 
+def _address(value: object) -> object:
+    return f"127.0.0.1:{value}" if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else value
+
+
 def _words(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
@@ -84,6 +88,8 @@ class Settings(BaseSettings):
         watch_routing_key: PagerDuty's integration key of the service that is told of them; without it, the log alone.
         heartbeat_url: an address that is asked for every 20 seconds while the worker sees Temporal, for a dead
             man's switch outside.
+        metrics_address: where metrics are served for Prometheus: a port on this machine alone, or an address with it,
+            such as 0.0.0.0:9464. Without it nothing is measured.
 
     Example:
         >>> Settings(task_queue="alerting").task_queue
@@ -124,6 +130,9 @@ class Settings(BaseSettings):
     watch: bool = True
     watch_routing_key: SecretStr | None = None
     heartbeat_url: SecretStr | None = None
+    metrics_address: (
+        Annotated[str, BeforeValidator(_address), Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+):\d{1,5}$")] | None
+    ) = None
 
     @property
     def retention(self) -> timedelta:

@@ -94,7 +94,7 @@ class Worker:
             if not logging.getLogger().handlers:
                 set_up_logs(environment, self.settings.log_format, self.settings.log_level)
             mask_handlers(environment)
-            forward_core_logs()
+            forward_core_logs(self.settings.metrics_address)
             await self._serve(signals, ready=lambda _: collect_in_small_steps(), environment=environment)
 
         try:
