@@ -15,7 +15,7 @@ _COLOURS: Final[Mapping[str, str]] = {
     "failed": "fill:#fadbd8,stroke:#b03a2e",
     "skipped": "fill:#f4f6f7,stroke:#aab7b8,color:#aab7b8",
 }
-_MARKS: Final[Mapping[str, str]] = {
+MARKS: Final[Mapping[str, str]] = {
     "completed": "✓",
     "running": "…",
     "failed": "✗",
@@ -87,7 +87,7 @@ def _text_of(steps: tuple[Drawn, ...], depth: int) -> list[str]:
 
 
 def _mark(drawn: Drawn) -> str:
-    return f"{_MARKS.get(drawn.state, ' ')} " if drawn.state else ""
+    return f"{MARKS.get(drawn.state, ' ')} " if drawn.state else ""
 
 
 class _Chart:

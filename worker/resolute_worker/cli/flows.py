@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -98,16 +99,61 @@ def graph(
     flow: Annotated[str, typer.Argument(help="The name of a flow, or a file with one flow.")],
     paths: Paths = None,
     format: Annotated[GraphFormat, typer.Option(help="text, or mermaid for documents.")] = GraphFormat.text,  # noqa: A002  # the option's name
+    as_svg: Annotated[bool, typer.Option("--svg", help="Draw it as an SVG that stands alone, for documents.")] = False,
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            help="What differs from an earlier plan: a file of `graph --json`, a file with one flow, or a run.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a flow; with --json, print its plan."""
+    """Draw a flow; with --json, print its plan; with --diff, the steps that were added, removed, changed or moved."""
     from resolute.writing.diagram import mermaid, outline
+    from resolute.writing.differences import differences
+    from resolute.writing.svg import svg
 
     plan = flow_named(flow, paths).plan
-    if as_json:
+    if diff is not None:
+        found = differences(_earlier(diff), plan)
+        rows = [{"kind": each.kind, "step": each.step, "title": each.title, "fields": each.fields} for each in found]
+        show(as_json, rows, lambda: escape("\n".join(map(str, found)) or "no step differs"))
+    elif as_svg:
+        typer.echo(svg(plan), nl=False)
+    elif as_json:
         typer.echo(plan.model_dump_json(indent=2))
     else:
         typer.echo(mermaid(plan) if format is GraphFormat.mermaid else outline(plan))
+
+
+def _earlier(name: str) -> Plan:
+    """The plan in a file, or that of a run.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if name.endswith(".json"):
+        try:
+            return Plan.model_validate_json(Path(name).read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"{name} holds no plan as `resolute graph FLOW --json` prints it: {error}"
+            ) from None
+    if Path(name).exists():
+        return flow_named(name, None).plan
+
+    async def work(client: Client) -> Plan | None:
+        from resolute.temporal.finding import find_run
+        from resolute.temporal.runs import describe_run
+
+        key = await find_run(client, name)
+        return (await describe_run(client, key.workflow_id, key.run_id)).plan
+
+    found = with_temporal(work)
+    if found is None:
+        raise ConfigurationError(f"run {name} has not started to run its plan")
+    return found
 
 
 def list_(paths: Paths = None, as_json: AsJson = False) -> None:
