@@ -33,7 +33,7 @@ FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.13 python3.12 python3
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check dev bench soak peers format lock clean
+.PHONY: help demo test check dev bench pictures soak peers format lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word purpose; do \
@@ -61,6 +61,9 @@ dev: $(READY) ## run flows/ locally with Temporal and webhooks, reloading on cha
 
 bench: $(READY) $(if $(findstring peers,$(ARGS)),$(DBOS)/.ready) ## measure speed and memory, as ratios within one run
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: $(READY) ## take the README's pictures of the board, from the demo, with this machine's chromium
+	@$(BIN)/python -m tests.board.pictures docs/pictures
 
 soak: $(READY) ## run the long tests that 'make test' leaves out
 	@$(BIN)/python -m pytest -m soak $(ARGS)

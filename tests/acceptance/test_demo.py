@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from resolute_pagerduty.simulator import Simulator
@@ -16,11 +17,11 @@ from resolute_worker.demo.town import Town
 PATIENCE = 90
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
     """Starts the demo with a folder of its own for temporary files."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from resolute_worker.cli import main; main()", "demo"],
-        env={**os.environ, "TMPDIR": str(folder)},
+        [sys.executable, "-c", "from resolute_worker.cli import main; main()", "demo", *options],
+        env={**os.environ, **environment, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -63,6 +64,33 @@ def test_the_demo_can_be_interrupted(tmp_path: Path) -> None:
     assert 130 == demo.returncode, said
     assert "Traceback" not in said
     assert ([], []) == (servers_in(tmp_path), list(tmp_path.iterdir()))
+
+
+def test_the_demo_is_watched(tmp_path: Path) -> None:
+    """With --watch it opens its board in the browser, and its story begins when somebody looks."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o700)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+
+    with start(folder, "--watch", BROWSER=str(browser)) as demo:
+        assert demo.stdout is not None
+        said = ""
+        while "Story" not in said:
+            said += demo.stdout.readline()
+        address = opened.read_text()
+        assert f"shows all of it, live: {address}\n" in said
+        with httpx.stream("GET", f"{address}live?of=now", timeout=PATIENCE) as looks:
+            while "goes down" not in said:
+                said += demo.stdout.readline()
+            status = looks.status_code
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=PATIENCE)
+
+    assert (200, 130) == (status, demo.returncode)
+    assert ([], []) == (servers_in(folder), list(folder.iterdir()))
 
 
 @pytest.mark.parametrize("status", ["triggered", "resolved"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -46,8 +46,13 @@ async def now_page(board: Board, request: Request) -> Response:
 
 
 def next_times(schedules: Sequence[DeployedSchedule]) -> list[tuple[datetime, DeployedSchedule]]:
-    """The next run of each schedule, soonest first."""
-    due = [(each.next_times[0], each) for each in schedules if each.next_times and not each.paused]
+    """The next run of each schedule, soonest first. What was read of them a moment ago may be over."""
+    now = datetime.now(UTC)
+    due = [
+        (next((at for at in each.next_times if at > now), each.next_times[-1]), each)
+        for each in schedules
+        if each.next_times and not each.paused
+    ]
     return sorted(due, key=lambda pair: pair[0])
 
 

@@ -126,8 +126,12 @@ def _check_certificate(certificate: Path | None, key: Path | None) -> None:
         ) from None
 
 
-def demo() -> None:
+def demo(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Open the board, leave time to follow, and stay until Ctrl-C.")
+    ] = False,
+) -> None:
     """Run one incident from alert to resolution: real Temporal, simulated PagerDuty."""
     from resolute_worker.demo import run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(watched=watch))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
-from resolute.temporal.runs import RunSummary
+from temporalio.client import Client
+
+from resolute.running.report import RunReport
+from resolute.temporal.runs import RunSummary, describe_run, list_runs
 from resolute_pagerduty.simulator import Simulator
-from resolute_worker.demo.flow import DEDUP_KEY
+from resolute_worker.demo.flow import DEDUP_KEY, smart_alerting
 from resolute_worker.demo.town import ILLNESS, Town
 
 
@@ -44,3 +48,24 @@ def evidence(sim: Simulator, town: Town, runs: list[RunSummary]) -> list[Finding
             bool(runs) and all(run.status == "completed" for run in runs),
         ),
     ]
+
+
+async def closed_runs(client: Client) -> list[RunSummary]:
+    """The runs that have ended, once Temporal lists them all, including the one that resolved the incident."""
+    while True:
+        runs = await list_runs(client, flows=[smart_alerting.name])
+        closed = [run for run in runs if run.status != "running"]
+        for found in closed[:3]:
+            report = (await describe_run(client, found.workflow_id, found.run_id)).report
+            if report is not None and report.step("resolve_event").status == "completed":
+                return closed
+        await asyncio.sleep(0.1)  # Temporal's lists are a moment behind, and do not say when they have caught up
+
+
+async def opening_run(client: Client, runs: list[RunSummary]) -> tuple[RunSummary, RunReport] | None:
+    """The run whose event opened the incident, the first that sent one; and what happened in it."""
+    for found in sorted(runs, key=lambda run: run.started_at):
+        report = (await describe_run(client, found.workflow_id, found.run_id)).report
+        if report is not None and report.step("trigger_event").status == "completed":
+            return found, report
+    return None
