@@ -25,7 +25,7 @@ from tests.keys import KEY
 from tests.worker.processes import Process, started
 
 PATIENCE: Final = 120.0
-HASTY: Final = 5.0
+HASTY: Final = 10.0
 """Seconds that a run of a hasty flow has: more than it needs on a busy machine, as long as nothing hangs."""
 
 _FLOWS: Final = """
