@@ -37,14 +37,6 @@ runs it starts, which would pile up until no more are started.
 """
 
 
-HANGING: Final = 8
-"""Seconds after which a workflow task counts as hanging and is given up: less than the 10 after which the server does.
-
-The SDK gives up after 2 and has no option for it. No author's code runs in a run, which could hang. A busy machine, or
-one that stands still for a moment, takes longer than that, and to begin all over again costs it more.
-"""
-
-
 class AtHand(Interceptor):
     """Passes the worker's keys to its runs, which must not read them from the environment themselves.
 
@@ -119,9 +111,19 @@ def temporal_worker(
         workflow_task_poller_behavior=POLLERS,
         activity_task_poller_behavior=POLLERS,
     )
-    within: Any = worker
-    within._workflow_worker._deadlock_timeout_seconds = HANGING
+    _bear_with_slow_tasks(worker)
     return worker
+
+
+def _bear_with_slow_tasks(worker: Worker) -> None:
+    """Has the SDK give up no workflow task because it takes long; the server gives it to another worker after 10 s.
+
+    After 2 s the SDK throws an error into the thread of a task, wherever that stands: the run is stuck in that worker
+    for ever then, because what it was doing can no longer be ended. It has no option for this. No author's code that
+    could hang runs there, and a machine that is busy, or stands still for a moment, takes longer.
+    """
+    within: Any = worker
+    within._workflow_worker._deadlock_timeout_seconds = None
 
 
 def queue_worker(

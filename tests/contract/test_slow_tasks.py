@@ -25,7 +25,7 @@ LONG = 2.3  # the SDK's own limit is 2
 
 
 async def test_a_task_that_takes_long(temporal_client: Client) -> None:
-    """What the SDK takes for a deadlock after 2 seconds is a run on a slow machine: it goes on, and nothing is lost."""
+    """What the SDK takes for a deadlock after 2 seconds is a slow machine: the run goes on, where it was stuck."""
     slept: list[int] = []
 
     def full(ended: int) -> bool:
