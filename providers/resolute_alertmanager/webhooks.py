@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from resolute import bearer_token, input_data
-from resolute import secret as secret_named
+from resolute.plan.alert_groups import alert_groups
 from resolute.plan.keyed import WhileRunning
 from resolute.plan.triggers import TriggerSpec
-from resolute.plan.triggers import webhook as webhook_trigger
-from resolute.plan.verification import Verification
+from resolute.plan.verification import Verification, secrets_given
 from resolute_alertmanager.models import Notification
 
 TOKEN: Final = "ALERTMANAGER_WEBHOOK_TOKEN"  # noqa: S105  # the name of a variable
@@ -56,16 +55,13 @@ def webhook(
         >>> webhook("/alertmanager").trigger.text
         'POST /alertmanager (bearer_token)'
     """
-    tells = while_running == "tell"
-    return webhook_trigger(
+    return alert_groups(
         path,
-        verify=verify or bearer_token(*_given(token)),
-        input=Notification,
-        once=None if repeats else "body",
+        Notification,
+        verify=verify or bearer_token(*secrets_given(token, TOKEN)),
+        repeats=repeats,
         key=key,
         while_running=while_running,
-        event=notification().status if tells else None,
-        starts=notification().status == "firing" if tells else None,
         max_bytes=max_bytes,
     )
 
@@ -78,9 +74,3 @@ def notification() -> Notification:
         input.common_labels.severity
     """
     return input_data(Notification)
-
-
-def _given(token: str | Sequence[str] | None) -> Sequence[str]:
-    if token is None:
-        return [secret_named(TOKEN)]
-    return token if isinstance(token, (list, tuple)) else [token]  # pyright: ignore[reportReturnType]  # a reference

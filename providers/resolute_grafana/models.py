@@ -6,75 +6,34 @@ Source: https://grafana.com/docs/grafana/latest/alerting/configure-notifications
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator
 
-_NEVER: Final = "0001-01-01T00:00:00Z"
-"""How Go writes a time that has not come."""
-
-
-def _without_never(value: object) -> object:
-    return None if value == _NEVER else value
+from resolute.plan import alert_groups
 
 
 def _without_null(value: object) -> object:
     return {} if value is None else value
 
 
-def _json_name(field: str) -> str:
-    # Grafana writes URL in capitals, and every other name in camel case.
-    return to_camel(field).removesuffix("Url") + "URL" if field.endswith("_url") else to_camel(field)
+class Alert(alert_groups.Alert):
+    """One alert of a group.
 
-
-class Model(BaseModel):
-    """A part of a notification: frozen, read by Grafana's names, and tolerant of fields that it adds."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=_json_name, validate_by_name=True, validate_by_alias=True
-    )
-
-
-class Alert(Model):
-    """One alert of a group. `ends_at` is null while it is not known when it ends.
-
-    `fingerprint` is made of the labels: the same alert has the same one whenever it fires. `values` are those of the
-    rule's expressions when it was evaluated last; a rule without data has none.
+    `values` are those of the rule's expressions when it was evaluated last; a rule without data has none.
     """
 
-    status: Literal["firing", "resolved"]
-    labels: Mapping[str, str] = {}
-    annotations: Mapping[str, str] = {}
-    starts_at: datetime | None = None
-    ends_at: Annotated[datetime | None, BeforeValidator(_without_never)] = None
     values: Annotated[Mapping[str, float | None], BeforeValidator(_without_null)] = {}
-    generator_url: str = ""
-    fingerprint: str = ""
     silence_url: str = ""
     dashboard_url: str = ""
     panel_url: str = ""
     image_url: str = ""
 
 
-class Notification(Model):
-    """A group of alerts: "firing" while one of them fires, "resolved" when none does.
+class Notification(alert_groups.AlertGroup):
+    """A group of alerts; see `AlertGroup`. `title` and `message` are what the contact point's templates made."""
 
-    `group_key` is the same for each notification of a group. `truncated_alerts` are those that "Max Alerts" of the
-    contact point left out. `title` and `message` are what the contact point's templates made.
-    """
-
-    version: str = ""
-    group_key: str
-    status: Literal["firing", "resolved"]
-    receiver: str = ""
     org_id: int = 0
-    group_labels: Mapping[str, str] = {}
-    common_labels: Mapping[str, str] = {}
-    common_annotations: Mapping[str, str] = {}
-    external_url: str = ""
-    truncated_alerts: int = 0
     alerts: tuple[Alert, ...] = ()
     title: str = ""
     message: str = ""

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from resolute import hmac_sha256, input_data
-from resolute import secret as secret_named
+from resolute.plan.alert_groups import alert_groups
 from resolute.plan.keyed import WhileRunning
 from resolute.plan.triggers import TriggerSpec
-from resolute.plan.triggers import webhook as webhook_trigger
-from resolute.plan.verification import Verification
+from resolute.plan.verification import Verification, secrets_given
 from resolute_grafana.models import Notification
 
 SECRET: Final = "GRAFANA_WEBHOOK_SECRET"  # noqa: S105  # the name of a variable
@@ -60,16 +59,13 @@ def webhook(
         >>> webhook("/grafana").trigger.text
         'POST /grafana (hmac_sha256)'
     """
-    tells = while_running == "tell"
-    return webhook_trigger(
+    return alert_groups(
         path,
-        verify=verify or hmac_sha256(*_given(secret), header=SIGNATURE_HEADER),
-        input=Notification,
-        once=None if repeats else "body",
+        Notification,
+        verify=verify or hmac_sha256(*secrets_given(secret, SECRET), header=SIGNATURE_HEADER),
+        repeats=repeats,
         key=key,
         while_running=while_running,
-        event=notification().status if tells else None,
-        starts=notification().status == "firing" if tells else None,
         max_bytes=max_bytes,
     )
 
@@ -82,9 +78,3 @@ def notification() -> Notification:
         input.common_annotations.summary
     """
     return input_data(Notification)
-
-
-def _given(secret: str | Sequence[str] | None) -> Sequence[str]:
-    if secret is None:
-        return [secret_named(SECRET)]
-    return secret if isinstance(secret, (list, tuple)) else [secret]  # pyright: ignore[reportReturnType]  # a reference

@@ -13,12 +13,11 @@ from pydantic import JsonValue
 from pydantic_core import from_json
 
 from resolute import input_data
-from resolute import secret as secret_named
 from resolute.plan.keyed import WhileRunning
 from resolute.plan.provider import Verdict, accepted, refused
 from resolute.plan.triggers import TriggerSpec
 from resolute.plan.triggers import webhook as webhook_trigger
-from resolute.plan.verification import Verification, references
+from resolute.plan.verification import Verification, references, secrets_given
 from resolute_pagerduty.models.sent import SentEvent, key_of
 
 SCHEME: Final = "pagerduty_events"
@@ -65,16 +64,9 @@ def events_api(
         >>> events_api().trigger.text
         'POST /v2/enqueue (pagerduty_events), one per input.dedup_key, queue'
     """
-    given: Sequence[object] = (
-        [secret_named(KEY)]
-        if routing_key is None
-        else routing_key
-        if isinstance(routing_key, (list, tuple))
-        else [routing_key]
-    )
     return webhook_trigger(
         path,
-        verify=RoutingKey(secrets=references(tuple(given))),
+        verify=RoutingKey(secrets=references(tuple(secrets_given(routing_key, KEY)))),
         input=SentEvent,
         once=None,
         key=sent_event().dedup_key if key is None else key,

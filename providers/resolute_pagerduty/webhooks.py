@@ -14,15 +14,15 @@ from pydantic import BaseModel, JsonValue
 from pydantic_core import from_json
 
 from resolute import Event, by_field, input_data, one_of
-from resolute import secret as secret_named
 from resolute.plan.keyed import WhileRunning
 from resolute.plan.provider import Verdict, accepted, ignored, refused
 from resolute.plan.triggers import TriggerSpec
 from resolute.plan.triggers import webhook as webhook_trigger
-from resolute.plan.verification import Verification, references
+from resolute.plan.verification import Verification, references, secrets_given
 from resolute_pagerduty.models.webhooks import EventType, delivery_of
 
 SCHEME: Final = "pagerduty"
+SECRET: Final = "PAGERDUTY_WEBHOOK_SECRET"  # noqa: S105  # the name of a variable
 SIGNATURE_HEADER: Final = "x-pagerduty-signature"
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 """The event types of the official list. PagerDuty may add others; they can be used by name."""
@@ -76,16 +76,9 @@ def webhook(
         >>> webhook("/pagerduty/webhook", events=["incident.triggered"]).trigger.text
         'POST /pagerduty/webhook (pagerduty)'
     """
-    given: Sequence[object] = (
-        [secret_named("PAGERDUTY_WEBHOOK_SECRET")]
-        if secret is None
-        else secret
-        if isinstance(secret, (list, tuple))
-        else [secret]
-    )
     return webhook_trigger(
         path,
-        verify=PagerDutySignature(secrets=references(tuple(given)), events=tuple(events)),
+        verify=PagerDutySignature(secrets=references(tuple(secrets_given(secret, SECRET))), events=tuple(events)),
         input=delivery_of(events),
         once=by_field(input_data("event.id")),  # signed, which X-Webhook-Id is not
         key=key,

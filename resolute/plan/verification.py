@@ -6,12 +6,13 @@ own. Secrets are references, never values: `{"$secret": NAME}`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, cast
 
 from pydantic import BaseModel, JsonValue
 
 from resolute.plan.expressions import encode
+from resolute.plan.words import secret
 
 
 class Verification(BaseModel, frozen=True, extra="forbid"):
@@ -99,3 +100,10 @@ def references(secrets: tuple[object, ...]) -> tuple[JsonValue, ...]:
     if not encoded or not all(isinstance(value, Mapping) and set(value) == {"$secret"} for value in encoded):
         raise TypeError('a secret is given by name: secret("NAME"), at least one')
     return cast("tuple[JsonValue, ...]", encoded)
+
+
+def secrets_given(given: str | Sequence[str] | None, usual: str) -> Sequence[str]:
+    """The secrets that an author gives by name, one or several; the one that is called `usual` where none is given."""
+    if given is None:
+        return [secret(usual)]
+    return given if isinstance(given, (list, tuple)) else [given]  # pyright: ignore[reportReturnType]  # a reference

@@ -11,6 +11,7 @@ FLOWS: Final = Path(__file__).parents[2] / "flows"
 READY: Final = [
     "auto-resolve",
     "database-monitor",
+    "event-gateway",
     "failover",
     "fleet-check",
     "incident-metrics",

@@ -80,6 +80,9 @@ class World:
             return ASKED
         if any(trigger.kind == "failed_runs" for trigger in flow.plan.triggers):
             return FailedRun(flow="nightly-backup", run="nightly-backup/1", ended_at=NOON)
+        if flow.name == "event-gateway":
+            payload = {"summary": "Slow", "source": "web-1", "severity": "critical"}
+            return {"event_action": "trigger", "dedup_key": "slow", "payload": payload}
         if not any(trigger.kind == "webhook" for trigger in flow.plan.triggers):
             return None
         incident = next(iter(self.sim.account.state.incidents))

@@ -18,10 +18,12 @@ from temporalio.client import Client
 import resolute_alertmanager as alertmanager
 import resolute_grafana as grafana
 import resolute_pagerduty as pagerduty
+from flows.event_gateway import event_gateway
 from resolute import Flow, flow, node
 from resolute.execution.secrets import Environment
 from resolute_pagerduty.inlet import verify
 from resolute_pagerduty.simulator import Simulator
+from resolute_pagerduty.simulator.world import WORLD
 from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
@@ -33,6 +35,7 @@ SECRETS = {
     "ALERTMANAGER_WEBHOOK_TOKEN": "token-of-alertmanager",
     "GRAFANA_WEBHOOK_SECRET": "secret-of-grafana",
     "PAGERDUTY_INLET_ROUTING_KEY": KEY,
+    "PAGERDUTY_ROUTING_KEY": WORLD.routing_key,
 }
 
 # As https://prometheus.io/docs/alerting/latest/configuration/#webhook_config has it.
@@ -150,28 +153,35 @@ async def test_grafana_starts_a_run_by_its_signature(client: Client) -> None:
     } == result
 
 
-async def test_an_event_for_pagerduty_goes_through_a_flow(client: Client) -> None:
-    """PagerDuty's own client sends to the worker and gets its usual answer; the flow hands on what it lets through."""
-    gateway = (
-        flow(f"gateway-{uuid4().hex[:6]}")
-        .triggered_by(pagerduty.events_api())
-        .when((pagerduty.sent_event().event_action != "trigger") | (pagerduty.sent_event().payload.severity != "info"))
-        .then(pagerduty.send_event(event=pagerduty.sent_event()).as_("sent"))
-        .end_when()
-        .build()
-    )
+async def test_events_for_pagerduty_go_through_the_ready_flow(client: Client) -> None:
+    """PagerDuty's own client sends to the worker and gets its usual answer; a page follows where the alert lasts."""
     tool: Any = EventsApiV2Client(KEY)
     with closing(tool):
-        async with Simulator.serve() as sim, serving(client, gateway, sim=sim) as worker:
+        async with Simulator.serve() as sim, serving(client, event_gateway, sim=sim) as worker:
             vars(tool)["_url"] = worker.http.url  # its setter insists on https, which a proxy would speak
             damped = await asyncio.to_thread(tool.trigger, "A note", "web-1", severity="info")
-            paged = await asyncio.to_thread(tool.trigger, "p99 above 2 s", "web-1", severity="error")
+            key = [await asyncio.to_thread(tool.trigger, "p99 above 2 s", "web-1", severity="error") for _ in range(2)]
             opened = await _incidents(sim, "triggered")
-            await asyncio.to_thread(tool.resolve, paged)
+            await asyncio.to_thread(tool.resolve, key[0])
             closed = await _incidents(sim, "resolved")
 
-    assert damped != paged
+    assert key[0] == key[1] != damped
     assert [["p99 above 2 s"], ["p99 above 2 s"]] == [opened, closed]
+
+
+async def test_what_alertmanager_says_of_a_group_is_said_as_it_says_it(client: Client) -> None:
+    """A title and a key for an incident, made as Alertmanager makes them for pagers; a group with other labels too."""
+    said = alertmanager.notification()
+    keeps = keep([said.title, said.dedup_key])
+    titled = flow(f"titled-{uuid4().hex[:6]}").triggered_by(alertmanager.webhook("/t")).then(keeps.as_("kept")).build()
+    changed = {"groupLabels": {"job": "web", "alertname": "HighLatency"}, "commonLabels": {"severity": "critical"}}
+    body, token = json.dumps({**FROM_ALERTMANAGER, **changed}).encode(), SECRETS["ALERTMANAGER_WEBHOOK_TOKEN"]
+    async with serving(client, titled) as worker:
+        sent = await post(worker, "/t", body, Authorization=f"Bearer {token}")
+        result = await client.get_workflow_handle(sent.json()["flows"][0]["run"]).result()
+
+    digest = hashlib.sha256(FROM_ALERTMANAGER["groupKey"].encode()).hexdigest()
+    assert {"kept": ["[FIRING:1] HighLatency web (critical)", digest]} == result
 
 
 async def _incidents(sim: Simulator, status: str) -> list[str]:
