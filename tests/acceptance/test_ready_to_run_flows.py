@@ -12,6 +12,7 @@ READY: Final = [
     "auto-resolve",
     "database-monitor",
     "event-gateway",
+    "failed-run-pager",
     "failover",
     "fleet-check",
     "incident-metrics",
