@@ -10,6 +10,8 @@ from urllib.parse import quote
 from playwright.async_api import Browser
 
 from resolute.temporal.client import RunHandle
+from resolute.temporal.links import PATH
+from resolute_worker.boarding import BOARD
 from tests.board.chromium import Screen, Theme, screen
 from tests.board.site import Site
 
@@ -24,14 +26,18 @@ class Shown:
 
     @asynccontextmanager
     async def to(
-        self, name: str = "", *, width: int = 1280, theme: Theme = "light", script: bool = True
+        self, name: str = "", *, width: int = 1280, theme: Theme = "light", script: bool = True, address: str = ""
     ) -> AsyncGenerator[Screen]:
-        """A window of somebody who has logged in, or of nobody."""
+        """A window of somebody who has logged in, or of nobody; on another board, if it has another address."""
         cookies = [self.site.cookie(name)] if name else []
         async with screen(
-            self.browser, self.address, width=width, theme=theme, script=script, cookies=cookies
+            self.browser, address or self.address, width=width, theme=theme, script=script, cookies=cookies
         ) as window:
             yield window
+
+    def link(self, token: str) -> str:
+        """Where a link to a gate leads, on the server that serves the board."""
+        return f"{self.address.removesuffix(BOARD)}{PATH}{token}"
 
 
 def place_of(run: RunHandle, step: str = "") -> str:

@@ -24,7 +24,12 @@ from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
 from resolute_worker.board.sessions import COOKIE
 from resolute_worker.boarding import BOARD, Boarding
+from resolute_worker.deliveries import Deliveries
+from resolute_worker.gate_pages import GatePages
+from resolute_worker.health import Health
+from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
+from resolute_worker.intake import Intake
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
 
@@ -111,8 +116,13 @@ class Site:
 
     @asynccontextmanager
     async def served(self, port: int = 0) -> AsyncGenerator[str]:
-        """The address at which real browsers find the board."""
-        async with HttpServer(board_app(self.board), "127.0.0.1", port) as server:
+        """The address at which real browsers find the board; links to gates are answered beside it."""
+        intake = Intake()
+        deliveries = Deliveries(
+            self.client, task_queue=self.queue, verifiers={}, environment=Environment({}), keys=KEYS
+        )
+        app = http_app(deliveries, Health(), intake, GatePages(self.client, KEYS, intake), board_app(self.board))
+        async with HttpServer(app, "127.0.0.1", port) as server:
             yield f"{server.url}{BOARD}"
 
     def cookie(self, name: str) -> tuple[str, str]:
