@@ -165,8 +165,7 @@ class _Reader:
                 recorded.tasks.append((self._before + began, self._tasks[began]))
             case EventType.EVENT_TYPE_TIMER_STARTED:
                 timer = event.timer_started_event_attributes.timer_id
-                summary = await self._values([event.user_metadata.summary])
-                self._timers[timer] = str(summary[0]) if summary else ""
+                self._timers[timer] = await self._summary(event)
             case EventType.EVENT_TYPE_TIMER_FIRED:
                 step = self._timers.get(event.timer_fired_event_attributes.timer_id, "")
                 recorded.fired.setdefault(step, []).append((self._number(event), _time(event)))
@@ -193,8 +192,14 @@ class _Reader:
         known = event.activity_task_scheduled_event_attributes.activity_id
         if is_whole(known):
             return known
-        summary = await self._values([event.user_metadata.summary]) if event.user_metadata.HasField("summary") else []
-        return step_of(known, str(summary[0])) if summary else known
+        summary = await self._summary(event)
+        return step_of(known, summary) if summary else known
+
+    async def _summary(self, event: HistoryEvent) -> str:
+        """The summary of what an event has begun; nothing where it has none, as in workflows of others."""
+        if not event.user_metadata.HasField("summary"):
+            return ""
+        return str((await self._values([event.user_metadata.summary]))[0])
 
     async def _child(self, event: HistoryEvent, recorded: Recorded) -> None:
         begun = event.start_child_workflow_execution_initiated_event_attributes

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
+from temporalio.common import RawValue
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from resolute.temporal.client import RunHandle
 from resolute.temporal.finding import RunKey
@@ -133,6 +138,34 @@ async def test_the_first_page_tells_of_changes(site: Site, server: Server) -> No
     await run.handle.cancel()
 
     assert before != after
+
+
+@workflow.defn(name="of-others")
+class OfOthers:
+    """A workflow that somebody has written by hand: a timer without a summary, and a result of no known encoding."""
+
+    @workflow.run
+    async def run(self) -> RawValue:
+        """Sleeps, and returns what nobody here can read."""
+        await workflow.sleep(0.01)
+        return RawValue(Payload(metadata={"encoding": b"somebody/else"}, data=b"?"))
+
+
+async def test_workflows_of_others_are_no_obstacle(site: Site, server: Server) -> None:
+    """What the board cannot read it shows by name and status, says so once, and goes on looking."""
+    queue = uuid.uuid4().hex
+    async with server.stream("of=now") as stream:
+        await stream.version()
+        async with Worker(
+            site.client, task_queue=queue, workflows=[OfOthers], workflow_runner=UnsandboxedWorkflowRunner()
+        ):
+            await site.client.execute_workflow("of-others", id=queue, task_queue=queue, result_type=RawValue)
+        await stream.version()
+        run = await site.start(SLEEPING)
+        assert await stream.version()
+    await run.handle.cancel()
+    async with site.browser("bob") as bob:
+        assert queue in (await bob.get("runs")).text
 
 
 async def test_a_quiet_stream_says_that_it_stands(site: Site, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

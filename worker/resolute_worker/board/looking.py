@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,6 +24,8 @@ from resolute.temporal.switches import read_switches
 from resolute_worker.board.sight import Sight
 from resolute_worker.paging import paging
 from resolute_worker.watch.findings import Seen, findings_of
+
+log = logging.getLogger(__name__)
 
 MOST_RUNNING: Final = 300
 """Open runs that are looked at; of more, the newest."""
@@ -121,6 +124,11 @@ class Looking:
                 if error.status == RPCStatusCode.NOT_FOUND:
                     return
                 raise
+            except Exception as error:  # a workflow of others may hold anything
+                self._unreadable(run, error)
+                self._gateless[run.run_id] = None
+                self._gates.pop(run.run_id, None)
+                return
         if found is None:
             self._gateless[run.run_id] = None
         else:
@@ -152,6 +160,13 @@ class Looking:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise
                 self._checks[run.run_id] = None
+            except Exception as error:  # as above
+                self._unreadable(run, error)
+                self._checks[run.run_id] = None
+
+    def _unreadable(self, run: RunSummary, error: Exception) -> None:
+        """One line for a run that is shown by its name and status alone: it is not looked at again."""
+        log.warning("the board cannot read run %s of %s: %s", run.workflow_id, run.flow, type(error).__name__)
 
 
 def _ended_at(run: RunSummary) -> datetime:

@@ -103,6 +103,10 @@ class Poll:
             self._say(logging.WARNING, "the board could not look at Temporal: %s", type(error).__name__)
             if self.sight is not None:
                 self.sight = replace(self.sight, problem="Temporal does not answer: what is shown may be old")
+        except Exception:  # whatever it is, whoever looks at the board is told that it stands still
+            log.exception("the board could not look at Temporal: this is a mistake of its own")
+            if self.sight is not None:
+                self.sight = replace(self.sight, problem="The board failed to look: what is shown may be old")
         self._at = monotonic()
         self._took = self._at - began
         if self.sight is not None:
