@@ -1,5 +1,6 @@
 """A run that is continued in further histories is one run to everybody who asks for it."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.control import NotRetriedError, cancel_run, retry_run
 from resolute.temporal.finding import find_run
 from resolute.temporal.rerun import prepare_rerun
-from resolute.temporal.runs import RunDescription, describe_run, list_runs
+from resolute.temporal.runs import RunDescription, RunSummary, describe_run, list_runs
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
@@ -27,6 +28,7 @@ from tests.contract.ends import MEGABYTE
 from tests.contract.nodes import ATTEMPTS, called, count, double, echo, hum, inflate, quick, refuse, stumble
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 START = manual("start")
 OTHER = PlanKeys((SecretStr("the-key-that-came-after-the-first-one"), *KEYS.keys))
@@ -106,7 +108,7 @@ async def test_it_is_listed_and_found_once(temporal_client: Client) -> None:
         for run_id in parts:
             key = await find_run(temporal_client, run.workflow_id, run_id)
             found.append(await describe_run(temporal_client, key.workflow_id, key.run_id))
-        listed = await list_runs(temporal_client, task_queue=queue)
+        listed = await _listed(temporal_client, queue)
         first = await temporal_client.get_workflow_handle(run.workflow_id, run_id=run.run_id).describe()
 
     assert 3 <= len(parts)
@@ -130,6 +132,14 @@ async def test_it_is_shown_whole(temporal_client: Client) -> None:
     assert "three" == report.step("third").output
 
 
+async def _listed(client: Client, queue: str) -> list[RunSummary]:
+    """The runs of a queue as they are listed once all of them are listed as ended: a list is behind what it lists."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await list_runs(client, task_queue=queue)) or "running" in [run.status for run in found]:
+            await asyncio.sleep(0.05)
+    return found
+
+
 async def test_a_cancel_finds_it(temporal_client: Client) -> None:
     """A run is cancelled by the run id that it was started with, and counts as cancelled when it has been undone."""
     queue = f"continued-{uuid.uuid4().hex[:8]}"
@@ -139,7 +149,7 @@ async def test_a_cancel_finds_it(temporal_client: Client) -> None:
             await called(run.run_id or "", step)
         await cancel_run(temporal_client, await find_run(temporal_client, run.workflow_id, run.run_id))
         await _ended(run)
-        (listed,) = await list_runs(temporal_client, task_queue=queue)
+        (listed,) = await _listed(temporal_client, queue)
         report = (await describe_run(temporal_client, run.workflow_id)).report
 
     assert report is not None
