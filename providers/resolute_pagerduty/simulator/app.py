@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from resolute.testing.simulating import Fault, Reply, SimulatedApp
+from resolute.testing.simulating import Fault, Reply, Request, SimulatedApp
 
 from . import background
 from .api_errors import MESSAGES, ApiError
@@ -18,22 +16,13 @@ class App(SimulatedApp):
         super().__init__(engine.faults)
         self._engine = engine
 
-    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Carry out a request."""
-        return self._engine.answer(method, path, query, headers, raw)
+        return self._engine.answer(request)
 
-    def record(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        raw: bytes,
-        status: int | None,
-        fault: str | None,
-    ) -> None:
+    def record(self, request: Request, status: int | None, fault: str | None) -> None:
         """Write a request into the log."""
-        self._engine.record(method, path, query, headers, raw, status, fault)
+        self._engine.record(request, status, fault)
 
     def faulty(self, fault: Fault) -> Reply | None:
         """Return the answer that a fault gives; None if it gives none."""

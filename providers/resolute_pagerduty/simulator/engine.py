@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from resolute.testing.simulating import Faults
+from resolute.testing.simulating import Faults, Request
 
 from . import (
     analytics,
@@ -109,9 +109,16 @@ class Engine:
             )
         )
 
-    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Carry out a request and return its answer; everything that has fallen due happens first."""
-        call = Call(method=method, path=path, query=Query(query), headers=headers, raw=raw, account=self.account)
+        call = Call(
+            method=request.method,
+            path=request.path,
+            query=Query(request.query),
+            headers=request.headers,
+            raw=request.body,
+            account=self.account,
+        )
         with self.account.changed:
             self.account.settle()
             try:
@@ -168,24 +175,15 @@ class Engine:
         wanted = header.strip().casefold()
         return next((user.id for user in self.account.state.users.values() if user.email.casefold() == wanted), None)
 
-    def record(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        raw: bytes,
-        status: int | None,
-        fault: str | None = None,
-    ) -> None:
+    def record(self, request: Request, status: int | None, fault: str | None) -> None:
         """Write a request into the log."""
         entry = Recorded(
             at=self.account.clock.now(),
-            method=method,
-            path=path,
-            query=Query(query).as_dict(),
-            headers=without_credentials(headers),
-            body="[hidden]" if path == TOKENS else raw.decode("utf-8", "replace"),
+            method=request.method,
+            path=request.path,
+            query=Query(request.query).as_dict(),
+            headers=without_credentials(request.headers),
+            body="[hidden]" if request.path == TOKENS else request.body.decode("utf-8", "replace"),
             status=status,
             fault=fault,
         )

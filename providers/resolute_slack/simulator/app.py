@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
-from resolute.testing.simulating import Fault, Faults, Reply, SimulatedApp
+from resolute.testing.simulating import Fault, Faults, Reply, Request, SimulatedApp
 from resolute_slack.simulator.methods import METHODS
 from resolute_slack.simulator.state import Asked, SlackSaysError, State
 
@@ -23,35 +23,26 @@ class App(SimulatedApp):
         super().__init__(Faults())
         self._state = state
 
-    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Carries out a request."""
-        name = path.removeprefix(API)
-        known = METHODS.get(name) if path.startswith(API) else None
+        name = request.path.removeprefix(API)
+        known = METHODS.get(name) if request.path.startswith(API) else None
         if known is None:
             return Reply(404, {"ok": False, "error": "unknown_method"})
         state = self._state
         with state.changed:
             try:
-                self._check(headers, known.scope)
-                found = {"ok": True, **known.answer(state, _arguments(query, headers, raw))}
+                self._check(request.headers, known.scope)
+                found = {"ok": True, **known.answer(state, _arguments(request))}
             except SlackSaysError as error:
                 found = {"ok": False, "error": error.code, **error.more}
             state.changed.notify_all()
         return Reply(200, found)
 
-    def record(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        raw: bytes,
-        status: int | None,
-        fault: str | None,
-    ) -> None:
+    def record(self, request: Request, status: int | None, fault: str | None) -> None:
         """Writes a request into the log."""
-        arguments = _arguments(query, headers, raw)
-        asked = Asked(method=path.removeprefix(API), arguments=arguments, status=status, fault=fault)
+        method = request.path.removeprefix(API)
+        asked = Asked(method=method, arguments=_arguments(request), status=status, fault=fault)
         with self._state.changed:
             self._state.requests.append(asked)
             del self._state.requests[:-_MOST_REQUESTS]
@@ -81,9 +72,9 @@ class App(SimulatedApp):
             raise SlackSaysError("missing_scope", needed=scope, provided=",".join(sorted(scopes)))
 
 
-def _arguments(query: str, headers: Mapping[str, str], raw: bytes) -> Mapping[str, Any]:
+def _arguments(request: Request) -> Mapping[str, Any]:
     """What a method is given: as JSON, or as a form, or in the address."""
-    if "json" in headers.get("content-type", ""):
-        found: object = json.loads(raw or b"{}")
+    if "json" in request.headers.get("content-type", ""):
+        found: object = json.loads(request.body or b"{}")
         return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    return {**dict(parse_qsl(query)), **dict(parse_qsl(raw.decode("utf-8", "replace")))}
+    return {**dict(parse_qsl(request.query)), **dict(parse_qsl(request.body.decode("utf-8", "replace")))}

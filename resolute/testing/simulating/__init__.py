@@ -4,8 +4,8 @@ A provider's simulator is a product for its users: a stateful service that the s
 one. It answers requests in its `SimulatedApp`; bytes, faults, broken connections and the server come from here.
 """
 
-from resolute.testing.simulating.app import BrokenConnectionError, Reply, Scope, SimulatedApp
+from resolute.testing.simulating.app import BrokenConnectionError, Reply, Request, Scope, SimulatedApp
 from resolute.testing.simulating.faults import Fault, Faults
 from resolute.testing.simulating.serving import Served, Serving
 
-__all__ = ["BrokenConnectionError", "Fault", "Faults", "Reply", "Scope", "Served", "Serving", "SimulatedApp"]
+__all__ = ["BrokenConnectionError", "Fault", "Faults", "Reply", "Request", "Scope", "Served", "Serving", "SimulatedApp"]

@@ -25,6 +25,17 @@ class BrokenConnectionError(ResoluteError, ConnectionResetError):
     """A fault asks for the connection to be broken."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to a simulated service: the address without its query, names of headers in lower case, the raw body."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 @dataclass(slots=True)
 class Reply:
     """An answer: a JSON body, the same already encoded as bytes, text (a page of HTML), or none."""
@@ -50,20 +61,11 @@ class SimulatedApp(ABC):
         self.released = asyncio.Event()
 
     @abstractmethod
-    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
-        """Carries out a request and returns its answer. Names of headers are in lower case."""
+    def answer(self, request: Request) -> Reply:
+        """Carries out a request and returns its answer."""
 
     @abstractmethod
-    def record(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        raw: bytes,
-        status: int | None,
-        fault: str | None,
-    ) -> None:
+    def record(self, request: Request, status: int | None, fault: str | None) -> None:
         """Writes a request into the simulator's log; the status is None where a fault let it get no answer."""
 
     @abstractmethod
@@ -91,21 +93,26 @@ class SimulatedApp(ABC):
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw = await _body(receive)
-        method, path, query = scope["method"], scope["path"], scope["query_string"].decode()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        fault = None if path.startswith(CONTROL) else self.faults.take(method, path)
+        request = Request(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode(),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=await _body(receive),
+        )
+        controls = request.path.startswith(CONTROL)
+        fault = None if controls else self.faults.take(request.method, request.path)
         reply: Reply | None
         if fault is None or fault.action == "slow":
             if fault is not None:
                 await asyncio.sleep(fault.seconds)
-            reply = self.answer(method, path, query, headers, raw)
+            reply = self.answer(request)
         else:
             if fault.after:
-                self.answer(method, path, query, headers, raw)
+                self.answer(request)
             reply = self.faulty(fault)
-        if not path.startswith(CONTROL):
-            self.record(method, path, query, headers, raw, reply and reply.status, fault.action if fault else None)
+        if not controls:
+            self.record(request, reply and reply.status, fault.action if fault else None)
         if reply is not None:
             await _send(reply, send)
         elif fault is not None and fault.action == "hang":
