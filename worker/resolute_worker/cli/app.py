@@ -20,6 +20,7 @@ from resolute_worker.cli import (
     agents,
     audit,
     backtest,
+    backup,
     beats,
     board,
     brake,
@@ -101,6 +102,8 @@ for command in (
     agents.mcp,
     audit.audit,
     clean.clean,
+    backup.backup,
+    backup.restore,
 ):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(schedules.app, name="schedules")

@@ -21,6 +21,11 @@ _LEAVING: Final = 3.0
 
 _LONGEST_LOG: Final = 10 * 1024 * 1024
 
+_DRAFT: Final = "new"
+_RESTORING: Final = "restoring"
+_PASSING: Final = ("temporal.lock", "temporal.log", "temporal.db", "plan.keys.", _DRAFT, _RESTORING)
+"""How the names of files begin that mean nothing without the process that wrote them, or are read another way."""
+
 
 class StateFolder:
     """The state of one server, locked for the length of an `async with`.
@@ -92,7 +97,7 @@ class StateFolder:
         The server takes any file that it finds for a complete database, so it could never start again after being
         killed during setup. No process may have the draft open at the end.
         """
-        aside = self.path / "new"
+        aside = self.path / _DRAFT
         shutil.rmtree(aside, ignore_errors=True)  # from a killed start
         aside.mkdir(mode=0o700)
         draft = aside / self.database.name
@@ -103,10 +108,45 @@ class StateFolder:
         for suffix in ("-wal", ""):
             part = draft.with_name(draft.name + suffix)
             if part.exists():
-                _sync(part)
+                sync(part)
                 part.replace(self.path / part.name)
-                _sync(self.path)
+                sync(self.path)
         shutil.rmtree(aside, ignore_errors=True)
+
+    def kept_files(self) -> list[str]:
+        """What has to be kept with the database, such as the keys that seal plans; paths inside the folder."""
+        found = (file for file in sorted(self.path.rglob("*")) if file.is_file() and not file.is_symlink())
+        names = (file.relative_to(self.path).as_posix() for file in found)
+        return [name for name in names if not name.startswith(_PASSING)]
+
+    def is_half_restored(self) -> bool:
+        """Whether a restore into this folder was interrupted."""
+        return (self.path / _RESTORING).exists()
+
+    @contextlib.contextmanager
+    def restored(self) -> Generator[Path]:
+        """A folder to put a backup's files in for the length of a `with`; if that succeeds, they become this folder's.
+
+        The database comes last. Until then no server starts here, so none begins with an empty one.
+        """
+        aside = self.path / _RESTORING
+        again = self.is_half_restored()
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(mode=0o700)
+        try:
+            yield aside
+        except BaseException:
+            if not again:
+                shutil.rmtree(aside, ignore_errors=True)
+            raise
+        names = sorted(part.relative_to(aside).as_posix() for part in aside.rglob("*") if part.is_file())
+        for name in sorted(names, key=lambda each: each == self.database.name):
+            place = self.path / name
+            private_folder(place.parent)
+            (aside / name).replace(place)
+            sync(place.parent)
+        shutil.rmtree(aside)
+        sync(self.path)
 
     def _beside(self, suffix: str) -> Path:
         return self.database.with_name(self.database.name + suffix)
@@ -149,7 +189,7 @@ def _check_owner(path: Path) -> None:
     raise owner_error(path, name)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Syncs a file or a folder to disk, so that it survives a power failure."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -129,6 +129,11 @@ class EmbeddedServer:
         self._in_a_hurry = True
 
     async def _start(self) -> None:
+        if self._folder.is_half_restored():
+            raise ConfigurationError(
+                f"a restore into {self._folder.path} was interrupted: run `resolute restore` again, or move the folder "
+                "away to start with an empty one"
+            )
         if self._folder.is_new:
             with self._folder.draft() as draft:
                 child = await self._serving(draft, wanted=0)
