@@ -1,5 +1,7 @@
 """What every tier may need: one Temporal server for the whole session, and the order of tests in several processes."""
 
+from __future__ import annotations
+
 import gc
 import os
 import random
@@ -7,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +19,9 @@ from xdist.remote import Producer  # pyright: ignore[reportMissingTypeStubs]  # 
 
 from tests.scheduling import ByScope, slow_first
 from tests.turns import turn
+
+if TYPE_CHECKING:
+    from tests.board.site import Site
 
 # How long an example takes says how busy the machine is, and nothing of what is promised.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -85,3 +91,12 @@ async def temporal_client() -> AsyncIterator[Client]:
     finally:
         await server.shutdown()
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+async def site(temporal_client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A board whose people are ada (approver), bob (viewer) and olga (operator), and a worker beside it."""
+    from tests.board.site import Site
+
+    async with Site.with_worker(temporal_client, tmp_path_factory.mktemp("board")) as made:
+        yield made

@@ -8,6 +8,7 @@ A worker with keys trusts neither without a seal:
 - a message to a run is sealed over flow, run and message, by its sender;
 - a link to a gate is sealed over flow, run, gate, person and time, by the worker that sends it;
 - the switches are sealed over the namespace and their state, by whoever throws one;
+- the sessions of the board are sealed with a seal over who may do what there;
 - a call of a node is sealed over flow, run, step, node and arguments, by the run, if its own plan was sealed.
 
 A seal contains a short id of its key, so that keys can be replaced one after the other.
@@ -32,7 +33,7 @@ SHORTEST_KEY: Final = 32
 
 MOST_KEYS: Final = 16
 
-Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link", "button", "switches"]
+Purpose: TypeAlias = Literal["start", "record", "call", "dry call", "message", "link", "button", "switches", "session"]
 """What is sealed, so that a seal of one thing is never valid for another."""
 
 

@@ -16,19 +16,19 @@ from resolute_worker.board.access import Access
 from resolute_worker.board.actions import ACTIONS
 from resolute_worker.board.sessions import COOKIE
 from resolute_worker.settings import Settings
-from tests.board.conftest import site  # noqa: F401  # pyright: ignore[reportUnusedImport]  # a fixture
 from tests.board.flows import ASKING, GREETING
 from tests.board.site import HOST, TOKENS, Browser, Site
+from tests.keys import KEYS
 
 PAGES = ("", "runs", "run?id=x", "run.json?id=x", "flow?name=x", "live")
 
 
-def refusals(site: Site, before: int) -> list[tuple[str, str]]:  # noqa: F811  # no fixture here
+def refusals(site: Site, before: int) -> list[tuple[str, str]]:
     """What was refused since then: the word, and why."""
     return [(each.operation, each.error or "") for each in site.audit()[before:] if each.outcome == "refused"]
 
 
-async def test_nobody_sees_anything(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_nobody_sees_anything(site: Site) -> None:
     """Without a login every page leads to the login, whatever the cookie says."""
     forged = ("x", "W10.W10", f"{'A' * 3000}.B", "eyJ9.")
     async with site.browser() as nobody:
@@ -39,7 +39,7 @@ async def test_nobody_sees_anything(site: Site) -> None:  # noqa: F811  # the fi
             assert (303, "/board/login?to=") == (answer.status_code, answer.headers["location"])
 
 
-async def test_a_changed_cookie(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_a_changed_cookie(site: Site) -> None:
     """A viewer cannot make the own cookie say something else."""
     async with site.browser("bob") as bob:
         known = bob.http.cookies[f"__Host-{COOKIE}"]
@@ -54,7 +54,7 @@ async def test_a_changed_cookie(site: Site) -> None:  # noqa: F811  # the fixtur
         assert site.board.access.sessions.read(changed) is None
 
 
-async def test_foreign_hosts(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_foreign_hosts(site: Site) -> None:
     """A name that leads to the board's address and is not its own is not answered (DNS rebinding)."""
     before = len(site.audit())
     async with site.browser("bob") as bob:
@@ -65,7 +65,7 @@ async def test_foreign_hosts(site: Site) -> None:  # noqa: F811  # the fixture
     assert 5 == sum(word == "host" for word, _ in refusals(site, before))
 
 
-async def test_forms_of_other_sites(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_forms_of_other_sites(site: Site) -> None:
     """A form that another site sends, or that lacks the session's own token, does nothing."""
     before = len(site.audit())
     async with site.browser("ada") as ada, site.browser("bob") as bob:
@@ -82,7 +82,7 @@ async def test_forms_of_other_sites(site: Site) -> None:  # noqa: F811  # the fi
     assert (4, 3) == (sum(word == "origin" for word, _ in found), sum(word == "logout" for word, _ in found))
 
 
-async def test_static_files_lead_nowhere(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_static_files_lead_nowhere(site: Site) -> None:
     """No path below the static files leads to another file."""
     before = len(site.audit())
     tried = (
@@ -103,7 +103,7 @@ async def test_static_files_lead_nowhere(site: Site) -> None:  # noqa: F811  # t
     assert any(word == "static" for word, _ in refusals(site, before))
 
 
-async def test_what_browsers_are_told(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_what_browsers_are_told(site: Site) -> None:
     """No script or style but the board's own runs, nothing frames it, nothing keeps its pages."""
     async with site.browser("bob") as bob:
         headers = (await bob.get("")).headers
@@ -117,12 +117,12 @@ async def test_what_browsers_are_told(site: Site) -> None:  # noqa: F811  # the 
         assert "frame-ancestors 'none'" in policy
         assert "no-store" == told["cache-control"]
     cookie = login.headers["set-cookie"]
-    for word in ("__Host-", "HttpOnly", "Secure", "SameSite=strict", "Path=/"):
+    for word in ("__Host-", "HttpOnly", "Secure", "SameSite=lax", "Path=/"):
         assert word in cookie
     assert "/board/" == login.headers["location"]
 
 
-async def test_logins_are_limited(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_logins_are_limited(site: Site) -> None:
     """After ten wrong tokens an address has to wait, even with the right one; others need not."""
     before = len(site.audit())
     async with site.browser(peer="198.51.100.9") as guessing, site.browser(peer="198.51.100.10") as other:
@@ -137,9 +137,9 @@ async def test_logins_are_limited(site: Site) -> None:  # noqa: F811  # the fixt
     assert 10 == sum(why == "wrong token" for _, why in refusals(site, before))
 
 
-async def test_open_on_loopback_alone(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_open_on_loopback_alone(site: Site) -> None:
     """Where nobody needs a login, only who sits at this machine is let in: no tunnel, no other host, no other name."""
-    access = Access(Settings(), is_open=True)
+    access = Access(Settings(), KEYS, is_open=True)
 
     def asks(peer: str, **headers: str) -> bool:
         from starlette.requests import Request
@@ -158,7 +158,7 @@ async def test_open_on_loopback_alone(site: Site) -> None:  # noqa: F811  # the 
 def test_a_session_ends_with_its_roles() -> None:
     """Who is given other roles, or another token, has to log in again: the cookie from before is worth nothing."""
     token = "0123456789abcdefghij"
-    before = Access(Settings.model_validate({"board_token": f"ada:operator+approver:{token}"}))
+    before = Access(Settings.model_validate({"board_token": f"ada:operator+approver:{token}"}), KEYS)
     cookie = before.sessions.cookie(before.sessions.fresh(before.tokens.person(token)))
     entries = {
         f"ada:operator+approver:{token}": True,
@@ -168,21 +168,21 @@ def test_a_session_ends_with_its_roles() -> None:
     }
 
     for entry, holds in entries.items():
-        after = Access(Settings.model_validate({"board_token": entry}))
+        after = Access(Settings.model_validate({"board_token": entry}), KEYS)
         assert holds is (after.sessions.read(cookie) is not None), entry
 
 
 def test_a_board_that_nobody_could_enter() -> None:
     """A board without a login is refused, and so are tokens that can be guessed; no message holds a token."""
     with pytest.raises(ConfigurationError, match="RESOLUTE_BOARD_TOKEN"):
-        Access(Settings())
+        Access(Settings(), KEYS)
     for text in ("short", "ada:boss:0123456789abcdefghij", ":viewer:0123456789abcdefghij"):
         with pytest.raises(ConfigurationError) as refused:
-            Access(Settings.model_validate({"board_token": text}))
+            Access(Settings.model_validate({"board_token": text}), KEYS)
         assert text.rpartition(":")[2] not in str(refused.value)
 
 
-async def test_proxies_are_believed_by_their_address(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_proxies_are_believed_by_their_address(site: Site) -> None:
     """Only a trusted proxy says who somebody is; who has no role there is nobody."""
     folder = site.board.journal.path.parent / uuid.uuid4().hex
     settings: dict[str, Any] = {
@@ -200,7 +200,7 @@ async def test_proxies_are_believed_by_their_address(site: Site) -> None:  # noq
             assert 303 == (await browser.get("", headers=doubled)).status_code
 
 
-async def test_who_may_only_look(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_who_may_only_look(site: Site) -> None:
     """A viewer does nothing, an operator decides no gate, nobody does anything; each is in the audit log by name."""
     before = len(site.audit())
     run = await site.start(ASKING)
@@ -226,7 +226,7 @@ async def test_who_may_only_look(site: Site) -> None:  # noqa: F811  # the fixtu
     )
 
 
-async def test_titles_are_a_strangers_text(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_titles_are_a_strangers_text(site: Site) -> None:
     """What stands in inputs, outputs, names and addresses is shown as text, wherever it is shown."""
     run = await site.start(GREETING, {"names": ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>']})
     await run.result()
@@ -245,7 +245,7 @@ async def test_titles_are_a_strangers_text(site: Site) -> None:  # noqa: F811  #
         assert "<img" not in page
 
 
-async def test_a_browser_without_a_name(site: Site) -> None:  # noqa: F811  # the fixture
+async def test_a_browser_without_a_name(site: Site) -> None:
     """Methods that no page has are refused."""
     async with site.browser("ada") as ada:
         browser: Browser = ada

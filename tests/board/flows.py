@@ -64,7 +64,7 @@ GREETING = (
 ASKING = (
     flow("board-asking")
     .triggered_by(manual("go"))
-    .then(gate("approve", ask=text("Fail over {}?", SCRIPT), form=Change, approvers=["ada", "grace"]))
+    .then(gate("approve", ask=text("Fail over {}?", SCRIPT), form=Change, approvers=["ada", "grace", "ada@ops.test"]))
     .then(greet("after"))
     .build()
 )

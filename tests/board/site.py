@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +16,12 @@ import httpx
 from pydantic import SecretStr
 from temporalio.client import Client
 
+from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
+from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import RunDescription, describe_run
+from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
 from resolute_pagerduty.account.audit import AuditEntry, read_audit
 from resolute_pagerduty.simulator import Simulator
@@ -31,6 +36,7 @@ from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
 from resolute_worker.intake import Intake
 from resolute_worker.settings import Settings
+from tests.board.flows import FLOWS
 from tests.keys import KEYS
 
 HOST: Final = "https://ops.test"
@@ -94,17 +100,29 @@ class Site:
         **settings: Any,
     ) -> AsyncGenerator[Site]:
         """A board that keeps looking, for the length of an `async with`."""
+        settings.setdefault("board_hosts", ("ops.test",))
         tokens = " ".join(f"{name}:{ROLES[name]}:{token}" for name, token in TOKENS.items())
         made = Settings(
             task_queue=queue,
             state_dir=folder,
             board_token=SecretStr(tokens),
-            board_hosts=("ops.test",),
             **settings,
         )
         board = Board(client, KEYS, made, environment, Boarding(simulator=simulator))
         async with board.kept():
             yield cls(client, queue, board)
+
+    @classmethod
+    @asynccontextmanager
+    async def with_worker(cls, client: Client, folder: Path) -> AsyncGenerator[Site]:
+        """A board, and a worker of a few flows beside it."""
+        queue = f"board-{uuid.uuid4().hex[:8]}"
+        environment = Environment({"TOKEN": "a-secret-of-the-tests"})
+        executor = NodeExecutor.for_flows(FLOWS, environment=environment)
+        activities = Activities(FLOWS, executor, KEYS)
+        worker = temporal_worker(client, activities, task_queue=queue, graceful_shutdown=timedelta(0))
+        async with worker, cls.of(client, queue, folder, environment) as site:
+            yield site
 
     @asynccontextmanager
     async def browser(self, name: str = "", peer: str = "203.0.113.7") -> AsyncGenerator[Browser]:

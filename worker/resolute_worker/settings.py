@@ -63,6 +63,14 @@ class Settings(BaseSettings):
         board: whether the worker serves the board, at /board/ of its HTTP server.
         board_token: with what people log in to the board: `TOKEN`, or `PERSON:ROLES:TOKEN` for each person, separated
             by commas or spaces. Roles are `viewer`, `operator` and `approver`, joined by `+`.
+        board_oidc_issuer: who says who somebody is, with OpenID Connect.
+        board_oidc_client_id: what the issuer calls the board.
+        board_oidc_client_secret: how the board proves to the issuer that it is.
+        board_oidc_claim: the claim whose values give roles, by its name or its path (`realm_access.roles`).
+        board_oidc_roles: `VALUE:ROLES` for each value of that claim; `*` is everybody whom the issuer knows.
+        board_oidc_name: the claim that names a person. An `email` counts where the issuer has verified it; without one,
+            the subject names the person.
+        board_oidc_scopes: what the issuer is asked for.
         board_proxy_header: the header in which a trusted proxy says who somebody is.
         board_proxies: the addresses of such proxies.
         board_roles: `PERSON:ROLES` for each person that a proxy names; `*` is everybody else.
@@ -111,6 +119,13 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
     board: bool = False
     board_token: SecretStr | None = None
+    board_oidc_issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    board_oidc_client_id: Annotated[str, Field(min_length=1)] | None = None
+    board_oidc_client_secret: SecretStr | None = None
+    board_oidc_claim: Annotated[str, Field(min_length=1)] = "groups"
+    board_oidc_roles: str | None = None
+    board_oidc_name: Annotated[str, Field(min_length=1)] = "email"
+    board_oidc_scopes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ("openid", "email", "profile")
     board_proxy_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] | None = None
     board_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ("127.0.0.1", "::1")
     board_roles: str | None = None

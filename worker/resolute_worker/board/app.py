@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ from resolute_worker.board.ledger_page import ledger_page
 from resolute_worker.board.live import live
 from resolute_worker.board.login import log_in, log_out, login_page
 from resolute_worker.board.now_page import now_page
+from resolute_worker.board.oidc.pages import oidc_pages
 from resolute_worker.board.poll import NothingSeenError
 from resolute_worker.board.run_page import run_json, run_page
 from resolute_worker.board.runs_page import runs_page
@@ -55,9 +56,11 @@ def board_app(board: Board) -> ASGIApp:
         "pagerduty": duty_page,
     }
     say = Seldom(log)
+    ways: Mapping[str, Page] = oidc_pages(board.access.oidc) if board.access.oidc else {}
     routes = [
         Route(f"{BOARD}login", _told(board, login_page, say), methods=["GET"]),
         Route(f"{BOARD}login", _told(board, log_in, say), methods=["POST"]),
+        *(Route(BOARD + name, _told(board, page, say), methods=["GET"]) for name, page in ways.items()),
         Route(f"{BOARD}logout", _told(board, log_out, say), methods=["POST"]),
         Route(f"{BOARD}do/{{word}}", _told(board, act, say), methods=["POST"]),
         Route(f"{BOARD}static/{{name:path}}", _static(board), methods=["GET"]),
@@ -74,7 +77,7 @@ def _known(page: Page) -> Page:
     async def shown(board: Board, request: Request) -> Response:
         if person_of(request) is not None:
             return await page(board, request)
-        if board.access.tokens and request.method in ("GET", "HEAD"):
+        if board.access.has_login and request.method in ("GET", "HEAD"):
             return RedirectResponse(f"{BOARD}login?to={quote(here(request))}", status_code=303)
         await board.journal.refused("", "look", "nobody knows who this is", resource=request.url.path)
         return await board.refuse(

@@ -78,8 +78,8 @@ class Board:
         self.keys = keys
         self.settings = settings
         self.environment = environment
-        self.access = Access(settings, is_open=boarding.is_open)
-        environment.remember(self.access.tokens.secrets())
+        self.access = Access(settings, keys, is_open=boarding.is_open)
+        environment.remember(self.access.secrets())
         self.journal = Journal(settings.board_audit_log or private_folder(settings.state_dir) / LOG_FILE)
         self.assets = assets()
         self.pages = Pages(environment.mask, self.assets)
@@ -113,13 +113,16 @@ class Board:
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncGenerator[None]:
         """Keeps what is shown current, for the length of an `async with`; at its end every open page is let go."""
-        keeping = asyncio.create_task(self.poll.keep(), name="board")
+        keeping = [asyncio.create_task(self.poll.keep(), name="board")]
+        if self.access.oidc:
+            keeping.append(asyncio.create_task(self.access.oidc.look(), name="board's issuer"))
         try:
             yield
         finally:
             self.closing.set()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
             self.journal.close()
 
     async def page(
@@ -182,6 +185,7 @@ SAID: Final[Mapping[str, str]] = {
     "unmute": "No longer muted.",
     "approve": "You have approved.",
     "reject": "You have rejected.",
+    "logout": "You have logged out.",
     "fault": "The simulator does so from now on.",
 }
 """What a page says after something was done, by the word in its address."""

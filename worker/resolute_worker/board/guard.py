@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resolute_worker.board.access import Access, host_of, is_loopback
+from resolute_worker.board.access import Access
+from resolute_worker.board.cookies import keep
+from resolute_worker.board.hosts import host_of
 from resolute_worker.board.journal import Journal
-from resolute_worker.board.sessions import LENGTH, Session
+from resolute_worker.board.sessions import COOKIE, LENGTH, Session
 
 _HEADERS: Final = {
     "content-security-policy": (
@@ -75,23 +77,10 @@ class Guard:
 
 def keep_session(request: Request, response: Response, access: Access, session: Session) -> None:
     """Has the browser keep a session."""
-    response.set_cookie(
-        access.cookie_name(request),
-        access.sessions.cookie(session),
-        max_age=int(LENGTH.total_seconds()) if session.person else None,
-        path="/",
-        secure=not is_loopback(host_of(request)),
-        httponly=True,
-        samesite="strict",
-    )
+    seconds = int(LENGTH.total_seconds()) if session.person else None
+    keep(request, response, COOKIE, access.sessions.cookie(session), seconds)
 
 
-def forget_session(request: Request, response: Response, access: Access) -> None:
+def forget_session(request: Request, response: Response) -> None:
     """Has the browser forget its session."""
-    response.delete_cookie(
-        access.cookie_name(request),
-        path="/",
-        secure=not is_loopback(host_of(request)),
-        httponly=True,
-        samesite="strict",
-    )
+    keep(request, response, COOKIE, "", 0)

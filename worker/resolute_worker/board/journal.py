@@ -34,13 +34,15 @@ class Journal:
         self._minute = 0.0
         self._refused = 0
 
-    async def begin(self, person: str, word: str, *, flow: str = "", run: str = "", step: str = "") -> AuditEntry:
+    async def begin(
+        self, person: str, word: str, *, resource: str = "", flow: str = "", run: str = "", step: str = ""
+    ) -> AuditEntry:
         """Writes what somebody is about to do, and gives the entry for its end.
 
         Raises:
             AuditError: it cannot be written, so it must not be done.
         """
-        entry = _entry(person, word, flow=flow, run=run, step=step)
+        entry = _entry(person, word, resource=resource, flow=flow, run=run, step=step)
         await self._file.begin(entry)
         return entry
 

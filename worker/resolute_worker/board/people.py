@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
@@ -21,6 +22,9 @@ SHORTEST: Final = 20
 
 NOBODY_NAMED: Final = "board"
 """Who somebody is that has the one token without a name."""
+
+_BETWEEN: Final = ", \t\r\n"
+_ENTRY: Final = re.compile(r"(?P<name>[^:,]+(?::[^:,]+)*?):(?P<roles>[^:,\s]+)(?=[,\s]|$)")
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,21 @@ def roles_from(text: str, where: str) -> frozenset[Role]:
     return frozenset(role for role in ROLES if role in wanted)
 
 
-def people_from(text: str | None) -> Mapping[str, Person]:
-    """The people of RESOLUTE_BOARD_ROLES: `PERSON:ROLES` for each; `*` is everybody else.
+def roles_by_name(text: str | None, setting: str) -> Mapping[str, frozenset[Role]]:
+    """The roles of people or groups: `NAME:ROLES` for each, separated by commas or spaces; `*` is everybody.
+
+    >>> sorted(roles_by_name("Site Reliability:operator+approver, *:viewer", "IT")["Site Reliability"])
+    ['approver', 'operator']
 
     Raises:
         ConfigurationError: an entry cannot be read.
     """
-    found: dict[str, Person] = {}
-    for entry in (text or "").replace(",", " ").split():
-        name, _, roles = entry.rpartition(":")
-        if not name:
-            raise ConfigurationError(f"{entry!r} in RESOLUTE_BOARD_ROLES is not PERSON:ROLES, such as ada:operator")
-        found[name] = Person(name, roles_from(roles, f"{entry!r} in RESOLUTE_BOARD_ROLES"))
+    found: dict[str, frozenset[Role]] = {}
+    rest = (text or "").strip(_BETWEEN)
+    while rest:
+        entry = _ENTRY.match(rest)
+        if entry is None:
+            raise ConfigurationError(f"{rest[:200]!r} in {setting} is not NAME:ROLES, such as ada:operator+approver")
+        found[entry["name"].strip()] = roles_from(entry["roles"], f"{entry[0]!r} in {setting}")
+        rest = rest[entry.end() :].strip(_BETWEEN)
     return found

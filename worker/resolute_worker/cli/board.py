@@ -21,7 +21,8 @@ def board(
 ) -> None:
     """Serve the board by itself: what waits, what paged and why, every run on its plan, and the brake.
 
-    People log in with RESOLUTE_BOARD_TOKEN, or through a proxy (docs/board.md). It needs no worker, but for mutes.
+    People log in with RESOLUTE_BOARD_TOKEN, with OpenID Connect, or through a proxy (docs/board.md). It needs no
+    worker, but for mutes.
     """
     from resolute_worker.board.serving import serve_board
     from resolute_worker.life import live
