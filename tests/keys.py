@@ -3,8 +3,19 @@
 from typing import Final
 
 from pydantic import SecretStr
+from temporalio.client import Client
 
+from resolute.temporal.ciphers import PayloadKeys
+from resolute.temporal.converting import data_converter
 from resolute.temporal.seals import PlanKeys
 
 KEY: Final = "a-key-of-the-tests-and-of-nothing-else"
 KEYS: Final = PlanKeys((SecretStr(KEY),))
+PAYLOAD_KEY: Final = "tests:" + 32 * "5a"
+
+
+def encrypting(client: Client, *keys: str) -> Client:
+    """A client on the same connection that encrypts what it writes."""
+    config = client.config()
+    config["data_converter"] = data_converter(PayloadKeys.of([SecretStr(key) for key in keys]))
+    return Client(**config)

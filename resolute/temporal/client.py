@@ -35,6 +35,8 @@ from resolute.plan.limits import PAYLOAD_LIMIT, problem_of, recorded_size
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.result import result_of
+from resolute.temporal.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
+from resolute.temporal.converting import data_converter
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import NOTHING_EARLIER, PERSON, STARTED_BY, Earlier, dry_start, start_argument
 
@@ -42,12 +44,17 @@ DEFAULT_ADDRESS = "127.0.0.1:7233"
 
 
 async def connect(
-    address: str | None = None, *, namespace: str | None = None, runtime: Runtime | None = None, lazy: bool = False
+    address: str | None = None,
+    *,
+    namespace: str | None = None,
+    runtime: Runtime | None = None,
+    lazy: bool = False,
+    keys: PayloadKeys = NO_PAYLOAD_KEYS,
 ) -> Client:
     """Connects to Temporal: to `address` if given, else as Temporal's own environment variables and profile say.
 
     Those are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_*, TEMPORAL_PROFILE and the file
-    temporal.toml; without any of them, a server on this machine.
+    temporal.toml; without any of them, a server on this machine. `keys` encrypt what is written there.
 
     Raises:
         TemporalUnreachableError: no server answers.
@@ -62,7 +69,7 @@ async def connect(
     if namespace:
         config["namespace"] = namespace
     try:
-        return await Client.connect(target, **config, runtime=runtime, lazy=lazy)
+        return await Client.connect(target, **config, runtime=runtime, lazy=lazy, data_converter=data_converter(keys))
     except (RuntimeError, RPCError) as error:
         raise unreachable(target, error) from None
 

@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from resolute.plan.values import Json
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result, newest
+from resolute.temporal.ciphers import UnreadablePayloadError
 
 READS_FAILURES: Final = 2
 """The first interpreter whose runs know of runs that failed. What older ones did must be repeated in a replay."""
@@ -47,6 +48,8 @@ def _of_failure() -> Memory | None:
 def _read(what: str, read: Callable[[], Memory | None]) -> Memory | None:
     try:
         return read()
+    except UnreadablePayloadError:
+        raise  # another worker has the key, and nothing is forgotten meanwhile
     except Exception as error:  # the converter of another client's data may raise anything
         workflow.logger.warning("previous(...) is null: the last run's %s cannot be read as memory: %s", what, error)
         return None

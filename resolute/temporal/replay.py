@@ -20,6 +20,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.texts import shortened
 from resolute.temporal.beats import HeartbeatWorkflow
+from resolute.temporal.converting import PLAIN
 from resolute.temporal.finding import RunKey
 from resolute.temporal.keeper import LineWorkflow
 from resolute.temporal.parts import histories
@@ -62,7 +63,7 @@ async def replay(
         workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow, HeartbeatWorkflow],
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[AtHand(NO_KEYS, full)],
-        data_converter=converter or DataConverter.default,
+        data_converter=converter or PLAIN,
         runtime=Runtime(telemetry=TelemetryConfig(logging=None)),  # what it would log is what is told here
     )
     async with replayer.workflow_replay_iterator(recorded) as results:

@@ -12,6 +12,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.plan import Mode, Plan
@@ -199,7 +200,7 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
         if pending.HasField("last_failure"):
             error = await client.data_converter.decode_failure(pending.last_failure)
             changes |= {"failure": last_failure(step.id, step.node or "", error), "attempts": attempts_in(error)}
-            changes["trace"] = pending.last_failure.stack_trace
+            changes["trace"] = error.failure.stack_trace if isinstance(error, FailureError) and error.failure else ""
         if pending.HasField("heartbeat_details"):
             details = await client.data_converter.decode(list(pending.heartbeat_details.payloads))
             changes["heartbeat"] = split(details)[0]

@@ -60,10 +60,15 @@ class Release:
 
 @dataclass(frozen=True)
 class Found:
-    """An existing schedule: its mark, if Resolute created it, and the task queue of its runs."""
+    """An existing schedule: its mark, if Resolute created it, and the task queue of its runs.
+
+    `key` is the id of the key that it is encrypted with, and `wanted_key` of the one that encrypts now; empty for none.
+    """
 
     mark: Mark | None
     task_queue: str | None
+    key: str = ""
+    wanted_key: str = ""
 
     @property
     def owner(self) -> str:
@@ -82,7 +87,7 @@ def decide(flow: ScheduledFlow, found: Found | None, release: Release, record: R
         return ScheduleChange(flow.name, "updated", differs=("it has no mark of Resolute that can be read",))
     by, wanted = found.mark.by, release.mark(flow)
     ours = found.owner == release.worker_set and (bool(found.owner) or found.task_queue == release.task_queue)
-    if ours and found.mark.fingerprint == wanted.fingerprint:
+    if ours and found.mark.fingerprint == wanted.fingerprint and found.key == found.wanted_key:
         return ScheduleChange(flow.name, "unchanged", by=by)
     if not release.take_over and (reason := _not_ours_to_change(found, found.mark, release, older=older)):
         return ScheduleChange(flow.name, "kept", reason, by=by)
@@ -128,6 +133,8 @@ def _differences(found: Found, mark: Mark, release: Release, wanted: Mark) -> tu
         said.append(f"task queue: {found.task_queue} -> {release.task_queue}")
     if found.owner != release.worker_set:
         said.append(f"worker set: {found.owner or 'none'} -> {release.worker_set or 'none'}")
+    if found.key != found.wanted_key:
+        said.append(f"encryption: key {found.key or 'none'} -> {found.wanted_key or 'none'}")
     if mark.argument != wanted.argument:
         said.append(f"plan: {mark.argument or 'unknown'} -> {wanted.argument}")
     return tuple(said) or ("how it is written in Temporal",)

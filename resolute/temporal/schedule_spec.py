@@ -30,6 +30,7 @@ from resolute.plan.calendars import Calendar, Range
 from resolute.plan.cron import translate
 from resolute.plan.triggers import Overlap, Schedule
 from resolute.plan.values import Json, digest, jsonable
+from resolute.temporal.ciphers import key_id_of
 
 FORMAT: Final = 2
 """Increased when the same flow must be deployed differently."""
@@ -141,6 +142,12 @@ def task_queue_of(description: ScheduleDescription) -> str | None:
     """The task queue of a described schedule's runs."""
     action = description.schedule.action
     return action.task_queue if isinstance(action, ScheduleActionStartWorkflow) else None
+
+
+def key_of(description: ScheduleDescription) -> str:
+    """The id of the key that a schedule is encrypted with; empty if it is not encrypted."""
+    payload = memo_of(description).get(MARK)
+    return "" if payload is None else key_id_of(payload)
 
 
 def memo_of(description: ScheduleDescription) -> dict[str, Payload]:

@@ -31,11 +31,13 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from resolute.temporal.converting import encrypting_id
 from resolute.temporal.schedule_change import Found, Release, ScheduleChange, decide
 from resolute.temporal.schedule_record import Record, read_record, write_record
 from resolute.temporal.schedule_spec import (
     PREFIX,
     ScheduledFlow,
+    key_of,
     mark_of,
     schedule_id,
     task_queue_of,
@@ -256,4 +258,9 @@ async def _find(client: Client, flow: str) -> Found | None:
 
 
 async def _found(description: ScheduleDescription) -> Found:
-    return Found(await mark_of(description), task_queue_of(description))
+    return Found(
+        await mark_of(description),
+        task_queue_of(description),
+        key=key_of(description),
+        wanted_key=encrypting_id(description.data_converter),
+    )

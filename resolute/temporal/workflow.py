@@ -21,6 +21,7 @@ from resolute.running.recall import Memory, memory_in_failure
 from resolute.running.result import recorded_of
 from resolute.temporal.at_hand import is_pinned, keys_at_hand
 from resolute.temporal.carried import argument_of, carried
+from resolute.temporal.ciphers import UnreadablePayloadError
 from resolute.temporal.ending import end_of, outcome_of, tell_end
 from resolute.temporal.failures import with_memory
 from resolute.temporal.handed import READS_FAILURES, handed_memory
@@ -67,6 +68,8 @@ class FlowWorkflow:
             elif plan.interpreter < READS_FAILURES:
                 memory = handed_memory(failed=False)
             result = await interpreted(plan, given, memory, envelope.earlier, self._hearing)
+        except UnreadablePayloadError:
+            raise  # fails the task and not the run, which goes on at a worker that has the key
         except ApplicationError as error:
             tell_end("failed", error.message)
             raise with_memory(error, memory) from None

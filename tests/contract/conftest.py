@@ -11,7 +11,7 @@ from resolute.temporal.activities import Activities
 from resolute.temporal.worker import temporal_worker
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios, executor_of
-from tests.keys import KEYS
+from tests.keys import KEYS, PAYLOAD_KEY, encrypting
 
 
 def behind_every_step(ended: int) -> bool:
@@ -29,8 +29,10 @@ async def temporal(request: pytest.FixtureRequest, temporal_client: Client) -> A
     """A worker on a server.
 
     The replaying one forgets each run between two tasks, and so replays all of it; the continuing one does so too, and
-    begins a new history behind every step.
+    begins a new history behind every step. What the replaying one writes into Temporal is encrypted.
     """
+    if request.param == "temporal-replaying":
+        temporal_client = encrypting(temporal_client, PAYLOAD_KEY)
     flows = [scenario.flow for scenario in SCENARIOS]
     task_queue = f"contract-{uuid.uuid4().hex[:8]}"
     worker = temporal_worker(

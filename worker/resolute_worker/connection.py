@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import connect, unreachable
+from resolute.temporal.converting import data_converter
 from resolute.temporal.seals import PlanKeys
-from resolute_worker.keys import announce, keys_for_worker, keys_of_embedded
+from resolute_worker.keys import announce, keys_for_worker, keys_of_embedded, payload_keys
 from resolute_worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerato
         ConfigurationError: the namespace is missing, the credentials are refused, or the embedded server cannot run.
     """
     if not settings.embedded:
-        client = await checked_client()
+        client = await checked_client(settings)
         yield Connection(client, await keys_for_worker(client, settings))
         return
     from resolute_worker.embedded import (  # not on Windows, which has no file locks of this kind
@@ -53,7 +55,9 @@ async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerato
     place, port, kept = settings.state_dir, settings.embedded_port, settings.retention
     async with EmbeddedServer(place, port, pages=pages, retention=kept) as server:
         # Not through Temporal's configuration: its API key or TLS settings are for another server.
-        client, keys = await Client.connect(server.address, namespace=NAMESPACE), keys_of_embedded(settings)
+        converter = data_converter(payload_keys(settings))
+        client = await Client.connect(server.address, namespace=NAMESPACE, data_converter=converter)
+        keys = keys_of_embedded(settings)
         await announce(client, keys)
         async with kept_below(client, server.database, settings.database_mb):
             yield Connection(client, keys, server)
@@ -84,7 +88,22 @@ async def check_namespace(client: Client) -> None:
                 raise unreachable(client.service_client.config.target_host, error) from None
 
 
-async def checked_client(address: str | None = None) -> Client:
+def converting(client: Client, settings: Settings) -> Client:
+    """A client on the same connection that encrypts with the keys of the settings.
+
+    One with a converter of its own stays as it is, if they have none.
+
+    Raises:
+        ConfigurationError: a key for values is invalid.
+    """
+    if not settings.payload_keys and client.data_converter is not DataConverter.default:
+        return client
+    config = client.config()
+    config["data_converter"] = data_converter(payload_keys(settings))
+    return Client(**config)
+
+
+async def checked_client(settings: Settings, address: str | None = None) -> Client:
     """A client as Temporal's own configuration describes it, after checking that it works.
 
     With `address` it is connected to that one, and the configuration says the rest: namespace, credentials, TLS.
@@ -93,6 +112,6 @@ async def checked_client(address: str | None = None) -> Client:
         TemporalUnreachableError: no server answers.
         ConfigurationError: the namespace is missing, or the credentials are refused.
     """
-    client = await connect(address)
+    client = await connect(address, keys=payload_keys(settings))
     await check_namespace(client)
     return client

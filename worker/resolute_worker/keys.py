@@ -16,6 +16,7 @@ from temporalio.client import Client
 
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
+from resolute.temporal.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute_worker.private import private_folder
 from resolute_worker.settings import Settings
@@ -43,6 +44,15 @@ def keys_of_embedded(settings: Settings) -> PlanKeys:
     # The file's keys stay valid in addition to the variable's: runs in flight may be sealed with them.
     made = _read(_made(settings.state_dir))
     return PlanKeys((*settings.plan_keys, *(key for key in made if key not in settings.plan_keys)))
+
+
+def payload_keys(settings: Settings) -> PayloadKeys:
+    """The keys that encrypt what runs write into Temporal.
+
+    Raises:
+        ConfigurationError: one of them is invalid.
+    """
+    return PayloadKeys.of(settings.payload_keys)
 
 
 async def keys_for_client(client: Client, settings: Settings) -> PlanKeys:
@@ -94,9 +104,10 @@ async def announced(client: Client) -> str | None:
     return data.get(_ANNOUNCED)
 
 
-def remember(keys: PlanKeys, environment: Environment) -> None:
+def remember(keys: PlanKeys, environment: Environment, payloads: PayloadKeys = NO_PAYLOAD_KEYS) -> None:
     """Keeps the keys out of everything that is logged or recorded."""
     environment.remember(key.get_secret_value() for key in keys.keys)
+    environment.remember(key.secret.get_secret_value() for key in payloads.keys)
 
 
 def _made(folder: Path) -> Path:

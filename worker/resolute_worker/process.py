@@ -33,7 +33,7 @@ from resolute.writing.flow import Flow
 from resolute_worker.backlog import Backlog, waiting_places
 from resolute_worker.beats import Beats
 from resolute_worker.boarding import Boarding
-from resolute_worker.connection import Connection, connected
+from resolute_worker.connection import Connection, connected, converting
 from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, release_of_load, schedules_kept
 from resolute_worker.gate_buttons import GateButtons
@@ -44,7 +44,7 @@ from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_server import HttpServer
 from resolute_worker.inlets import Inlets
 from resolute_worker.intake import Intake
-from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, remember
+from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, payload_keys, remember
 from resolute_worker.life import WorkLeftError, left_behind
 from resolute_worker.measuring import Gauges, observer
 from resolute_worker.needs import secret_names
@@ -304,11 +304,12 @@ async def running(
     at_work, build = AtWork(), build_of(settings, load)
     async with contextlib.AsyncExitStack() as stack:
         if client:
+            client = converting(client, settings)
             connection = Connection(client, await keys_for_worker(client, settings))
         else:
             connection = await stack.enter_async_context(connected(settings, pages=pages))
         environment = environment or Environment()
-        remember(connection.keys, environment)
+        remember(connection.keys, environment, payload_keys(settings))
         if not connection.keys:
             log.warning(NO_KEYS_NOTE)
         # Plain functions run in threads, as many as nodes may run at the same time.

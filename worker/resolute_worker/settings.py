@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.settings import said_of_settings
+from resolute.temporal.ciphers import PLAIN, PayloadKey
 from resolute.temporal.seals import MOST_KEYS, SHORTEST_KEY
 
 LogFormat: TypeAlias = Literal["auto", "console", "json"]
@@ -36,7 +37,17 @@ def _long_enough(value: SecretStr) -> SecretStr:
     return value
 
 
+def _of_a_payload_key(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() != PLAIN:
+        try:
+            PayloadKey.of(value.get_secret_value())
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+    return value
+
+
 PlanKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+PayloadKeyText = Annotated[SecretStr, AfterValidator(_of_a_payload_key)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -86,6 +97,9 @@ class Settings(BaseSettings):
         plan_keys: the keys that seal plans, separated by commas or spaces: the first seals, all of them verify. They
             are the same for every worker of a task queue, and for everybody who starts runs. An embedded server has
             its own.
+        payload_keys: the keys that encrypt what runs write into Temporal, each `ID:KEY`, separated by commas or spaces:
+            the first encrypts, all of them decrypt. With `none` before them they only decrypt. They are the same
+            wherever runs are started, run or read.
         retention_days: for how many days the embedded server keeps closed runs, and with them the ids that keep a
             redelivered webhook from starting a run.
         database_mb: the megabytes that the embedded server's database may use before its oldest closed runs go.
@@ -138,6 +152,7 @@ class Settings(BaseSettings):
     embedded_port: Port = 7233
     state_dir: Path = Path(".resolute")
     plan_keys: Annotated[tuple[PlanKey, ...], NoDecode, BeforeValidator(_words), Field(max_length=MOST_KEYS)] = ()
+    payload_keys: Annotated[tuple[PayloadKeyText, ...], NoDecode, BeforeValidator(_words)] = ()
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
     database_mb: Annotated[int, Field(ge=10)] | None = None
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20

@@ -18,7 +18,7 @@ from resolute_worker.boarding import BOARD
 from resolute_worker.connection import checked_client
 from resolute_worker.http_app import beside_board
 from resolute_worker.http_server import HttpServer
-from resolute_worker.keys import keys_for_client, remember
+from resolute_worker.keys import keys_for_client, payload_keys, remember
 from resolute_worker.logs import set_up_logs
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
@@ -32,7 +32,7 @@ async def board_server(client: Client, settings: Settings, environment: Environm
         ConfigurationError: nobody could log in, the port is taken, or the audit log cannot be written.
     """
     keys = await keys_for_client(client, settings)
-    remember(keys, environment)
+    remember(keys, environment, payload_keys(settings))
     board = Board(client, keys, settings, environment)
     server = HttpServer(beside_board(board_app(board), _to_board), settings.http_host, settings.http_port)
     async with server, board.kept():
@@ -48,7 +48,7 @@ def serve_board(
         environment, stop = Environment(), asyncio.Event()
         set_up_logs(environment, settings.log_format, settings.log_level)
         signals.sets(stop)
-        client = await checked_client(address)
+        client = await checked_client(settings, address)
         async with board_server(client, settings, environment) as server:
             ready(f"{server.url}{BOARD}")
             await stop.wait()

@@ -130,7 +130,7 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
             tool for each in offer.providers for tool in read_tools(each, caller, size=offer.size, bounds=offer.bounds)
         ]
         if offer.writes:
-            client = await _client()
+            client = await _client(offer.settings)
             durable = Durable(
                 client=client,
                 task_queue=offer.settings.task_queue,
@@ -153,11 +153,11 @@ async def _serve(offer: _Offer, executor: NodeExecutor, port: int | None) -> Non
                 await stop.wait()
 
 
-async def _client() -> Client:
+async def _client(settings: Settings) -> Client:
     from resolute_worker.connection import checked_client
 
     try:
-        return await checked_client()
+        return await checked_client(settings)
     except TemporalUnreachableError as error:
         raise ConfigurationError(
             f"{error}. A worker on Temporal performs the writes: start one, or leave out --enable-write-tools"

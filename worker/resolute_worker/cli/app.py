@@ -25,6 +25,7 @@ from resolute_worker.cli import (
     board,
     brake,
     clean,
+    codec,
     deploy,
     documents,
     exporting,
@@ -104,6 +105,7 @@ for command in (
     clean.clean,
     backup.backup,
     backup.restore,
+    codec.codec,
 ):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(schedules.app, name="schedules")

@@ -96,7 +96,7 @@ def with_temporal(work: Callable[[Client], Awaitable[T]], *, address: str | None
     async def connected() -> T:
         try:
             async with asyncio.timeout(_PATIENCE):
-                client = await checked_client(address)
+                client = await checked_client(load_settings(), address)
         except TimeoutError:
             raise TemporalUnreachableError(
                 f"Temporal does not answer within {_PATIENCE:g} s: check TEMPORAL_ADDRESS and the TLS settings"
