@@ -78,9 +78,11 @@ format: $(READY) ## format the code and apply the linter's fixes
 lock: ## update the lock after a change to pyproject.toml (newest versions: ARGS=--upgrade)
 	@python=$$($(FIND_PYTHON)) && tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	"$$python" -m venv "$$tools" && "$$tools/bin/python" -m pip --disable-pip-version-check -qq install uv && \
-	"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.11 --all-extras \
+	compile() { "$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
-		--custom-compile-command "make lock" --output-file requirements.txt $(ARGS) pyproject.toml
+		--custom-compile-command "make lock" "$$@" pyproject.toml; } && \
+	compile --all-extras --output-file requirements.txt $(ARGS) && \
+	compile --extra embedded --constraint requirements.txt --output-file deploy/requirements.txt $(ARGS)
 
 clean: ## remove the environment and every cache; what runs have stored in .resolute/ stays
 	@rm -rf "$(VENV)" "$(MCP_SERVER)" .peers dist build .pytest_cache .ruff_cache .hypothesis

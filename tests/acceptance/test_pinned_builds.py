@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from resolute import NodeError, Retry, flow, manual, node
 from resolute.execution.code import Code
@@ -101,6 +103,49 @@ async def test_a_run_goes_on_with_its_build_while_another_is_current(client: Cli
     assert [{"first": each, "gate": each, "last": each} for each in ("a", "b")] == results
     assert ("b", True) == (current, polled)
     assert [(True, ())] * 2 == [(run.pinned, run.findings) for run in checked]
+
+
+async def test_a_controller_decides_which_build_new_runs_begin_with(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker takes the names that its pod was given, and leaves it to the controller which build is current."""
+    monkeypatch.setenv("TEMPORAL_DEPLOYMENT_NAME", "resolute/worker")
+    monkeypatch.setenv("TEMPORAL_WORKER_BUILD_ID", "v2-ddb6")
+    given = settings("a").model_copy(update={"versioning": "controller", "build_id": None})
+    build = build_of(given, load("a", RELEASED))
+
+    async with running(load("a", RELEASED), settings=given, client=client), asyncio.timeout(120):
+        while not (found := await _deployment(client, "resolute/worker")):
+            await asyncio.sleep(0.1)
+
+    assert build == Build(deployment="resolute/worker", id="v2-ddb6", released=RELEASED)
+    assert (["v2-ddb6"], "") == found
+
+
+async def _deployment(client: Client, name: str) -> tuple[list[str], str] | None:
+    """The builds of a deployment that the server has seen, and the current one."""
+    try:
+        answer = await client.workflow_service.describe_worker_deployment(
+            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=name)
+        )
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    info = answer.worker_deployment_info
+    return (
+        [each.deployment_version.build_id for each in info.version_summaries],
+        info.routing_config.current_deployment_version.build_id,
+    )
+
+
+def test_a_build_of_a_controller_is_named_by_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside its pods, or with a name of one's own, the error says what to do."""
+    monkeypatch.delenv("TEMPORAL_WORKER_BUILD_ID", raising=False)
+    with pytest.raises(ConfigurationError, match="sets in the pods of a WorkerDeployment"):
+        build_of(Settings(versioning="controller"), load("a", RELEASED))
+    with pytest.raises(ConfigurationError, match="unset RESOLUTE_BUILD_ID"):
+        build_of(Settings(versioning="controller", build_id="a"), load("a", RELEASED))
 
 
 def test_the_name_of_a_build_is_that_of_its_release() -> None:

@@ -123,3 +123,15 @@ def _kept_files() -> list[Path]:
         ]
     text = {".py", ".md", ".toml", ".txt", ".json", ".yaml", ".yml", "", ".sh", ".html"}
     return [path.relative_to(ROOT) for path in files if path.is_file() and path.suffix in text]
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """The version of each package in a lock."""
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin, _ in _pins(lock)}
+
+
+def wishes(extras: tuple[str, ...] = ()) -> list[str]:
+    """The names of the packages that the project and these extras of it ask for."""
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(wish for name in extras for wish in project["optional-dependencies"][name])]
+    return [canonicalize_name(Requirement(wish).name) for wish in wanted]

@@ -45,7 +45,7 @@ class DevSet:
     ) -> None:
         self._paths = paths
         # Its server is its own, so deleting a flow here removes its schedule; never those of other folders.
-        if settings.versioning == "pinned":
+        if settings.versioning != "none":
             raise ConfigurationError("resolute dev changes its code as it goes: unset RESOLUTE_VERSIONING")
         owner = settings.worker_set or "dev:" + os.pathsep.join(sorted(str(path.resolve()) for path in paths))
         self._settings = settings.model_copy(update={"worker_set": owner})

@@ -326,7 +326,7 @@ async def running(
         if worker.board:
             await stack.enter_async_context(worker.board.kept())
         await stack.enter_async_context(_polling(worker, settings, build))
-        if build is not None:
+        if build is not None and settings.versioning == "pinned":  # a controller does it by its own rules
             await begin_with(connection.client, build, settings.task_queue, worker.queues())
         await worker.beats.deploy()
         await stack.enter_async_context(schedules_kept(lambda: worker.schedules))

@@ -64,7 +64,8 @@ class Settings(BaseSettings):
             the set deployed and no longer has; without a name, a worker removes none.
         released: when these flows were released (ISO 8601 with zone), so that an older worker that starts again does
             not undo a newer deployment. Without it, the time of their commit, or of the newest file.
-        versioning: `pinned` keeps each run with workers of the build that it began with (Temporal's worker versioning);
+        versioning: `pinned` keeps each run with workers of the build that it began with (Temporal's worker versioning),
+            and `controller` does so where Temporal's Worker Controller names the builds and says which is current;
             with `none`, any worker goes on with any run.
         build_id: the name of this build, where runs are pinned. Without it, the time of the release.
         http_host: where webhooks and health endpoints are served.
@@ -126,7 +127,7 @@ class Settings(BaseSettings):
     task_queue: Annotated[str, Field(min_length=1)] = "resolute"
     worker_set: str | None = None
     released: AwareDatetime | None = None
-    versioning: Literal["none", "pinned"] = "none"
+    versioning: Literal["none", "pinned", "controller"] = "none"
     build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,200}$")] | None = None
     http_host: str = "127.0.0.1"
     http_port: Port = 8080

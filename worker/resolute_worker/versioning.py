@@ -1,10 +1,12 @@
-"""The build of a worker, where runs are pinned to the build that they began with (`RESOLUTE_VERSIONING=pinned`)."""
+"""The build of a worker, where runs are pinned to the build that they began with (`RESOLUTE_VERSIONING`)."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from datetime import UTC
+from typing import Final
 
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -16,21 +18,38 @@ from resolute.temporal.versions import Build, make_current
 from resolute_worker.deploying import Load
 from resolute_worker.settings import Settings
 
+GIVEN: Final = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")
+"""What Temporal's Worker Controller sets in the pods of a build, so that they say whose they are."""
+
 log = logging.getLogger(__name__)
 
 
 def build_of(settings: Settings, load: Load) -> Build | None:
-    """The build of a worker: its name as the settings say, else the time of its release; None without versioning.
+    """The build of a worker: as the settings or the controller name it, else by its release; None without versioning.
 
     Raises:
-        ConfigurationError: a build is named, and runs are not pinned.
+        ConfigurationError: a build is named, and runs are not pinned; or the controller has named none.
     """
+    if settings.versioning == "controller":
+        return _given_build(settings, load)
     if settings.versioning == "none":
         if settings.build_id is not None:
             raise ConfigurationError("RESOLUTE_BUILD_ID needs RESOLUTE_VERSIONING=pinned: set both or neither")
         return None
     name = settings.build_id or f"{load.released.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     return Build(deployment=settings.worker_set or settings.task_queue, id=name, released=load.released)
+
+
+def _given_build(settings: Settings, load: Load) -> Build:
+    if settings.build_id is not None:
+        raise ConfigurationError("the Worker Controller names the build: unset RESOLUTE_BUILD_ID")
+    deployment, name = (os.environ.get(variable, "") for variable in GIVEN)
+    if not deployment or not name:
+        raise ConfigurationError(
+            f"RESOLUTE_VERSIONING=controller needs {' and '.join(GIVEN)}, which Temporal's Worker Controller sets in "
+            "the pods of a WorkerDeployment: run this worker in one, or use RESOLUTE_VERSIONING=pinned"
+        )
+    return Build(deployment=deployment, id=name, released=load.released)
 
 
 async def begin_with(client: Client, build: Build, task_queue: str, queues: Iterable[tuple[str, float]]) -> None:
