@@ -31,6 +31,12 @@ def note() -> CallContext:
     return call
 
 
+def forget() -> None:
+    """Forgets every call, for who makes very many."""
+    for known in (ATTEMPTS, ALL_ATTEMPTS, _CALLED):
+        known.clear()
+
+
 async def called(run_id: str, step: str) -> None:
     """Waits until a step of a run has been called; `run_id` may be its workflow id."""
     await _CALLED[run_id, step].wait()

@@ -82,6 +82,7 @@ class RunTold:
 class Check:
     """One look of an alarm at what it watches, in the order in which they were made; `bad` is None where nobody knows.
 
+    `at` is when the run of the look had ended, and no other was at work.
     `calm` says that nothing went wrong in the run of the check, so that what it asked for has been done.
     """
 
@@ -312,12 +313,14 @@ def memory_right(seen: Evidence) -> Iterator[str]:
         outages = 0
         bads = clears = 0
         is_open = False
-        for check, after in zip(checks, [*(each.at for each in checks[1:]), NEVER], strict=True):
+        for check in checks:
             if check.bad is None:
                 continue
             bads, clears = (bads + 1, 0) if check.bad else (0, clears + 1)
             outages += check.bad and bads == 1
-            now = any(each.opened < after and (each.closed is None or each.closed >= after) for each in incidents[key])
+            now = any(
+                each.opened <= check.at and (each.closed is None or each.closed > check.at) for each in incidents[key]
+            )
             if check.calm and bads >= check.raise_after and not now:
                 yield f"{key} was bad in {bads} checks to {check.at:g}, and no incident was open"
             if check.calm and clears >= check.clear_after and now:

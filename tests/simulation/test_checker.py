@@ -51,7 +51,7 @@ RIGHT = Evidence(
     effects=(PAGE, NOTE, replace(CLOSE, at=10)),
     runs=(FIRST, SECOND),
     incidents=(Opened(key="db", opened=2, closed=10),),
-    checks=(Check(at=1, key="db", bad=True), Check(at=9, key="db", bad=False)),
+    checks=(Check(at=9, key="db", bad=True), Check(at=12, key="db", bad=False)),
     reads=(Read(at=9, run="b", step="page", got=1, expected=1),),
     asked=(ASKED, replace(ASKED, at=2, step="again", granted=False, time=5.0), replace(ASKED, at=3, time=61.0)),
     starts=(START, replace(START, at=2, id="2", became="queued", runs=("b",))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -10,6 +10,7 @@ from typing import Final
 
 from resolute import Flow, FlowBuilder, failure, flow, manual
 from resolute.plan.plan import WhenStuck
+from resolute.plan.triggers import TriggerSpec
 from tests.contract.generated.alarms import ALARMS
 from tests.contract.generated.blocks import BLOCKS
 from tests.contract.generated.calls import CALLS, mix
@@ -44,21 +45,28 @@ class Generated:
 
 
 def generated(
-    name: str, pieces: Sequence[Piece], *, when_stuck: WhenStuck = "fail", within: timedelta | None = None
+    name: str,
+    pieces: Sequence[Piece],
+    *,
+    when_stuck: WhenStuck = "fail",
+    within: timedelta | None = None,
+    triggered_by: TriggerSpec | None = None,
+    kinds: Mapping[str, Kind] = EVERY,
 ) -> Generated:
-    """The flow of pieces, behind a first step and before a last one."""
-    made = _named(pieces, count(1), count(1))
+    """The flow of pieces, behind a first step and before a last one. `kinds` are those of which pieces may be."""
+    made = _named(pieces, count(1), count(1), kinds)
     first = mix(1, 1).as_("begin")
     chain = (
         flow(name, when_stuck=when_stuck, within=within)
-        .triggered_by(manual("start"))
+        .triggered_by(triggered_by or manual("start"))
         .then(first.on_failure(mix(first.output, 0).as_("undo_begin")))
     )
-    chain = _written(chain, (*made, Piece("call", name="end")), [first.output])
+    inside = _Writing(kinds).block
+    chain = inside(chain, (*made, Piece("call", name="end")), [first.output])
     written = chain.on_failure(echo(failure().step).as_("told")).build()
     story, failed = Story(calls=["begin"], undo=["undo_begin"]), None
     try:
-        _tell((*made, Piece("call", name="end")), "", story)
+        _tell((*made, Piece("call", name="end")), "", story, kinds)
     except FailedPieceError as error:
         failed = error.step
     order = Order(written.plan)
@@ -66,26 +74,35 @@ def generated(
     return Generated(written, order.of(story.calls), order.of(undone), failed, sorted(story.children), order)
 
 
-def _named(pieces: Iterable[Piece], numbers: Iterator[int], choices: Iterator[int]) -> tuple[Piece, ...]:
+def _named(
+    pieces: Iterable[Piece], numbers: Iterator[int], choices: Iterator[int], kinds: Mapping[str, Kind]
+) -> tuple[Piece, ...]:
     """The same pieces with names; a choice has none that an author gives, only that of its place among the choices."""
-    return tuple(_with_name(piece, numbers, choices) for piece in pieces)
+    return tuple(_with_name(piece, numbers, choices, kinds) for piece in pieces)
 
 
-def _with_name(piece: Piece, numbers: Iterator[int], choices: Iterator[int]) -> Piece:
-    kind, name = EVERY[piece.kind], f"{piece.kind}_{next(numbers)}"
+def _with_name(piece: Piece, numbers: Iterator[int], choices: Iterator[int], kinds: Mapping[str, Kind]) -> Piece:
+    kind, name = kinds[piece.kind], f"{piece.kind}_{next(numbers)}"
     if kind.is_choice:
         name = "when" if (number := next(choices)) == 1 else f"when_{number}"
-    blocks = tuple(_named(block, numbers, choices) for block in piece.blocks)
+    blocks = tuple(_named(block, numbers, choices, kinds) for block in piece.blocks)
     raises = kind.raises([any(inner.raises for inner in block) for block in blocks])
     return replace(piece, name=name, blocks=blocks, raises=raises)
 
 
-def _written(chain: FlowBuilder, pieces: Iterable[Piece], reads: Reads) -> FlowBuilder:
-    for piece in pieces:
-        chain, reads = EVERY[piece.kind].write(chain, piece, reads, _written)
-    return chain
+@dataclass(frozen=True)
+class _Writing:
+    """Writes pieces of these kinds."""
+
+    kinds: Mapping[str, Kind]
+
+    def block(self, chain: FlowBuilder, pieces: Iterable[Piece], reads: Reads) -> FlowBuilder:
+        """Writes pieces behind what has been written."""
+        for piece in pieces:
+            chain, reads = self.kinds[piece.kind].write(chain, piece, reads, self.block)
+        return chain
 
 
-def _tell(pieces: Iterable[Piece], path: str, story: Story) -> None:
+def _tell(pieces: Iterable[Piece], path: str, story: Story, kinds: Mapping[str, Kind]) -> None:
     for piece in pieces:
-        EVERY[piece.kind].foretell(piece, path, lambda block, inner: _tell(block, inner, story), story)
+        kinds[piece.kind].foretell(piece, path, lambda block, inner: _tell(block, inner, story, kinds), story)

@@ -1,0 +1,178 @@
+"""Makes the calls of a run by the in-memory runtime, with faults and deaths at each boundary."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import copy_context
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from resolute.execution.executor import FailureFacts
+from resolute.memory.runtime import MemoryRuntime, VirtualClock
+from resolute.plan.policies import SIGN_OF_LIFE
+from resolute.plan.values import Json, JsonObject
+from resolute.running.runtime import Answered, CallRequest
+from resolute.running.shared.asking import Asking
+from resolute.running.together import AtOnce, answered
+from tests.simulation.checker import Asked, Effect
+from tests.simulation.network import LIFE
+
+if TYPE_CHECKING:
+    from tests.simulation.run import SimulatedRun
+    from tests.simulation.server import Server
+
+
+class LoopClock(VirtualClock):
+    """The time of the server. Nobody holds it: time passes in the loop alone."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._server.now()
+
+    def busy(self) -> Any:
+        """Nothing is held."""
+        return _NOTHING
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await asyncio.sleep(seconds)
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+_NOTHING = _Nothing()
+
+
+class Hands(MemoryRuntime):
+    """The calls of one run. Those of the activity lane are the server's, and outlive the worker."""
+
+    def __init__(self, run: SimulatedRun) -> None:
+        server = run.server
+        super().__init__(
+            server.executor,
+            LoopClock(server),
+            flow=run.plan.name,
+            run_id=run.id,
+            patience=float("inf"),
+            shared=server.shared,
+        )
+        self._run = run
+        self._server = server
+        self._local: set[str] = set()
+        self.attempts: dict[str, int] = {}
+        """The attempts of each step in the activity lane, which its policy bounds."""
+
+    async def make(self, request: CallRequest, *, local: bool) -> Json:
+        """Runs a node by its policy."""
+        if local:
+            self._local.add(request.step)
+        else:
+            self._local.discard(request.step)
+        return await self._call(request)
+
+    async def make_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        """Runs nodes by their policies, so many at once."""
+        made = AtOnce[CallRequest, Answered](
+            requests, at_once=at_once, stops=lambda answer: stops and answer.failure is not None
+        )
+        await made.run(lambda request: answered(self.make(request, local=True)))
+        return [made.answers.get(index, Answered(given_up=True)) for index in range(len(requests))]
+
+    async def ask(self, asking: Asking) -> Json:
+        """Asks what runs share, until the answer has come."""
+        server, pause = self._server, 0.2
+        while True:
+            await server.polled()
+            if not server.chance.happens("question lost"):
+                answer = await self.share(asking)
+                self._note(asking, answer)
+                if not server.chance.happens("answer to a question lost"):
+                    return answer
+            await server.sleep(pause)
+            pause = min(pause * 2, 60.0)
+
+    def _note(self, asking: Asking, answer: Json) -> None:
+        """What a budget says; when it was asked first is when it counts."""
+        if asking.of != "budget/metered":
+            return
+        server, data = self._server, cast("JsonObject", asking.data)
+        name = (self._run.id, asking.step)
+        first = server.asked.get(name)
+        server.asked[name] = Asked(
+            at=first.at if first else server.tick(),
+            of=asking.of,
+            run=self._run.id,
+            step=asking.step,
+            time=first.time if first else server.loop.time(),
+            granted=cast("JsonObject", answer)["granted"] is True,
+            at_most=int(cast("int", data["at_most"])),
+            per=float(cast("float", data["per"])),
+        )
+
+    async def _attempt(self, request: CallRequest, attempt: int, limit: Any, heartbeat: Any, began: datetime) -> Any:
+        server, chance, step = self._server, self._server.chance, request.step
+        local = step in self._local
+        if not local:
+            await server.polled()
+            self.attempts[step] = self.attempts.get(step, 0) + 1
+        life = server.life
+        if self._dies("death in a workflow task" if local else "death before a call"):
+            return await self._lost(limit, local=local)
+        if chance.happens("permanent error"):
+            self._run.permanent.add(step)
+            return FailureFacts(error_type="TerminalError", message="this can not be done", retryable=False)
+        if chance.happens("error before a call"):
+            return FailureFacts(error_type="NodeError", message="not now", retryable=True)
+        server.effects.append(
+            Effect(at=server.tick(), run=self._run.id, step=step, does="call", key=f"{self._run.id}/{step}")
+        )
+        server.say(f"{self._run.id} {step} begins (attempt {attempt}{', local' if local else ''})")
+        work = self._begin(super()._attempt(request, attempt, limit, heartbeat, began), life)
+        ended = server.loop.create_future()
+        work.add_done_callback(lambda _: ended.done() or ended.set_result(None))
+        self._run.attempts.append(ended)
+        try:
+            await ended
+        except asyncio.CancelledError:
+            if life != server.life:
+                raise
+            work.cancel()
+            return await work
+        finally:
+            self._run.attempts.remove(ended)
+        if life != server.life or self._dies("death in a workflow task" if local else "death after a call"):
+            server.left.append(work)
+            return await self._lost(limit, local=local)
+        if not local and chance.happens("answer lost"):
+            await server.sleep(limit.seconds)
+            return FailureFacts(error_type="TimeoutError", message="no answer", retryable=True)
+        return await work
+
+    def _begin(self, work: Any, life: int) -> asyncio.Task[Any]:
+        context = copy_context()
+        context.run(LIFE.set, life)
+        return self._server.loop.create_task(work, context=context)
+
+    def _dies(self, sort: str) -> bool:
+        if not self._server.is_well or not self._server.chance.happens(sort):
+            return False
+        self._server.die()
+        return True
+
+    async def _lost(self, limit: Any, *, local: bool) -> FailureFacts:
+        """The worker died with the attempt: the server notices when there is no sign of life from it."""
+        if local:
+            await self._server.never()
+        await self._server.sleep(min(limit.seconds, SIGN_OF_LIFE))
+        return FailureFacts(error_type="TimeoutError", message="no sign of life", retryable=True)

@@ -1,0 +1,235 @@
+"""The runtime of one interpreter: what it asks for is written down, and answered by what is written down.
+
+An interpreter that replays asks for the same again, in the same order, and is answered from the history. Where it asks
+for something else the simulation says so: on a server such a run is stuck for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from resolute.memory.runtime import MemoryRun, recorded_of_child
+from resolute.plan.errors import NodeFailedError
+from resolute.plan.values import Json, JsonObject, digest
+from resolute.running.messages import Message
+from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.shared.asking import Asking
+from resolute.running.switches import Stop
+from tests.simulation.history import ChildDone, Done, DoneTogether, Event, Fired
+
+if TYPE_CHECKING:
+    from tests.simulation.run import SimulatedRun
+
+_A_MOMENT: Final = timedelta(milliseconds=1)
+_TURNS: Final = 5
+"""As the runtime on Temporal: turns in which what has ended at the moment of a cancel has ended."""
+
+
+class StrangeError(AssertionError):
+    """A replay does something else than its history."""
+
+
+@dataclass
+class _Asked:
+    number: int
+    step: str
+    answer: asyncio.Future[Any]
+    local: bool
+
+
+class Part:
+    """Runs one part of a run in one life of a worker."""
+
+    def __init__(self, run: SimulatedRun) -> None:
+        self.moment: datetime = run.server.now()
+        self.replays = True
+        self.fresh: list[Callable[[], None]] = []
+        """What the server is to do when it hears of this turn."""
+        self.at_work_here = 0
+        """Local calls at work: the turn ends with them."""
+        self.turns = 0
+        self._run = run
+        self._asked: dict[int, _Asked] = {}
+        self._count = 0
+
+    @property
+    def is_through(self) -> bool:
+        """Whether all that the history has was asked for again."""
+        return self._count == len(self._run.history.commands)
+
+    def now(self) -> datetime:
+        """When the present turn began, which is the same in a replay."""
+        return self.moment
+
+    def is_full(self, ended: int) -> bool:
+        """Whether the history is to end, which depends on the history alone."""
+        return self._run.is_full(self.turns, ended)
+
+    async def sleep(self, step: str, until: datetime | None) -> None:
+        """Waits by a timer of the server."""
+        if until is None:
+            await self._loop.create_future()
+            return
+        until = max(until, self.moment + _A_MOMENT)
+        asked = self._ask("timer", step, lambda number: lambda: self._run.set_timer(number, until))
+        try:
+            await asked.answer
+        except asyncio.CancelledError:
+            if self._asked.pop(asked.number, None) is not None:
+                self._order(f"no timer {asked.number}", lambda: self._run.stop_timer(asked.number))
+            raise
+
+    async def call(self, request: CallRequest) -> Json:
+        """Runs a node."""
+        what = f"{request.node} {digest(repr(request.arguments))} {request.lane}"
+        local = request.lane == "local"
+        asked = self._ask(
+            f"call {what}",
+            request.step,
+            lambda number: self._work(number, lambda: self._run.hands.make(request, local=local), local=local),
+            local=local,
+        )
+        self._run.noted(asked.number, request)
+        return _output(await asked.answer)
+
+    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+        """Runs nodes, so many at once, in one local call."""
+        names = " ".join(f"{request.step}:{request.node}" for request in requests)
+        asked = self._ask(
+            f"together {at_once} {stops} {names}",
+            requests[0].step,
+            lambda number: self._work(
+                number, lambda: self._run.hands.make_together(requests, at_once=at_once, stops=stops), local=True
+            ),
+            local=True,
+        )
+        self._run.noted(asked.number, *requests)
+        found: DoneTogether = await asked.answer
+        return [
+            Answered(
+                output=done.output,
+                failure=None if done.failure is None else NodeFailedError.from_facts(done.failure),
+                given_up=done.gone,
+            )
+            for done in found.each
+        ]
+
+    async def share(self, asking: Asking) -> Json:
+        """Asks what runs share."""
+        what = f"share {asking.of} {asking.word} {digest(repr(asking.data))}"
+        asked = self._ask(
+            what, asking.step, lambda number: self._work(number, lambda: self._run.hands.ask(asking), local=False)
+        )
+        return _output(await asked.answer)
+
+    async def child(self, request: ChildRequest) -> Json:
+        """Runs another flow."""
+        asked = self._ask(
+            f"child {request.plan.fingerprint} {digest(repr(request.input))}",
+            request.step,
+            lambda number: lambda: self._run.start_child(number, request),
+        )
+        self._run.noted_child(asked.number, request.step)
+        done: ChildDone = await asked.answer
+        end: MemoryRun = done.end
+        return recorded_of_child(end, given_up=done.given_up)
+
+    def child_id(self, step: str) -> str:
+        """The id of this run and the step."""
+        return f"{self._run.id}/{step}"
+
+    async def still(self, name: str, stop: Stop) -> Stop | None:
+        """No switch stops anything here."""
+        return None
+
+    def stand(self, standing: JsonObject) -> None:
+        """Nobody looks."""
+
+    def tell_children(self, message: Message) -> None:
+        """Passes a message on."""
+        self._order(f"tell {message.to}", lambda: self._run.tell_children(message))
+
+    def cancel(self, part: str = "") -> None:
+        """Gives up the calls at work whose steps begin so."""
+        asked = [each for each in self._asked.values() if each.step.startswith(part)]
+        self._give_up(asked, _TURNS)
+
+    def _give_up(self, asked: list[_Asked], turns: int) -> None:
+        if turns:
+            self._loop.call_soon(self._give_up, asked, turns - 1)
+            return
+        for each in asked:
+            if each.number in self._asked and not each.answer.done():
+                give_up = self._giving_up(each)
+                if each.local:
+                    self._order(f"no {each.number}", lambda: None)
+                    give_up()
+                else:
+                    self._order(f"no {each.number}", give_up)
+
+    def _giving_up(self, asked: _Asked) -> Callable[[], None]:
+        return lambda: self._run.give_up(asked.number)
+
+    def bring(self, event: Event) -> None:
+        """Brings an event to who waits for it."""
+        match event:
+            case Done(command, _, _, gone) if gone:
+                self._end(command, None)
+            case Done(command) | DoneTogether(command) | ChildDone(command) | Fired(command):
+                self._end(command, event)
+            case _:
+                raise AssertionError(event)
+
+    def _end(self, command: int, event: Event | None) -> None:
+        asked = self._asked.pop(command, None)
+        if asked is None or asked.answer.done():
+            return
+        if event is None:
+            asked.answer.cancel()
+        else:
+            asked.answer.set_result(event)
+
+    def _work(self, number: int, work: Callable[[], Coroutine[Any, Any, Any]], *, local: bool) -> Callable[[], None]:
+        return lambda: self._run.begin(number, work(), local=local)
+
+    def _ask(self, what: str, step: str, start: Callable[[int], Callable[[], None]], *, local: bool = False) -> _Asked:
+        number = self._count
+        is_new = self._write(f"{what} {step}")
+        asked = self._asked[number] = _Asked(number, step, self._loop.create_future(), local)
+        if is_new and local:
+            self.at_work_here += 1
+            start(number)()
+        elif is_new:
+            self.fresh.append(start(number))
+        return asked
+
+    def _order(self, what: str, order: Callable[[], None]) -> None:
+        if self._write(what):
+            self.fresh.append(order)
+
+    def _write(self, command: str) -> bool:
+        """Writes a command down; False where the history has it."""
+        commands, number = self._run.history.commands, self._count
+        self._count += 1
+        if number < len(commands):
+            if commands[number] != command:
+                raise StrangeError(f"{self._run.id} did {commands[number]!r}, and in a replay {command!r}")
+            return False
+        if self.replays:
+            raise StrangeError(f"{self._run.id} did nothing further, and in a replay {command!r}")
+        commands.append(command)
+        return True
+
+    @property
+    def _loop(self) -> Any:
+        return self._run.server.loop
+
+
+def _output(done: Done) -> Json:
+    if done.failure is not None:
+        raise NodeFailedError.from_facts(done.failure)
+    return done.output

@@ -1,0 +1,368 @@
+"""One run of the simulated service: its history, what waits to be brought to it, and the interpreter at work on it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from resolute.memory.runtime import START, MemoryRun
+from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, RunTimedOutError
+from resolute.plan.plan import Plan
+from resolute.plan.values import Json
+from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.messages import EVENT, Message, MessageRefusedError
+from resolute.running.outcomes import outcomes_from
+from resolute.running.recall import Memory
+from resolute.running.report import RunReport, RunStatus
+from resolute.running.result import result_of
+from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from tests.simulation.hands import Hands
+from tests.simulation.history import Cancel, ChildDone, Done, DoneTogether, Event, Fired, History, Said
+from tests.simulation.history import Turn as HistoryTurn
+from tests.simulation.part import Part, StrangeError
+
+if TYPE_CHECKING:
+    from tests.simulation.server import Server
+
+_AGAIN: Final = 200
+"""How often somebody says something again that is refused."""
+
+
+class SimulatedRun:
+    """A run, from its start to its end. `ends` are the calls that it has recorded, in the order in which it did."""
+
+    def __init__(
+        self,
+        server: Server,
+        plan: Plan,
+        run_id: str,
+        *,
+        given: Json,
+        memory: Memory | None,
+        scheduled_for: datetime,
+        parent: SimulatedRun | None,
+        holds: str,
+        ended: Callable[[SimulatedRun], None],
+    ) -> None:
+        self.server = server
+        self.plan = plan
+        self.id = run_id
+        self.holds = holds
+        self.began = server.tick()
+        self.ended = 0
+        self.is_open = True
+        self.error: FlowError | None = None
+        self.recorded: Json = None
+        self.memory: Memory | None = None
+        self.report: RunReport | None = None
+        self.history = History()
+        self.hands = Hands(self)
+        self.attempts: list[asyncio.Future[Any]] = []
+        self.permanent: set[str] = set()
+        self.ends: list[tuple[int, CallRequest, Done]] = []
+        self.children: dict[str, SimulatedRun] = {}
+        self.children_ended: list[tuple[int, str]] = []
+        self.parts = 1
+        self._given = given
+        self._handed = memory
+        self._scheduled_for = scheduled_for
+        self.parent = parent
+        self._tell = ended
+        self._outcomes: Json = None
+        self._waiting: list[Event] = []
+        self._part: Part | None = None
+        self._interpreter: Interpreter | None = None
+        self._task: asyncio.Task[Json] | None = None
+        self._is_due = self._in_turn = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """A new part begins, with a history of its own."""
+        self.history = History()
+        self._requests: dict[int, tuple[CallRequest, ...]] = {}
+        self._steps_of_children: dict[int, str] = {}
+        self._runs_of_steps: dict[int, SimulatedRun] = {}
+        self._work: dict[int, asyncio.Task[Any]] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._given_up: set[int] = set()
+        self._is_done: set[int] = set()
+
+    # What the server does.
+
+    def wake(self) -> None:
+        """Has the worker look at the run soon."""
+        if self.is_open and not self._is_due:
+            self._is_due = True
+            self.server.loop.call_later(self.server.chance.lag(0.2), self._look)
+
+    def bring(self, event: Event) -> None:
+        """Something has happened that is to be brought to the run."""
+        if self.is_open:
+            self._waiting.append(event)
+            self.wake()
+
+    def lose(self) -> None:
+        """The worker has died."""
+        if not self.is_open:
+            return
+        self._waiting = [*self.history.lose(), *self._waiting]
+        self._drop()
+        for number in [each for each in self._work if each >= len(self.history.commands)]:
+            del self._work[number]
+        for ended in self.attempts:
+            if not ended.done():
+                ended.set_result(None)
+
+    def _drop(self) -> None:
+        self._part = self._interpreter = self._task = None
+        self._in_turn = False
+
+    def set_timer(self, number: int, until: datetime) -> None:
+        """Sets a timer."""
+        at = (until - START).total_seconds()
+        self._timers[number] = self.server.loop.call_at(at, self._fire, number)
+
+    def stop_timer(self, number: int) -> None:
+        """Stops a timer, unless it has fired."""
+        if (timer := self._timers.pop(number, None)) is not None:
+            timer.cancel()
+
+    def _fire(self, number: int) -> None:
+        del self._timers[number]
+        self.bring(Fired(number))
+
+    def begin(self, number: int, work: Coroutine[Any, Any, Any], *, local: bool) -> None:
+        """Begins a call: what comes of it is brought to the run."""
+        task = self._work[number] = self.server.loop.create_task(work)
+        part = self._part
+
+        def end(ended: asyncio.Task[Any]) -> None:
+            if local:
+                self.server.loop.call_later(0.0, self._end_here, part, number, ended)
+            elif self._work.get(number) is ended:
+                self.server.loop.call_later(self.server.chance.lag(), self._end_there, number, ended)
+
+        task.add_done_callback(end)
+
+    def _end_there(self, number: int, ended: asyncio.Task[Any]) -> None:
+        if self._work.get(number) is ended:
+            self.bring(_came(number, ended))
+
+    def _end_here(self, part: Part, number: int, ended: asyncio.Task[Any]) -> None:
+        """A local call has ended, in the turn that made it."""
+        if part is self._part:
+            self._take((_came(number, ended),), local=True)
+
+    def give_up(self, number: int) -> None:
+        """Gives up what is at work for a command."""
+        self._given_up.add(number)
+        if (child := self._runs_of_steps.get(number)) is not None:
+            self.server.loop.call_later(self.server.chance.lag(), child.bring, Cancel())
+        elif (work := self._work.get(number)) is not None:
+            work.cancel()
+
+    def start_child(self, number: int, request: ChildRequest) -> None:
+        """Starts the run of a step."""
+
+        def ended(child: SimulatedRun) -> None:
+            end = MemoryRun(
+                report=cast("RunReport", child.report), calls=(), error=child.error, recorded=child.recorded
+            )
+            self.bring(ChildDone(number, end, number in self._given_up, end.report))
+
+        run = self.server.start(
+            request.plan, f"{self.id}/{request.step}", given=request.input, parent=self, ended=ended
+        )
+        self._runs_of_steps[number] = self.children[request.step] = run
+
+    def tell_children(self, message: Message) -> None:
+        """Passes a message on to the runs of steps."""
+        for run in self._runs_of_steps.values():
+            self.server.send(run.id, message)
+
+    # What the worker does.
+
+    def is_full(self, turns: int, ended: int) -> bool:
+        """Whether the history is to end."""
+        full = self.server.chance.full
+        return bool(full) and ended > 0 and turns >= full
+
+    def noted(self, number: int, *requests: CallRequest) -> None:
+        """Which calls a command is of."""
+        self._requests[number] = requests
+
+    def noted_child(self, number: int, step: str) -> None:
+        """Which step a command starts a run for."""
+        self._steps_of_children[number] = step
+
+    def _look(self) -> None:
+        self._is_due = False
+        if not (self.is_open and self.server.is_up) or self._in_turn:
+            return
+        if self._part is None or self.server.chance.happens("run replayed"):
+            self._replay()
+            if self._task is not None and self._task.done():
+                self._end_turn()
+                return
+        if self._waiting or not self.history.turns:
+            events, self._waiting = tuple(self._waiting), []
+            self._take(events)
+
+    def _replay(self) -> None:
+        part = self._part = Part(self)
+        self._interpreter = self._task = None
+        for turn in self.history.turns:
+            self._play(part, turn)
+        part.replays = False
+        if not part.is_through:
+            raise StrangeError(f"{self.id} does less in a replay than in its history: {self.history.commands}")
+
+    def _take(self, events: tuple[Event, ...], *, local: bool = False) -> None:
+        part = cast("Part", self._part)
+        self._in_turn = True
+        turn = HistoryTurn(self.server.now(), events, local)
+        self.history.turns.append(turn)
+        if local:
+            part.at_work_here -= 1
+        self._play(part, turn)
+        if not part.at_work_here:
+            self._end_turn()
+
+    def _play(self, part: Part, turn: HistoryTurn) -> None:
+        loop = self.server.loop
+        part.moment = turn.at
+        part.turns += 1
+        if self._interpreter is None:
+            self._begin(part)
+            loop.drain()
+        said = [event for event in turn.events if isinstance(event, Said)]
+        for event in said:
+            self._say(event, is_new=not part.replays)
+        if said:
+            loop.drain()
+        for event in turn.events:
+            if isinstance(event, Cancel):
+                cast("Interpreter", self._interpreter).cancel()
+            elif not isinstance(event, Said):
+                part.bring(event)
+        loop.drain()
+
+    def _begin(self, part: Part) -> None:
+        self._interpreter = Interpreter(
+            self.plan,
+            part,
+            input_data=self._given,
+            memory=self._handed,
+            scheduled_for=self._scheduled_for,
+            outcomes=None if self._outcomes is None else outcomes_from(self._outcomes),
+            hands_undo_on=self.parent is not None,
+        )
+        self._task = self.server.loop.create_task(self._interpreter.run())
+
+    def _say(self, said: Said, *, is_new: bool) -> None:
+        interpreter = cast("Interpreter", self._interpreter)
+        try:
+            interpreter.take(said.message)
+        except MessageRefusedError as error:
+            if error.why == "moving" and said.message.to.startswith(EVENT):
+                interpreter.put_by(said.message)
+            elif is_new and said.again and error.why in ("unknown", "moving"):
+                self.server.loop.call_later(0.5, self.bring, said)
+
+    def _end_turn(self) -> None:
+        """The worker hands in what came of a turn: from now on it outlives the worker."""
+        self._in_turn = False
+        part, task = cast("Part", self._part), cast("asyncio.Task[Json]", self._task)
+        for turn in self.history.keep():
+            for event in turn.events:
+                self._keep(event)
+        fresh, part.fresh = part.fresh, []
+        for order in fresh:
+            order()
+        if task.done():
+            self._close(task)
+        if self._waiting:
+            self.wake()
+        if self.server.is_up and self.server.chance.happens("death after a record"):
+            self.server.die()
+
+    def _keep(self, event: Event) -> None:
+        at = self.server.tick()
+        match event:
+            case Done(command) if command in self._requests:
+                self._keep_call(at, self._requests[command][0], event)
+            case DoneTogether(command, each):
+                for request, done in zip(self._requests[command], each, strict=True):
+                    self._keep_call(at, request, done)
+            case ChildDone(command):
+                step = self._steps_of_children[command]
+                self.children_ended.append((at, step))
+                self.server.say(f"{self.id} {step} is recorded: its run has ended")
+            case _:
+                pass
+
+    def _keep_call(self, at: int, request: CallRequest, done: Done) -> None:
+        self.ends.append((at, request, done))
+        how = "given up" if done.gone else "failed" if done.failure else json.dumps(done.output)
+        self.server.say(f"{self.id} {request.step} is recorded: {how} [{at}]")
+
+    def _close(self, task: asyncio.Task[Json]) -> None:
+        interpreter = cast("Interpreter", self._interpreter)
+        try:
+            self.recorded = task.result()
+        except RunContinuedError:
+            self._continue(interpreter)
+            return
+        except FlowError as error:
+            self.error = error
+        self.memory = interpreter.handed_on(well=self.error is None)
+        ended: RunStatus = "failed" if self.error else "completed"
+        if isinstance(self.error, (RunCancelledError, RunTimedOutError)):
+            ended = "cancelled" if isinstance(self.error, RunCancelledError) else "timed_out"
+        report = interpreter.state.report()
+        self.report = report.model_copy(update={"status": ended, "result": result_of(self.recorded)})
+        self.ended = self.server.tick()
+        self.is_open = False
+        self.server.say(f"{self.id} has ended: {ended} {self.error or ''}")
+        left = [number for number, work in self._work.items() if not work.done()]
+        if left:
+            self.server.strange.append(f"{self.id} has ended while {[self._requests.get(n) for n in left]} is at work")
+        self._drop()
+        self._tell(self)
+
+    def _continue(self, interpreter: Interpreter) -> None:
+        self._outcomes = cast("Json", json.loads(json.dumps(interpreter.outcomes().as_json(), sort_keys=True)))
+        self.server.chance.faults["run continued"] += 1
+        self.server.say(f"{self.id} is continued")
+        left = [number for number, work in self._work.items() if not work.done()]
+        if left or self._timers:
+            self.server.strange.append(f"{self.id} is continued while {left or list(self._timers)} is at work")
+        self.parts += 1
+        self._drop()
+        self._forget()
+        self.wake()
+
+
+def _came(number: int, ended: asyncio.Task[Any]) -> Event:
+    """What came of a call, as it is recorded."""
+    if ended.cancelled():
+        return Done(number, gone=True)
+    error = ended.exception()
+    if isinstance(error, NodeFailedError):
+        return Done(number, failure=error.facts())
+    if error is not None:
+        raise error
+    result: Any = ended.result()
+    if isinstance(result, list) and result and isinstance(result[0], Answered):
+        answers = cast("list[Answered]", result)
+        return DoneTogether(
+            number,
+            tuple(
+                Done(number, each.output, each.failure.facts() if each.failure else None, each.given_up)
+                for each in answers
+            ),
+        )
+    return Done(number, cast("Json", result))
