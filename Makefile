@@ -33,11 +33,11 @@ FIND_PYTHON = for python in $(or $(PYTHON),python3 python3.13 python3.12 python3
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check dev bench pictures soak peers format lock clean
+.PHONY: help demo test check dev bench pictures soak simulation peers format lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word purpose; do \
-		printf '  make %-8s %s\n' "$$word" "$$purpose"; \
+		printf '  make %-10s %s\n' "$$word" "$$purpose"; \
 	done
 
 demo: $(READY) ## run one incident from alert to resolution: real Temporal, simulated PagerDuty
@@ -67,6 +67,9 @@ pictures: $(READY) ## take the README's pictures of the board, from the demo, wi
 
 soak: $(READY) ## run the long tests that 'make test' leaves out
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+simulation: $(READY) ## run flows in memory under faults and deaths (ARGS="--seed 42", ARGS="--runs 1000000 --processes 2")
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 peers: $(READY) $(MCP_SERVER)/.ready .peers/$(CLI) ## run PagerDuty's own clients against the simulator
 	@$(BIN)/python -m pytest -m peers -rs $(ARGS)

@@ -63,7 +63,7 @@ class Chance:
             rates.pop("permanent error", None)
         self._rates = rates
         self._left = self.draw.randint(1, _MOST)
-        self.full = self.draw.choice((0, 0, 1, 2, 5))
+        self.full = self.draw.choice((0, 0, 0, 0, 0, 1, 2, 4))
         """After how many tasks a history is full; 0 is never."""
 
     def happens(self, sort: str) -> bool:

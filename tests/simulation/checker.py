@@ -18,6 +18,8 @@ RunEnd: TypeAlias = Literal["completed", "failed", "cancelled", "timed_out", "te
 Became: TypeAlias = Literal["started", "queued", "skipped", "replaced", "told", "ignored", "refused"]
 
 NEVER: Final = float("inf")
+CALL: Final = "call"
+"""What an effect does that is the beginning of a call, and nothing that a provider has carried out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +183,7 @@ def nothing_lost(seen: Evidence) -> Iterator[str]:
 
 
 def nothing_doubled(seen: Evidence) -> Iterator[str]:
-    """No step adds anything twice, records its end twice, or opens two incidents."""
+    """No step adds anything twice, acts on two keys, records its end twice, or opens two incidents."""
     added: set[tuple[str, str, str, str]] = set()
     for effect in seen.effects:
         if not effect.adds:
@@ -190,6 +192,10 @@ def nothing_doubled(seen: Evidence) -> Iterator[str]:
         if name in added:
             yield f"{_name(effect.run, effect.step)} did {effect.does} {effect.key} twice"
         added.add(name)
+    keys: dict[tuple[str, str, str], str] = {}
+    for effect in seen.effects:
+        if effect.does != CALL and keys.setdefault((effect.run, effect.step, effect.does), effect.key) != effect.key:
+            yield f"{_name(effect.run, effect.step)} did {effect.does} to more than one key"
     for run in seen.runs:
         ended: set[str] = set()
         for step in run.steps:
@@ -209,10 +215,14 @@ def nothing_doubled(seen: Evidence) -> Iterator[str]:
 
 
 def nothing_repeated(seen: Evidence) -> Iterator[str]:
-    """No step acts after its end was recorded, or more often than its policy allows."""
-    ends = {(run.run, step.step): step.at for run in seen.runs for step in run.steps}
+    """No step acts after its end was recorded, or more often than its policy allows.
+
+    What a step that did not complete has sent may be carried out later: nobody can call it back. It begins no more.
+    """
+    ends = {(run.run, step.step): step for run in seen.runs for step in run.steps}
     for effect in seen.effects:
-        if effect.at > ends.get((effect.run, effect.step), NEVER):
+        end = ends.get((effect.run, effect.step))
+        if end is not None and effect.at > end.at and (end.ok or effect.does == CALL):
             yield f"{_name(effect.run, effect.step)} did {effect.does} {effect.key} after its end was recorded"
     for run in seen.runs:
         for step in run.steps:

@@ -9,7 +9,7 @@ from resolute.plan.step import walk
 from resolute.plan.values import JsonObject
 from resolute.running.runtime import CallRequest
 from resolute.running.saga import undo_of
-from tests.simulation.checker import Check, Evidence, Read, Recorded, RunEnd, RunTold, Start
+from tests.simulation.checker import CALL, Check, Evidence, Read, Recorded, RunTold, Start
 from tests.simulation.history import Done
 from tests.simulation.run import SimulatedRun
 from tests.simulation.server import Server
@@ -35,7 +35,7 @@ def evidence(
 
 
 def _told(run: SimulatedRun, notes: dict[tuple[str, str], str]) -> RunTold:
-    status = cast("RunEnd", run.report.status if run.report else "running")
+    status = run.report.status if run.report else "running"
     steps = [_recorded(run, at, request, done, notes) for at, request, done in run.ends]
     steps += [_of_child(run, at, step) for at, step in run.children_ended]
     return RunTold(
@@ -55,11 +55,11 @@ def _recorded(
     path, _, name = request.step.rpartition(".")
     undo, undoes = _undo(run.plan)
     ok = done.failure is None and not done.gone
-    does = _DOES.get(request.node, "call")
+    does = _DOES.get(request.node, CALL)
     key = f"{run.id}/{request.step}"
     if does == "note":
         key = notes.get((run.id, request.step), "?")
-    elif does != "call":
+    elif does != CALL:
         held = done.output if does == "trigger" else request.arguments
         key = str(cast("JsonObject", held)["dedup_key"]) if ok else ""
     # What another flow has done is undone by the steps of its own plan, at the place of the step that ran it.

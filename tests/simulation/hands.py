@@ -15,12 +15,16 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.runtime import Answered, CallRequest
 from resolute.running.shared.asking import Asking
 from resolute.running.together import AtOnce, answered
-from tests.simulation.checker import Asked, Effect
+from tests.simulation.checker import CALL, Asked, Effect
 from tests.simulation.network import LIFE
 
 if TYPE_CHECKING:
     from tests.simulation.run import SimulatedRun
     from tests.simulation.server import Server
+
+
+_TELLING = ("tell", "ask_for")
+"""Nodes by which somebody outside is heard."""
 
 
 class LoopClock(VirtualClock):
@@ -129,13 +133,14 @@ class Hands(MemoryRuntime):
         life = server.life
         if self._dies("death in a workflow task" if local else "death before a call"):
             return await self._lost(limit, local=local)
-        if chance.happens("permanent error"):
+        # Where nobody is told, somebody waits for ever, and should.
+        if not request.node.endswith(_TELLING) and chance.happens("permanent error"):
             self._run.permanent.add(step)
             return FailureFacts(error_type="TerminalError", message="this can not be done", retryable=False)
         if chance.happens("error before a call"):
             return FailureFacts(error_type="NodeError", message="not now", retryable=True)
         server.effects.append(
-            Effect(at=server.tick(), run=self._run.id, step=step, does="call", key=f"{self._run.id}/{step}")
+            Effect(at=server.tick(), run=self._run.id, step=step, does=CALL, key=f"{self._run.id}/{step}")
         )
         server.say(f"{self._run.id} {step} begins (attempt {attempt}{', local' if local else ''})")
         work = self._begin(super()._attempt(request, attempt, limit, heartbeat, began), life)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from resolute.plan.keyed import WhileRunning
 from resolute.running.line import Became, Line, Start
@@ -64,6 +64,10 @@ class Keeper:
         self._line.end()
         self._server.loop.call_later(self._server.chance.lag(), self._next)
 
+    def heard(self, run: str, start: str, times: int) -> None:
+        """How often a run has heard what it was told once."""
+        self.told[start] = [*(each for each in self.told.get(start, ()) if each != run), *[run] * times]
+
     def seen(self) -> tuple[StartSeen, ...]:
         """Every start, and what became of it."""
         return tuple(
@@ -71,7 +75,7 @@ class Keeper:
                 at=at,
                 id=name,
                 key=self._key,
-                became=cast("Became", became),
+                became=became,
                 while_running=while_running,
                 runs=tuple(self.runs.get(name, ())),
                 told=tuple(self.told.get(name, ())),

@@ -7,6 +7,7 @@ for something else the simulation says so: on a server such a run is stuck for e
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ from tests.simulation.history import ChildDone, Done, DoneTogether, Event, Fired
 
 if TYPE_CHECKING:
     from tests.simulation.run import SimulatedRun
+
+_UNDOES: Final = re.compile("undo_|told$")
+"""Steps that run when a run has failed or was cancelled."""
 
 _A_MOMENT: Final = timedelta(milliseconds=1)
 _TURNS: Final = 5
@@ -52,6 +56,7 @@ class Part:
         self.at_work_here = 0
         """Local calls at work: the turn ends with them."""
         self.turns = 0
+        self.is_cancelled = False
         self._run = run
         self._asked: dict[int, _Asked] = {}
         self._count = 0
@@ -94,7 +99,13 @@ class Part:
             local=local,
         )
         self._run.noted(asked.number, request)
+        self._check_cancelled(request)
         return _output(await asked.answer)
+
+    def _check_cancelled(self, request: CallRequest) -> None:
+        """A run that is cancelled begins nothing more, but what undoes its work."""
+        if self.is_cancelled and not self.replays and not _UNDOES.match(request.step.rpartition(".")[2]):
+            self._run.server.strange.append(f"{self._run.id} begins {request.step} although it is cancelled")
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
         """Runs nodes, so many at once, in one local call."""

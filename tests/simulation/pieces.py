@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from resolute import FlowBuilder, budget, text
+from resolute import FlowBuilder, NodeError, Retry, budget, node, text
 from resolute_pagerduty import add_note, resolve_event, trigger_event
 from tests.contract.generated.generated import EVERY, KINDS
-from tests.contract.generated.piece import Inside, Kind, Piece, Reads, Story, Within
+from tests.contract.generated.piece import FailedPieceError, Inside, Kind, Piece, Reads, Story, Within
+from tests.contract.nodes import note
 from tests.simulation.setting import PAGERDUTY
 
 GRANTS: Final = 2
@@ -70,11 +71,30 @@ def _foretell_nothing(piece: Piece, path: str, within: Within, story: Story) -> 
     """No call of a node."""
 
 
+@node(retry=Retry(attempts=2, initial=1, maximum=1))
+async def despair(number: int) -> int:
+    """Fails at each of its attempts."""
+    note()
+    raise NodeError("never")
+
+
+def _write_hopeless(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
+    """A step whose attempts are used up."""
+    step = despair(reads[-1]).as_(piece.name)
+    return chain.then(step.on_failure(despair(0).as_(f"undo_{piece.name}"))), reads
+
+
+def _foretell_hopeless(piece: Piece, path: str, within: Within, story: Story) -> None:
+    story.call(path + piece.name)
+    raise FailedPieceError(path + piece.name)
+
+
 PAGING: Final = {
     "page": Kind(_write_page, _foretell_page),
     "incident": Kind(_write_incident, _foretell_incident, blocks=1),
     "note": Kind(_write_note, _foretell_call),
     "metered": Kind(_write_metered, _foretell_nothing),
+    "hopeless": Kind(_write_hopeless, _foretell_hopeless, raises=lambda _: True),
 }
 
 EVERY_KIND: Final[dict[str, Kind]] = {**EVERY, **PAGING}
@@ -82,7 +102,9 @@ _WORDS: Final = {
     **dict.fromkeys((word for word, kind in KINDS.items() if not kind.blocks), 1.0),
     **dict.fromkeys((word for word, kind in KINDS.items() if kind.blocks), 1.2),
     **dict.fromkeys(PAGING, 2.5),
+    "note": 5.0,
     "fails": 1.0,
+    "hopeless": 0.5,
     "exhausted": 0.3,
 }
 _DEEPEST: Final = 2
@@ -90,7 +112,7 @@ _DEEPEST: Final = 2
 
 def some(draw: random.Random, depth: int = _DEEPEST) -> Sequence[Piece]:
     """Pieces by chance."""
-    return tuple(_one(draw, depth) for _ in range(draw.choice((1, 1, 2) if depth < _DEEPEST else (1, 2, 3))))
+    return tuple(_one(draw, depth) for _ in range(draw.choice((1, 1, 1, 2) if depth < _DEEPEST else (1, 1, 2, 3))))
 
 
 def _one(draw: random.Random, depth: int) -> Piece:

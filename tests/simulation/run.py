@@ -246,6 +246,7 @@ class SimulatedRun:
         for event in turn.events:
             if isinstance(event, Cancel):
                 cast("Interpreter", self._interpreter).cancel()
+                part.is_cancelled = True
             elif not isinstance(event, Said):
                 part.bring(event)
         loop.drain()

@@ -71,6 +71,10 @@ WRONG = {
     "a run that does not end": ("nothing lost", changed(runs=(FIRST, replace(SECOND, status="running")))),
     "a page of nobody": ("nothing lost", changed(effects=(*RIGHT.effects, replace(PAGE, run="c", key="x")))),
     "two notes": ("nothing doubled", changed(effects=(PAGE, replace(NOTE, at=3.5), *RIGHT.effects[1:]))),
+    "a page of two keys": (
+        "nothing doubled",
+        changed(effects=(PAGE, replace(PAGE, at=2.5, key="db/2"), *RIGHT.effects[1:])),
+    ),
     "an end that is recorded twice": (
         "nothing doubled",
         changed(runs=(FIRST, replace(SECOND, steps=(*SECOND.steps, replace(SECOND.steps[0], at=11.5))))),

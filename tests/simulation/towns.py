@@ -31,6 +31,8 @@ KEY: Final = "watched-service"
 RAISE_AFTER: Final = (1, 1, 2)
 CLEAR_AFTER: Final = (1, 1, 2)
 EVENT: Final = "order"
+HEARD: Final = ("heard_first", "heard_second")
+"""The steps by which a run with a key hears what it is told."""
 
 
 @node(effect="read")
@@ -100,15 +102,15 @@ def _watched(raise_after: int, clear_after: int) -> Kind:
 
 
 def _write_awaited(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
-    waits = wait_for(signal(EVENT, Order), timeout=timedelta(seconds=5)).as_(piece.name)
-    return chain.then(waits), reads
+    first, second = (wait_for(signal(EVENT, Order), timeout=timedelta(seconds=4)).as_(name) for name in HEARD)
+    return chain.then(first).then(second), reads
 
 
-def _foretell_nothing(piece: Piece, path: str, within: Within, story: Story) -> None:
+def _foretell_awaited(piece: Piece, path: str, within: Within, story: Story) -> None:
     """No call of a node."""
 
 
-_MORE: Final = {"counted": Kind(_write_counted, _foretell_counted), "awaited": Kind(_write_awaited, _foretell_nothing)}
+_MORE: Final = {"counted": Kind(_write_counted, _foretell_counted), "awaited": Kind(_write_awaited, _foretell_awaited)}
 
 
 @lru_cache(maxsize=64)

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
+from itertools import count
 from typing import Final, cast
 
 from resolute import CallContext
 from resolute.execution.executor import NodeExecutor
 from resolute.memory.runtime import START
 from resolute.plan.keyed import WhileRunning
+from resolute.plan.values import JsonObject
 from resolute.running.line import Start
 from resolute.running.messages import EVENT as EVENTS
 from resolute.running.messages import Message
@@ -29,7 +31,7 @@ from tests.simulation.part import StrangeError
 from tests.simulation.run import SimulatedRun
 from tests.simulation.server import Server
 from tests.simulation.setting import PAGERDUTY
-from tests.simulation.towns import EVENT, HEALTH, KEY, Town, executor, town
+from tests.simulation.towns import EVENT, HEALTH, HEARD, KEY, Town, executor, town
 
 RUNS_OF_A_TOWN: Final = 16
 """Worlds in a row that have the same flow: making one costs more than running it."""
@@ -129,10 +131,10 @@ def _beside(server: Server, place: Town) -> Evidence:
 
 def _keyed(server: Server, place: Town) -> Evidence:
     """Starts of one key, by one of the ways in which they follow each other."""
-    chance, number = server.chance, iter(range(100))
+    chance, numbers = server.chance, count()
 
     def begin(start: str, ended: object) -> SimulatedRun:
-        name = f"k{next(number)}"
+        name = f"k{next(numbers)}"
         _listen(server, name)
         return server.start(place.plan, name, holds="key", ended=cast("type[None]", ended))
 
@@ -146,6 +148,11 @@ def _keyed(server: Server, place: Town) -> Evidence:
             server.loop.call_later(chance.lag(20.0), keeper.hand_in, start)
     server.loop.call_at(_LATER, lambda: None)
     server.live(lambda: server.loop.time() >= _LATER and keeper.is_idle)
+    for run in server.runs.values():
+        outputs = [run.report.step(name).output for name in HEARD] if run.report and run.parent is None else []
+        heard = Counter(str(cast("JsonObject", each)["number"]) for each in outputs if each)
+        for number, times in heard.items():
+            keeper.heard(run.id, f"s{number}", times)
     return evidence(server, starts=keeper.seen())
 
 
@@ -219,7 +226,7 @@ def _unexplained(server: Server, place: Town) -> Iterator[str]:
         foretold = place.case.failed
         if status == "completed" and foretold is not None:
             yield f"{run.id} has completed, and should have failed at {foretold}"
-        elif status == "completed" and (run.began == 1 or not place.remembers):
+        elif status == "completed" and _starts_fresh(run, place):
             called = {request.step for _, request, _ in run.ends}
             has_failed = any(done.failure for _, _, done in run.ends)  # which a flow may take as it comes
             if not has_failed and (missing := sorted(place.calls - called)):
@@ -230,6 +237,11 @@ def _unexplained(server: Server, place: Town) -> Iterator[str]:
             yield f"{run.id} failed at {failure.step}, which nothing explains: {failure.message}"
 
 
+def _starts_fresh(run: SimulatedRun, place: Town) -> bool:
+    """Whether there is nothing that another run could have done already."""
+    return not place.remembers or (run.began == 1 and place.sort != "beside")
+
+
 def _is_explained(run: SimulatedRun, step: str) -> bool:
     if any(step == each or step.startswith(f"{each}.") for each in run.permanent):
         return True
@@ -237,7 +249,8 @@ def _is_explained(run: SimulatedRun, step: str) -> bool:
         if step == name and child.error is not None:
             return True
     return any(
-        request.step == step and 0 < request.policy.retry.attempts <= run.hands.attempts.get(step, 0)
+        request.step == step
+        and (request.policy.within or 0 < request.policy.retry.attempts <= run.hands.attempts.get(step, 0))
         for _, request, done in run.ends
         if done.failure is not None
     )
