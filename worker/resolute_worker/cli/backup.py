@@ -40,7 +40,7 @@ def backup(
     """Back up the embedded server's state (RESOLUTE_STATE_DIR), while it runs or not.
 
     The backup holds open and closed runs, schedules, the keys that seal plans and the board's audit log: keep it as
-    secret as the state itself. Keys that are set in RESOLUTE_PLAN_KEYS are not in it.
+    secret as the state itself. Keys that are set in RESOLUTE_PLAN_KEYS or RESOLUTE_PAYLOAD_KEYS are not in it.
     """
     from resolute_worker.embedded.backup import make_backup
 
