@@ -10,7 +10,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from resolute_worker.embedded import EmbeddedServer
-from resolute_worker.embedded.indexes import KEPT, drop_unused
+from resolute_worker.embedded.indexes import KEPT
+from resolute_worker.embedded.lightening import lighten
 from tests.patience import PATIENCE
 
 ADDED = "CREATE INDEX by_history_length ON executions_visibility (namespace_id, history_length)"
@@ -79,6 +80,6 @@ def test_a_database_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
     database = tmp_path / "temporal.db"
     database.write_bytes(b"not a database" * 1000)
 
-    drop_unused(database)
+    lighten(database)
 
     assert b"not a database" * 1000 == database.read_bytes()

@@ -7,16 +7,12 @@ finds the same runs, only less quickly.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import sqlite3
-from pathlib import Path
 from typing import Final
 
 KEPT: Final = frozenset(
     {
         "default_idx",  # when a run was closed and begun: the order of every list
-        "by_execution_time",
         "by_status",
         "by_task_queue",
         "by_temporal_namespace_division",  # tells schedules from runs in every list
@@ -27,22 +23,15 @@ KEPT: Final = frozenset(
 )
 """What Resolute, and people on Temporal's pages, look for runs by."""
 
-_SECONDS: Final = 5.0
 
-log = logging.getLogger(__name__)
+def drop_unused(opened: sqlite3.Connection) -> None:
+    """Drops every index over the list of runs that is not kept.
 
-
-def drop_unused(database: Path) -> None:
-    """Drops every index over the list of runs that is not kept. No server may be using the database.
-
-    A database that cannot be written or is damaged is left as it is: the server finds that out as well, and says so.
+    Raises:
+        sqlite3.Error: the database cannot be read or written.
     """
-    try:
-        with contextlib.closing(sqlite3.connect(database, timeout=_SECONDS, isolation_level=None)) as opened:
-            for name in _unused(opened):
-                opened.execute(f'DROP INDEX IF EXISTS "{name}"')
-    except sqlite3.Error as error:
-        log.debug("%s keeps its indexes: %s", database, error)
+    for name in _unused(opened):
+        opened.execute(f'DROP INDEX IF EXISTS "{name}"')
 
 
 def _unused(opened: sqlite3.Connection) -> list[str]:

@@ -21,7 +21,7 @@ from resolute_worker.embedded.child import Child, EmbeddedServerError
 from resolute_worker.embedded.command import HOST, NAMESPACE, server_command
 from resolute_worker.embedded.folder import StateFolder
 from resolute_worker.embedded.guard import guard
-from resolute_worker.embedded.indexes import drop_unused
+from resolute_worker.embedded.lightening import lighten
 from resolute_worker.embedded.ports import free_port, hidden_place, is_free
 from resolute_worker.embedded.restarts import PAUSES, Restarts
 from resolute_worker.embedded.trouble import damage_in, folder_error, trouble_in
@@ -138,7 +138,7 @@ class EmbeddedServer:
             with self._folder.draft() as draft:
                 child = await self._serving(draft, wanted=0)
                 await child.kill()
-        await asyncio.to_thread(drop_unused, self._folder.database)
+        await asyncio.to_thread(lighten, self._folder.database)
         child = await self._serving(self._folder.database, self._wanted)
         await _keep_closed_runs(await child.serving(), self._retention)
         self._keeper = asyncio.create_task(self._keep(child), name="embedded server")
