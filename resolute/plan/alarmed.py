@@ -36,7 +36,7 @@ class Alarmed(BaseModel):
     row that were so. `outcome` says in one word what this check came to.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     state: AlarmState
     raised: bool

@@ -22,7 +22,7 @@ class Allowance(BaseModel):
     before it. `first_refused` is true at the first refusal since a grant and at no other: the place for one summary.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     granted: bool
     left: int

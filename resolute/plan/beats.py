@@ -18,7 +18,7 @@ LONGEST_EVERY: Final = 366 * 24 * 3600.0
 _PROOFS: Final = "use bearer_token(...), path_token(...) or unverified()"
 
 
-class MissedBeat(BaseModel, frozen=True):
+class MissedBeat(BaseModel, frozen=True, defer_build=True):
     """The input of a run that a heartbeat starts.
 
     Attributes:
@@ -46,7 +46,7 @@ class MissedBeat(BaseModel, frozen=True):
         return cast("JsonObject", cls.model_validate(fields).model_dump(mode="json"))
 
 
-class Heartbeat(BaseModel, frozen=True, extra="forbid"):
+class Heartbeat(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """Runs of a flow for beats that do not come: requests to a path of the worker's HTTP server.
 
     A beat is due `every_seconds` after the one before, and missed `grace_seconds` later. One run starts for an outage,
@@ -54,7 +54,7 @@ class Heartbeat(BaseModel, frozen=True, extra="forbid"):
     first beat is waited for, or is due `first_within_seconds` after the heartbeat is deployed.
     """
 
-    KEYED: ClassVar[Keyed] = Keyed(key=("path",))
+    KEYED: ClassVar[Keyed] = Keyed.model_construct(key=("path",))
     """What tells the memory of one heartbeat of a flow from that of another."""
 
     kind: Literal["heartbeat"] = "heartbeat"

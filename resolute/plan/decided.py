@@ -17,7 +17,7 @@ class Decided(BaseModel, Generic[F_co]):
     was up. `form` is what the person filled in whose decision was the last, `at` when the gate was decided.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     approved: bool
     by: list[str]

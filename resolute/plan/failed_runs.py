@@ -26,7 +26,7 @@ class FailedRun(BaseModel):
     each flow; the other fields are those of the first of them.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     flow: str
     run: str
@@ -44,7 +44,7 @@ class FailedRun(BaseModel):
     flows: dict[str, int] = {}
 
 
-class FailedRuns(BaseModel, frozen=True, extra="forbid"):
+class FailedRuns(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """Runs of a flow for failed runs of other flows of its task queue: of those named in `flows`, or of all.
 
     At most `at_most` are told of one by one in `per_seconds`; those beyond are told of together.

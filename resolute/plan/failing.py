@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Failure(BaseModel):
     """Why a step, and with it a run, failed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     step: str
     node: str

@@ -16,7 +16,7 @@ class Muted(BaseModel):
     'muted: the database is being moved'
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     muted: bool
     until: datetime | None = None

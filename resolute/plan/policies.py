@@ -52,7 +52,7 @@ class Retry(BaseModel):
     2.0
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     attempts: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     initial: Seconds = 1.0
@@ -75,9 +75,9 @@ class Policy(BaseModel):
     `heartbeat` the time between two heartbeats of a long node; without it, the worker sends them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    retry: Retry = Retry()
+    retry: Retry = Retry.model_construct()
     timeout: Seconds = 60.0
     within: Seconds | None = None
     heartbeat: Seconds | None = None

@@ -34,7 +34,7 @@ Role: TypeAlias = Literal["choice", "branch", "loop", "side"]
 class Frozen(BaseModel):
     """A value of a plan: never changed, and nothing in it that the plan's format does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from resolute.plan.keyed import Keyed, at_path, path_of_input
 from resolute.plan.values import Json
 
 
-class Told(BaseModel, frozen=True, extra="forbid"):
+class Told(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """How deliveries are told to a run in progress, as events.
 
     `event` is the name of the event, or where in the input it stands, and `data` where in the input the event itself

@@ -46,7 +46,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 
 
-class Schedule(BaseModel, frozen=True, extra="forbid"):
+class Schedule(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """Runs of a flow at certain times: those of `cron` in `timezone`, or at an interval counted from 1970 (UTC).
 
     Source: Temporal's Schedule (spec and policies).
@@ -124,7 +124,7 @@ class Schedule(BaseModel, frozen=True, extra="forbid"):
         return found
 
 
-class Webhook(BaseModel, frozen=True, extra="forbid"):
+class Webhook(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """Runs of a flow for HTTP requests to a path. The request's JSON body is the run's input.
 
     `verify` says how a delivery proves its origin: `scheme` names a verification that the worker knows, the rest are
@@ -200,7 +200,7 @@ class Webhook(BaseModel, frozen=True, extra="forbid"):
         return found
 
 
-class Manual(BaseModel, frozen=True, extra="forbid"):
+class Manual(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """Runs of a flow that a person or a program requests, with the JSON Schema of their input."""
 
     kind: Literal["manual"] = "manual"

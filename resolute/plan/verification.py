@@ -15,7 +15,7 @@ from resolute.plan.expressions import encode
 from resolute.plan.words import secret
 
 
-class Verification(BaseModel, frozen=True, extra="forbid"):
+class Verification(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """How a webhook delivery proves where it comes from, as data. Subclass it for a scheme of your own.
 
     `scheme` is the name under which the worker finds the code of the verification. `signs_body` is true where the proof

@@ -21,13 +21,16 @@ from resolute.plan.texts import shortened
 T = TypeVar("T")
 
 
-class Record(BaseModel):
+class Record(BaseModel, defer_build=True):
     """A model whose fields take references while a flow is written: `EventLink(href=health.output.url)`."""
 
     @field_validator("*", mode="wrap")
     @classmethod
     def _let_expressions_pass(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return value if holds_expression(value) else handler(value)
+
+
+del Record.model_config["defer_build"]  # authors' own models are built where they stand: there a mistake is seen
 
 
 def output(path: str) -> Any:

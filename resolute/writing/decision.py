@@ -19,8 +19,8 @@ PREFIX: Final = DECISIONS
 ATTEMPTS: Final = 3
 """Attempts of a decision that fails by itself: it sees the same state each time, so more of them seldom help."""
 
-_POLICY: Final = Policy(timeout=10)
-_EVALUATE_POLICY: Final = Policy(timeout=10, retry=Retry(attempts=ATTEMPTS))
+_POLICY: Final = Policy.model_construct(timeout=10)
+_EVALUATE_POLICY: Final = Policy.model_construct(timeout=10, retry=Retry.model_construct(attempts=ATTEMPTS))
 
 
 async def _evaluate(condition: bool) -> bool:

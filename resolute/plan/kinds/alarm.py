@@ -66,8 +66,8 @@ class Alarm(Step):
     id: str
     bad: JsonValue
     clear: JsonValue = None
-    raise_after: After = After(checks=1)
-    clear_after: After = After(checks=1)
+    raise_after: After = After.model_construct(checks=1)
+    clear_after: After = After.model_construct(checks=1)
     quiet: JsonValue = None
     quiet_decision: Steps = ()
     key: JsonValue = None

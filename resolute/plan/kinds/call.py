@@ -32,7 +32,7 @@ class Call(Step):
     id: str
     node: str
     arguments: dict[str, JsonValue] = Field(default={})
-    policy: Policy = Policy()
+    policy: Policy = Policy.model_construct()
     lane: Lane = "activity"
     queue: str | None = None
     effect: Effect = Field(default="write", exclude_if=lambda value: value == "write")

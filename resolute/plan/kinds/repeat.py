@@ -29,7 +29,7 @@ class Repeated(BaseModel):
     `last` holds the outputs of the last turn's steps, by step name; it is empty where there was no turn.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     turns: int
     ended_by: Literal["until", "while", "at_most"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import NoneType
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast, overload
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
 from resolute.plan.decided import Decided
 from resolute.plan.kinds.gate import Gate, OnReject, OnTimeout
@@ -25,7 +25,7 @@ Notify: TypeAlias = "Callable[[str], Told] | Callable[[str, str], Told]"
 
 
 @dataclass(frozen=True, eq=False)
-class GateStep(FlowStep[Decided[F_co]]):
+class GateStep(FlowStep["Decided[F_co]"], Generic[F_co]):  # in quotes: its model is built where a gate is written
     """A question to people. See `gate`."""
 
     ask: object
