@@ -10,11 +10,23 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import backtests, board, events, gates, items, lanes, pagerduty, processes, turns, writing
+from benchmarks import backtests, board, events, gates, items, lanes, pagerduty, processes, turns, webhooks, writing
 from benchmarks.figures import show
 from benchmarks.peers import measure as peers
 
-PARTS = ("writing", "processes", "pagerduty", "lanes", "events", "items", "turns", "gates", "backtest", "board")
+PARTS = (
+    "writing",
+    "processes",
+    "pagerduty",
+    "lanes",
+    "webhooks",
+    "events",
+    "items",
+    "turns",
+    "gates",
+    "backtest",
+    "board",
+)
 BY_NAME = ("peers",)
 """What is measured only where it is named: it needs programs beside the environment."""
 
@@ -38,6 +50,8 @@ def main() -> int:
     if "lanes" in parts:
         for title, figures in asyncio.run(lanes.measure()).items():
             show(console, title, figures)
+    if "webhooks" in parts:
+        show(console, "Webhooks, on the embedded server", asyncio.run(webhooks.measure()))
     if "events" in parts:
         show(console, "History events of each kind of step", asyncio.run(events.measure()))
     if "items" in parts:

@@ -41,16 +41,17 @@ def measure() -> list[Figure]:
                 memory = resident(worker.pid)
     return [
         at_most("resolute dev is ready after", after, 6, "s", 1),
-        at_most("an idle worker's memory", memory, 150, "MB"),
+        at_most("an idle worker's memory", memory, 90, "MB"),
     ]
 
 
 @contextlib.contextmanager
 def started(
-    arguments: list[str], folder: str, temporal: str = "", keys: str = ""
+    arguments: list[str], folder: str, temporal: str = "", keys: str = "", **settings: str
 ) -> Generator[subprocess.Popen[bytes]]:
     """A process that people start, for the length of the block; what it said is shown where the block fails."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("RESOLUTE_", "TEMPORAL_"))}
+    environment |= settings
     if temporal:
         environment["TEMPORAL_ADDRESS"] = temporal
     if keys:

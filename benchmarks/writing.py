@@ -29,7 +29,7 @@ def import_time() -> list[Figure]:
     ]
     loads = any(words[1] == "True" for words in found)
     return [
-        at_most("import resolute", statistics.median(float(words[0]) for words in found), 0.25, "s", 3),
+        at_most("import resolute", statistics.median(float(words[0]) for words in found), 0.15, "s", 3),
         Figure("it loads temporalio", "yes" if loads else "no", "no", not loads),
     ]
 

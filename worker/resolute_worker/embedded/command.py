@@ -5,15 +5,15 @@ to disk. What was tried, by what one run of three quick steps writes (bytes of S
 repeats on a busy machine, and the server's processor time, which does so within a tenth:
 
     before                                          329 kB in 6.4, 1.00
-    list of runs 0.1 s late, in place of at once    -26 kB in 5.7: a run that has ended by then is listed once, not twice
+    list of runs 0.1 s late, in place of at once    -26 kB in 5.7: a run that ends by then is listed once, not twice
     full-text indexes written only where used       -28 kB, 0.9
     log of 4,000 pages in place of 1,000            -12 to -26 kB
     without the index by_execution_time             -9 kB
     GOGC=100 in place of 50                         0.97, 20 MB more memory; 200: 0.9, 60 MB more
     all of these                                    253 kB in 5.7, 0.8 to 1.0
-    not kept: synchronous=normal                    0.82, a third quicker alone: kill -9 loses nothing, but a power failure
+    not kept: synchronous=normal                    0.82, a third quicker alone; survives kill -9, but no power failure
     not kept: GOMAXPROCS=1                          1.0, and starts wait for each other
-    not kept: page_size 2048 or 8192, mmap_size, history.sendRawHistoryBetweenInternalServices   nothing that repeats
+    not kept: page_size 2048 or 8192, mmap_size     nothing that repeats
 """
 
 from __future__ import annotations
