@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from resolute.memory.runtime import START
 from resolute.plan.context import current_call
+from resolute.testing.simulating import Request as Arrived
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.account.account import Account
 from resolute_pagerduty.account.audit import NoAudit
@@ -124,7 +125,9 @@ class Network:
         before = key in self._open()
         raw = b"" if request.body is None else json.dumps(request.body).encode()
         headers = dict(request.headers)
-        reply = sim.engine.answer(request.method, request.path, urlencode(list(request.query)), headers, raw)
+        query = urlencode(list(request.query))
+        arrived = Arrived(method=request.method, path=request.path, query=query, headers=headers, body=raw)
+        reply = sim.engine.answer(arrived)
         if does and 200 <= reply.status < 300:
             self._server.say(f"PagerDuty: {does} {key} for {run} {step} [{at}]")
             self.effects.append(Effect(at=at, run=run, step=step, does=does, key=key, adds=adds))
