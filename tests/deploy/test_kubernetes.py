@@ -179,6 +179,28 @@ def test_one_worker_alone_has_the_embedded_server() -> None:
     assert {"whenDeleted": "Retain", "whenScaled": "Retain"} == found["spec"]["persistentVolumeClaimRetentionPolicy"]
 
 
+def test_a_backup_is_restored_by_a_pod_with_the_same_volume_and_rights() -> None:
+    """It mounts the volume that the StatefulSet makes for its one pod, as the same user, and starts no worker on it."""
+    (restoring,) = documents(KUBERNETES / "restore.yaml")
+    (found,) = documents(KUBERNETES / "embedded" / "statefulset.yaml")
+    pod, worker = restoring["spec"], found["spec"]["template"]["spec"]
+    (container,), (theirs,) = pod["containers"], worker["containers"]
+    claims = {
+        each["name"]: each["persistentVolumeClaim"]["claimName"]
+        for each in pod["volumes"]
+        if len(each) > 1 and "emptyDir" not in each
+    }
+    (claim,) = found["spec"]["volumeClaimTemplates"]
+
+    assert {"state": f"{claim['metadata']['name']}-{found['metadata']['name']}-0"} == claims
+    assert (worker["securityContext"], theirs["securityContext"]) == (
+        pod["securityContext"],
+        container["securityContext"],
+    )
+    assert theirs["volumeMounts"] == container["volumeMounts"]
+    assert ["sleep", "infinity"] == container["command"]
+
+
 def _named(objects: tuple[Document, ...], kind: str) -> set[str]:
     return {each["metadata"]["name"] for each in objects if each["kind"] == kind}
 
