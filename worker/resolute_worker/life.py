@@ -14,7 +14,7 @@ from resolute.plan.errors import ResoluteError
 from resolute_worker.signals import StopSignals
 from resolute_worker.streams import unbreakable_streams
 
-OVERTIME: Final = 1.5
+OVERTIME: Final = 2.0
 """Seconds beyond the grace period that closing everything may take. Then the process is killed."""
 
 _THRESHOLDS: Final = (700, 10, 3)

@@ -24,6 +24,7 @@ from resolute.plan.provider import Provider
 from resolute.temporal.activities import Activities
 from resolute.temporal.at_work import AtWork, NodeThreads
 from resolute.temporal.buttons import button_maker
+from resolute.temporal.leaving import HELD, leave
 from resolute.temporal.links import link_maker
 from resolute.temporal.loops import NodeLoops
 from resolute.temporal.meters import Meters
@@ -414,14 +415,15 @@ async def _poll(pollers: Sequence[TemporalWorker]) -> None:
 
 @contextlib.asynccontextmanager
 async def _polling(worker: Running, settings: Settings, build: Build | None) -> AsyncGenerator[None]:
-    task = worker.polling = asyncio.create_task(_poll(_pollers(worker, settings, build)), name="temporal worker")
+    pollers = _pollers(worker, settings, build)
+    task = worker.polling = asyncio.create_task(_poll(pollers), name="temporal worker")
     try:
         yield
     finally:
         worker.health.phase = "stopping"
         # Like `poller.shutdown()`, which would wait for an unreachable server if the worker has not started to poll.
         began = monotonic()
-        task.cancel()
+        await leave(pollers if settings.shutdown_seconds > HELD else [], task)
         # The SDK waits forever for a node that ignores its cancellation, and for a run that cannot be evicted.
         await asyncio.wait([task], timeout=settings.shutdown_seconds + _OVERTIME)
         if worker.server and monotonic() - began > settings.shutdown_seconds - _LEISURE:

@@ -1,0 +1,50 @@
+"""Several worker processes at one Temporal server, which come and go while runs are at work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.keys import KEY
+from tests.worker.processes import Process, started
+
+
+@dataclass
+class Crew:
+    """The workers of one task queue. `variables` are those of each process."""
+
+    folder: Path
+    variables: dict[str, str]
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    members: list[Process] = field(default_factory=list[Process])
+    said: list[str] = field(default_factory=list[str])
+    """The logs of the workers that have ended."""
+
+    async def join(self, **variables: str) -> Process:
+        """One more worker, as soon as it polls."""
+        worker = await self.stack.enter_async_context(
+            started("worker", folder=self.folder, **{**self.variables, **variables})
+        )
+        await worker.url()
+        self.members.append(worker)
+        return worker
+
+    async def leave(self, worker: Process) -> int:
+        """Stops a worker as an orchestrator does, by SIGTERM; gives its exit code."""
+        self.members.remove(worker)
+        code = await worker.stopped()
+        self.said.append(worker.output)
+        return code
+
+
+@asynccontextmanager
+async def crew(folder: Path, address: str, size: int, **variables: str) -> AsyncGenerator[Crew]:
+    """So many workers for the length of an `async with`, of the flows in `folder`."""
+    at = {"TEMPORAL_ADDRESS": address, "RESOLUTE_HTTP_PORT": "0", "RESOLUTE_PLAN_KEYS": KEY, "RESOLUTE_WATCH": "false"}
+    async with AsyncExitStack() as stack:
+        there = Crew(folder, {**at, **variables}, stack)
+        for _ in range(size):
+            await there.join()
+        yield there

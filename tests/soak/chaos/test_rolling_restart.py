@@ -1,0 +1,160 @@
+"""A new version goes out while runs are at work: workers are stopped one after the other, and nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import runpy
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowExecutionDescription
+
+from resolute.temporal.client import RunHandle, start_run
+from resolute.writing.flow import Flow
+from resolute_pagerduty.simulator import Limits, Simulator
+from resolute_worker.embedded import EmbeddedServer
+from tests.keys import KEYS
+from tests.soak.chaos.crew import Crew, crew
+
+PER_SECOND: Final = float(os.environ.get("CHAOS_PER_SECOND", "20"))
+"""A machine that is busy with something else keeps up with fewer."""
+
+WORKERS: Final = 3
+BESIDE: Final = 5.0
+"""Seconds of load before the first worker is stopped, and again after the last one is back."""
+
+SLOWEST: Final = timedelta(seconds=5)
+LONGEST: Final = 300
+
+FLOW: Final = """
+from datetime import timedelta
+from pathlib import Path
+from pydantic import BaseModel
+from resolute import current_call, flow, input_data, manual, node, sleep, text
+import resolute_pagerduty as pagerduty
+
+class Order(BaseModel):
+    number: int
+
+def called() -> None:
+    with Path("calls").open("a") as calls:
+        calls.write(f"{current_call().workflow_id} {current_call().step}\\n")
+
+@node
+async def look(number: int) -> int:
+    called()
+    return number
+
+@node(lane="local")
+async def glance(number: int) -> int:
+    called()
+    return number + 1
+
+number = input_data(Order).number
+key = text("order-{}", number)
+glanced = glance(number).as_("glanced")
+
+order = (
+    flow("order").triggered_by(manual("go", input=Order))
+    .then(pagerduty.trigger_event(summary=key, source="shop", severity="error", dedup_key=key))
+    .then(glanced)
+    .then(sleep(timedelta(seconds=0.5)))
+    .then(look(glanced.output))
+    .then(pagerduty.resolve_event(dedup_key=key))
+    .build()
+)
+"""
+
+pytestmark = pytest.mark.soak
+
+
+async def test_three_workers_are_restarted_one_after_the_other(tmp_path: Path) -> None:
+    """Under load every run completes, no node is called and no event sent twice, and no run takes longer than 5 s."""
+    (tmp_path / "flows").mkdir()
+    source = tmp_path / "flows" / "order.py"
+    source.write_text(FLOW)
+    order: Flow = runpy.run_path(str(source))["order"]
+    async with Simulator.serve(limits=Limits.none()) as sim, EmbeddedServer(tmp_path / "state", port=0) as server:
+        client = await Client.connect(server.address)
+        at = {
+            "PAGERDUTY_API_URL": sim.url,
+            "PAGERDUTY_EVENTS_URL": sim.events_url,
+            "PAGERDUTY_ROUTING_KEY": sim.world.routing_key,
+        }
+        async with crew(tmp_path, server.address, WORKERS, **at) as workers:
+            over = asyncio.Event()
+            load = asyncio.create_task(_load(client, order, over))
+            await asyncio.sleep(BESIDE)
+            codes = await _restarted(workers)
+            await asyncio.sleep(BESIDE)
+            over.set()
+            runs = await load
+            async with asyncio.timeout(LONGEST):
+                await asyncio.gather(*(run.result() for run in runs), return_exceptions=True)
+            told = [await run.handle.describe() for run in runs]
+            slow = await _stood_still(client, [run.id for run in told if _took(run) > SLOWEST])
+        sent = Counter((body["event_action"], body["dedup_key"]) for body in (json.loads(r.body) for r in sim.requests))
+    calls = Counter((tmp_path / "calls").read_text().splitlines())
+    took = sorted(_took(run).total_seconds() for run in told)
+    print(  # noqa: T201  # the figures, which `make soak ARGS=-s` shows
+        f"{len(runs)} runs, {WORKERS} restarts: half of them within {took[len(took) // 2]:.2f} s, all {took[-1]:.2f} s"
+    )
+
+    assert [0] * WORKERS == codes
+    assert {"COMPLETED": len(runs)} == Counter(run.status.name for run in told if run.status)
+    assert (2 * len(runs), {1}) == (len(calls), set(calls.values()))
+    assert (2 * len(runs), {1}) == (len(sent), set(sent.values()))
+    assert [] == slow
+
+
+async def _load(client: Client, order: Flow, over: asyncio.Event) -> list[RunHandle]:
+    """Starts runs at an even pace until it is over, whatever those that have begun are doing."""
+    loop = asyncio.get_running_loop()
+    began, starting = loop.time(), list[asyncio.Task[RunHandle]]()
+    while not over.is_set():
+        number = len(starting)
+        await asyncio.sleep(max(0.0, began + number / PER_SECOND - loop.time()))
+        start = start_run(
+            client,
+            order.plan,
+            task_queue="resolute",
+            input_data={"number": number},
+            workflow_id=f"order-{number}",
+            keys=KEYS,
+        )
+        starting.append(asyncio.create_task(start))
+    return list(await asyncio.gather(*starting))
+
+
+async def _restarted(workers: Crew) -> list[int]:
+    """Replaces each worker by a new one; their exit codes."""
+    codes: list[int] = []
+    for worker in list(workers.members):
+        codes.append(await workers.leave(worker))
+        await workers.join()
+    return codes
+
+
+def _took(run: WorkflowExecutionDescription) -> timedelta:
+    """From the start to the end; what has not ended has taken for ever."""
+    return run.close_time - run.start_time if run.close_time else timedelta.max
+
+
+async def _stood_still(client: Client, runs: list[str]) -> list[str]:
+    """Between which events slow runs stood still for a second or more, by their histories."""
+    found: list[str] = []
+    for run in runs:
+        events = (await client.get_workflow_handle(run).fetch_history()).events
+        for before, after in pairwise(events):
+            gap = (after.event_time.ToDatetime() - before.event_time.ToDatetime()).total_seconds()
+            names = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in (before, after)]
+            found += [f"{run}: {gap:.1f} s between {names[0]} and {names[1]}"] if gap > 1 else []
+        found.append(f"{run}: slow")
+    return found
