@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -104,18 +105,13 @@ class Office:
 
 
 @asynccontextmanager
-async def office(client: Client) -> AsyncGenerator[Office]:
-    """An office with a Slack of its own."""
-    settings = Settings(
-        task_queue=f"clicks-{uuid4().hex[:8]}",
-        http_port=0,
-        shutdown_seconds=1,
-        plan_keys=KEYS.keys,
-        public_url="https://ops.test",
-    )
+async def office(client: Client, audit: Path | None = None, **more: Any) -> AsyncGenerator[Office]:
+    """An office with a Slack of its own, and an audit log of that; `more` are settings of its worker."""
+    given = {"http_port": 0, "shutdown_seconds": 1, "plan_keys": KEYS.keys, "public_url": "https://ops.test", **more}
+    settings = Settings.model_validate({"task_queue": f"clicks-{uuid4().hex[:8]}", **given})
     load = Load(flows=FLOWS, released=datetime(2026, 1, 1, tzinfo=UTC))
     with Simulator.serve() as sim:
-        provider = slack.Slack(simulated_config(sim))
+        provider = slack.Slack(simulated_config(sim), audit_log=audit)
         environment = Environment({})
         async with (
             running(load, settings=settings, providers=[provider], environment=environment, client=client) as worker,

@@ -1,7 +1,6 @@
 """Everything that can go wrong between a node and PagerDuty.
 
 resolute.NodeError
-├── AuditError                      the audit log cannot be written, so nothing was sent; retried
 ├── PagerDutyAPIError               PagerDuty refused, or did not answer; retried unless it is a RefusedError
 │   ├── UnreachableError                no connection, or no answer in time
 │   ├── UnsettledError                  PagerDuty may still be processing a request of an earlier attempt
@@ -40,10 +39,6 @@ from datetime import timedelta
 from typing import Final
 
 from resolute.plan.errors import NodeError, TerminalError
-
-
-class AuditError(NodeError):
-    """The audit log cannot be written, so nothing was sent."""
 
 
 class PagerDutyAPIError(NodeError):

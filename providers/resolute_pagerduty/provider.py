@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition, Verifier
-from resolute.plan.settings import said_of_settings
 from resolute.plan.values import Json
+from resolute.providing.access import AccessSettings
+from resolute.providing.config import Words
 from resolute_pagerduty import inlet
 from resolute_pagerduty.account.accounts import Accounts
-from resolute_pagerduty.account.audit import KEPT, LARGEST
-from resolute_pagerduty.account.config import PagerDutyConfig, Words
+from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.webhooks import SCHEME, verify
 
@@ -50,10 +47,7 @@ class PagerDuty(Accounts):
         Raises:
             ConfigurationError: a variable is invalid; the message names it, never its value.
         """
-        try:
-            settings = _ProviderSettings()
-        except ValidationError as error:
-            raise ConfigurationError(said_of_settings(error, "PAGERDUTY_")) from None
+        settings = _Access.from_env()
         return cls(
             PagerDutyConfig.from_env(),
             accounts={name: PagerDutyConfig.from_env(name) for name in settings.accounts},
@@ -92,20 +86,9 @@ class PagerDuty(Accounts):
         return {SCHEME: verify, inlet.SCHEME: inlet.verify}
 
 
-class _ProviderSettings(BaseSettings):
+class _Access(AccessSettings):
     """What the environment says about the provider as a whole."""
 
-    model_config = SettingsConfigDict(env_prefix="PAGERDUTY_", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_unset(cls, values: Any) -> Any:
-        # Except the grants: an empty list means nothing, and certainly not everything.
-        return {name: value for name, value in dict(values).items() if value != "" or name == "grants"}
+    model_config = SettingsConfigDict(env_prefix="PAGERDUTY_")
 
     accounts: Words = ()
-    grants: Words | None = None
-    read_only: bool = False
-    audit_log: Path = Path(".resolute/audit.jsonl")
-    audit_largest: Annotated[int, Field(ge=0)] = LARGEST
-    audit_kept: Annotated[int, Field(ge=0)] = KEPT

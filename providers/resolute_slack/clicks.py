@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl
@@ -19,13 +19,16 @@ from weakref import WeakValueDictionary
 
 from pydantic_core import from_json
 
+from resolute.plan.errors import AuditError
 from resolute.plan.inlets import GateAnswer, Gates, InletAnswer
+from resolute.providing.audit import AuditEntry, Outcome, entry_of_now
+from resolute.providing.refusals import Refusals
 from resolute_slack.buttons import APPROVE, REJECT, decided
 from resolute_slack.errors import SlackAPIError, UnreadableAnswerError
 from resolute_slack.http.methods import UPDATE, USER, WHISPER, WHO_AM_I
 from resolute_slack.signing import problem_of
 from resolute_slack.texts import escaped, fitted
-from resolute_slack.workspace import Workspace
+from resolute_slack.workspace import ACCOUNT, Workspace
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,7 @@ class Clicks:
     def __init__(self, slack: Workspace) -> None:
         self._slack = slack
         self._team = ""
+        self._refusals = Refusals()
         self._shown: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._at: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -76,7 +80,7 @@ class Clicks:
             return InletAnswer(status=404, reason="SLACK_SIGNING_SECRET is not set")
         problem = problem_of(headers, body, secret.get_secret_value(), time.time())
         if problem:
-            return InletAnswer(status=401, body="not verified", reason=problem)
+            return InletAnswer(status=401, body="not verified", reason=problem, afterwards=self._told(problem))
         payload = _payload(body)
         if payload is None:
             return InletAnswer(status=200 if b"ssl_check=1" in body else 400, reason="no interaction")
@@ -84,6 +88,12 @@ class Clicks:
         if click is None:
             return InletAnswer(reason=f"not a button of a gate: {str(payload.get('type'))[:50]}")
         return InletAnswer(afterwards=lambda: self._decide(click, gates))
+
+    def _told(self, problem: str) -> Callable[[], Coroutine[Any, Any, None]] | None:
+        """Writes down a request that is not Slack's, unless there are too many of them."""
+        if not self._refusals.passes():
+            return None
+        return lambda: self._refusals.write(self._slack.audit, _entry("refused", error=problem))
 
     async def _decide(self, click: Click, gates: Gates) -> None:
         """Decides, and shows what came of it.
@@ -93,18 +103,28 @@ class Clicks:
         """
         try:
             clicker = await self._clicker(click.user)
-        except SlackAPIError as error:
+        except (SlackAPIError, AuditError) as error:
             log.error("a click was not decided: who clicked is not known: %s", error)
             await self._whisper(click, "Not decided: Slack does not say who you are. Try again in a moment.")
             return
         if clicker.problem:
             log.warning("a click was not decided: Slack user %s %s", click.user, clicker.problem)
+            said = f"the account {clicker.problem}"
+            await self._slack.audit.refused(_entry("refused", click, by=f"Slack user {click.user}", error=said))
             await self._whisper(click, f"Not decided: your account {clicker.problem}.")
             return
         # One after the other, so that what the message says last is what was decided last.
         lock = self._at.setdefault((click.channel, click.ts), asyncio.Lock())
         async with lock:
+            entry = _entry("unknown", click, by=clicker.email)
+            try:
+                await self._slack.audit.begin(entry)
+            except AuditError as error:
+                log.error("a click was not decided: %s", error)
+                await self._whisper(click, "Not decided: the audit log of the worker cannot be written.")
+                return
             answer = await gates.decide(click.button, approve=click.approve, by=clicker.email)
+            await self._slack.audit.end(entry.model_copy(update=_came(answer)))
             await self._show(click, answer)
 
     async def _clicker(self, user: str) -> Clicker:
@@ -113,7 +133,7 @@ class Clicks:
         In a channel that is shared with another workspace its members can click as well, and their addresses say
         nothing: whoever runs that workspace can give them any.
         """
-        found = (await self._slack.call(USER, user=user)).get("user")
+        found = (await self._slack.respond(USER, user=user)).get("user")
         if not isinstance(found, Mapping):
             raise UnreadableAnswerError(f"{USER.name}: the answer contains no user")
         known = cast("Mapping[str, Any]", found)
@@ -131,7 +151,7 @@ class Clicks:
 
     async def _own_team(self) -> str:
         if not self._team:
-            self._team = str((await self._slack.call(WHO_AM_I)).get("team_id") or "")
+            self._team = str((await self._slack.respond(WHO_AM_I)).get("team_id") or "")
         return self._team
 
     async def _show(self, click: Click, answer: GateAnswer) -> None:
@@ -159,7 +179,7 @@ class Clicks:
         while len(self._shown) > _KEPT:
             del self._shown[next(iter(self._shown))]
         try:
-            await self._slack.call(UPDATE, channel=click.channel, ts=click.ts, text=click.text, blocks=blocks)
+            await self._slack.respond(UPDATE, channel=click.channel, ts=click.ts, text=click.text, blocks=blocks)
         except SlackAPIError as error:
             log.warning("a message does not show what was decided: %s", error)
             await self._whisper(click, "Your decision is taken, but the message could not be changed.")
@@ -167,7 +187,36 @@ class Clicks:
     async def _whisper(self, click: Click, text: str, markup: str = "") -> None:
         """Tells the person who has clicked, and nobody else."""
         said = fitted(escaped(text), _LONGEST_SAID)[0] + markup
-        await self._slack.call(WHISPER, channel=click.channel, user=click.user, text=said)
+        await self._slack.respond(WHISPER, channel=click.channel, user=click.user, text=said)
+
+
+def _entry(
+    outcome: Outcome, click: Click | None = None, *, by: str | None = None, error: str | None = None
+) -> AuditEntry:
+    """What is written of a click, or of a request that pretends to be one."""
+    word = "click" if click is None else "approve" if click.approve else "reject"
+    resource = PATH if click is None else f"{PATH} {click.channel} {click.ts}"
+    return entry_of_now(
+        account=ACCOUNT,
+        operation=word,
+        method="-",
+        resource=resource[:_LONGEST_SAID],
+        outcome=outcome,
+        person=by,
+        error=error,
+    )
+
+
+def _came(answer: GateAnswer) -> dict[str, object]:
+    """The outcome of a click that was somebody's."""
+    where = {"flow": answer.flow or None, "run": answer.run or None, "step": answer.gate or None}
+    match answer.outcome:
+        case "approved" | "rejected":
+            return {**where, "outcome": "done"}
+        case "refused" | "form" | "over":
+            return {**where, "outcome": "refused", "error": answer.said[:_LONGEST_SAID]}
+        case "unavailable":
+            return {**where, "outcome": "unknown", "error": answer.said[:_LONGEST_SAID]}
 
 
 def _teams(user: Mapping[str, Any]) -> list[object]:

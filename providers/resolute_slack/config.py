@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final
 
-from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
 
-from resolute.plan.errors import ConfigurationError
-from resolute.plan.settings import said_of_settings
+from resolute.providing.config import Address, Key, ProviderConfig
 
 API: Final = "https://slack.com/api/"
 """Where Slack's Web API is. Source: https://docs.slack.dev/apis/web-api/"""
@@ -22,21 +20,20 @@ Slack publishes no such limit; its own clients wait 30 seconds for an answer.
 """
 
 
-class InvalidConfigError(ConfigurationError):
-    """The settings are invalid. `error` is what pydantic found."""
+MESSAGES: Final = 50
+"""Calls of nodes in a minute that every workspace takes: Slack allows at least as many of each method that they use.
 
-    def __init__(self, error: ValidationError) -> None:
-        self.error = error
-        super().__init__(f"SlackConfig: {said_of_settings(error)}")
+Source: https://docs.slack.dev/apis/web-api/rate-limits (tier 3)
+"""
 
 
-class SlackConfig(BaseSettings):
+class SlackConfig(ProviderConfig):
     """The settings of one Slack workspace, given as arguments; `from_env()` reads `SLACK_...` instead.
 
     Attributes:
         bot_token: the token of the app's bot (`xoxb-...`), without which nothing is sent.
         signing_secret: the app's signing secret, without which no click on a button is believed.
-        read_only: refuses every node that posts or changes something.
+        requests_per_minute: how many nodes may start in a minute, on all workers together.
         settle_seconds: how long Slack may still be at work on a request whose answer was lost. The step waits that long
             before it looks for its message and, if that is not there, posts it again.
         api_url: another URL for the Web API, such as the simulator's.
@@ -46,21 +43,11 @@ class SlackConfig(BaseSettings):
         'https://slack.com/api/'
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    bot_token: SecretStr | None = None
-    signing_secret: SecretStr | None = None
-    read_only: bool = False
+    bot_token: Key = None
+    signing_secret: Key = None
+    requests_per_minute: Annotated[int, Field(ge=1)] = MESSAGES
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = SETTLE
-    api_url: str | None = None
-
-    @field_validator("bot_token", "signing_secret")
-    @classmethod
-    def _is_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        text = value.get_secret_value().strip() if value else ""
-        if not (text.isascii() and text.isprintable() and " " not in text):
-            raise ValueError("contains characters that no such value has: was an extra line copied?")
-        return SecretStr(text) if text else None
+    api_url: Address = None
 
     @field_validator("bot_token")
     @classmethod
@@ -69,37 +56,6 @@ class SlackConfig(BaseSettings):
             raise ValueError("give the token of the app's bot, which begins with xoxb-")
         return value
 
-    @field_validator("api_url")
-    @classmethod
-    def _is_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("give a URL that starts with https:// (or http:// for a simulator)")
-        if "@" in value:
-            raise ValueError("leave out the user and password, they would be shown in messages")
-        return value
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _says_what_is_wrong(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(values)
-        except ValidationError as error:
-            raise InvalidConfigError(error) from None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Settings given as arguments never read the environment."""
-        return (init_settings,)
-
     @classmethod
     def from_env(cls) -> SlackConfig:
         """The settings from the environment: `SLACK_BOT_TOKEN` and so on.
@@ -107,17 +63,9 @@ class SlackConfig(BaseSettings):
         Raises:
             ConfigurationError: a value is invalid; the message names the variable, never the value.
         """
-        try:
-            return cls(**EnvSettingsSource(cls, env_prefix=PREFIX, env_ignore_empty=True)())
-        except InvalidConfigError as error:
-            raise ConfigurationError(said_of_settings(error.error, PREFIX)) from None
+        return cls.read(PREFIX)
 
     @property
     def api_base(self) -> str:
         """The URL of the Web API, which ends with a slash."""
-        return (self.api_url or API).rstrip("/") + "/"
-
-    @property
-    def secret_values(self) -> tuple[str, ...]:
-        """Every secret in the settings."""
-        return tuple(value.get_secret_value() for value in (self.bot_token, self.signing_secret) if value is not None)
+        return f"{self.api_url}/" if self.api_url else API

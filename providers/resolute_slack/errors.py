@@ -92,3 +92,10 @@ class InvalidRequestError(TerminalError):
 
 class MissingSettingError(TerminalError):
     """A token or secret that the request needs is not set on the worker."""
+
+
+def may_be_done(error: SlackAPIError) -> bool:
+    """Whether a request that failed like this may have been carried out."""
+    if isinstance(error, UnreachableError):
+        return error.sent
+    return isinstance(error, (TroubleError, UnreadableAnswerError))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pydantic_settings import SettingsConfigDict
+
 from resolute.plan.inlets import Inlet
 from resolute.plan.provider import NodeDefinition
+from resolute.providing.access import AccessSettings
 from resolute_slack.clicks import PATH, Clicks
 from resolute_slack.config import SlackConfig
 from resolute_slack.nodes import FACTORIES
@@ -23,25 +26,42 @@ class Slack(Workspace):
     """
 
     @classmethod
-    def from_env(cls) -> Slack:
-        """The provider as the environment describes it: `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET` and so on.
+    def from_env(cls, *, grants: Sequence[str] | None = None, read_only: bool = False) -> Slack:
+        """The provider as the environment describes it.
+
+        `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET` and the other settings of `SlackConfig` describe the workspace.
+        `SLACK_GRANTS` and `SLACK_READ_ONLY` limit what nodes may do, as the arguments do; if `SLACK_GRANTS` is set but
+        empty, they may do nothing. `SLACK_AUDIT_LOG` is the file that every request and every click is written to, by
+        default `.resolute/audit.jsonl`, as for other providers.
+
+        Args:
+            grants: what nodes may do; instead of `SLACK_GRANTS`.
+            read_only: grants every read and no write, as `SLACK_READ_ONLY=true` does.
 
         Raises:
             ConfigurationError: a variable is invalid; the message names it, never its value.
         """
-        return cls(SlackConfig.from_env())
+        settings = _Access.from_env()
+        return cls(
+            SlackConfig.from_env(),
+            grants=settings.grants if grants is None else grants,
+            read_only=read_only or settings.read_only,
+            audit_log=settings.audit_log,
+            audit_largest=settings.audit_largest,
+            audit_kept=settings.audit_kept,
+        )
 
     def inlets(self) -> Mapping[str, Inlet]:
         """Clicks on the buttons of gates."""
         return {PATH: Clicks(self).answer} if self.config.signing_secret is not None else {}
 
-    def refusal(self, node: NodeDefinition) -> str | None:
-        """That a provider for reading alone does not run a node that may write."""
-        if self.config.read_only and node.effect == "write":
-            return f"{node.name} writes, and SLACK_READ_ONLY lets this provider read only"
-        return None
-
     @classmethod
     def nodes(cls) -> Sequence[NodeDefinition]:
         """Every node of the provider."""
         return [factory.definition for factory in FACTORIES]
+
+
+class _Access(AccessSettings):
+    """What the environment says about the provider as a whole."""
+
+    model_config = SettingsConfigDict(env_prefix="SLACK_")

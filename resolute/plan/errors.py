@@ -33,6 +33,7 @@ ResoluteError
 └── NodeError                   raised inside a node: the attempt failed; retried
     ├── EscapeError                 a node raised what would have stopped the worker (in resolute.execution.guard)
     ├── UnknownNodeError            this worker does not have the node; another one may
+    ├── AuditError                  the audit log cannot be written, so nothing was sent
     ├── BrakedError                 a write while the brake is on; the step waits until it is released
     └── TerminalError               every further attempt would fail too; never retried
         ├── InvalidArgumentsError       the resolved arguments do not fit the node's parameters
@@ -283,6 +284,10 @@ class ResultTooLargeError(TerminalError):
 
 class MissingEnvironmentError(TerminalError):
     """An environment variable or secret that the node reads is not set on the worker."""
+
+
+class AuditError(NodeError):
+    """The audit log cannot be written, so nothing was sent."""
 
 
 class NotGrantedError(TerminalError):

@@ -24,6 +24,9 @@ class GateAnswer:
             `unavailable`: nobody could be asked, and nothing has been decided.
         said: a sentence for the person who has decided.
         missing: how many more people have to approve.
+        flow: the flow whose gate it is, for an audit log; empty where the button does not say.
+        run: the id of the run.
+        gate: the gate.
         link: where this person, and nobody else, decides in a browser; empty if there is no such place.
     """
 
@@ -31,6 +34,9 @@ class GateAnswer:
     said: str
     missing: int = 0
     link: str = ""
+    flow: str = ""
+    run: str = ""
+    gate: str = ""
 
 
 class Gates(Protocol):

@@ -197,7 +197,7 @@ async def _ready(process: Process) -> None:
 def test_the_audit_log_makes_a_folder_for_its_user_alone(tmp_path: Path) -> None:
     """Also where a command with an audit log is what runs first."""
     program = (
-        "from pathlib import Path; from resolute_pagerduty.account.audit import AuditFile;"
+        "from pathlib import Path; from resolute.providing.audit import AuditFile;"
         "AuditFile(Path('.resolute/audit.jsonl'))"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)  # our own program

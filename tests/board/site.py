@@ -18,12 +18,12 @@ from temporalio.client import Client
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
+from resolute.providing.audit import AuditEntry, read_audit
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
 from resolute.temporal.runs import RunDescription, describe_run
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
-from resolute_pagerduty.account.audit import AuditEntry, read_audit
 from resolute_pagerduty.simulator import Simulator
 from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board

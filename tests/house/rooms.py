@@ -16,14 +16,26 @@ KNOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "plan": (),
     "writing": ("plan",),
     "running": ("plan",),
+    "providing": ("plan",),
     "door": ("plan", "writing"),
     "execution": ("plan", "writing", "running"),
     "memory": ("plan", "writing", "running", "execution"),
     "testing": ("plan", "writing", "running", "execution", "memory"),
     "temporal": ("plan", "writing", "running", "execution"),
-    "providers": ("plan", "writing", "door", "testing"),
+    "providers": ("plan", "writing", "providing", "door", "testing"),
     "flows": ("door", "testing", "providers"),
-    "worker": ("plan", "writing", "running", "door", "execution", "memory", "testing", "temporal", "providers"),
+    "worker": (
+        "plan",
+        "writing",
+        "running",
+        "door",
+        "execution",
+        "memory",
+        "testing",
+        "temporal",
+        "providing",
+        "providers",
+    ),
 }
 """Whom each room may import from."""
 

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from resolute.memory.runtime import START
 from resolute.plan.context import current_call
+from resolute.providing.audit import NoAudit
 from resolute.testing.simulating import Request as Arrived
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.account.account import Account
-from resolute_pagerduty.account.audit import NoAudit
 from resolute_pagerduty.errors import UnreachableError
 from resolute_pagerduty.http.exchange import Answer, Request
 from resolute_pagerduty.simulator import Simulator

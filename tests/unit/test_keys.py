@@ -12,6 +12,7 @@ from resolute.plan.errors import InvalidInputError
 from resolute.plan.keyed import Keyed, WhileRunning
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import TriggerSpec, Webhook
+from resolute.plan.values import Json
 from resolute.running.line import MOST_KNOWN, MOST_WAITING, REMEMBERED, Line, LineFullError, Start
 
 
@@ -69,7 +70,7 @@ def test_how_keys_stand_in_a_plan() -> None:
     [
         (lambda: built(hook(key=output("first"))), "the key first is no field of the input"),
         (lambda: built(hook(key="checkout")), "the key 'checkout' is no field of the input"),
-        (lambda: built(hook(key=deploy.colour)), "Deploy has no field 'colour'"),  # type: ignore[attr-defined]
+        (lambda: built(hook(key=deploy.colour)), "Deploy has no field 'colour'"),  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # the mistake
         (lambda: built(hook(while_running="queue")), "while_running='queue' without a key"),
         (lambda: built(hook(key=deploy.service, while_running="wait")), "while_running='wait'"),
         (lambda: built(hook(key=deploy.service, while_running="tell")), "without the name of an event"),
@@ -111,9 +112,9 @@ def test_mistakes_in_keys(build: Callable[[], Plan], said: str) -> None:
         ("../..", "deploys/key/..-..~"),
     ],
 )
-def test_the_id_of_a_key(value: object, run: str) -> None:
+def test_the_id_of_a_key(value: Json, run: str) -> None:
     """The id of a run shows its key where an id can; else a digest tells it from others."""
-    found = Keyed(key=("a", "b")).run_id("deploys", {"a": {"b": value}})  # type: ignore[dict-item]
+    found = Keyed(key=("a", "b")).run_id("deploys", {"a": {"b": value}})
 
     assert run == (found if "~" not in found else found[: found.index("~") + 1])
     assert len(found) < 90

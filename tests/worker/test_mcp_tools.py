@@ -20,9 +20,9 @@ import resolute_pagerduty as pagerduty
 from resolute import flow, input_data, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.errors import TerminalError
+from resolute.providing.audit import read_audit
 from resolute.writing.flow import Flow
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
-from resolute_pagerduty.account.audit import read_audit
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_worker.agents.durable import Durable

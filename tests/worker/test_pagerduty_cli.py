@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resolute_pagerduty.account.audit import AuditEntry, read_audit
+from resolute.providing.audit import AuditEntry, read_audit
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.worker.processes import resolute as resolute_process

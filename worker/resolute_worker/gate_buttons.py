@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -56,6 +56,10 @@ class GateButtons:
         except BadLinkError as error:
             outcome = "over" if isinstance(error, PastLinkError) else "refused"
             return GateAnswer(outcome=outcome, said=f"Not decided: {error}.")
+        answer = await self._answered(button, approve=approve, by=by)
+        return replace(answer, flow=button.flow, run=button.workflow_id, gate=button.gate)
+
+    async def _answered(self, button: Button, *, approve: bool, by: str) -> GateAnswer:
         try:
             async with asyncio.timeout(2 * PATIENCE.total_seconds()):
                 gate = await gate_of_run(self.client, button.workflow_id, button.run, button.gate)

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any, Final, cast
 
 from resolute.plan.errors import NotGrantedError
-from resolute_pagerduty.account.audit import AuditSink
+from resolute.providing.audit import AuditSink
+from resolute.providing.grants import Grants
 from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.account.credentials import Credential, credential_of
-from resolute_pagerduty.account.grants import Grants
 from resolute_pagerduty.account.sender import Sender
 from resolute_pagerduty.errors import (
     MissingSettingError,

@@ -10,11 +10,12 @@ from typing import Final, Self
 from resolute.plan.errors import ResoluteError
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.plan.shapes import did_you_mean
+from resolute.providing.audit import KEPT, LARGEST, AuditFile, AuditSink, NoAudit, entry_of_now
+from resolute.providing.grants import Grants
 from resolute_pagerduty.account.account import Account
-from resolute_pagerduty.account.audit import KEPT, LARGEST, AuditFile, AuditSink, NoAudit, entry_of_now
 from resolute_pagerduty.account.config import PagerDutyConfig
-from resolute_pagerduty.account.grants import Grants
 from resolute_pagerduty.errors import MissingSettingError
+from resolute_pagerduty.http.operations import RESOURCES
 
 DEFAULT = "default"
 """The name of the account that nodes use when they name none."""
@@ -58,7 +59,7 @@ class Accounts(Provider):
             ConfigurationError: a grant is unknown.
         """
         self.configs: Mapping[str, PagerDutyConfig] = {DEFAULT: config, **(accounts or {})}
-        self.grants = Grants.of(grants, read_only=read_only)
+        self.grants = Grants.of(grants, RESOURCES, read_only=read_only)
         self.audit_log = audit_log
         self._audit_bounds = (audit_largest, audit_kept)
         self._audit: AuditSink = NoAudit()

@@ -8,7 +8,7 @@ from typing import Literal
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import check_may_write
 from resolute.plan.errors import BrakedError, DryRunError, NotGrantedError
-from resolute_pagerduty.account.audit import AuditEntry, AuditSink, entry_of_now
+from resolute.providing.audit import AuditEntry, AuditSink, entry_of_now
 from resolute_pagerduty.account.doubt import (
     ANSWERED,
     LOST,

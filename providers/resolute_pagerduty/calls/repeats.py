@@ -12,11 +12,10 @@ from typing import Final, TypeVar
 
 from resolute.plan.attempts import leave, left, step_digest
 from resolute.plan.context import current_call
-from resolute.plan.errors import BrakedError
+from resolute.plan.errors import AuditError, BrakedError
 from resolute_pagerduty.account.account import Account
 from resolute_pagerduty.account.doubt import ANSWERED, REQUEST, SENDING, may_have_sent
 from resolute_pagerduty.errors import (
-    AuditError,
     MethodNotAllowedError,
     NotFoundError,
     PagerDutyAPIError,

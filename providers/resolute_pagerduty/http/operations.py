@@ -355,3 +355,6 @@ ENQUEUE_CHANGE_EVENT = Operation(
 
 OPERATIONS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Operation))
 """Every operation that the provider can send."""
+
+RESOURCES: Final = tuple(sorted({operation.grant.partition(":")[0] for operation in OPERATIONS}))
+"""What can be granted, each with `:read` or `:write`."""

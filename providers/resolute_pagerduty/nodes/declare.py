@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from resolute.plan.policies import Policy, Retry
+from resolute.providing.grants import needed
 from resolute.writing.node import NodeFactory, provider_node
 from resolute_pagerduty.account.accounts import QUEUE, Accounts
 from resolute_pagerduty.account.doubt import USUAL_SETTLE
@@ -51,7 +52,7 @@ def pagerduty_node(
     queue = None if main.limit == "routing_key" else QUEUE  # alerts never wait behind a long queue of reads
     facts = {
         "operation": ", ".join(f"{each.method} {each.path}" for each in operations),
-        "grant": ", ".join(_needed(operations)),
+        "grant": ", ".join(needed([each.grant for each in operations])),
         "scope": ", ".join(dict.fromkeys(each.scope for each in operations if each.scope)) or "none",
         "from": _FROM[any(each.needs_from for each in operations)],
         "rate_limit": _limit(main),
@@ -72,10 +73,3 @@ def _limit(operation: Operation) -> str:
             return f"one of its own ({own}), in addition to 960 requests a minute for the credential"
         case "routing_key":
             return "about 120 events a minute for the routing key"
-
-
-def _needed(operations: tuple[Operation, ...]) -> list[str]:
-    """The grants, without reads of what is also written: a write grant includes the read grant."""
-    grants = list(dict.fromkeys(each.grant for each in operations))
-    written = {grant.removesuffix(":write") for grant in grants if grant.endswith(":write")}
-    return [grant for grant in grants if not (grant.endswith(":read") and grant.removesuffix(":read") in written)]

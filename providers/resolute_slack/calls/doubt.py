@@ -15,7 +15,7 @@ from typing import Final
 
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import current_call
-from resolute_slack.errors import SlackAPIError, TroubleError, UnreachableError, UnreadableAnswerError, UnsettledError
+from resolute_slack.errors import SlackAPIError, UnsettledError, may_be_done
 
 _REQUEST: Final = "request"
 _SENDING: Final = "sending"
@@ -29,13 +29,6 @@ _SKEW: Final = 300.0
 
 _LONG_AGO: Final = 24 * 3600.0
 """Seconds to look back where nobody knows when the first attempt was: its worker died with it."""
-
-
-def may_be_done(error: SlackAPIError) -> bool:
-    """Whether a request that failed like this may have been carried out."""
-    if isinstance(error, UnreachableError):
-        return error.sent
-    return isinstance(error, (TroubleError, UnreadableAnswerError))
 
 
 def may_have_posted() -> bool:

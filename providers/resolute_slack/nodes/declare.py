@@ -8,9 +8,10 @@ from typing import Annotated, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from pydantic import StringConstraints
 
 from resolute.plan.policies import Policy, Retry
+from resolute.providing.grants import needed
 from resolute.writing.node import NodeFactory, provider_node
 from resolute_slack.http.methods import POST, Method
-from resolute_slack.workspace import Workspace
+from resolute_slack.workspace import QUEUE, Workspace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +63,7 @@ def slack_node(
     main = methods[0]
     facts = {
         "operation": ", ".join(f"{'GET' if each.reads else 'POST'} /{each.name}" for each in methods),
+        "grant": ", ".join(needed([each.grant for each in methods])),
         "scope": ", ".join(dict.fromkeys(scopes)) or "none",
         "rate_limit": _RATES.get(main.name, "50 requests a minute for the method, or more"),
         "repeat": repeat,
@@ -69,4 +71,4 @@ def slack_node(
         "page": main.page,
     }
     effect = "read" if all(each.reads for each in methods) else "write"
-    return provider_node("slack", name, policy=policy, effect=effect, facts=facts)
+    return provider_node("slack", name, policy=policy, queue=QUEUE, effect=effect, facts=facts)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import resolute_pagerduty as pagerduty
-from resolute.plan.errors import ConfigurationError, ResoluteError
+from resolute.plan.errors import AuditError, ConfigurationError, ResoluteError
+from resolute.providing.audit import AuditEntry, AuditFile, entry_of_now, read_audit
+from resolute.providing.audit_file import LineFile
 from resolute_pagerduty import PagerDuty, errors
-from resolute_pagerduty.account.audit import AuditEntry, AuditFile, entry_of_now, read_audit
-from resolute_pagerduty.account.audit_file import LineFile
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.pagerduty.harness import Bench, config_for
@@ -39,9 +39,9 @@ async def test_nothing_is_sent_that_cannot_be_written_down(sim: Simulator, tmp_p
     log.symlink_to(FULL)
     async with PagerDuty(config_for(sim), audit_log=log) as provider:
         bench = Bench(sim, provider)
-        with pytest.raises(errors.AuditError, match=r"cannot be written \(No space left on device\)") as caught:
+        with pytest.raises(AuditError, match=r"cannot be written \(No space left on device\)") as caught:
             await bench.run(pagerduty.send_change_event, summary="Deployed")
-        with pytest.raises(errors.AuditError, match="was not sent: fix that, or set PAGERDUTY_AUDIT_LOG"):
+        with pytest.raises(AuditError, match="was not sent: fix that, or set PAGERDUTY_AUDIT_LOG"):
             await bench.run(pagerduty.list_incidents, step="other")
         unsent = list(sim.requests)
         log.unlink()
@@ -59,7 +59,7 @@ async def test_what_leaves_no_trace_is_not_in_doubt_for_that(sim: Simulator, tmp
     async with PagerDuty(config_for(sim), audit_log=log) as provider:
         bench = Bench(sim, provider)
         incident = sim.add_incident("Slow", WORLD.service)
-        with pytest.raises(errors.AuditError):
+        with pytest.raises(AuditError):
             await bench.run(pagerduty.send_status_update, incident_id=incident.id, message="x")
         log.unlink()
         await bench.run(pagerduty.send_status_update, incident_id=incident.id, message="x", attempt=2)
@@ -201,7 +201,7 @@ async def test_a_full_log_is_put_aside(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from resolute_pagerduty.account.audit_file import LineFile
+from resolute.providing.audit_file import LineFile
 file = LineFile(Path(sys.argv[1]), largest=2000, kept=1000)
 for number in range(300):
     file.append(f"{sys.argv[2]}-{number} {'x' * (number % 50)}".encode())
@@ -236,7 +236,7 @@ def test_processes_share_a_log(tmp_path: Path) -> None:
 CONFINED = """
 import os, sys
 from pathlib import Path
-from resolute_pagerduty.account.audit_file import LineFile
+from resolute.providing.audit_file import LineFile
 if os.geteuid() == 0:
     os.seteuid(65534)
 file = LineFile(Path(sys.argv[1]), largest=20, kept=2)

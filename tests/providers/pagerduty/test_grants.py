@@ -8,9 +8,10 @@ from pydantic import SecretStr
 import resolute_pagerduty as pagerduty
 from resolute import flow, manual
 from resolute.plan.errors import ConfigurationError, FlowBuildError, NotGrantedError, ResoluteError
+from resolute.providing.audit import read_audit
+from resolute.providing.grants import Grants
 from resolute_pagerduty import PagerDuty, errors
-from resolute_pagerduty.account.audit import read_audit
-from resolute_pagerduty.account.grants import RESOURCES, Grants
+from resolute_pagerduty.http.operations import RESOURCES
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
@@ -19,7 +20,7 @@ from tests.providers.pagerduty.harness import Bench, config_for
 
 def test_to_write_is_also_to_read():
     """`notes:write` reads notes; nothing grants what it does not name."""
-    grants = Grants.of(["incidents:read", "notes:write"])
+    grants = Grants.of(["incidents:read", "notes:write"], RESOURCES)
 
     assert ["incidents:write", "services:read"] == grants.missing(
         ["incidents:read", "incidents:write", "notes:read", "notes:write", "services:read"]
@@ -28,7 +29,11 @@ def test_to_write_is_also_to_read():
 
 def test_without_grants_everything_is_allowed():
     """What the credential may is the limit then; read_only takes every write away."""
-    everything, reader, nothing = Grants.of(None), Grants.of(None, read_only=True), Grants.of([])
+    everything, reader, nothing = (
+        Grants.of(None, RESOURCES),
+        Grants.of(None, RESOURCES, read_only=True),
+        Grants.of([], RESOURCES),
+    )
 
     assert (True, False, False) == tuple(each.allow("incidents:write") for each in (everything, reader, nothing))
     assert (True, True, False) == tuple(each.allow("users:read") for each in (everything, reader, nothing))
@@ -47,7 +52,7 @@ def test_without_grants_everything_is_allowed():
 def test_a_grant_that_is_none_is_refused(grants: list[str], told: str):
     """A typing error must not quietly grant less, or more, than was meant."""
     with pytest.raises(ConfigurationError, match=told):
-        Grants.of(grants, read_only=told.startswith("contradicts"))
+        Grants.of(grants, RESOURCES, read_only=told.startswith("contradicts"))
 
 
 def test_read_only_is_every_read_and_no_write():

@@ -105,7 +105,7 @@ def patience_of(left: float) -> float:
 
     def patience() -> float:
         enter_call(CallContext(flow="f", run_id="r", step="s", node="n", deadline=monotonic() + left))
-        return client._patience()  # pyright: ignore[reportPrivateUsage]
+        return client._patience()  # pyright: ignore[reportPrivateUsage]  # no request shows how long it would wait
 
     return copy_context().run(patience)
 

@@ -8,11 +8,11 @@ import pytest
 
 import resolute_pagerduty as pagerduty
 from resolute.plan.context import CallContext, enter_call
+from resolute.providing.audit import NoAudit
+from resolute.providing.grants import Grants
 from resolute.writing.node import NodeFactory
 from resolute_pagerduty import errors
 from resolute_pagerduty.account.account import Account
-from resolute_pagerduty.account.audit import NoAudit
-from resolute_pagerduty.account.grants import Grants
 from resolute_pagerduty.calls import paging
 from resolute_pagerduty.http.exchange import Answer, Request
 from resolute_pagerduty.http.operations import LIST_SERVICES

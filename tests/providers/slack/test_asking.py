@@ -105,7 +105,7 @@ async def test_without_a_signing_secret_nobody_is_asked(sim: Simulator) -> None:
 
 async def test_a_provider_for_reading_does_not_write(sim: Simulator) -> None:
     """SLACK_READ_ONLY refuses every node that posts or changes something, and lets people be found."""
-    async with Slack(simulated_config(sim).model_copy(update={"read_only": True})) as provider:
+    async with Slack(simulated_config(sim), read_only=True) as provider:
         refused = [node.name for node in provider.nodes() if provider.refusal(node)]
 
     assert ["slack.FindPerson"] == [node.name for node in Slack.nodes() if node.name not in refused]

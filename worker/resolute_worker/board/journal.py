@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from resolute_pagerduty.account.audit import AuditEntry, AuditFile
+from resolute.providing.audit import AuditEntry, AuditFile
+from resolute.providing.refusals import Refusals
 
 LARGEST: Final = 20_000_000
 """Bytes of the log from which on it is rotated."""
-
-PER_MINUTE: Final = 120
-"""Refusals that are written in a minute. Of more only the number is, so that nobody can push the log out of itself."""
 
 _LONGEST: Final = 300
 
@@ -29,10 +27,8 @@ class Journal:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
-        self._file = AuditFile(path, largest=LARGEST)
-        self._clock = clock
-        self._minute = 0.0
-        self._refused = 0
+        self._file = AuditFile(path, largest=LARGEST, setting="RESOLUTE_BOARD_AUDIT_LOG")
+        self._refusals = Refusals(clock)
 
     async def begin(
         self, person: str, word: str, *, resource: str = "", flow: str = "", run: str = "", step: str = ""
@@ -53,14 +49,8 @@ class Journal:
 
     async def refused(self, person: str, word: str, why: str, *, resource: str = "", run: str = "") -> None:
         """Writes what somebody wanted and may not do."""
-        now = self._clock()
-        if now - self._minute >= 60:
-            left, self._minute, self._refused = self._refused - PER_MINUTE, now, 0
-            if left > 0:
-                await self._file.refused(_entry("", "refused", why=f"{left} more requests were refused"))
-        self._refused += 1
-        if self._refused <= PER_MINUTE:
-            await self._file.refused(_entry(person, word, why=why, resource=resource, run=run))
+        if self._refusals.passes():
+            await self._refusals.write(self._file, _entry(person, word, why=why, resource=resource, run=run))
 
     def close(self) -> None:
         """Ends it."""

@@ -18,7 +18,7 @@ from resolute_worker.cli.output import AsJson, clock, show, table
 from resolute_worker.cli.pagerduty.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
-    from resolute_pagerduty.account.audit import AuditEntry
+    from resolute.providing.audit import AuditEntry
 
 
 class Outcome(StrEnum):
@@ -68,7 +68,7 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="The maximum number of entries, the newest ones.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Show the requests sent to PagerDuty, and who sent them.
+    """Show the requests sent to PagerDuty and Slack, and who sent them.
 
     Each entry has the flow, run and step, and the outcome of the request. Rotated log files are included.
     """
@@ -124,7 +124,7 @@ def _entries(path: Path, bad: list[str], *, must_exist: bool) -> Iterable[AuditE
     Raises:
         ConfigurationError: it cannot be read, or the given file does not exist.
     """
-    from resolute_pagerduty.account.audit import read_audit
+    from resolute.providing.audit import read_audit
 
     try:
         yield from read_audit(path, bad=bad.append)

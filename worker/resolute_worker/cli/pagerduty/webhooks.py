@@ -186,7 +186,7 @@ def ping(id: SubscriptionId, account: AccountName = None) -> None:  # noqa: A002
 
 
 @app.command()
-def enable(id: SubscriptionId, account: AccountName = None, as_json: AsJson = False) -> None:  # noqa: A002
+def enable(id: SubscriptionId, account: AccountName = None, as_json: AsJson = False) -> None:  # noqa: A002  # what people give
     """Re-enable a subscription that PagerDuty has disabled."""
 
     async def work(desk: Desk) -> WebhookSubscription:

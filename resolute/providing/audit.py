@@ -1,4 +1,4 @@
-"""The audit log: what was requested from PagerDuty, by which step of which run, and the outcome.
+"""The audit log: what was requested from a service, by which step of which run, and the outcome.
 
 A request has two lines of JSON, one before it is sent and one with its answer; `read_audit` combines them into one
 entry. So every request that goes out is in the log, and one in flight when its worker was killed is `unknown`.
@@ -18,9 +18,8 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from resolute.plan.context import current_call
-from resolute.plan.errors import ConfigurationError, ResoluteError
-from resolute_pagerduty.account.audit_file import LineFile
-from resolute_pagerduty.errors import AuditError
+from resolute.plan.errors import AuditError, ConfigurationError, ResoluteError
+from resolute.providing.audit_file import LineFile
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +36,15 @@ Outcome = Literal["done", "failed", "unknown", "refused"]
 
 
 class AuditEntry(BaseModel):
-    """What was requested from PagerDuty, by which step of which run, and the outcome. Contains no secret.
+    """What was requested from a service, by which step of which run, and the outcome. Contains no secret.
 
     Attributes:
         id: shared by the two lines of one request.
         time: when it was sent.
-        outcome: `done`; `failed` if PagerDuty refused or there was no connection; `unknown` if no answer came, so it
+        outcome: `done`; `failed` if the service refused or there was no connection; `unknown` if no answer came, so it
             may have been done; `refused` by the grants, before anything was sent.
-        person: who did it, where it was done on the board.
+        person: who did it, where somebody did it on the board or with a button.
+        account: the account of PagerDuty, `slack`, or `board`.
         resource: the path of the request, or the deduplication key of an event.
         error: the class of the error, if there was one.
     """
@@ -116,12 +116,16 @@ class AuditFile:
         path: the file. Rotated files are next to it, as `.1` (the newest), `.2` and so on.
         largest: the size in bytes at which it is rotated; 0 for never.
         kept: how many rotated files to keep.
+        setting: the variable that names the file, for messages.
 
     Raises:
         ConfigurationError: the file cannot be written; a silently empty audit log would be worse than none.
     """
 
-    def __init__(self, path: Path, *, largest: int = LARGEST, kept: int = KEPT) -> None:
+    def __init__(
+        self, path: Path, *, largest: int = LARGEST, kept: int = KEPT, setting: str = "PAGERDUTY_AUDIT_LOG"
+    ) -> None:
+        self._setting = setting
         self._file = LineFile(path, largest=largest, kept=kept)
         # A thread of its own: requests need not wait for whatever nodes do with theirs.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="resolute-audit")
@@ -129,7 +133,7 @@ class AuditFile:
             self._file.prepare()
         except OSError as error:
             raise ConfigurationError(
-                f"the audit log {path} cannot be written ({error.strerror}): set PAGERDUTY_AUDIT_LOG to a file that "
+                f"the audit log {path} cannot be written ({error.strerror}): set {setting} to a file that "
                 "can, and that belongs to the user of the worker"
             ) from None
 
@@ -140,7 +144,7 @@ class AuditFile:
         except OSError as error:
             raise AuditError(
                 f"the audit log {self._file.path} cannot be written ({error.strerror}); {entry.method} "
-                f"{entry.resource} was not sent: fix that, or set PAGERDUTY_AUDIT_LOG to another file"
+                f"{entry.resource} was not sent: fix that, or set {self._setting} to another file"
             ) from None
 
     async def end(self, entry: AuditEntry) -> None:
@@ -199,12 +203,19 @@ def read_audit(path: Path, *, bad: Callable[[str], None] | None = None) -> Itera
         while waiting and (next(iter(waiting.values()))[1] or len(waiting) > _OPEN):
             yield waiting.pop(next(iter(waiting)))[0]
     if first_bad and not good:
-        raise ResoluteError(f"{first_bad} is not an audit entry: is this an audit log of PagerDuty?")
+        raise ResoluteError(f"{first_bad} is not an audit entry: is this an audit log of Resolute?")
     yield from (entry for entry, _ in waiting.values())
 
 
 def entry_of_now(
-    *, account: str, operation: str, method: str, resource: str, outcome: Outcome, error: str | None = None
+    *,
+    account: str,
+    operation: str,
+    method: str,
+    resource: str,
+    outcome: Outcome,
+    error: str | None = None,
+    person: str | None = None,
 ) -> AuditEntry:
     """An entry for the current call; outside a run, such as in a terminal, flow, run and step are left out."""
     try:
@@ -219,6 +230,7 @@ def entry_of_now(
         step=call and call.step,
         attempt=call and call.attempt,
         node=call and call.node,
+        person=person,
         account=account,
         operation=operation,
         method=method,

@@ -8,12 +8,8 @@ from typing import Final
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.shapes import did_you_mean
-from resolute_pagerduty.http.operations import OPERATIONS
 
 READ_EVERYTHING: Final = "*:read"
-
-RESOURCES: Final = tuple(sorted({operation.grant.partition(":")[0] for operation in OPERATIONS}))
-"""What can be granted, each with `:read` or `:write`."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Grants:
     Writing a resource includes reading it; `*:read` is reading everything.
 
     Example:
-        >>> reader = Grants.of(["incidents:read", "notes:write"])
+        >>> reader = Grants.of(["incidents:read", "notes:write"], ["incidents", "notes"])
         >>> reader.allow("notes:read"), reader.allow("incidents:write")
         (True, False)
     """
@@ -31,8 +27,8 @@ class Grants:
     allowed: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, grants: Sequence[str] | None, *, read_only: bool = False) -> Grants:
-        """The grants as an operator wrote them.
+    def of(cls, grants: Sequence[str] | None, resources: Sequence[str], *, read_only: bool = False) -> Grants:
+        """The grants as an operator wrote them, of the resources that a provider knows.
 
         Raises:
             ConfigurationError: a grant is unknown, or contradicts `read_only`.
@@ -43,8 +39,8 @@ class Grants:
             resource, _, verb = grant.partition(":")
             if grant == READ_EVERYTHING:
                 continue
-            if resource not in RESOURCES:
-                raise ConfigurationError(f"grant {grant!r} is not known ({did_you_mean(resource, list(RESOURCES))})")
+            if resource not in resources:
+                raise ConfigurationError(f"grant {grant!r} is not known ({did_you_mean(resource, list(resources))})")
             if verb not in ("read", "write"):
                 raise ConfigurationError(f"grant {grant!r}: write {resource}:read or {resource}:write")
             if verb == "write" and read_only:
@@ -64,3 +60,14 @@ class Grants:
 
     def __str__(self) -> str:
         return "everything" if self.allowed is None else ", ".join(sorted(self.allowed)) or "nothing"
+
+
+def needed(grants: Sequence[str]) -> list[str]:
+    """Grants, without reads of what is also written: a write grant includes the read grant.
+
+    >>> needed(["notes:read", "notes:write", "incidents:read"])
+    ['notes:write', 'incidents:read']
+    """
+    known = list(dict.fromkeys(grants))
+    written = {grant.removesuffix(":write") for grant in known if grant.endswith(":write")}
+    return [grant for grant in known if not (grant.endswith(":read") and grant.removesuffix(":read") in written)]

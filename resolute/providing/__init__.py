@@ -1,0 +1,1 @@
+"""What providers share on a worker: their settings, grants, and the audit log of what they request."""
