@@ -77,7 +77,7 @@ class Activities:
         self.meters = meters or Meters()
         self._local = LocalAttempts()
         self.reached = Reached()
-        self._post = Post(keys, self.reached)
+        self._post = Post(keys, self.reached, self.meters)
         self.at_work = at_work or AtWork()
         self._loops = loops
         self._flows: dict[str, Flow] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime
+from typing import cast
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -13,8 +14,10 @@ from resolute.plan.errors import FlowError, RunCancelledError, RunTimedOutError
 from resolute.plan.texts import text_of
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
+from resolute.running.report import RunStatus
 from resolute.temporal.at_hand import meters_at_hand
 from resolute.temporal.failures import ENDED, run_failure
+from resolute.temporal.meters import Meters
 from resolute.temporal.start import BEGAN_AT, SCHEDULED_FOR, STARTED_BY
 
 log = logging.getLogger(__name__)
@@ -48,8 +51,8 @@ def outcome_of(error: FlowError) -> str:
     return "cancelled" if isinstance(error, RunCancelledError) else "failed"
 
 
-def tell_end(outcome: str, why: str = "") -> None:
-    """One line in the log when a run ends; none where its history is only read again."""
+def tell_end(outcome: str, why: str = "", interpreter: Interpreter | None = None) -> None:
+    """Measures a run when it ends, and says so in one line of the log; neither where its history is only read again."""
     if workflow.unsafe.is_replaying():
         return
     info = workflow.info()
@@ -59,13 +62,26 @@ def tell_end(outcome: str, why: str = "") -> None:
     due = info.typed_search_attributes.get(SCHEDULED_FOR)
     late = None if due is None else (info.workflow_start_time - due).total_seconds()
     lasted = (workflow.now() - _began_at(info)).total_seconds()
-    meters_at_hand().ended(info.workflow_type, outcome.replace(" ", "_"), lasted, late)
+    meters = meters_at_hand()
+    if interpreter is not None and meters:
+        began = info.workflow_start_time
+        _check(meters, interpreter, cast("RunStatus", outcome.replace(" ", "_")), due or began, began)
+    meters.ended(info.workflow_type, outcome.replace(" ", "_"), lasted, late)
     log.log(
         logging.WARNING if outcome in ("failed", "timed out") else logging.INFO,
         f"run {outcome}%s",
         why and f": {why}",
         extra=about,
     )
+
+
+def _check(meters: Meters, interpreter: Interpreter, status: RunStatus, at: datetime, began: datetime) -> None:
+    """Measures what the ledger says of a run."""
+    try:
+        report = interpreter.state.report().model_copy(update={"status": status})
+        meters.checked(interpreter.state.plan, report, at, began)
+    except Exception as error:  # the run must end, whatever its providers say of its steps
+        workflow.logger.warning("what the run came to is not measured: %s", text_of(error))
 
 
 def _handed_on(interpreter: Interpreter | None, given: Memory | None) -> Memory | None:

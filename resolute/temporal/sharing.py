@@ -21,6 +21,7 @@ from resolute.running.shared.asking import Asking, SharingRefusedError
 from resolute.running.shared.budgets import TAKE
 from resolute.temporal.entities import ask_entity
 from resolute.temporal.messages import sealed
+from resolute.temporal.meters import Meters
 from resolute.temporal.reached import Bound, Reached
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shared import ANSWER, MOST_ASKED, SHARED, shared_id
@@ -50,8 +51,9 @@ class Post:
     Temporal takes ten updates of a workflow at once, and drops those that it has where more come.
     """
 
-    def __init__(self, keys: PlanKeys, reached: Reached) -> None:
+    def __init__(self, keys: PlanKeys, reached: Reached, meters: Meters | None = None) -> None:
         self._keys = keys
+        self._meters = meters or Meters()
         self._reached = reached
         self._waiting: dict[str, list[tuple[Question, asyncio.Future[Json]]]] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -82,6 +84,17 @@ class Post:
         finally:
             del self._waiting[name], self._rounds[name]
 
+    def _note(self, budget: str, allowance: Allowance) -> None:
+        """Notes what a budget has left, and where it had nothing to grant."""
+        name, _, key = budget.partition("/key/")
+        if not key:
+            self._meters.set("resolute_budget_left", allowance.left, budget=name)
+        if not allowance.granted:
+            whose = f" for {key}" if key else ""
+            said = f"budget {name}{whose} is used up until {allowance.until:%Y-%m-%d %H:%M:%S %Z}"
+            until = allowance.until.timestamp()
+            self._reached.note(Bound(about=f"budget {name}", kind="used_up", said=said, until=until))
+
     async def _deliver(
         self, letter: list[tuple[Question, asyncio.Future[Json]]], client: Client, task_queue: str, of: str
     ) -> None:
@@ -90,8 +103,9 @@ class Post:
         except (RPCError, SharingRefusedError) as error:
             answers = [error] * len(letter)
         for (asked, waits), answer in zip(letter, answers, strict=True):
-            if (bound := _used_up(of, asked.word, answer)) is not None:
-                self._reached.note(bound)
+            allowance = _allowance(of, asked.word, answer)
+            if allowance is not None:
+                self._note(of.partition("/")[2], allowance)
             if waits.done():
                 continue
             if isinstance(answer, Exception):
@@ -100,18 +114,11 @@ class Post:
                 waits.set_result(answer)
 
 
-def _used_up(of: str, word: str, answer: object) -> Bound | None:
-    """The budget that had nothing to grant."""
-    kind, _, name = of.partition("/")
-    if kind != "budget" or word != TAKE or not isinstance(answer, Mapping):
+def _allowance(of: str, word: str, answer: object) -> Allowance | None:
+    """What a budget has answered; None where something else was asked."""
+    if not of.startswith("budget/") or word != TAKE or not isinstance(answer, Mapping):
         return None
-    allowance = Allowance.model_validate(answer)
-    if allowance.granted:
-        return None
-    name, _, key = name.partition("/key/")
-    whose = f" for {key}" if key else ""
-    said = f"budget {name}{whose} is used up until {allowance.until:%Y-%m-%d %H:%M:%S %Z}"
-    return Bound(about=f"budget {name}", kind="used_up", said=said, until=allowance.until.timestamp())
+    return Allowance.model_validate(answer)
 
 
 def _letter(waiting: list[tuple[Question, asyncio.Future[Json]]]) -> list[tuple[Question, asyncio.Future[Json]]]:

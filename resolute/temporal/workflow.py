@@ -71,18 +71,18 @@ class FlowWorkflow:
         except UnreadablePayloadError:
             raise  # fails the task and not the run, which goes on at a worker that has the key
         except ApplicationError as error:
-            tell_end("failed", error.message)
+            tell_end("failed", error.message, self._hearing.interpreter)
             raise with_memory(error, memory) from None
         except FailureError:
-            tell_end("cancelled")
+            tell_end("cancelled", interpreter=self._hearing.interpreter)
             raise  # Temporal's own: the run is cancelled
         except Exception as error:
             failed = flow_error(error)
             ended = end_of(failed, self._hearing.interpreter, memory)
-            tell_end(outcome_of(failed), text_of(failed))
+            tell_end(outcome_of(failed), text_of(failed), self._hearing.interpreter)
             raise ended from None
         else:
-            tell_end("completed")
+            tell_end("completed", interpreter=self._hearing.interpreter)
             return result
         finally:
             for warning in self._hearing.interpreter.new_warnings if self._hearing.interpreter else ():

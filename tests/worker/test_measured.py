@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from resolute import flow, manual, node, sleep
+from resolute import alarm, budget, flow, manual, node, output, sleep
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
@@ -72,7 +72,7 @@ async def read(port: int) -> dict[str, float]:
 
 @pytest.mark.parametrize("cached", [1000, 0])
 async def test_runs_are_counted_once(client: Client, cached: int) -> None:
-    """Runs by outcome, attempts and retries by step: also where each task reads the whole history again."""
+    """Runs, checks, alarms and budgets by outcome, attempts by step: also where each task reads the history again."""
     FAILS["left"] = 1
     port, end = free_port(), uuid4().hex[:6]
     runtime = Runtime(
@@ -96,13 +96,23 @@ async def test_runs_are_counted_once(client: Client, cached: int) -> None:
         .then(broken().as_("broken").retry(2, initial=timedelta(milliseconds=10)))
         .build()
     )
-    executor = NodeExecutor.for_flows([good, bad], environment=Environment({}))
+    granted = budget(f"pages-{end}", at_most=1, per=timedelta(days=1)).as_("granted")
+    watched = (
+        flow(f"watched-{end}")
+        .triggered_by(manual("go"))
+        .then(flaky().as_("flaky"))
+        .then(alarm("down", bad=output("flaky") == "well", raise_after=3))
+        .then(granted)
+        .then(pause)
+        .build()
+    )
+    executor = NodeExecutor.for_flows([good, bad, watched], environment=Environment({}))
     executor.observe = observer(meters)
-    activities, queue = Activities([good, bad], executor, KEYS, meters=meters), uuid4().hex
+    activities, queue = Activities([good, bad, watched], executor, KEYS, meters=meters), uuid4().hex
     async with temporal_worker(
         client, activities, task_queue=queue, graceful_shutdown=timedelta(0), max_cached_workflows=cached
     ):
-        for each in (good, good, bad):
+        for each in (good, good, bad, watched, watched):
             run = await start_run(client, each.plan, task_queue=queue, keys=KEYS)
             try:
                 await run.result()
@@ -117,17 +127,30 @@ async def test_runs_are_counted_once(client: Client, cached: int) -> None:
     assert {
         f'{{flow="good-{end}",outcome="completed"}}': 2,
         f'{{flow="bad-{end}",outcome="failed"}}': 1,
+        f'{{flow="watched-{end}",outcome="completed"}}': 2,
     } == of("resolute_runs_total")
+    assert {
+        f'{{flow="good-{end}",outcome="quiet"}}': 2,
+        f'{{flow="bad-{end}",outcome="broken"}}': 1,
+        f'{{flow="watched-{end}",outcome="pending"}}': 1,
+        f'{{flow="watched-{end}",outcome="over budget"}}': 1,
+    } == of("resolute_checks_total")
+    assert {
+        f'{{flow="watched-{end}",outcome="pending",step="down"}}': 2,
+        f'{{flow="watched-{end}",outcome="over budget",step="granted"}}': 1,
+    } == of("resolute_watched_total")
+    assert {f'{{budget="pages-{end}"}}': 0} == of("resolute_budget_left")
     assert {
         f'{{flow="good-{end}",outcome="failed",step="flaky"}}': 1,
         f'{{flow="good-{end}",outcome="completed",step="flaky"}}': 2,
         f'{{flow="bad-{end}",outcome="failed",step="broken"}}': 2,
+        f'{{flow="watched-{end}",outcome="completed",step="flaky"}}': 2,
     } == of("resolute_attempts_total")
     assert {
         f'{{flow="good-{end}",step="flaky"}}': 1,
         f'{{flow="bad-{end}",step="broken"}}': 1,
     } == of("resolute_retries_total")
-    assert {2.0, 1.0} == set(of("resolute_run_seconds_count").values())
+    assert (0.0, {2.0, 1.0}) == (found["resolute_paused"], set(of("resolute_run_seconds_count").values()))
     assert 0.0 == found["resolute_brake"]
 
 

@@ -59,6 +59,8 @@ class Gauges:
         """Measures once."""
         switches = self._switches()
         self._meters.set("resolute_brake", 1 if switches is not None and switches.brake is not None else 0)
+        paused = 0 if switches is None else len(switches.flows) + (switches.everything is not None)
+        self._meters.set("resolute_paused", paused)
         kinds = Counter(finding.kind for finding in self._found())
         for kind in get_args(Kind):
             self._meters.set("resolute_findings", kinds[kind], kind=kind)

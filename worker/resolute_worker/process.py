@@ -49,6 +49,7 @@ from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, payload_keys, re
 from resolute_worker.life import WorkLeftError, left_behind
 from resolute_worker.measuring import Gauges, observer
 from resolute_worker.needs import secret_names
+from resolute_worker.paging import paging
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
@@ -97,7 +98,7 @@ class Running:
         self.environment = env
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
-        self.meters = Meters(Runtime.default().metric_meter if settings.metrics_address else None)
+        self.meters = Meters(Runtime.default().metric_meter if settings.metrics_address else None, paging)
         self._executor.observe = observer(self.meters) if settings.metrics_address else None
         self.keys = to.keys
         self.flows = load.flows
