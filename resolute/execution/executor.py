@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from resolute.execution.boundary import arguments_for, output_of
 from resolute.execution.decisions import decision_for
@@ -20,7 +21,7 @@ from resolute.execution.guard import EscapeError, guarded, in_thread
 from resolute.execution.masking import MASK
 from resolute.execution.secrets import Environment
 from resolute.execution.trace import declared_at, trace_of
-from resolute.plan.context import CallContext, enter_call
+from resolute.plan.context import Answered, CallContext, enter_call
 from resolute.plan.errors import (
     BrakedError,
     ConfigurationError,
@@ -66,6 +67,18 @@ Observe: TypeAlias = Callable[[CallContext, JsonObject, str, float], None]
 """Who is told of each attempt: its call and arguments, how it ended, and how many seconds it took."""
 
 
+class Traces(Protocol):
+    """Who traces attempts, and the requests that nodes send in them."""
+
+    def attempt(self, call: CallContext) -> AbstractContextManager[Callable[[str], None]]:
+        """Traces an attempt for the length of a `with`; what it gives is told how the attempt ended."""
+        ...
+
+    def request(self, method: str, url: str) -> AbstractContextManager[Answered]:
+        """Traces a request; see `resolute.plan.context.traced_request`."""
+        ...
+
+
 class NodeExecutor:
     """The nodes that a process can run, with the providers and the environment that they need."""
 
@@ -77,6 +90,7 @@ class NodeExecutor:
     ) -> None:
         self.environment = environment or Environment()
         self.observe: Observe | None = None
+        self.traces: Traces | None = None
         self.providers: dict[str, Provider] = {provider.name: provider for provider in providers}
         self.definitions: dict[str, NodeDefinition] = {EVALUATE.name: EVALUATE}
         for provider in self.providers.values():
@@ -114,6 +128,21 @@ class NodeExecutor:
             EscapeError: the node raised something that would have ended the process, or cancelled itself.
             Exception: anything else that the node raised.
         """
+        if self.traces is None:
+            return await self._observed(call, arguments)
+        with self.traces.attempt(call) as ended:
+            outcome = "failed"
+            try:
+                output = await self._observed(replace(call, traced=self.traces.request), arguments)
+                outcome = "completed"
+                return output
+            except CallStoppedError:
+                outcome = "stopped"
+                raise
+            finally:
+                ended(outcome)
+
+    async def _observed(self, call: CallContext, arguments: JsonObject) -> Json:
         if self.observe is None:
             return await guarded(lambda: self._executed(call, arguments))
         began, outcome = monotonic(), "failed"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 from pydantic import TypeAdapter
 
@@ -18,6 +19,13 @@ T = TypeVar("T")
 
 def _ignore(*_: Json) -> None:
     return None
+
+
+Answered: TypeAlias = Callable[[int], None]
+"""Who is told the status of an answer."""
+
+TraceRequest: TypeAlias = Callable[[str, str], AbstractContextManager[Answered]]
+"""Traces a request, given its method and address, for the length of a `with`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +63,8 @@ class CallContext:
 
     dry: bool = False
     """Whether the run is dry. A node that reads is called all the same, and must not write."""
+    traced: TraceRequest | None = None
+    """Traces a request that a client sends for the call; see `traced_request`."""
 
     @property
     def run(self) -> str:
@@ -96,6 +106,22 @@ def check_may_write(what: str) -> None:
         raise DryRunError(what)
     if call is not None:
         call.check_brake()
+
+
+def traced_request(method: str, url: str) -> AbstractContextManager[Answered]:
+    """Traces a request of the current call for the length of a `with`: for clients of services.
+
+    What it gives is to be called with the status of the answer. The service is told nothing of the trace.
+
+    >>> with traced_request("GET", "https://api.example.com") as answered:
+    ...     answered(200)
+    """
+    call = _current.get(None)
+    return nullcontext(_untold) if call is None or call.traced is None else call.traced(method, url)
+
+
+def _untold(_: int) -> None:
+    return None
 
 
 def enter_call(call: CallContext) -> None:

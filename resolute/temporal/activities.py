@@ -49,6 +49,7 @@ from resolute.temporal.several import Several
 from resolute.temporal.sharing import Post
 from resolute.temporal.start import RECORD_PLAN, recorded_plan
 from resolute.temporal.together import TOGETHER
+from resolute.temporal.tracing import Tracer
 from resolute.writing.flow import Flow
 
 log = logging.getLogger(__name__)
@@ -72,8 +73,10 @@ class Activities:
         at_work: AtWork | None = None,
         loops: NodeLoops | None = None,
         meters: Meters | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.keys = keys
+        self.tracer = tracer
         self.meters = meters or Meters()
         self._local = LocalAttempts()
         self.reached = Reached()
@@ -254,7 +257,7 @@ def _call_context(info: activity.Info, heart: Heart | None, first: str | None, a
         within = info.schedule_to_close_timeout - (GRACE if info.is_local else timedelta(0))
         left = info.scheduled_time + within - datetime.now(UTC)
         last_deadline = began + left.total_seconds()
-    return CallContext(
+    context = CallContext(
         flow=info.workflow_type or "",
         run_id=first or info.workflow_run_id or "",
         workflow_id=info.workflow_id or "",
@@ -263,9 +266,9 @@ def _call_context(info: activity.Info, heart: Heart | None, first: str | None, a
         attempt=about.made.attempts + info.attempt,
         flows=about.flows,
         lifted=about.lifted,
-        **({"heartbeat": heart.beat} if heart else {}),
         last_heartbeat=heart.said if heart else about.made.heartbeat,
         deadline=min(deadline, last_deadline),
         last_deadline=last_deadline,
         dry=about.dry,
     )
+    return replace(context, heartbeat=heart.beat) if heart else context

@@ -19,6 +19,7 @@ from resolute.temporal.at_hand import meters_at_hand
 from resolute.temporal.failures import ENDED, run_failure
 from resolute.temporal.meters import Meters
 from resolute.temporal.start import BEGAN_AT, SCHEDULED_FOR, STARTED_BY
+from resolute.temporal.tracing import trace_at_hand
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,10 @@ def tell_end(outcome: str, why: str = "", interpreter: Interpreter | None = None
     if interpreter is not None and meters:
         began = info.workflow_start_time
         _check(meters, interpreter, cast("RunStatus", outcome.replace(" ", "_")), due or began, began)
+    if (found := trace_at_hand()) is not None:
+        tracer, trace = found
+        about["trace_id"] = trace.own.trace_id
+        tracer.ended(trace, about, _began_at(info), workflow.now(), failed=outcome in ("failed", "timed out"))
     meters.ended(info.workflow_type, outcome.replace(" ", "_"), lasted, late)
     log.log(
         logging.WARNING if outcome in ("failed", "timed out") else logging.INFO,

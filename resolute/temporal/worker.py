@@ -26,6 +26,7 @@ from resolute.temporal.meters import Meters
 from resolute.temporal.reached import Reached
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shared import SharedWorkflow
+from resolute.temporal.tracing import TRACER, TracedCalls, TracedRun, Tracer
 from resolute.temporal.versions import Build
 from resolute.temporal.workflow import FlowWorkflow
 
@@ -51,7 +52,9 @@ class AtHand(Interceptor):
         reached: Reached | None = None,
         meters: Meters | None = None,
         pinned: bool = False,
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer
         self._keys = keys
         self._reached = reached or Reached()
         self._meters = meters or Meters()
@@ -62,7 +65,7 @@ class AtHand(Interceptor):
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002  # the SDK's name
     ) -> type[WorkflowInboundInterceptor] | None:
-        """Adds what runs need; intercepts nothing."""
+        """Adds what runs need, and carries their trace where there is one."""
         functions = cast("MutableMapping[str, Callable[..., object]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
         functions[KEYS] = lambda: self._keys
         functions[REACHED] = lambda: self._reached
@@ -71,7 +74,10 @@ class AtHand(Interceptor):
             functions[FULL] = self._full
         if self._pinned:
             functions[PINNED] = lambda: True
-        return None
+        if self._tracer is None:
+            return None
+        functions[TRACER] = lambda: self._tracer
+        return TracedRun
 
 
 def temporal_worker(
@@ -99,8 +105,14 @@ def temporal_worker(
         activities=[activities.run],
         interceptors=[
             AtHand(
-                activities.keys, full, reached=activities.reached, meters=activities.meters, pinned=build is not None
-            )
+                activities.keys,
+                full,
+                reached=activities.reached,
+                meters=activities.meters,
+                pinned=build is not None,
+                tracer=activities.tracer,
+            ),
+            *_traced(activities),
         ],
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=graceful_shutdown,
@@ -113,6 +125,10 @@ def temporal_worker(
     )
     _bear_with_slow_tasks(worker)
     return worker
+
+
+def _traced(activities: Activities) -> list[Interceptor]:
+    return [] if activities.tracer is None else [TracedCalls()]
 
 
 def _bear_with_slow_tasks(worker: Worker) -> None:
@@ -145,6 +161,7 @@ def queue_worker(
         client,
         task_queue=queue_of(task_queue, queue),
         activities=[activities.run],
+        interceptors=_traced(activities),
         graceful_shutdown_timeout=graceful_shutdown,
         max_concurrent_activities=max_concurrent_activities,
         max_heartbeat_throttle_interval=THROTTLE,

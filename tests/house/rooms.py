@@ -91,6 +91,7 @@ ONLY_IN = {
     "uvicorn": ("resolute.testing.simulating", "resolute_worker"),
     "slack_sdk": ("resolute_slack.http",),
     "aiohttp": ("resolute_slack.http",),
+    "opentelemetry": ("resolute_worker.tracing", "resolute_worker.spans"),
     "typer": ("resolute_worker",),
     "rich": ("resolute_worker",),
     "watchfiles": ("resolute_worker",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +24,9 @@ from resolute_worker.http_refusals import LONGEST_BODY, Refusal
 from resolute_worker.inlets import Inlets
 from resolute_worker.intake import BusyError, Held, Intake
 from resolute_worker.outcomes import Outcome, Result
+
+if TYPE_CHECKING:
+    from resolute_worker.tracing import Tracing
 
 RETRY_AFTER: Final = "5"
 
@@ -60,10 +63,12 @@ def http_app(
     beats: Beats | None = None,
     inlets: Inlets | None = None,
     meters: Meters | None = None,
+    tracing: Tracing | None = None,
 ) -> ASGIApp:
     """The application of one worker."""
     intake, meters = intake or Intake(), meters or Meters()
-    webhook, beat = _answered(_webhook(deliveries, intake), deliveries, meters), _beat(beats, intake) if beats else None
+    webhook = _answered(_webhook(deliveries, intake), deliveries, meters, tracing)
+    beat = _beat(beats, intake) if beats else None
 
     async def whatever_listens(request: Request) -> Response:
         if beats and beat and beats.hears(request.url.path):
@@ -113,13 +118,14 @@ def refusal(deliveries: Deliveries, intake: Intake, beats: Beats, meters: Meters
 
 
 def _answered(
-    endpoint: Callable[[Request], Awaitable[Response]], deliveries: Deliveries, meters: Meters
+    endpoint: Callable[[Request], Awaitable[Response]], deliveries: Deliveries, meters: Meters, tracing: Tracing | None
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Counts the answers to deliveries; what is sent where nobody listens is nobody's delivery."""
+    """Counts and traces the answers to deliveries; what is sent where nobody listens is nobody's delivery."""
 
     async def counted(request: Request) -> Response:
-        answer = await endpoint(request)
-        if deliveries.limit(request.url.path) is not None:
+        known = deliveries.limit(request.url.path) is not None
+        answer = await (tracing.delivery(request, endpoint) if tracing and known else endpoint(request))
+        if known:
             meters.count("resolute_webhook_answers", path=request.url.path, status=str(answer.status_code))
         return answer
 

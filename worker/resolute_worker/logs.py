@@ -17,7 +17,7 @@ from resolute.plan.values import Json
 from resolute_worker.harmless import harmless
 from resolute_worker.settings import LogFormat, LogLevel
 
-FIELDS: Final = ("flow", "run", "step", "attempt", "outcome", "started_by")
+FIELDS: Final = ("flow", "run", "step", "attempt", "outcome", "started_by", "trace_id")
 """What log calls pass as `extra`, and every line shows if it is known."""
 
 _LONGEST_PRINT: Final = 8_000

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -28,6 +29,7 @@ from resolute.temporal.leaving import HELD, leave
 from resolute.temporal.links import link_maker
 from resolute.temporal.loops import NodeLoops
 from resolute.temporal.meters import Meters
+from resolute.temporal.tracing import traced_client
 from resolute.temporal.versions import Build
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute.writing.flow import Flow
@@ -53,6 +55,7 @@ from resolute_worker.paging import paging
 from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
+from resolute_worker.spans import traced_process
 from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.beats import BeatsWatch
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from resolute_worker.board.board import Board
+    from resolute_worker.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -92,18 +96,19 @@ class Running:
         at_work: AtWork,
         loops: NodeLoops,
         boarding: Boarding | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        self.providers = providers
+        self.providers, self._tracing = providers, tracing
         self._settings = settings
         self.environment = env
         self._connection = to
         self._executor = NodeExecutor.for_flows(load.flows, providers, env, load.nodes)
         self.meters = Meters(Runtime.default().metric_meter if settings.metrics_address else None, paging)
-        self._executor.observe = observer(self.meters) if settings.metrics_address else None
+        self._watch_executor()
         self.keys = to.keys
         self.flows = load.flows
         self.activities = Activities(
-            load.flows, self._executor, to.keys, at_work=at_work, loops=loops, meters=self.meters
+            load.flows, self._executor, to.keys, at_work=at_work, loops=loops, meters=self.meters, tracer=tracing
         )
         self.deliveries = Deliveries(
             to.client,
@@ -134,6 +139,7 @@ class Running:
             self.beats,
             self.inlets,
             self.meters,
+            tracing,
         )
         crowd = Crowd(refusal=refusal(self.deliveries, self.intake, self.beats, self.meters))
         self.http = HttpServer(app, settings.http_host, settings.http_port, crowd=crowd)
@@ -195,12 +201,17 @@ class Running:
         # A node that is gone from its file stays for the runs in flight that still refer to it.
         gone = [node for name, node in self._executor.definitions.items() if name not in fresh.definitions]
         self._executor = NodeExecutor.for_flows(load.flows, self.providers, self.environment, [*load.nodes, *gone])
-        self._executor.observe = observer(self.meters) if self._settings.metrics_address else None
+        self._watch_executor()
         self.flows = load.flows
         self.serve(load)
         self.activities.replace(load.flows, self._executor)
         await self.deploy(load)
         await self.beats.deploy()
+
+    def _watch_executor(self) -> None:
+        """Measures and traces what the executor runs."""
+        self._executor.observe = observer(self.meters) if self._settings.metrics_address else None
+        self._executor.traces = self._tracing
 
     def serve(self, load: Load) -> None:
         """Serves the webhooks and hears the heartbeats of flows from now on.
@@ -310,6 +321,9 @@ async def running(
             connection = Connection(client, await keys_for_worker(client, settings))
         else:
             connection = await stack.enter_async_context(connected(settings, pages=pages))
+        traces = await stack.enter_async_context(traced_process())
+        if traces is not None:
+            connection = replace(connection, client=traced_client(connection.client))
         environment = environment or Environment()
         remember(connection.keys, environment, payload_keys(settings))
         if not connection.keys:
@@ -319,7 +333,7 @@ async def running(
         stack.callback(threads.shutdown, wait=False)
         loops = await stack.enter_async_context(NodeLoops(providers, threads, environment.mask))
         boarding = boarding or (Boarding() if settings.board else None)
-        worker = Running(load, providers, settings, environment, connection, at_work, loops, boarding)
+        worker = Running(load, providers, settings, environment, connection, at_work, loops, boarding, traces)
         worker.serve(load)
         await worker.deploy(load)
         await worker.switches.begin()

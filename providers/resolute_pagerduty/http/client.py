@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from resolute.plan.context import check_may_write, current_call
+from resolute.plan.context import check_may_write, current_call, traced_request
 from resolute.plan.errors import ResoluteError
 from resolute_pagerduty.errors import UnreachableError
 from resolute_pagerduty.http.exchange import Answer, Request
@@ -63,15 +63,17 @@ class Client:
         wire = _Wire()
         try:
             async with asyncio.timeout(patience):
-                response = await self._http.request(
-                    request.method,
-                    request.base + request.path,
-                    params=httpx.QueryParams(list(request.query)) if request.query else None,
-                    headers=headers,
-                    content=content,
-                    data=request.form,
-                    extensions={"trace": wire.trace},
-                )
+                with traced_request(request.method, request.base) as answered:
+                    response = await self._http.request(
+                        request.method,
+                        request.base + request.path,
+                        params=httpx.QueryParams(list(request.query)) if request.query else None,
+                        headers=headers,
+                        content=content,
+                        data=request.form,
+                        extensions={"trace": wire.trace},
+                    )
+                    answered(response.status_code)
         except httpx.HTTPError as error:
             raise _unreachable(request, error, sent=wire.used) from None
         except TimeoutError:

@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from resolute.plan.context import check_may_write, current_call
+from resolute.plan.context import check_may_write, current_call, traced_request
 from resolute.plan.errors import ResoluteError
 from resolute_slack.config import SlackConfig
 from resolute_slack.errors import MissingSettingError, UnreachableError, UnreadableAnswerError
@@ -102,7 +102,9 @@ class Client:
         mark = _used.set(used)
         try:
             async with asyncio.timeout(patience):
-                answer = await cast("Any", self._web).api_call(method.name, **content)  # its types are not complete
+                with traced_request("GET" if method.reads else "POST", self._config.api_base) as answered:
+                    answer = await cast("Any", self._web).api_call(method.name, **content)  # its types are not complete
+                    answered(answer.status_code)
         except SlackClientError as error:
             raise _judged(method, getattr(error, "response", None)) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
