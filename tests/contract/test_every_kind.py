@@ -36,7 +36,8 @@ SEEDS = (*range(9), 13)  # in 5, 6 and 13 gates are decided while their run move
 EVERYWHERE = (13, 75)  # with many kinds in them, and few safe points
 MANY_SEEDS = range(300)
 AT_ONCE = 40
-_PATIENCE = 240
+_PATIENCE = 1200
+"""Seconds that say that a run hangs: at length, forty deep runs at a time share a machine that may be busy."""
 
 every_outer = pytest.mark.parametrize("outer", BLOCKS)
 
@@ -84,8 +85,11 @@ class Engine:
 
         async def compared(case: Generated) -> str:
             expected = await in_memory(case)
-            async with places, asyncio.timeout(_PATIENCE):
-                came = await on_temporal(case, self.client, self.task_queue)
+            async with places:
+                try:
+                    came = await on_temporal(case, self.client, self.task_queue, _PATIENCE)
+                except TimeoutError as late:
+                    return str(late)
             said = expected.difference(came)
             if said:
                 said = expected.difference(await without_repeats(case, came, self.client))
@@ -99,8 +103,8 @@ class Engine:
         places = asyncio.Semaphore(self.at_once)
 
         async def run(case: Generated) -> None:
-            async with places, asyncio.timeout(_PATIENCE):
-                _as_stopped(case, await on_temporal(case, self.client, self.task_queue))
+            async with places:
+                _as_stopped(case, await on_temporal(case, self.client, self.task_queue, _PATIENCE))
 
         await asyncio.gather(*map(run, cases))
 

@@ -125,8 +125,12 @@ async def without_repeats(case: Generated, came: Came, client: Client) -> Came:
     return replace(came, calls=case.order.of(once))
 
 
-async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
-    """Runs it on a server, where a worker of the task queue is."""
+async def on_temporal(case: Generated, client: Client, task_queue: str, seconds: float) -> Came:
+    """Runs it on a server, where a worker of the task queue is.
+
+    Raises:
+        TimeoutError: it has not ended after so many seconds; says what its history ends with.
+    """
     run_id = uuid.uuid4().hex
     # Alarms remember from run to run of a flow, so that each run is of a flow of its own.
     plan: Plan = case.flow.plan.model_copy(update={"name": f"{case.flow.name}-{run_id[:8]}"})
@@ -151,11 +155,23 @@ async def on_temporal(case: Generated, client: Client, task_queue: str) -> Came:
     cancels(run_id, cancel)
     run = await start_run(client, plan, task_queue=task_queue, workflow_id=run_id, keys=KEYS)
     result: Json = None
-    with suppress(FlowError):  # the report says it
-        result = await run.result()
+    try:
+        async with asyncio.timeout(seconds):
+            with suppress(FlowError):  # the report says it
+                result = await run.result()
+    except TimeoutError:
+        raise TimeoutError(f"{case} is at work after {seconds} s, {await _last_events(client, run_id)}") from None
     report = (await describe_run(client, run.workflow_id)).report
     assert report is not None
     return _came(case, report, result, run_id)
+
+
+async def _last_events(client: Client, workflow_id: str) -> str:
+    handle = client.get_workflow_handle(workflow_id)
+    pending = (await handle.describe()).raw_description.pending_workflow_task
+    events = [event async for event in handle.fetch_history_events()]
+    names = [f"{each.event_id} {EventType.Name(each.event_type)} {each.event_time.ToJsonString()}" for each in events]
+    return f"attempt {pending.attempt} of its workflow task, run {workflow_id}, events:\n  " + "\n  ".join(names[-12:])
 
 
 def _came(case: Generated, report: RunReport, result: Json, run_id: str) -> Came:
