@@ -11,11 +11,13 @@ from typing import Any, Final, cast
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from resolute.plan.plan import Plan
 from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.messages import Message
 from resolute.running.report import RunReport, StepReport
 from resolute.temporal.finding import RunKey, UnknownRunError, quoted
+from resolute.temporal.histories import ReadRun
 from resolute.temporal.messages import ask_run
 from resolute.temporal.reading import read_history
 from resolute.temporal.replaying import replayed
@@ -88,12 +90,21 @@ async def open_gates_in(client: Client, key: RunKey) -> list[GateOfRun] | None:
         raise
     recorded = await read_history([list(history.events)], client.data_converter)
     plan = recorded.start.plan or recorded.plan
-    if plan is None or recorded.has_ended:
-        return []
-    if not any(step.kind == "gate" for step in walk((*plan.steps, *plan.on_failure))):
+    if plan is not None and not _has_gates(plan):
         return None
-    report = await replayed(recorded)
-    return [] if report is None else [gate for gate in _gates(report, key, plan.name) if gate.is_open]
+    return open_gates_read(ReadRun(recorded, await replayed(recorded)), key)
+
+
+def open_gates_read(read: ReadRun, key: RunKey) -> list[GateOfRun] | None:
+    """The same of a run that was read."""
+    plan, report = read.plan, read.report
+    if plan is None or report is None or read.recorded.has_ended:
+        return []
+    return [gate for gate in _gates(report, key, plan.name) if gate.is_open] if _has_gates(plan) else None
+
+
+def _has_gates(plan: Plan) -> bool:
+    return any(step.kind == "gate" for step in walk((*plan.steps, *plan.on_failure)))
 
 
 def _gates(report: RunReport, key: RunKey, flow: str) -> list[GateOfRun]:

@@ -14,6 +14,7 @@ from resolute.plan.errors import UnknownFlowError
 from resolute.plan.triggers import Schedule
 from resolute.running.ledger import Check, Paging, check_of
 from resolute.temporal.finding import quoted
+from resolute.temporal.histories import ReadRun
 from resolute.temporal.parts import NOT_CONTINUED, histories
 from resolute.temporal.reading import SCHEDULED_FOR, read_history
 from resolute.temporal.replaying import replayed
@@ -86,14 +87,21 @@ async def ledger(
 async def check(
     client: Client, run: WorkflowExecution, *, paging: Paging = lambda _: "", naming: str = ""
 ) -> Check | None:
-    """What one run came to; None where it has not ended, and waits for nobody, or has nothing to do with `naming`.
+    """What one run came to; see `checked`.
 
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
-    status = await status_of(run)
     recorded = await read_history(await histories(client, run.id, run.run_id), client.data_converter)
-    report, plan = await replayed(recorded), recorded.start.plan or recorded.plan
+    return await checked(run, ReadRun(recorded, await replayed(recorded)), paging=paging, naming=naming)
+
+
+async def checked(
+    run: WorkflowExecution, read: ReadRun, *, paging: Paging = lambda _: "", naming: str = ""
+) -> Check | None:
+    """What one run came to; None where it has not ended, and waits for nobody, or has nothing to do with `naming`."""
+    status = await status_of(run)
+    recorded, report, plan = read.recorded, read.report, read.plan
     at = recorded.scheduled_for or recorded.began_at
     if report is None or plan is None:
         if status == "running" or naming:

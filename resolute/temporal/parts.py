@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
+    WorkflowHistoryEventAsyncIterator,
     WorkflowHistoryEventFilterType,
 )
 from temporalio.service import RPCError, RPCStatusCode
@@ -52,18 +54,40 @@ async def histories(
 ) -> list[list[HistoryEvent]]:
     """The events of a run, oldest history first; of a run with more histories than `most`, the latest.
 
+    The first events of a history say which one was before it, and that is fetched beside the rest.
+
     Raises:
         temporalio.service.RPCError: Temporal knows no such run, refused, or did not answer.
     """
-    found: list[list[HistoryEvent]] = []
-    before = run_id
-    while before and len(found) < most:
-        try:
-            history = await client.get_workflow_handle(workflow_id, run_id=before).fetch_history()
-        except RPCError as error:
-            if not found or error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            break  # Temporal keeps it no longer: what came of it stands at the beginning of the next one
-        found.append(list(history.events))
-        before = part_before(found[-1])
-    return found[::-1]
+    pages = client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events()
+    await pages.fetch_next_page()
+    events = [*(pages.current_page or ())]
+    before = part_before(events)
+    earlier, rest = await asyncio.gather(earlier_parts(client, workflow_id, before, most=most - 1), _rest(pages))
+    return [*earlier, [*events, *rest]]
+
+
+async def earlier_parts(
+    client: Client, workflow_id: str, before: str, *, most: int = MOST_PARTS - 1
+) -> list[list[HistoryEvent]]:
+    """The events of what was before a history, oldest first; none where nothing was, or Temporal keeps it no longer.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused, or did not answer.
+    """
+    if not before or not most:
+        return []
+    try:
+        return await histories(client, workflow_id, before, most=most)
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return []  # what came of it stands at the beginning of the next one
+
+
+async def _rest(pages: WorkflowHistoryEventAsyncIterator) -> list[HistoryEvent]:
+    found: list[HistoryEvent] = []
+    while pages.next_page_token:
+        await pages.fetch_next_page()
+        found += pages.current_page or ()
+    return found

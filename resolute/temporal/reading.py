@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import Memo, Payload
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
@@ -29,6 +28,7 @@ from resolute.running.made import STOPPED
 from resolute.running.origin import Origin
 from resolute.running.recall import Memory, memory_in_failure, memory_in_result
 from resolute.temporal.attempts import attempts_in
+from resolute.temporal.event_kinds import EventKind
 from resolute.temporal.handed import of_failure
 from resolute.temporal.hearing import REFUSED
 from resolute.temporal.ids import is_whole, step_of
@@ -48,27 +48,27 @@ from resolute.temporal.together import TOGETHER, Said, said_in
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
 _ENDS: Final = (
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventKind.WORKFLOW_EXECUTION_COMPLETED,
+    EventKind.WORKFLOW_EXECUTION_FAILED,
+    EventKind.WORKFLOW_EXECUTION_CANCELED,
+    EventKind.WORKFLOW_EXECUTION_TERMINATED,
+    EventKind.WORKFLOW_EXECUTION_TIMED_OUT,
 )
 
 
 _CHILD_ENDS: Final = (
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED,
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED,
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED,
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED,
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
-    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED,
+    EventKind.CHILD_WORKFLOW_EXECUTION_COMPLETED,
+    EventKind.CHILD_WORKFLOW_EXECUTION_FAILED,
+    EventKind.CHILD_WORKFLOW_EXECUTION_CANCELED,
+    EventKind.CHILD_WORKFLOW_EXECUTION_TERMINATED,
+    EventKind.CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventKind.START_CHILD_WORKFLOW_EXECUTION_FAILED,
 )
 
 
 async def read_history(parts: Sequence[Sequence[HistoryEvent]], converter: DataConverter) -> Recorded:
     """What the events of a run say: of its one history, or of each that it was continued in, oldest first."""
-    reader = _Reader(converter)
+    reader = Reader(converter)
     recorded = await reader.begin(parts[0][0])
     for events in parts:
         await reader.read(events, recorded)
@@ -86,13 +86,18 @@ async def start_of(first: HistoryEvent, converter: DataConverter) -> Start:
     return read_start(cast("Json", arguments[0]) if arguments else None)
 
 
-class _Reader:
+class Reader:
+    """Reads the histories of one run, oldest first, as far as there are any: what follows later is read later."""
+
     def __init__(self, converter: DataConverter) -> None:
         self._converter = converter
         self._scheduled: dict[int, str] = {}
         self._timers: dict[str, str] = {}
         self._tasks: dict[int, datetime] = {}
         self._before = 0
+        self._latest = 0
+        self._known = 0
+        self._continued_by = 0
 
     async def begin(self, first: HistoryEvent) -> Recorded:
         """What a run began with."""
@@ -114,13 +119,21 @@ class _Reader:
         return recorded
 
     async def read(self, events: Sequence[HistoryEvent], recorded: Recorded) -> None:
-        """Adds what one history says."""
-        known = len(recorded.tasks)
-        for event in events[1:]:
-            await self._event(event, recorded)
-        if self._before and len(recorded.tasks) > known:
-            recorded.continued.append((self._number(events[0]), recorded.tasks[known][1]))
-        self._before += events[-1].event_id
+        """Adds what the next events say; the first one of a history says that the one before it has ended."""
+        for event in events:
+            if event.event_id == 1:
+                self._turn_over(event, recorded)
+            else:
+                await self._event(event, recorded)
+            self._latest = event.event_id
+        if self._continued_by and len(recorded.tasks) > self._known:
+            recorded.continued.append((self._continued_by, recorded.tasks[self._known][1]))
+            self._continued_by = 0
+
+    def _turn_over(self, first: HistoryEvent, recorded: Recorded) -> None:
+        self._before += self._latest
+        self._continued_by = self._number(first) if self._before else 0
+        self._known = len(recorded.tasks)
         self._scheduled.clear()
         self._timers.clear()
 
@@ -130,59 +143,59 @@ class _Reader:
 
     async def _event(self, event: HistoryEvent, recorded: Recorded) -> None:
         match event.event_type:
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            case EventKind.ACTIVITY_TASK_SCHEDULED:
                 step = await self._step_of(event)
                 self._scheduled[event.event_id] = step
                 queue = event.activity_task_scheduled_event_attributes.task_queue.name
                 recorded.add(step, Answer(began_at=_time(event), queue=queue))
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+            case EventKind.ACTIVITY_TASK_STARTED:
                 begun = event.activity_task_started_event_attributes
                 if begun.HasField(
                     "last_failure"
                 ):  # of the attempt before the last one, whose failure is in the event that ended it
                     answer = recorded.answers[self._scheduled[begun.scheduled_event_id]]
                     answer.attempts = attempts_in(await self._failure(begun.last_failure))
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+            case EventKind.ACTIVITY_TASK_COMPLETED:
                 completed = event.activity_task_completed_event_attributes
                 await self._close(recorded, completed.scheduled_event_id, event, result=completed.result.payloads)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+            case EventKind.ACTIVITY_TASK_FAILED:
                 failed = event.activity_task_failed_event_attributes
                 await self._close(recorded, failed.scheduled_event_id, event, failure=failed.failure)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+            case EventKind.ACTIVITY_TASK_TIMED_OUT:
                 late = event.activity_task_timed_out_event_attributes
                 await self._close(recorded, late.scheduled_event_id, event, failure=late.failure)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+            case EventKind.ACTIVITY_TASK_CANCELED:
                 ended = event.activity_task_canceled_event_attributes
                 await self._close(recorded, ended.scheduled_event_id, event, failure=_CANCELLED)
-            case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+            case EventKind.START_CHILD_WORKFLOW_EXECUTION_INITIATED:
                 await self._child(event, recorded)
             case _ if event.event_type in _CHILD_ENDS:
                 await self._child_ended(event, recorded)
-            case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+            case EventKind.WORKFLOW_TASK_STARTED:
                 self._tasks[event.event_id] = _time(event)
-            case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            case EventKind.WORKFLOW_TASK_COMPLETED:
                 began = event.workflow_task_completed_event_attributes.started_event_id
                 recorded.tasks.append((self._before + began, self._tasks[began]))
-            case EventType.EVENT_TYPE_TIMER_STARTED:
+            case EventKind.TIMER_STARTED:
                 timer = event.timer_started_event_attributes.timer_id
                 self._timers[timer] = await self._summary(event)
-            case EventType.EVENT_TYPE_TIMER_FIRED:
+            case EventKind.TIMER_FIRED:
                 step = self._timers.get(event.timer_fired_event_attributes.timer_id, "")
                 recorded.fired.setdefault(step, []).append((self._number(event), _time(event)))
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+            case EventKind.WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
                 await self._said(event, _time(event), recorded, signal.signal_name, signal.input.payloads)
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+            case EventKind.WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 asked = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
                 # It is recorded when the task has ended in which the run took it.
                 at = recorded.tasks[-1][1] if recorded.tasks else _time(event)
                 await self._said(event, at, recorded, asked.name, asked.args.payloads)
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+            case EventKind.WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 recorded.cancelled_by = recorded.cancelled_by or self._number(event)
             case _ if event.event_type in _ENDS:
                 recorded.has_ended = True
                 await self._end(event, recorded)
-            case EventType.EVENT_TYPE_MARKER_RECORDED:
+            case EventKind.MARKER_RECORDED:
                 await self._marker(event, recorded)
             case _:
                 pass
@@ -214,11 +227,11 @@ class _Reader:
         if ended.initiated_event_id not in self._scheduled:
             return
         match event.event_type:
-            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+            case EventKind.CHILD_WORKFLOW_EXECUTION_COMPLETED:
                 await self._close(recorded, ended.initiated_event_id, event, result=ended.result.payloads)
-            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+            case EventKind.CHILD_WORKFLOW_EXECUTION_FAILED:
                 await self._close(recorded, ended.initiated_event_id, event, failure=ended.failure)
-            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+            case EventKind.CHILD_WORKFLOW_EXECUTION_CANCELED:
                 await self._close(recorded, ended.initiated_event_id, event, failure=_CANCELLED)
             case _:
                 await self._close(recorded, ended.initiated_event_id, event)
@@ -328,9 +341,9 @@ def _readable(read: Callable[[], Memory | None]) -> Memory | None:
 
 def _other_end(event: HistoryEvent) -> FailureError:
     match event.event_type:
-        case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+        case EventKind.CHILD_WORKFLOW_EXECUTION_TERMINATED:
             return TerminatedError("terminated")
-        case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+        case EventKind.CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
             return TemporalTimeoutError("timed out", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=())
         case _:
             refused = event.start_child_workflow_execution_failed_event_attributes

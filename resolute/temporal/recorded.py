@@ -6,7 +6,7 @@ Activity ids are step ids (see `ids`), which maps a history to its plan.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from temporalio.exceptions import (
@@ -79,6 +79,11 @@ class Recorded:
         """When the run was told of an event that came at a time: by its own clock, which stands still in a task."""
         following = bisect_right(self.tasks, event, key=lambda task: task[0])
         return max(at, self.tasks[following][1]) if following < len(self.tasks) else at
+
+    def again(self) -> Recorded:
+        """The same, to be read again: reading takes calls and timers away, one after the other."""
+        calls = {step: [*calls] for step, calls in self.calls.items()}
+        return replace(self, calls=calls, fired={step: [*times] for step, times in self.fired.items()})
 
     def add(self, step: str, answer: Answer) -> None:
         """Adds a call of a step: a step that was held and tried again was called more than once."""

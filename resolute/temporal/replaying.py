@@ -11,7 +11,7 @@ import heapq
 import json
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -44,7 +44,7 @@ from resolute.temporal.shared import answer_in, question
 from resolute.temporal.shelter import SHELTERS
 
 _TURNS: Final = 20
-"""Turns of the event loop without activity of the interpreter, after which every branch is waiting."""
+"""Turns of a busy event loop without activity of the interpreter, after which every branch is waiting."""
 
 _AT_LAST: Final = sys.maxsize
 """In place of the number of an event: behind all of them."""
@@ -198,12 +198,15 @@ class RecordedRuntime:
                 ends.set_result(None)
 
     async def settled(self, run: asyncio.Task[Json]) -> None:
-        """Waits until nothing moves any more."""
+        """Waits until nothing moves any more: nothing is left to run, or nothing but what others do on this loop."""
+        ready: Sized | None = getattr(asyncio.get_running_loop(), "_ready", None)
         signs, turns = -1, 0
         while turns < _TURNS and not run.done():
             turns = turns + 1 if signs == self._signs else 0
             signs = self._signs
             await asyncio.sleep(0)
+            if ready is not None and not len(ready):
+                return
 
     def bring(self, interpreter: Interpreter) -> bool:
         """Brings what the next workflow task brought; False where there was none any more."""

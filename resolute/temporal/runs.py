@@ -21,6 +21,7 @@ from resolute.temporal.attempts import attempts_in, split
 from resolute.temporal.beats import HEARTBEAT
 from resolute.temporal.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.finding import UnknownRunError, quoted
+from resolute.temporal.histories import ReadRun
 from resolute.temporal.ids import activity_id
 from resolute.temporal.keeper import LINE
 from resolute.temporal.parts import NOT_CONTINUED, described, histories
@@ -143,7 +144,16 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
             ) from None
         raise
     recorded = await read_history(parts, client.data_converter)
-    report = await replayed(recorded)
+    return await describe_read(client, description, ReadRun(recorded, await replayed(recorded)))
+
+
+async def describe_read(client: Client, description: WorkflowExecutionDescription, read: ReadRun) -> RunDescription:
+    """The state of a run whose histories were read.
+
+    Raises:
+        temporalio.service.RPCError: Temporal refused or did not answer.
+    """
+    recorded, report = read.recorded, read.report
     summary = await summary_of(description)
     if report is not None:
         update: dict[str, object] = {"status": summary.status}
@@ -151,10 +161,9 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
             update["failure"] = run_failure_of(recorded.failure)
         report = report.model_copy(update=update)
         report = await _with_pending(client, report, description)
-    plan = recorded.start.plan or recorded.plan
     unpolled = await _unpolled(client, description, recorded)
     return RunDescription(
-        summary=summary, plan=plan, report=report, unpolled=unpolled, failure=run_failure_of(recorded.failure)
+        summary=summary, plan=read.plan, report=report, unpolled=unpolled, failure=run_failure_of(recorded.failure)
     )
 
 

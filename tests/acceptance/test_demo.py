@@ -82,7 +82,7 @@ def test_the_demo_is_watched(tmp_path: Path) -> None:
             said += demo.stdout.readline()
         address = opened.read_text()
         assert f"shows all of it, live: {address}\n" in said
-        with httpx.stream("GET", f"{address}live?of=now", timeout=PATIENCE) as looks:
+        with httpx.stream("GET", f"{address}live?at=", timeout=PATIENCE) as looks:
             while "goes down" not in said:
                 said += demo.stdout.readline()
             status = looks.status_code

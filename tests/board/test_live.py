@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -72,7 +73,7 @@ async def server(site: Site) -> AsyncIterator[Server]:
 
 def of_run(run: RunHandle, last: str = "") -> str:
     """What the page of a run asks for."""
-    return f"of=run&id={run.workflow_id}&last={last}"
+    return f"at={quote(f'run?id={quote(run.workflow_id)}')}&last={last}"
 
 
 async def test_a_run_tells_of_each_change(site: Site, server: Server) -> None:
@@ -131,7 +132,7 @@ async def test_all_watch_by_one_look(site: Site, server: Server, monkeypatch: py
 
 async def test_the_first_page_tells_of_changes(site: Site, server: Server) -> None:
     """Now tells of a run that has begun, and says by comments that the connection stands."""
-    async with server.stream("of=now") as stream:
+    async with server.stream("at=") as stream:
         before = await stream.version()
         run = await site.start(SLEEPING)
         after = await stream.version()
@@ -154,7 +155,7 @@ class OfOthers:
 async def test_workflows_of_others_are_no_obstacle(site: Site, server: Server) -> None:
     """What the board cannot read it shows by name and status, says so once, and goes on looking."""
     queue = uuid.uuid4().hex
-    async with server.stream("of=now") as stream:
+    async with server.stream("at=") as stream:
         await stream.version()
         async with Worker(
             site.client, task_queue=queue, workflows=[OfOthers], workflow_runner=UnsandboxedWorkflowRunner()
@@ -182,13 +183,13 @@ async def test_a_quiet_stream_says_that_it_stands(site: Site, server: Server, mo
 
 async def test_streams_end_with_the_board(site: Site, server: Server) -> None:
     """A board that is closed lets every page go at once, which then connects again by itself."""
-    async with server.stream("of=now") as stream:
+    async with server.stream("at=") as stream:
         await stream.version()
         site.board.closing.set()
         assert not await stream.line("id: nothing")
     site.board.closing.clear()
 
-    async with server.stream("of=now") as stream:
+    async with server.stream("at=") as stream:
         assert await stream.version()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from urllib.parse import quote
 
-from resolute_worker.board.shelf import MOST, SECONDS, Shelf
+from resolute_worker.board.shelf import MOST, SECONDS, Reader, Shelf
 from tests.board.flows import ASKING, GREETING, HOLDING, SLEEPING
 from tests.board.site import Site
 
@@ -109,7 +110,7 @@ async def test_everybody_has_the_own_form_token(site: Site) -> None:
     assert [False, True] == [token in pages[1] for token in tokens]
     assert "do/cancel" in pages[1]
     assert "do/cancel" not in pages[2]
-    assert not any(site.board.shelf.sign in page for page in pages)
+    assert not any(sign in page for page in pages for sign in astuple(site.board.shelf.signs))
 
 
 def test_one_page_for_all_who_watch() -> None:
@@ -118,16 +119,17 @@ def test_one_page_for_all_who_watch() -> None:
     shelf = Shelf(lambda: now[0])
     made: list[str] = []
 
-    def page(key: str | None, token: str) -> str:
-        return shelf.page(key, lambda: made.append(token) or f"<{shelf.sign}>", token)
+    def page(key: str | None, token: str) -> bytes:
+        text = shelf.page(key, lambda: made.append(token) or f"<{shelf.signs.form} {shelf.signs.name}>")
+        return shelf.for_reader(text, Reader(token, token.upper()))
 
-    assert ["<a>", "<b>"] == [page("run", "a"), page("run", "b")]
-    assert ["<c>", "<d>"] == [page("other", "c"), page(None, "d")]
+    assert [b"<a A>", b"<b B>"] == [page("run", "a"), page("run", "b")]
+    assert [b"<c C>", b"<d D>"] == [page("other", "c"), page(None, "d")]
     now[0] = SECONDS
-    assert "<e>" == page("run", "e")
+    assert b"<e E>" == page("run", "e")
     assert ["a", "c", "d", "e"] == made
     for number in range(MOST):
         page(str(number), "f")
     made.clear()
-    assert "<g>" == page("run", "g")
+    assert b"<g G>" == page("run", "g")
     assert ["g"] == made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -48,13 +49,14 @@ def board_app(board: Board) -> ASGIApp:
         "run": run_page,
         "run.json": run_json,
         "flow": flow_page,
-        "live": live,
         "approvals": approvals_page,
         "approval": approval_page,
         "ledger": ledger_page,
         "alarms": alarms_page,
         "pagerduty": duty_page,
     }
+    watched = {name: pages[name] for name in ("", "runs", "run", "flow", "approvals", "ledger")}
+    pages["live"] = partial(live, pages=watched)
     say = Seldom(log)
     ways: Mapping[str, Page] = oidc_pages(board.access.oidc) if board.access.oidc else {}
     routes = [

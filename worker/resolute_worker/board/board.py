@@ -7,18 +7,22 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
+from markupsafe import escape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from temporalio.client import Client
 
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ResoluteError
+from resolute.temporal.histories import Histories
 from resolute.temporal.seals import PlanKeys
 from resolute_worker.board.access import Access
 from resolute_worker.board.assets import assets
 from resolute_worker.board.durations import Durations
 from resolute_worker.board.duty import Pager
+from resolute_worker.board.frames import Frames, Page
 from resolute_worker.board.guard import keep_session
 from resolute_worker.board.journal import Journal
 from resolute_worker.board.looking import Looking
@@ -26,7 +30,7 @@ from resolute_worker.board.people import Person, Role
 from resolute_worker.board.poll import Poll
 from resolute_worker.board.reads import Reads
 from resolute_worker.board.render import Pages
-from resolute_worker.board.shelf import Shelf
+from resolute_worker.board.shelf import Reader, Shelf
 from resolute_worker.board.sight import Sight
 from resolute_worker.board.watches import Watches
 from resolute_worker.boarding import BOARD, Boarding
@@ -84,8 +88,10 @@ class Board:
         self.assets = assets()
         self.pages = Pages(environment.mask, self.assets)
         self.shelf = Shelf()
-        self.poll = Poll(Looking(client, keys))
-        self.reads = Reads(client)
+        self.frames = Frames()
+        histories = Histories(client)
+        self.poll = Poll(Looking(client, keys, histories))
+        self.reads = Reads(client, histories)
         self.durations = Durations(client)
         self.temporal_ui = temporal_ui
         self.simulator = boarding.simulator
@@ -117,11 +123,13 @@ class Board:
         if self.access.oidc:
             keeping.append(asyncio.create_task(self.access.oidc.look(), name="board's issuer"))
         try:
+            await asyncio.to_thread(self.pages.prepare)
             yield
         finally:
             self.closing.set()
             for task in keeping:
                 task.cancel()
+            self.frames.clear()
             await asyncio.gather(*keeping, return_exceptions=True)
             self.journal.close()
 
@@ -132,37 +140,51 @@ class Board:
         values: Mapping[str, Any],
         *,
         title: str,
-        live: str = "",
+        live: bool = False,
         version: str = "",
         status: int = 200,
         sight: Sight | None = None,
     ) -> Response:
         """A page with everything that all pages have: who is looking, where else to look, and the brake."""
-        session, person = request.state.session, request.state.person
+        person = person_of(request)
         sight = sight or self.poll.sight
+        has_login = self.has_login(request)
+        place = here(request)
         shared: dict[str, Any] = {
             "title": title,
             "page": name,
             "person": person,
             "may": person.may if person else _may_nothing,
-            "token": self.shelf.sign,
+            "who": self.shelf.signs.name,
+            "token": self.shelf.signs.form,
             "sight": sight,
-            "live": live,
+            "live": f"live?at={quote(place, safe='')}" if live else "",
             "version": version,
             "said": SAID.get(request.query_params.get("said", ""), ""),
-            "here": here(request),
-            "has_login": person is not None and session.person == person,
+            "here": place,
+            "has_login": has_login,
         }
         key = None
         if name in _SAME_FOR_ALL and status == 200:
             seen = sight.version if sight else ""
-            key = (name, shared["here"], version, seen, person, shared["has_login"], shared["said"])
-        token = self.access.sessions.form_token(session)
-        text = self.shelf.page(key, lambda: self.pages.text(name, {**shared, **values}), token)
-        answer = HTMLResponse(text, status_code=status)
+            key = (name, place, version, seen, person.roles if person else None, has_login, shared["said"])
+        made = self.shelf.page(key, lambda: self.pages.text(name, {**shared, **values}))
+        answer = Page(self.shelf.for_reader(made, self.reader(request)), status_code=status)
+        answer.made, answer.version = made, version
         if self.access.session(request) is None:
-            keep_session(request, answer, self.access, session)
+            keep_session(request, answer, self.access, request.state.session)
         return answer
+
+    def reader(self, request: Request) -> Reader:
+        """What a page says to who asks for it, and to nobody else."""
+        person = person_of(request)
+        name = escape(self.environment.mask(person.name)) if person else ""
+        return Reader(self.access.sessions.form_token(request.state.session), str(name))
+
+    def has_login(self, request: Request) -> bool:
+        """Whether who asks has logged in here, and can log out."""
+        person = person_of(request)
+        return person is not None and request.state.session.person == person
 
     async def refuse(self, request: Request, title: str, said: str, status: int) -> Response:
         """A page that says why something was not done."""

@@ -35,9 +35,7 @@ class FormError(ResoluteError):
 async def approvals_page(board: Board, request: Request) -> Response:
     """Every gate that waits for somebody, the oldest first."""
     sight = await board.poll.latest()
-    return await board.page(
-        request, "approvals", {}, title="Approvals", live="live?of=now", version=sight.version, sight=sight
-    )
+    return await board.page(request, "approvals", {}, title="Approvals", live=True, version=sight.version, sight=sight)
 
 
 async def approval_page(board: Board, request: Request) -> Response:

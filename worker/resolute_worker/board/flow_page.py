@@ -60,7 +60,7 @@ async def flow_page(board: Board, request: Request) -> Response:
         "versions": versions(past),
         "pause": sight.switches.flows.get(name),
     }
-    return await board.page(request, "flow", values, title=name, live="live?of=now", version=sight.version, sight=sight)
+    return await board.page(request, "flow", values, title=name, live=True, version=sight.version, sight=sight)
 
 
 async def _schedule(board: Board, flow: str) -> DeployedSchedule | None:

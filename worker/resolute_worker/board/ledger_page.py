@@ -46,7 +46,7 @@ async def ledger_page(board: Board, request: Request) -> Response:
         "because": because,
     }
     # A flow's own ledger is read from many histories: it is not read again at every change elsewhere.
-    live = "" if flow else "live?of=now"
+    live = not flow
     return await board.page(
         request, "ledger", values, title="Ledger", live=live, version=sight.version if live else "", sight=sight
     )

@@ -1,20 +1,25 @@
-"""Tells open pages that what they show has changed; they fetch themselves again, and put in what is new."""
+"""Sends open pages what they show as soon as it has changed; they put in what is new."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from temporalio.service import RPCError
 
-from resolute_worker.board.board import Board
+from resolute.plan.errors import ResoluteError
+from resolute_worker.board.board import Board, here, person_of
+from resolute_worker.board.frames import Page
 from resolute_worker.board.run_page import key_of
 from resolute_worker.board.topic import Topic
 from resolute_worker.board.watches import TooManyRunsError
+from resolute_worker.boarding import BOARD
 
 QUIET: Final = 15.0
 """Seconds after which a comment says that the connection still stands."""
@@ -26,16 +31,33 @@ _RETRY: Final = 2_000
 """Milliseconds after which a browser connects again."""
 
 
-async def live(board: Board, request: Request) -> Response:
-    """Events of the board as a whole, or of one run."""
+Pages: TypeAlias = Mapping[str, Callable[[Board, Request], Awaitable[Response]]]
+
+
+async def live(board: Board, request: Request, pages: Pages) -> Response:
+    """The events of an open page, by its address: the page itself, again, as soon as something in it is another one.
+
+    `pages` are those that can be watched.
+    """
     if board.streams >= MOST:
         return PlainTextResponse("Too many pages are open.\n", status_code=503, headers={"retry-after": "30"})
+    watched = _watched(request)
+    name = here(watched).partition("?")[0]
+    if name not in pages or (name == "ledger" and watched.query_params.get("flow")):
+        return PlainTextResponse("No such page is kept current.\n", status_code=404)
     known = request.headers.get("last-event-id") or request.query_params.get("last", "")
-    if request.query_params.get("of") != "run":
-        return _events(board, request, lambda: _now(board), known)
-    key = key_of(request)
+    if name != "run":
+        return _events(board, watched, pages[name], lambda: _now(board), known)
+    key = key_of(watched)
     await board.reads.described(key)
-    return _events(board, request, lambda: board.watches.watching(key), known)
+    return _events(board, watched, pages[name], lambda: board.watches.watching(key), known)
+
+
+def _watched(request: Request) -> Request:
+    """The request for the page that asks for its events."""
+    path, _, query = request.query_params.get("at", "").partition("?")
+    place = {"path": BOARD + path, "raw_path": quote(BOARD + path).encode(), "query_string": query.encode()}
+    return Request({**request.scope, **place}, request.receive)
 
 
 @contextmanager
@@ -46,39 +68,57 @@ def _now(board: Board) -> Generator[Topic]:
 
 
 def _events(
-    board: Board, request: Request, watching: Callable[[], AbstractContextManager[Topic]], known: str
+    board: Board,
+    request: Request,
+    page: Callable[[Board, Request], Awaitable[Response]],
+    watching: Callable[[], AbstractContextManager[Topic]],
+    known: str,
 ) -> Response:
     until = request.state.session.until
+    person = person_of(request)
+    key = (here(request), person.roles if person else None, board.has_login(request))
+    reader = board.reader(request)
 
-    async def told() -> AsyncGenerator[str]:
-        yield f"retry: {_RETRY}\n\n"
+    async def made() -> Page | None:
+        try:
+            answer = await page(board, request)
+        except (RPCError, TimeoutError, ResoluteError):
+            return None  # the page is told to fetch itself, which says why
+        return answer if isinstance(answer, Page) and answer.status_code == 200 else None
+
+    async def told() -> AsyncGenerator[bytes]:
+        yield f"retry: {_RETRY}\n\n".encode()
         closing = asyncio.ensure_future(board.closing.wait())
         board.streams += 1
+        asked, shown = known, known
         try:
             with watching() as topic:
-                async for version in _versions(topic, known, closing):
-                    yield f"id: {version}\nevent: changed\ndata: {version}\n\n" if version else ": still here\n\n"
+                while not closing.done():
+                    if not await _changed(topic, asked, closing):
+                        if not closing.done():
+                            yield b": still here\n\n"
+                    elif (asked := topic.version) != shown:
+                        frame = await board.frames.of(key, asked, made)
+                        shown = frame.version  # it may show more than what was asked for
+                        yield board.shelf.for_reader(frame.event, reader)
                     if until is not None and datetime.now(UTC) >= until:
                         return
         except TooManyRunsError as error:
-            yield f": {error}\n\n"
+            yield f": {error}\n\n".encode()
         finally:
             board.streams -= 1
             closing.cancel()
+            if not board.streams:
+                board.frames.clear()
 
     return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
-async def _versions(topic: Topic, seen: str, closing: asyncio.Future[Any]) -> AsyncGenerator[str]:
-    """Each version that a reader has not seen; an empty one where there was none for a while."""
-    while not closing.done():
-        following = asyncio.ensure_future(topic.after(seen))
-        try:
-            await asyncio.wait((following, closing), timeout=QUIET, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                seen = following.result()
-                yield seen
-            elif not closing.done():
-                yield ""
-        finally:
-            following.cancel()
+async def _changed(topic: Topic, seen: str, closing: asyncio.Future[Any]) -> bool:
+    """Whether there is a version that a reader has not seen; not where there is none for a while."""
+    following = asyncio.ensure_future(topic.after(seen))
+    try:
+        await asyncio.wait((following, closing), timeout=QUIET, return_when=asyncio.FIRST_COMPLETED)
+        return following.done() and not closing.done()
+    finally:
+        following.cancel()

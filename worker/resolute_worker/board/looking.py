@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.running.ledger import Check
 from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import GateOfRun, open_gates_in
-from resolute.temporal.ledger import check
+from resolute.temporal.gates import GateOfRun, open_gates_read
+from resolute.temporal.histories import Histories
+from resolute.temporal.ledger import checked
 from resolute.temporal.parts import NOT_CONTINUED
 from resolute.temporal.runs import RunSummary, summary_of
 from resolute.temporal.schedule_control import DeployedSchedule, list_schedules
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.standing import StandingRun, standing_in
 from resolute.temporal.switches import read_switches
+from resolute_worker.board.reads import length_of
 from resolute_worker.board.sight import Sight
 from resolute_worker.paging import paging
 from resolute_worker.watch.findings import Seen, findings_of
@@ -47,9 +49,10 @@ _MARGIN: Final = timedelta(minutes=1)
 class Looking:
     """What is known of a namespace from earlier looks. It holds as much as one sight, and grows no further."""
 
-    def __init__(self, client: Client, keys: PlanKeys) -> None:
+    def __init__(self, client: Client, keys: PlanKeys, histories: Histories) -> None:
         self._client = client
         self._keys = keys
+        self._histories = histories
         self._gateless: dict[str, None] = {}
         self._gates: dict[str, tuple[int, list[GateOfRun]]] = {}
         self._ended: dict[str, RunSummary] = {}
@@ -115,14 +118,14 @@ class Looking:
     async def _gates_of(self, run: RunSummary) -> None:
         async with self._at_once:
             try:
-                handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-                events = (await handle.describe()).raw_description.workflow_execution_info.history_length
+                events = length_of(await self._described(run))
                 if self._gates.get(run.run_id, (0, []))[0] == events:
                     return
-                found = await open_gates_in(self._client, RunKey(run.workflow_id, run.run_id))
+                read = await self._histories.read(run.workflow_id, run.run_id, events)
+                found = open_gates_read(read, RunKey(run.workflow_id, run.run_id))
             except RPCError as error:
                 if error.status == RPCStatusCode.NOT_FOUND:
-                    return
+                    return  # it has ended since
                 raise
             except Exception as error:  # a workflow of others may hold anything
                 self._unreadable(run, error)
@@ -154,8 +157,9 @@ class Looking:
     async def _check(self, run: RunSummary) -> None:
         async with self._at_once:
             try:
-                found = await self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id).describe()
-                self._checks[run.run_id] = await check(self._client, found, paging=paging)
+                found = await self._described(run)
+                read = await self._histories.read(run.workflow_id, run.run_id, length_of(found))
+                self._checks[run.run_id] = await checked(found, read, paging=paging)
             except RPCError as error:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise
@@ -163,6 +167,9 @@ class Looking:
             except Exception as error:  # as above
                 self._unreadable(run, error)
                 self._checks[run.run_id] = None
+
+    async def _described(self, run: RunSummary) -> WorkflowExecutionDescription:
+        return await self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id).describe()
 
     def _unreadable(self, run: RunSummary, error: Exception) -> None:
         """One line for a run that is shown by its name and status alone: it is not looked at again."""

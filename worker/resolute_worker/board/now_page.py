@@ -42,7 +42,7 @@ async def now_page(board: Board, request: Request) -> Response:
         "shown": SHOWN,
         "because": because,
     }
-    return await board.page(request, "now", values, title="Now", live="live?of=now", version=sight.version, sight=sight)
+    return await board.page(request, "now", values, title="Now", live=True, version=sight.version, sight=sight)
 
 
 def next_times(schedules: Sequence[DeployedSchedule]) -> list[tuple[datetime, DeployedSchedule]]:

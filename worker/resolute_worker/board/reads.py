@@ -11,8 +11,9 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.temporal.finding import RunKey, UnknownRunError
+from resolute.temporal.histories import Histories
 from resolute.temporal.parts import described
-from resolute.temporal.runs import RunDescription, describe_run
+from resolute.temporal.runs import RunDescription, describe_read
 
 MOST: Final = 24
 """Runs that are kept."""
@@ -24,8 +25,9 @@ Stage: TypeAlias = tuple[object, ...]
 class Reads:
     """Reads runs; one that many people look at is read once."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, histories: Histories) -> None:
         self._client = client
+        self._histories = histories
         self._kept: OrderedDict[str, tuple[Stage, asyncio.Task[RunDescription]]] = OrderedDict()
 
     async def run(self, key: RunKey) -> RunDescription:
@@ -42,12 +44,16 @@ class Reads:
         found = await self.described(key)
         stage, kept = stage_of(found), self._kept.get(found.run_id)
         if kept is None or kept[0] != stage or (kept[1].done() and kept[1].exception() is not None):
-            kept = (stage, asyncio.create_task(describe_run(self._client, found.id, found.run_id)))
+            kept = (stage, asyncio.create_task(self._read(found)))
             self._kept[found.run_id] = kept
         self._kept.move_to_end(found.run_id)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
         return stage, await asyncio.shield(kept[1])
+
+    async def _read(self, found: WorkflowExecutionDescription) -> RunDescription:
+        read = await self._histories.read(found.id, found.run_id, length_of(found))
+        return await describe_read(self._client, found, read)
 
     async def described(self, key: RunKey) -> WorkflowExecutionDescription:
         """What Temporal says of a run.
@@ -63,6 +69,11 @@ class Reads:
             raise
 
 
+def length_of(run: WorkflowExecutionDescription) -> int:
+    """How many events the latest history of a run has."""
+    return run.raw_description.workflow_execution_info.history_length
+
+
 def stage_of(run: WorkflowExecutionDescription) -> Stage:
     """How far a run has come; see `Stage`."""
     raw = run.raw_description
@@ -70,7 +81,7 @@ def stage_of(run: WorkflowExecutionDescription) -> Stage:
         (each.activity_id, each.attempt, each.state, each.last_heartbeat_time.seconds)
         for each in raw.pending_activities
     )
-    return (run.run_id, raw.workflow_execution_info.history_length, int(run.status or 0), pending)
+    return (run.run_id, length_of(run), int(run.status or 0), pending)
 
 
 def version_of(stage: Stage) -> str:

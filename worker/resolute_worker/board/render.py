@@ -72,6 +72,11 @@ class Pages:
         self._made.filters["seconds"] = duration
         self._made.filters["asset"] = lambda name: BOARD + known[str(name)].address
 
+    def prepare(self) -> None:
+        """Compiles every template, so that nobody who opens a first page waits for it."""
+        for name in self._made.list_templates():
+            self._made.get_template(name)
+
     def text(self, name: str, values: Mapping[str, Any]) -> str:
         """A page by the name of its template."""
         return self._made.get_template(f"{name}.html").render({"base": _BASE, "fold": FOLD, **values})

@@ -44,9 +44,8 @@ async def run_page(board: Board, request: Request) -> Response:
         "steps": len([*walk((*plan.steps, *plan.on_failure))]) if plan else 0,
         "temporal": _in_temporal(board, found),
     }
-    live = f"live?of=run&id={quote(summary.workflow_id)}&run={summary.run_id}"
     title = f"{summary.flow}: {summary.status}"
-    return await board.page(request, "run", values, title=title, live=live, version=version_of(stage))
+    return await board.page(request, "run", values, title=title, live=True, version=version_of(stage))
 
 
 async def run_json(board: Board, request: Request) -> Response:

@@ -58,9 +58,7 @@ async def runs_page(board: Board, request: Request) -> Response:
     else:
         found = await _found(board, asked["flow"], asked["status"], asked["q"], SINCE.get(since))
         values |= {"runs": found[:LISTED], "cut": len(found) > LISTED}
-    return await board.page(
-        request, "runs", values, title="Runs", live="live?of=now", version=sight.version, sight=sight
-    )
+    return await board.page(request, "runs", values, title="Runs", live=True, version=sight.version, sight=sight)
 
 
 async def _found(board: Board, flow: str, status: str, text: str, within: timedelta | None) -> list[RunSummary]:

@@ -53,10 +53,11 @@
   const refresh = async () => {
     if (fetching) { again = true; return; }
     fetching = true;
+    const before = last;
     try {
       const answer = await fetch(location.href, {headers: {'Cache-Control': 'no-cache'}});
       if (answer.redirected) location.reload();
-      else if (answer.ok) put(await answer.text());
+      else if (answer.ok) { const text = await answer.text(); if (last === before) put(text); }
     } catch { /* the stream tells when the board is there again */ } finally {
       fetching = false;
       if (again) { again = false; refresh(); }
@@ -69,7 +70,8 @@
     if (!live) return;
     source = new EventSource(`${live}&last=${encodeURIComponent(last || version)}`);
     source.addEventListener('open', () => { document.body.classList.remove('offline'); if (down) refresh(); down = false; });
-    source.addEventListener('changed', (event) => { last = event.lastEventId; if (last !== all().dataset.version) refresh(); });
+    source.addEventListener('page', (event) => { last = event.lastEventId; put(event.data); });
+    source.addEventListener('changed', (event) => { if (event.data !== all().dataset.version) refresh(); });
     source.addEventListener('error', () => {
       down = true;
       document.body.classList.add('offline');
