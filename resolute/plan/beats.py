@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import lru_cache
 from typing import ClassVar, Final, Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from resolute.plan.keyed import Keyed
+from resolute.plan.lengths import every, length
 from resolute.plan.paths import Complaint, path_problems
 from resolute.plan.values import Json, JsonObject
 
@@ -69,8 +69,8 @@ class Heartbeat(BaseModel, frozen=True, extra="forbid", defer_build=True):
     @property
     def text(self) -> str:
         """The heartbeat in a few words, for lists."""
-        every, grace = timedelta(seconds=self.every_seconds), timedelta(seconds=self.grace_seconds)
-        return f"heartbeat {self.path} ({self.verify.get('scheme')}), every {every}, grace {grace}"
+        grace = length(self.grace_seconds)
+        return f"heartbeat {self.path} ({self.verify.get('scheme')}), {every(self.every_seconds)}, grace {grace}"
 
     @property
     def input_schema(self) -> dict[str, JsonValue]:

@@ -22,6 +22,8 @@ from resolute.plan import cron as crons
 from resolute.plan.beats import Heartbeat, MissedBeat
 from resolute.plan.failed_runs import MOST_TOLD, TOLD_PER, FailedRun, FailedRuns
 from resolute.plan.keyed import Keyed, WhileRunning, keyed_by
+from resolute.plan.lengths import every as often
+from resolute.plan.lengths import length
 from resolute.plan.once import ByField, ByHeader, Once, name_of
 from resolute.plan.paths import Complaint, path_problems
 from resolute.plan.told import Told, told_by
@@ -76,8 +78,8 @@ class Schedule(BaseModel, frozen=True, extra="forbid", defer_build=True):
         """
         if self.cron is not None:
             return f"{self.cron} {self.timezone}"
-        offset = f" + {timedelta(seconds=self.offset_seconds)}" if self.offset_seconds else ""
-        return f"every {timedelta(seconds=self.every_seconds or 0)}{offset}"
+        offset = f" + {length(self.offset_seconds)}" if self.offset_seconds else ""
+        return f"{often(self.every_seconds or 0)}{offset}"
 
     def next_times(self, after: datetime, count: int) -> list[datetime]:
         """The next `count` times after a time (with zone), before jitter, in the schedule's time zone.
@@ -279,7 +281,7 @@ def every(
     are those of `schedule`.
 
     >>> every(timedelta(minutes=90)).trigger.text
-    'every 1:30:00'
+    'every 1 hour 30 minutes'
     """
     trigger = Schedule(
         every_seconds=interval.total_seconds(),
@@ -385,7 +387,7 @@ def heartbeat(
     >>> from datetime import timedelta
     >>> from resolute import unverified
     >>> heartbeat("/beat/backup", every=timedelta(hours=24), verify=unverified()).trigger.text
-    'heartbeat /beat/backup (unverified), every 1 day, 0:00:00, grace 0:05:00'
+    'heartbeat /beat/backup (unverified), every day, grace 5 minutes'
     """
     trigger = Heartbeat(
         path=path,

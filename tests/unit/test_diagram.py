@@ -225,7 +225,7 @@ def test_an_alarm_is_drawn() -> None:
     """What raises it and clears it stands in it; its quiet hours and its incident stand beside it."""
     assert """\
 watched
-  on every 0:01:00
+  on every minute
   answers: page
   rollouts: alarm when answers != 'yes' for 5m, clear when not so for 2 checks
     quiet: rollouts_quiet_decision: during('22:00-07:00', 'mon-sun', 'Europe/Paris')

@@ -1,0 +1,144 @@
+"""Of a run that was read before only what is new is fetched, and what is read so is what a first reading gives."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import (
+    Client,
+    FetchWorkflowHistoryEventsInput,
+    Interceptor,
+    OutboundInterceptor,
+    WorkflowHistoryEventAsyncIterator,
+)
+
+from resolute import flow, gate, manual, node
+from resolute.execution.executor import NodeExecutor
+from resolute.execution.secrets import Environment
+from resolute.temporal import histories
+from resolute.temporal.activities import Activities
+from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.finding import RunKey
+from resolute.temporal.gates import decide_gate
+from resolute.temporal.histories import Histories, ReadRun
+from resolute.temporal.runs import describe_run
+from resolute.temporal.worker import temporal_worker
+from tests.keys import KEYS
+
+
+@node
+async def say(word: str) -> str:
+    """Says it."""
+    return word
+
+
+STOPPING = (
+    flow("histories")
+    .triggered_by(manual("go"))
+    .then(say("a").as_("a"))
+    .then(gate("one"))
+    .then(say("b").as_("b"))
+    .then(gate("two"))
+    .then(say("c").as_("c"))
+    .build()
+)
+
+
+def behind_two_steps(ended: int) -> bool:
+    """When a history is to end."""
+    return ended >= 2
+
+
+class Counting(Interceptor):
+    """Notes which histories are fetched from their beginning."""
+
+    def __init__(self) -> None:
+        self.begun: list[str | None] = []
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # so it is called there
+        begun = self.begun
+
+        class Noting(OutboundInterceptor):
+            def fetch_workflow_history_events(
+                self,
+                input: FetchWorkflowHistoryEventsInput,  # as above
+            ) -> WorkflowHistoryEventAsyncIterator:
+                if input.next_page_token is None:
+                    begun.append(input.run_id)
+                return self.next.fetch_workflow_history_events(input)
+
+        return Noting(next)
+
+
+def told(read: ReadRun) -> Any:
+    """What a reading says, to be compared."""
+    recorded = read.recorded
+    return read.report, recorded.tasks, recorded.continued, recorded.fired, recorded.said, recorded.has_ended
+
+
+async def at_gate(client: Client, run: RunHandle, name: str) -> None:
+    """Waits until the run asks."""
+    while True:
+        found = await describe_run(client, run.workflow_id)
+        if found.report and any(each.id == name and each.status == "running" for each in found.report.steps):
+            return
+
+
+@pytest.mark.parametrize("continued", [False, True])
+async def test_only_what_is_new_is_read(temporal_client: Client, continued: bool) -> None:
+    """A run is read at each of its gates and at its end, also where it was continued: each history is fetched once."""
+    counting = Counting()
+    client = Client(temporal_client.service_client, namespace=temporal_client.namespace, interceptors=[counting])
+    queue = uuid.uuid4().hex
+    activities = Activities([STOPPING], NodeExecutor.for_flows([STOPPING], environment=Environment({})), KEYS)
+    known, parts = Histories(client), set[str]()
+    async with temporal_worker(
+        temporal_client,
+        activities,
+        task_queue=queue,
+        graceful_shutdown=timedelta(0),
+        full=behind_two_steps if continued else None,
+    ):
+        run = await start_run(temporal_client, STOPPING.plan, task_queue=queue, keys=KEYS)
+        for name in ("one", "two", ""):
+            if name:
+                await at_gate(temporal_client, run, name)
+            else:
+                await run.result()
+            found = (await describe_run(temporal_client, run.workflow_id)).summary
+            described = await temporal_client.get_workflow_handle(run.workflow_id, run_id=found.run_id).describe()
+            length = described.raw_description.workflow_execution_info.history_length
+            read = await known.read(run.workflow_id, found.run_id, length)
+            again = await Histories(temporal_client).read(run.workflow_id, found.run_id, length)
+            assert told(again) == told(read)
+            assert read is await known.read(run.workflow_id, found.run_id, length)
+            parts.add(found.run_id)
+            if name:
+                key = RunKey(run.workflow_id, found.run_id)
+                await decide_gate(temporal_client, key, name, approve=True, by="ada", keys=KEYS)
+
+    assert (len(parts), 1) == (len(counting.begun), len(known))
+    assert parts == {*counting.begun}
+    assert continued == (len(parts) > 1)
+
+
+async def test_what_is_kept_is_bounded(temporal_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more runs, or larger ones, those are kept that were asked for last; a run that is not there leaves nothing."""
+    queue = uuid.uuid4().hex
+    runs = [await temporal_client.start_workflow("any", id=uuid.uuid4().hex, task_queue=queue) for _ in range(4)]
+    known = Histories(temporal_client)
+    monkeypatch.setattr(histories, "MOST", 2)
+    for run in runs[:3]:
+        await known.read(run.id, str(run.first_execution_run_id), 2)
+    by_number = len(known)
+    monkeypatch.setattr(histories, "BYTES", 1)
+    await known.read(runs[3].id, str(runs[3].first_execution_run_id), 2)
+    with pytest.raises(Exception, match="not found"):
+        await known.read("nobody", str(uuid.uuid4()), 2)
+    for run in runs:
+        await run.terminate()
+
+    assert (2, 1) == (by_number, len(known))
