@@ -6,7 +6,7 @@ from dataclasses import astuple
 from urllib.parse import quote
 
 from resolute_worker.board.shelf import MOST, SECONDS, Reader, Shelf
-from tests.board.flows import ASKING, GREETING, HOLDING, SLEEPING
+from tests.board.flows import ASKING, FIXED, GREETING, HOLDING, SLEEPING
 from tests.board.site import Site
 
 
@@ -50,6 +50,7 @@ async def test_secrets_are_nowhere(site: Site) -> None:
 
 async def test_now_says_what_waits(site: Site) -> None:
     """The first page begins with the gates that are open and the steps that are held."""
+    FIXED.clear()
     asking, holding = await site.start(ASKING), await site.start(HOLDING)
     await site.at(asking, "approve", "running")
     await site.at(holding, "fragile", "held")
