@@ -125,6 +125,19 @@ class HandEachNearby:
 
 
 @workflow.defn
+class HandNeighbours:
+    """A local activity behind another one."""
+
+    @workflow.run
+    async def run(self) -> int:
+        """The calls."""
+        number = 0
+        for _ in NUMBERS:
+            number = await workflow.execute_local_activity(hand_add, number, start_to_close_timeout=PATIENCE)
+        return number
+
+
+@workflow.defn
 class HandRepeat:
     """Turns, with a pause between them."""
 
@@ -213,6 +226,7 @@ HAND_WRITTEN = [
     HandParallel,
     HandEach,
     HandEachNearby,
+    HandNeighbours,
     HandRepeat,
     HandChild,
     HandSleep,
@@ -267,6 +281,8 @@ def shapes() -> list[Shape]:
     first = add(1).as_("first")
     second = add(first.output).as_("second")
     counted = add(last_turn(output("counted"))).as_("counted")
+    one = add(1).as_("one").lane("local")
+    two = add(one.output).as_("two").lane("local")
     allowed = budget("bench", at_most=1000, per=LONG)
     turns = repeat(counted, until=counted.output >= 2, every=PAUSE, at_most=2)
     inner = _flow("inner", first, second)
@@ -306,6 +322,9 @@ def shapes() -> list[Shape]:
             "each in the local lane",
             _flow("each nearby", each(NUMBERS, lambda number: add(number).lane("local"))),
             HandEachNearby,
+        ),
+        Shape(
+            "neighbours in the local lane", _flow("neighbours", one, two, add(two.output).lane("local")), HandNeighbours
         ),
         Shape("repeat", _flow("repeat", turns), HandRepeat),
         Shape("child", _flow("child", child(inner).as_("inner")), HandChild),

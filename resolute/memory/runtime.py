@@ -335,7 +335,12 @@ class MemoryRuntime:
                 raise StuckError(f"step {step!r} waits for what nobody tells the run: call {said}") from None
             raise
 
-    async def call(self, request: CallRequest) -> Json:
+    @property
+    def is_ahead(self) -> bool:
+        """No call is made ahead: here a trip costs nothing."""
+        return False
+
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
         known = self.played.next(self.within + request.step, request.node) if self.played else None
         if known is None:

@@ -19,7 +19,7 @@ from resolute.plan.values import digest
 FORMAT: Final = 1
 """The version of the shape of plans."""
 
-INTERPRETER: Final = 3
+INTERPRETER: Final = 4
 """The version of the interpreter: what changes the commands of a run is gated on the number that its plan carries."""
 
 

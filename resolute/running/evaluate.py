@@ -83,9 +83,12 @@ def evaluate(value: Json, scope: Scope) -> Json:
             return value
 
 
-def prepare(value: Json, scope: Scope) -> Json:
-    """The value with everything evaluated that the workflow can know; what only the worker knows stays a hole."""
-    return _evaluated(value, scope, HOLES)
+def prepare(value: Json, scope: Scope, later: Container[str] = ()) -> Json:
+    """The value with everything evaluated that the workflow can know; what only the worker knows stays a hole.
+
+    What reads an output that comes `later` stays as well, until that is known.
+    """
+    return _evaluated(value, scope, HOLES, later=later)
 
 
 def close_over(value: Json, scope: Scope) -> Json:
@@ -93,36 +96,47 @@ def close_over(value: Json, scope: Scope) -> Json:
     return _evaluated(value, scope, _LATER)
 
 
-def _evaluated(value: Json, scope: Scope, kept: Container[str], bound: frozenset[str] = frozenset()) -> Json:
-    """`kept` are operators that stay, `bound` the names of items that stay, because the list they are items of does."""
+def _evaluated(
+    value: Json,
+    scope: Scope,
+    kept: Container[str],
+    bound: frozenset[str] = frozenset(),
+    later: Container[str] = (),
+) -> Json:
+    """`kept` are operators that stay, `bound` the names of items that stay, because the list they are items of does.
+
+    `later` are the steps whose outputs stay.
+    """
     match value:
         case Mapping():
             operator = operator_of(value)
             if operator is None:
-                return {key: _evaluated(item, scope, kept, bound) for key, item in value.items()}
+                return {key: _evaluated(item, scope, kept, bound, later) for key, item in value.items()}
             if operator in FACTS:
-                return {operator: [_evaluated(item, scope, kept, bound) for item in operands(value)]}
+                return {operator: [_evaluated(item, scope, kept, bound, later) for item in operands(value)]}
             if operator in kept:
                 return value
-            if not _stays(value, kept, bound):
+            if not _stays(value, kept, bound, later):
                 return escape(_evaluate_expression(operator, value, scope))
             inner = operands(value)
-            if operator == "$item":
+            if operator in ("$item", "$output"):
                 return value
             if operator in BINDERS:
                 listed, name, condition = inner
-                inside = _evaluated(condition, scope, kept, bound | {str(name)})
-                return {operator: [_evaluated(listed, scope, kept, bound), name, inside]}
-            return {operator: [_evaluated(item, scope, kept, bound) for item in inner]}
+                inside = _evaluated(condition, scope, kept, bound | {str(name)}, later)
+                return {operator: [_evaluated(listed, scope, kept, bound, later), name, inside]}
+            return {operator: [_evaluated(item, scope, kept, bound, later) for item in inner]}
         case list() | tuple():
-            return [_evaluated(item, scope, kept, bound) for item in value]
+            return [_evaluated(item, scope, kept, bound, later) for item in value]
         case _:
             return value
 
 
-def _stays(value: Json, kept: Container[str], bound: frozenset[str]) -> bool:
+def _stays(value: Json, kept: Container[str], bound: frozenset[str], later: Container[str]) -> bool:
     return any(
-        operator in kept or (operator == "$item" and str(inner[0]) in bound)
+        operator in kept
+        or (operator == "$item" and str(inner[0]) in bound)
+        or (operator == "$output" and str(inner[0]) in later)
         for operator, inner in expressions_in(value)
     )
 

@@ -105,11 +105,18 @@ class Run:
         self._waiting: dict[str, asyncio.Future[str]] = {}
         self._late: dict[str, None] = {}
         self._given_up: list[str] = []
+        self._at: tuple[tuple[Step, ...], int] = ((), 0)
 
     async def block(self, steps: tuple[Step, ...], frame: Frame) -> None:
         """Runs steps one after the other."""
-        for step in steps:
+        for index, step in enumerate(steps):
+            self._at = (steps, index)
             await self.step(step, frame)
+
+    def behind(self, step: Step) -> tuple[Step, ...]:
+        """The steps that come behind one in its block, which is begun now and alone; none where it is in no block."""
+        steps, index = self._at
+        return steps[index + 1 :] if steps and steps[index] is step else ()
 
     async def step(self, step: Step, frame: Frame) -> None:
         """Runs a step, unless it has come to its end in an earlier part of the run.
@@ -151,7 +158,7 @@ class Run:
             state.carry(step, frame, output=kept.outputs.get(step.id))
             return True
         self.rest()
-        if self.pausing:
+        if self.pausing and not self.runtime.is_ahead:
             await self.pausing.passed(step, frame)
         if not self.window.opens(step, frame.path):
             raise RunSuspendedError
@@ -213,6 +220,8 @@ class Run:
         Raises:
             asyncio.CancelledError: it has been, and does not undo its work yet.
         """
+        if self.runtime.is_ahead:
+            return
         if self.cancelled and not self.undoing:
             raise asyncio.CancelledError
         if frame is not None and self._is_given_up(frame):
@@ -224,7 +233,7 @@ class Run:
         Raises:
             RunSuspendedError: the run is to be continued.
         """
-        if self.plan.interpreter < CONTINUES:
+        if self.plan.interpreter < CONTINUES or self.runtime.is_ahead:
             return
         if not self.suspended and self.runtime.is_full(self._ended):
             self.suspend()

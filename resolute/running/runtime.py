@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ class CallRequest:
 
     `size` is that of the arguments, in bytes as they are recorded. A call of a `dry` run is answered as `DryAnswer`
     says. `made` is what has become of the call before a switch stopped it; `lifted` says that pauses do not stop it.
+    `name` is the step's in the plan. A call that may be made ahead `reads` the outputs of calls before it, by name.
     """
 
     step: str
@@ -36,6 +38,8 @@ class CallRequest:
     made: Made = NOTHING_MADE
     lifted: bool = False
     size: int = 0
+    name: str = ""
+    reads: tuple[str, ...] = ()
 
     @property
     def left(self) -> Policy:
@@ -51,6 +55,20 @@ class Answered:
     failure: NodeFailedError | None = None
     given_up: bool = False
     stopped: CallStoppedError | None = None
+
+    def value(self) -> Json:
+        """The output.
+
+        Raises:
+            NodeFailedError, CallStoppedError, asyncio.CancelledError: as `Runtime.call` does.
+        """
+        if self.given_up:
+            raise asyncio.CancelledError
+        if self.stopped is not None:
+            raise self.stopped
+        if self.failure is not None:
+            raise self.failure
+        return self.output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +121,21 @@ class Runtime(Protocol):
         """Waits until a time for a step, or, without one, until the wait is cancelled."""
         ...
 
-    async def call(self, request: CallRequest) -> Json:
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """Runs a node by its policy and gives its output.
+
+        Of the calls that come `behind` it in the local lane, those that follow may be made with it.
 
         Raises:
             NodeFailedError: the node failed for good.
             CallStoppedError: a switch stops it: it is to be made again later.
             asyncio.CancelledError: the call was given up.
         """
+        ...
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether calls have been begun to which the run has not come yet. Nothing stops it until it has."""
         ...
 
     async def still(self, name: str, stop: Stop) -> Stop | None:

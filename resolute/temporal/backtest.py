@@ -154,4 +154,5 @@ def _fresh(recorded: Recorded) -> Recorded:
         calls={step: [copy.copy(answer) for answer in answers] for step, answers in recorded.calls.items()},
         fired={step: list(times) for step, times in recorded.fired.items()},
         said=list(recorded.said),
+        ahead=list(recorded.ahead),
     )

@@ -82,7 +82,12 @@ class EditedRuntime(PastRuntime):
         heapq.heappush(self._timers, (until, next(self._numbers), woken))
         await woken
 
-    async def call(self, request: CallRequest) -> Json:
+    @property
+    def is_ahead(self) -> bool:
+        """No call is made ahead: another plan may come to none of them."""
+        return False
+
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """What was answered then; what only computes is computed anew."""
         self._signs += 1
         effect = self.effect_of(request.node)

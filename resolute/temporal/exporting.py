@@ -142,10 +142,15 @@ class _Listening(RecordedRuntime):
         noted.ended_at = self._moment()
 
     def _moment(self) -> datetime:
-        """Now, and not before a cancel that the run knows of: a local activity ends by the clock of its worker."""
+        """Now, and not before a cancel that the run knows of: a local activity ends by the clock of its worker.
+
+        Where another call was begun in the same trip, this one ended before the cancel.
+        """
+        if self.is_ahead:
+            return self._now
         return max(self._now, self.cancelled_at or self._now)
 
-    async def call(self, request: CallRequest) -> Json:
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """See `Runtime.call`."""
         with self._noting(request.step) as noted:
             noted.output = await super().call(request)

@@ -76,6 +76,7 @@ def _runtime(plan: Plan, keys: PlanKeys, recorded: int, full: Callable[[int], bo
         bounded=plan.interpreter >= TAKES_TURNS,
         recorded=recorded,
         full=full,
+        interpreter=plan.interpreter,
     )
 
 

@@ -51,7 +51,7 @@ class PastRuntime(RecordedRuntime):
         self.asked.listened |= dict.fromkeys(interpreter.open_at(""))
         return self.bring(interpreter)
 
-    async def call(self, request: CallRequest) -> Json:
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """As it was answered; see `RecordedRuntime.call`."""
         waiting = self._recorded.calls.get(request.step)
         self._note(request, waiting[0] if waiting else None)

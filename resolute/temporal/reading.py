@@ -44,7 +44,7 @@ from resolute.temporal.start import (
     read_plan,
     read_start,
 )
-from resolute.temporal.together import TOGETHER, Said, said_in
+from resolute.temporal.together import TOGETHER, Round, Said, round_in
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
 _ENDS: Final = (
@@ -297,13 +297,26 @@ class Reader:
             is_local=True,
         )
         if data.get("activity_type") == TOGETHER and not marker.HasField("failure"):
-            for name, said in said_in(value).items():
-                recorded.answers[name] = self._one_of(answer, said, recorded.answers.get(name))
+            self._together(round_in(value), answer, recorded)
             return
         if marker.HasField("failure"):
             answer.failure = await self._failure(marker.failure)
             answer.attempts = attempts_in(answer.failure)
         recorded.add(step, answer)
+
+    def _together(self, made: Round, answer: Answer, recorded: Recorded) -> None:
+        """What is recorded of calls that were made by one activity."""
+        for number, (step, said) in enumerate(made.said.items()):
+            before = recorded.answers.get(step)
+            one = self._one_of(answer, said, before)
+            if not made.in_turn:
+                recorded.answers[step] = one
+                continue
+            if one.ended_at is not None:  # each ended at its own time, the last one with the activity
+                one.ended_at -= timedelta(seconds=made.took - made.ended[step])
+            if number:
+                recorded.ahead.append((one.ended_by, step))
+            recorded.go_on(step, one)
 
     def _one_of(self, together: Answer, said: Said, before: Answer | None) -> Answer:
         """What is recorded of one of several calls that were made together."""
@@ -311,7 +324,7 @@ class Reader:
             together,
             began_at=before.began_at if before else together.began_at,
             output=said.output,
-            attempts=said.attempts,
+            attempts=said.attempts or (before.attempts if before and before.ended_at is None else ()),
         )
         if said.word == "stopped":
             answer.output = {STOPPED: said.facts}

@@ -53,7 +53,8 @@ class Recorded:
     `refused` are the ids of those that were not believed. `tasks`
     are the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task
     brought what is recorded since the one before. `continued` are the later histories, each by the number of its
-    first event, and when its first task began.
+    first event, and when its first task began. `ahead` are the steps whose calls were made before the run came to
+    them, each behind the number of the event that says so.
     """
 
     start: Start
@@ -69,6 +70,7 @@ class Recorded:
     refused: list[str] = field(default_factory=list[str])
     tasks: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
     continued: list[tuple[int, datetime]] = field(default_factory=list[tuple[int, datetime]])
+    ahead: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
@@ -89,6 +91,20 @@ class Recorded:
         """Adds a call of a step: a step that was held and tried again was called more than once."""
         self.answers[step] = answer
         self.calls.setdefault(step, []).append(answer)
+
+    def go_on(self, step: str, answer: Answer) -> None:
+        """Adds a call, or what came of a further attempt of one that has not ended yet."""
+        if (calls := self.calls.get(step)) and calls[-1].ended_at is None:
+            calls.pop()
+        self.add(step, answer)
+
+    def come_to(self, step: str, event: int) -> bool:
+        """The run comes to a step; whether its call was made ahead, by an event up to this one."""
+        for made in self.ahead:
+            if made[1] == step and made[0] <= event:
+                self.ahead.remove(made)
+                return True
+        return False
 
     def next_call(self, step: str) -> Answer | None:
         """The next call of a step, in the order of the history."""

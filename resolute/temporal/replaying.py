@@ -106,11 +106,19 @@ class RecordedRuntime:
         later = (each for each in self._recorded.continued if each[0] > self._brought and each[1] >= until)
         return next(later, None)
 
-    async def call(self, request: CallRequest) -> Json:
+    @property
+    def is_ahead(self) -> bool:
+        """Whether calls were made by now to which the run comes later."""
+        return any(event <= self._brought for event, _ in self._recorded.ahead)
+
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """What is recorded of the next call of the step."""
+        was_ahead = self._recorded.come_to(request.step, self._brought)
         answer = self._recorded.next_call(request.step)
         if answer is not None:
             answer.arguments = request.arguments
+            if was_ahead and answer.ended_at is None and self._is_given_up(request.step):
+                raise asyncio.CancelledError  # it was to be tried again when it was given up
         answer = await self._ended(request.step, answer)
         if answer.failure is not None:
             raise node_failure(request, answer.failure)

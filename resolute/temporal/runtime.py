@@ -14,6 +14,7 @@ from temporalio.workflow import ActivityCancellationType
 
 from resolute.plan.errors import PayloadTooLargeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
+from resolute.plan.plan import INTERPRETER
 from resolute.plan.values import Json, JsonObject
 from resolute.running.made import stopped_in
 from resolute.running.messages import Message
@@ -25,8 +26,9 @@ from resolute.temporal.activity import ASK_SWITCHES, activity, flows_above
 from resolute.temporal.child import StartedRun, child_id, child_run
 from resolute.temporal.failures import child_failure, node_failure
 from resolute.temporal.ids import activity_id
+from resolute.temporal.rounds import Ahead, Rounds
 from resolute.temporal.shared import answer_in, question
-from resolute.temporal.together import TOGETHER, Asked, Rounds, said_in
+from resolute.temporal.together import TOGETHER, Asked, Round, round_in
 
 STANDING: Final = "resolute.standing"
 """The memo that says what keeps a run from going on: held steps, a pause."""
@@ -64,6 +66,7 @@ class TemporalRuntime:
         bounded: bool = True,
         recorded: int = 0,
         full: Callable[[int], bool] = lambda _: False,
+        interpreter: int = INTERPRETER,
     ) -> None:
         self._seal = seal
         self._start = start
@@ -81,6 +84,8 @@ class TemporalRuntime:
         self._task = -1
         self._scheduled = 0
         self._is_full = full
+        self._ahead = Ahead(seal)
+        self._interpreter = interpreter
 
     def is_full(self, ended: int) -> bool:
         """Whether Temporal wants the run to be continued in another history; see `Runtime.is_full`."""
@@ -97,13 +102,20 @@ class TemporalRuntime:
         """The workflow's clock."""
         return workflow.now()
 
-    async def call(self, request: CallRequest) -> Json:
+    @property
+    def is_ahead(self) -> bool:
+        """See `Runtime.is_ahead`."""
+        return bool(self._ahead)
+
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """Runs a node as an activity whose id is the step's name; see `Runtime.call`."""
         if not self._bounded:
             self._check_task(request)
             return await self._called(request)
         given_up = len(self._given_up)
         if request.lane == "local":
+            if behind or request.step in self._ahead:
+                return (await self._in_turn(request, behind)).value()
             await self.make_room(PAYLOAD_LIMIT)
             self._stop_where_given_up(request.step, given_up)
             output = await self._called(request)
@@ -174,15 +186,15 @@ class TemporalRuntime:
         name, rounds = f"{requests[0].step} +{len(requests) - 1}", Rounds(requests, self._seal, self.now())
         given_up = len(self._given_up)
         try:
-            while due := list(rounds.open().values()):
-                asked = list(rounds.asked(self.now()))
+            while due := rounds.due():
+                asked = rounds.asked(self.now())
                 if not asked:
                     await self._at_work_as(name, asyncio.ensure_future(self.sleep(requests[0].step, min(due))))
                     continue
                 await self.make_room(PAYLOAD_LIMIT)
                 self._stop_where_given_up(requests[0].step, given_up)
-                record = await self._round(name, asked, at_once=at_once, stops=stops)
-                if rounds.take(said_in(record), self.now()) or (stops and rounds.has_failed()):
+                made = await self._round(name, asked, at_once=at_once, stops=stops)
+                if rounds.take(made, self.now()) or (stops and rounds.has_failed()):
                     break
                 self._stop_where_given_up(requests[0].step, given_up)
         except asyncio.CancelledError:
@@ -193,14 +205,38 @@ class TemporalRuntime:
                 rounds.fail({request.step: node_failure(request, error) for request in requests})
         return rounds.answers
 
-    async def _round(self, name: str, asked: list[Asked], *, at_once: int, stops: bool) -> Json:
+    async def _in_turn(self, request: CallRequest, behind: Sequence[CallRequest]) -> Answered:
+        """Runs a node, with those behind it, in one local activity after the other until it has come to its end."""
+        name, given_up = f"{request.step} +{len(behind)}", len(self._given_up)
+        try:
+            while (answer := self._ahead.answer(request.step)) is None:
+                if (due := self._ahead.due(request.step, self.now())) is not None:
+                    await self._at_work_as(name, asyncio.ensure_future(self.sleep(request.step, due)))
+                await self.make_room(PAYLOAD_LIMIT)
+                self._stop_where_given_up(request.step, given_up)
+                began = self.now()
+                asked = self._ahead.begin(request, behind, began)
+                self._ahead.take(await self._round(name, asked), began, self.now())
+        except asyncio.CancelledError:
+            self._ahead.forget()
+            raise
+        except FailureError as error:
+            self._ahead.forget()
+            if is_cancelled_exception(error) and len(self._given_up) > given_up:
+                return Answered(given_up=True)
+            return Answered(failure=node_failure(request, error))
+        return answer
+
+    async def _round(self, name: str, asked: list[Asked], **how: Json) -> Round:
+        """Makes one attempt of each: `at_once` so many, each for itself, or else in turn."""
         calls: Json = [each.as_json() for each in asked]
         run_id = workflow.info().first_execution_run_id
+        how = how or {"in_turn": self._interpreter}
         record = await self._at_work_as(
             name,
             workflow.start_local_activity(
                 TOGETHER,
-                args=[{"calls": calls, "at_once": at_once, "stops": stops, "run_id": run_id, "flows": flows_above()}],
+                args=[{"calls": calls, **how, "run_id": run_id, "flows": flows_above()}],
                 activity_id=name,
                 start_to_close_timeout=timedelta(seconds=sum(each.policy.timeout for each in asked)) + _PATIENCE,
                 retry_policy=RetryPolicy(maximum_attempts=1),
@@ -209,7 +245,7 @@ class TemporalRuntime:
             ),
         )
         self._unsent += recorded_size(record)
-        return record
+        return round_in(record)
 
     async def _at_work_as(self, name: str, work: asyncio.Task[Any]) -> Any:
         self._at_work[name] = work
@@ -260,6 +296,7 @@ class TemporalRuntime:
 
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
+        self._ahead.give_up(part)
         at_work = {step: handle for step, handle in self._at_work.items() if step.startswith(part)}
         self._given_up.append((part, frozenset(at_work)))
         self._giving_up = [each for each in self._giving_up if not each.done()]

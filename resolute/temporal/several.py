@@ -16,6 +16,7 @@ from resolute.plan.errors import NodeFailedError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
+from resolute.running.ahead import filled
 from resolute.running.made import CallStoppedError, Made
 from resolute.running.together import AtOnce
 from resolute.temporal.at_work import AtWork, Work
@@ -25,6 +26,9 @@ from resolute.temporal.ids import activity_id
 from resolute.temporal.local import failed_attempt
 from resolute.temporal.loops import NodeLoops, run_on
 from resolute.temporal.together import Asked, Said
+
+_ENOUGH: Final = PAYLOAD_LIMIT // 4
+"""Bytes of outputs behind which no further neighbour is begun, whose output might find no room."""
 
 LONGEST: Final = 1.0
 """Seconds after which no further call is begun: a local activity holds up whatever else comes to its run."""
@@ -49,21 +53,53 @@ class Several:
         self._flows: tuple[str, ...] = ()
 
     async def run(self, info: activity.Info, arguments: JsonObject) -> Json:
-        """What is recorded of the calls, by step; the next activity makes those that are not in it."""
+        """What is recorded of the calls; the next activity makes those that are not in it."""
         self._flows = tuple(str(flow) for flow in cast("list[Json]", arguments.get("flows", [])))
         asked = [Asked.of(each) for each in cast("list[Json]", arguments["calls"])]
+        run_id = str(arguments["run_id"])
+        if "in_turn" in arguments:
+            return await self._in_turn(info, run_id, asked, int(cast("int", arguments["in_turn"])))
+        at_once = int(cast("int", arguments["at_once"]))
+        return await self._beside(info, run_id, asked, at_once=at_once, stops=bool(arguments["stops"]))
+
+    async def _in_turn(self, info: activity.Info, run_id: str, asked: list[Asked], interpreter: int) -> Json:
+        """Each call when the one before it has completed, with what those before it gave."""
         began, size = monotonic(), 0
-        stops = bool(arguments["stops"])
+        outputs: dict[str, Json] = {}
+        record: list[Json] = []
+        for each in asked:
+            if record and (monotonic() - began >= LONGEST or size > _ENOUGH):
+                break
+            arguments = filled(each.arguments, outputs, interpreter) if each.reads else each.arguments
+            if arguments is None:
+                break  # the run comes to the same, and says why
+            try:
+                said = await self._attempt(info, run_id, each, arguments)
+            except asyncio.CancelledError:
+                said = Said(word="given up")
+            written: Json = [each.step, said.as_json(), round(monotonic() - began, 6)]
+            size += recorded_size(written) + 1
+            if record and size > PAYLOAD_LIMIT:
+                break
+            record.append(written)
+            outputs[each.name] = said.output
+            if said.word != "output" or _is_cancelled():
+                break
+        return record
+
+    async def _beside(self, info: activity.Info, run_id: str, asked: list[Asked], *, at_once: int, stops: bool) -> Json:
+        """So many calls at a time, each by itself."""
+        began, size = monotonic(), 0
         made = AtOnce[Asked, Said](
             asked,
-            at_once=int(cast("int", arguments["at_once"])),
+            at_once=at_once,
             stops=lambda said: stops and said.word == "failed",
             goes_on=lambda: monotonic() - began < LONGEST and size <= PAYLOAD_LIMIT,
         )
 
         async def attempt(each: Asked) -> Said:
             nonlocal size
-            said = await self._attempt(info, str(arguments["run_id"]), each)
+            said = await self._attempt(info, run_id, each, each.arguments)
             size += recorded_size(said.output)
             return said
 
@@ -84,7 +120,8 @@ class Several:
             record[each.step] = written
         return record
 
-    async def _attempt(self, info: activity.Info, run_id: str, asked: Asked) -> Said:
+    async def _attempt(self, info: activity.Info, run_id: str, asked: Asked, arguments: JsonObject) -> Said:
+        """One attempt of a call, with its arguments as they are by now; what its run has sealed are those as asked."""
         executor, policy, began = self._executor, asked.policy, monotonic()
         left = math.inf if asked.left is None else asked.left
         call = CallContext(
@@ -106,7 +143,7 @@ class Several:
             self._belief.check(call, call.workflow_id, asked.arguments, cast("Json", asked.seal))
             async with watch:
                 with self._at_work.held(Work(call.flow, call.workflow_id, call.step, call.attempt)):
-                    output = await run_on(loop, executor.execute(call, asked.arguments))
+                    output = await run_on(loop, executor.execute(call, arguments))
             return Said(word="output", output=output)
         except CallStoppedError as stopped:
             made = Made(
@@ -127,6 +164,12 @@ class Several:
         if is_last or not facts.retryable:
             return _failed(asked, facts, attempts)
         return Said(word="again", pause=pause, attempts=attempts)
+
+
+def _is_cancelled() -> bool:
+    """Whether the activity is to end, although the call that was at work then has ended as if nothing were."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _late(policy: Policy, left: float) -> FailureFacts:

@@ -3,23 +3,23 @@
 One such activity makes one attempt of each call and waits for nothing: a pause before the next attempt is a timer of
 the run, so that neither what has come back nor a cancel has to wait for it. What its time or its record has no room
 for is asked again in the next one.
+
+Calls are made beside each other, as those of items, or in turn, as neighbours: then each may read what those before it
+gave, and none is begun behind one that has not completed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias, cast
 
 from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from resolute.plan.errors import NodeFailedError
 from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject
-from resolute.running.made import NOTHING_MADE, Made, made_from, stopped_from
-from resolute.running.runtime import Answered, CallRequest
+from resolute.running.made import NOTHING_MADE, Made, made_from
 from resolute.temporal.attempts import Attempts, as_detail, split
 from resolute.temporal.failures import traced
 
@@ -33,7 +33,8 @@ Word: TypeAlias = Literal["output", "failed", "again", "given up", "stopped"]
 class Asked:
     """One attempt of one call. `left` are the seconds that all attempts still have together.
 
-    `attempt` counts from 1 since a switch stopped the call, if one did; what was before is in `made`.
+    `attempt` counts from 1 since a switch stopped the call, if one did; what was before is in `made`. Of calls that
+    are made in turn, this one `reads` the outputs of some before it, by `name`.
     """
 
     step: str
@@ -46,6 +47,8 @@ class Asked:
     before: Attempts = ()
     dry: bool = False
     made: Made = NOTHING_MADE
+    name: str = ""
+    reads: tuple[str, ...] = ()
 
     def as_json(self) -> Json:
         """As plain data."""
@@ -60,6 +63,8 @@ class Asked:
             "before": as_detail(self.before) if self.before else None,
             **({"dry": True} if self.dry else {}),
             **({"made": self.made.as_json()} if self.made else {}),
+            **({"name": self.name} if self.name != self.step else {}),
+            **({"reads": list(self.reads)} if self.reads else {}),
         }
 
     @classmethod
@@ -77,6 +82,8 @@ class Asked:
             before=split([held["before"]])[1] if held["before"] else (),
             dry=bool(held.get("dry")),
             made=made_from(held.get("made")),
+            name=str(held.get("name", held["step"])),
+            reads=tuple(str(each) for each in cast("list[Json]", held.get("reads", []))),
         )
 
 
@@ -133,74 +140,33 @@ class Said:
         return traced(error, str(facts["trace"]), to)
 
 
-def said_in(record: Json) -> dict[str, Said]:
-    """What is recorded of calls that were made together, by step."""
-    return {step: Said.of(each) for step, each in cast("Mapping[str, Json]", record).items()}
+@dataclass(frozen=True)
+class Round:
+    """What is recorded of one activity: what came of each attempt, by step, in the order in which they ended.
 
+    `ended` says how many seconds after the first began each ended, where they were made in turn.
+    """
 
-class Rounds:
-    """The calls of one run that are made together, attempt by attempt, until each has come to its end."""
-
-    def __init__(self, requests: Sequence[CallRequest], seal: Callable[[CallRequest], str | None], now: datetime):
-        self._requests = {request.step: request for request in requests}
-        self._seal = seal
-        self._began = now
-        self._attempt = dict.fromkeys(self._requests, 1)
-        self._before = {step: split([each.made.failed])[1] for step, each in self._requests.items() if each.made}
-        self._due = dict.fromkeys(self._requests, now)
-        self._answers: dict[str, Answered] = {}
+    said: dict[str, Said]
+    ended: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
-    def answers(self) -> list[Answered]:
-        """What each call has come to, in order; what has not ended is given up."""
-        return [self._answers.get(step, Answered(given_up=True)) for step in self._requests]
+    def in_turn(self) -> bool:
+        """Whether they were made in turn."""
+        return bool(self.ended)
 
-    def open(self) -> dict[str, datetime]:
-        """When the next attempt is due of each call that has not ended."""
-        return {step: due for step, due in self._due.items() if step not in self._answers}
+    @property
+    def took(self) -> float:
+        """Seconds until the last one ended."""
+        return max(self.ended.values(), default=0.0)
 
-    def asked(self, now: datetime) -> Iterator[Asked]:
-        """The attempts that are due."""
-        for step, due in self.open().items():
-            if due <= now:
-                request = self._requests[step]
-                policy = request.left
-                yield Asked(
-                    step=step,
-                    node=request.node,
-                    arguments=request.arguments,
-                    seal=self._seal(request),
-                    policy=policy,
-                    attempt=self._attempt[step],
-                    left=None if policy.within is None else policy.within - (now - self._began).total_seconds(),
-                    before=self._before.get(step, ()),
-                    dry=request.dry,
-                    made=request.made,
-                )
 
-    def take(self, said: Mapping[str, Said], now: datetime) -> bool:
-        """Takes what came of attempts; whether one of them was given up, which ends the rest."""
-        for step, each in said.items():
-            match each.word:
-                case "output":
-                    self._answers[step] = Answered(output=each.output)
-                case "failed":
-                    self._answers[step] = Answered(failure=NodeFailedError.from_facts(each.facts))
-                case "again":
-                    self._attempt[step] += 1
-                    self._before[step] = each.attempts
-                    self._due[step] = now + timedelta(seconds=each.pause)
-                case "given up":
-                    self._answers[step] = Answered(given_up=True)
-                case "stopped":
-                    self._answers[step] = Answered(stopped=stopped_from(each.facts))
-        return any(each.word == "given up" for each in said.values())
-
-    def fail(self, failures: Mapping[str, NodeFailedError]) -> None:
-        """Fails every call that has not ended: not even the attempt could be made."""
-        for step in self.open():
-            self._answers[step] = Answered(failure=failures[step])
-
-    def has_failed(self) -> bool:
-        """Whether a call has failed for good."""
-        return any(answer.failure is not None for answer in self._answers.values())
+def round_in(record: Json) -> Round:
+    """What is recorded of calls that were made together."""
+    if isinstance(record, Mapping):
+        return Round({step: Said.of(each) for step, each in record.items()})
+    told = [cast("list[Json]", each) for each in cast("list[Json]", record)]
+    return Round(
+        {str(step): Said.of(said) for step, said, _ in told},
+        {str(step): float(cast("float", ended)) for step, _, ended in told},
+    )

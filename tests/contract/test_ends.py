@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -47,10 +48,10 @@ async def test_a_bug_of_ours(
 ) -> None:
     """A bug in the interpreter fails the run at the step where it was met; what has completed is undone."""
 
-    def broken(value: Json, scope: Scope) -> Json:
+    def broken(value: Json, scope: Scope, later: Sequence[str] = ()) -> Json:
         if value == {"value": "the bug is here"}:
             raise error
-        return prepare(value, scope)
+        return prepare(value, scope, later)
 
     monkeypatch.setattr(interpreting, "prepare", broken)
     said = f"{type(error).__name__}: {text_of(error)}; this is a bug in Resolute: report it with its trace"
@@ -66,7 +67,7 @@ async def test_a_bug_of_ours(
 async def test_the_trace_of_a_bug_is_recorded(temporal: TemporalScenarios, monkeypatch: pytest.MonkeyPatch) -> None:
     """The failure of a run that met a bug says where in Resolute it was, without a path of the machine."""
 
-    def broken(value: Json, scope: Scope) -> Json:
+    def broken(value: Json, scope: Scope, _: Sequence[str] = ()) -> Json:
         raise KeyError(str(value) + str(scope))
 
     monkeypatch.setattr(interpreting, "prepare", broken)

@@ -33,9 +33,10 @@ def test_every_kind_is_among_the_shapes() -> None:
     assert {*KINDS} == measured
 
 
-async def test_quick_items_cost_one_event_together(both: Costs) -> None:
-    """Items in the local lane are recorded together, where by hand each has a record of its own."""
-    quick = next(shape for shape in shapes() if shape.name == "each in the local lane")
+@pytest.mark.parametrize("name", ["each in the local lane", "neighbours in the local lane"])
+async def test_quick_steps_cost_one_event_together(both: Costs, name: str) -> None:
+    """Items and neighbours in the local lane are recorded together, where by hand each has a record of its own."""
+    quick = next(shape for shape in shapes() if shape.name == name)
 
     ours, by_hand = await both.ours(quick), await both.by_hand(quick)
 

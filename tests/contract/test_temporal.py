@@ -87,7 +87,7 @@ async def test_a_plan_of_a_newer_engine(temporal: TemporalScenarios) -> None:
     run = await temporal.start(plan)
     outcome = await temporal.outcome(run)
 
-    assert "needs interpreter 99, this worker has 3: deploy the newer worker" in str(outcome.error)
+    assert "needs interpreter 99, this worker has 4: deploy the newer worker" in str(outcome.error)
     assert [] == outcome.attempts
 
 

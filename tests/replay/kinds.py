@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from resolute import (
     Flow,
+    NodeError,
     TerminalError,
     branch,
     child,
@@ -87,6 +88,14 @@ async def fail_once(name: str) -> str:
         FAILED.append(name)
         raise TerminalError("not yet")
     return name
+
+
+@node(lane="local")
+async def slip(number: int) -> int:
+    """Fails at its first attempt."""
+    if current_call().attempt == 1:
+        raise NodeError("once more")
+    return number
 
 
 @dataclass(frozen=True)
@@ -221,6 +230,16 @@ SCENES: Final[Sequence[Scene]] = (
     Scene(
         flow("held", when_stuck="hold").triggered_by(manual("start")).then(fail_once("held").as_("stuck")).build(),
         [_said("hold:stuck", "retry")],
+    ),
+    Scene(
+        # Four neighbours of the local lane in two trips: the third one fails at its first attempt.
+        flow("neighbours")
+        .triggered_by(manual("start"))
+        .then(add_quickly(1, 1).as_("first"))
+        .then(add_quickly(output("first"), 1).as_("second"))
+        .then(slip(output("second")).retry(2, initial=A_MOMENT).as_("third"))
+        .then(add_quickly(output("third"), output("second")).as_("fourth"))
+        .build(),
     ),
 )
 

@@ -88,8 +88,13 @@ class Part:
                 self._order(f"no timer {asked.number}", lambda: self._run.stop_timer(asked.number))
             raise
 
-    async def call(self, request: CallRequest) -> Json:
-        """Runs a node."""
+    @property
+    def is_ahead(self) -> bool:
+        """No call is made ahead."""
+        return False
+
+    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+        """Runs a node, and none of those behind it."""
         what = f"{request.node} {digest(repr(request.arguments))} {request.lane}"
         local = request.lane == "local"
         asked = self._ask(

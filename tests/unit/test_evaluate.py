@@ -1,5 +1,6 @@
 """What expressions of a plan mean, and that it does not matter where they are evaluated."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,6 +83,15 @@ def test_two_halves_make_one_whole(value: Json, output: Json) -> None:
     prepared = prepare(value, scope(output, reads=False))
 
     assert at_once == evaluate(prepared, Scope(read=read))
+
+
+@given(EXPRESSIONS, DATA)
+def test_what_comes_later_can_be_filled_in_later(value: Json, output: Json) -> None:
+    """What is prepared before an output is known, and again with it, is what is prepared when all is known."""
+    known = scope(output, reads=False)
+    before = prepare(value, replace(known, outputs={}), later=["a"])
+
+    assert prepare(value, known) == prepare(before, Scope(outputs={"a": output}))
 
 
 @given(EXPRESSIONS.filter(has_holes), DATA)

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Final
 
 from resolute.plan.errors import NodeFailedError
-from resolute.plan.kinds.call import Call
 from resolute.plan.kinds.each import Each
 from resolute.plan.values import Json
 from resolute.running.frame import Frame
+from resolute.running.kinds.call import is_quick
 from resolute.running.kinds.items import Items
 from resolute.running.run import Run, RunSuspendedError
 from resolute.running.together import OneOfTogether, Together
@@ -123,4 +123,4 @@ class _Working:
 def _is_quick(each: Each) -> bool:
     """Whether an item is one call in the local lane."""
     (*others, step) = each.body
-    return not others and isinstance(step, Call) and step.lane == "local" and step.queue is None
+    return not others and is_quick(step)
