@@ -37,6 +37,7 @@ from resolute.plan.values import Json
 from resolute.running.result import result_of
 from resolute.temporal.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
 from resolute.temporal.converting import data_converter
+from resolute.temporal.packing import packed
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import NOTHING_EARLIER, PERSON, STARTED_BY, Earlier, dry_start, start_argument
 
@@ -159,7 +160,7 @@ async def start_run(
     return await _start(
         client,
         plan.name,
-        start_argument(plan, input_data, keys=keys, earlier=earlier),
+        packed(start_argument(plan, input_data, keys=keys, earlier=earlier)),
         task_queue=task_queue,
         workflow_id=workflow_id,
         eager=eager,

@@ -25,6 +25,7 @@ from resolute.temporal.carried import Carried
 from resolute.temporal.hearing import Hearing
 from resolute.temporal.ids import activity_id
 from resolute.temporal.messages import sealed
+from resolute.temporal.packing import packed
 from resolute.temporal.runtime import TemporalRuntime
 from resolute.temporal.seals import PlanKeys
 from resolute.temporal.shelter import SHELTERS, sheltered
@@ -58,7 +59,7 @@ async def interpreted(plan: Plan, carried: Carried, memory: Memory | None, earli
             await sheltered(_ready_to_end(runtime), interpreter.cancel)
             handed: Json = {} if memory is None else memory.as_detail()
             earlier = replace(earlier, outcomes=interpreter.outcomes().as_json(), memory=handed)
-            argument = continued_argument(plan, carried.input, keys=carried.keys, earlier=earlier)
+            argument = packed(continued_argument(plan, carried.input, keys=carried.keys, earlier=earlier))
             if recorded_size(argument) <= PAYLOAD_LIMIT:
                 workflow.continue_as_new(args=[argument], memo=_memo())
             # What has to be carried is larger than Temporal takes: the run has this history and no other.
@@ -70,7 +71,7 @@ def _runtime(plan: Plan, keys: PlanKeys, recorded: int, full: Callable[[int], bo
     # A run that is not believed can go on only where it was begun long ago; its calls are not sealed.
     return TemporalRuntime(
         _call_seals(keys),
-        start=lambda child: start_argument(child.plan, child.input, keys=keys),
+        start=lambda child: packed(start_argument(child.plan, child.input, keys=keys)),
         letter=lambda message, flow, run: sealed(message, flow, run, keys_at_hand()).as_json(),
         waits=plan.interpreter >= SHELTERS,
         bounded=plan.interpreter >= TAKES_TURNS,

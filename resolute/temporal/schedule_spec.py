@@ -31,6 +31,7 @@ from resolute.plan.cron import translate
 from resolute.plan.triggers import Overlap, Schedule
 from resolute.plan.values import Json, digest, jsonable
 from resolute.temporal.ciphers import key_id_of
+from resolute.temporal.packing import packed
 
 FORMAT: Final = 2
 """Increased when the same flow must be deployed differently."""
@@ -110,7 +111,7 @@ def temporal_schedule(flow: ScheduledFlow, *, task_queue: str, mark: Mark, state
     return TemporalSchedule(
         action=ScheduleActionStartWorkflow(
             flow.name,
-            flow.start_argument,
+            packed(flow.start_argument),
             id=flow.name,
             task_queue=task_queue,
             memo={MARK: mark.model_dump(mode="json")},

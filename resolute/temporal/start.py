@@ -18,6 +18,7 @@ from resolute.plan.errors import UnsupportedPlanError
 from resolute.plan.plan import FORMAT, Plan
 from resolute.plan.soundness import plan_problems
 from resolute.plan.values import Json
+from resolute.temporal.packing import packed_plan, unpacked
 from resolute.temporal.seals import PlanKeys
 
 STARTED_BY: Final = "resolute.started_by"
@@ -155,7 +156,7 @@ def open_envelope(argument: Json) -> Envelope:
                 if isinstance(earlier, Mapping)
                 else NOTHING_EARLIER
             )
-            return Envelope(carried.get("plan"), carried.get("seal"), argument["input"], earlier=taken)
+            return Envelope(unpacked(carried.get("plan")), carried.get("seal"), argument["input"], earlier=taken)
     return Envelope(None, None, argument, unread=True)
 
 
@@ -188,17 +189,18 @@ def recorded_plan(
     """What a run records about its worker's plan; `read` contains its input if that differs from what was given."""
     known = cast("Json", plan.model_dump(mode="json"))
     seal = keys.seal("record", plan.name, workflow_id, known)
+    short = packed_plan(known)
     if read:
-        return {"plan": known, "seal": seal, "input": read["input"]}
-    return known if seal is None else {"plan": known, "seal": seal}
+        return {"plan": short, "seal": seal, "input": read["input"]}
+    return short if seal is None else {"plan": short, "seal": seal}
 
 
 def open_record(recorded: Json) -> Record:
     """What is in the record of a run."""
     if isinstance(recorded, Mapping) and set(recorded) in ({"plan", "seal"}, {"plan", "seal", "input"}):
         read = {"input": recorded["input"]} if "input" in recorded else None
-        return Record(recorded["plan"], recorded["seal"], read)
-    return Record(recorded)
+        return Record(unpacked(recorded["plan"]), recorded["seal"], read)
+    return Record(unpacked(recorded))
 
 
 def read_plan(value: Json) -> Plan:
