@@ -23,6 +23,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.masking import LINK
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import NodeFailedError
+from resolute.providing.audit import AuditEntry, read_audit
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.temporal.activities import Activities
 from resolute.temporal.client import RunHandle, start_run
@@ -39,6 +40,8 @@ from resolute_worker.gate_pages import GatePages
 from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
 from resolute_worker.intake import Intake
+from resolute_worker.journal import Journal
+from resolute_worker.settings import Settings
 from tests.keys import KEYS
 from tests.patience import PATIENCE
 
@@ -79,7 +82,8 @@ FLOW = (
 class Site:
     """A worker with its pages, and a run that waits at its gate."""
 
-    def __init__(self, client: Client, queue: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, client: Client, queue: str, http: httpx.AsyncClient, journal: Journal) -> None:
+        self.journal = journal
         self.client = client
         self.http = http
         self._queue = queue
@@ -94,6 +98,10 @@ class Site:
         links = [re.fullmatch(r"(\w+) Decide: https://ops\.test(/gates/\S+)", each) for each in POSTED]
         return run, {each[1]: each[2] for each in links if each}
 
+    def log(self) -> list[AuditEntry]:
+        """What the audit log says."""
+        return list(read_audit(self.journal.path)) if self.journal.path.exists() else []
+
     async def decisions(self, run: RunHandle) -> list[str]:
         """Who has decided."""
         report = (await describe_run(self.client, run.workflow_id)).report
@@ -103,21 +111,21 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-async def site(temporal_client: Client) -> AsyncIterator[Site]:
+async def site(temporal_client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """Every test has a run of its own."""
     queue = f"links-{uuid.uuid4().hex[:8]}"
     environment = Environment({})
     environment.links = link_maker(KEYS, lambda: "https://ops.test/")
     executor = NodeExecutor.for_flows([FLOW], environment=environment)
     deliveries = Deliveries(temporal_client, task_queue=queue, verifiers={}, environment=environment, keys=KEYS)
-    intake = Intake()
-    app = http_app(deliveries, Health(), intake, GatePages(temporal_client, KEYS, intake))
+    intake, journal = Intake(), Journal(Settings(state_dir=tmp_path_factory.mktemp("links")), "links")
+    app = http_app(deliveries, Health(), intake, GatePages(temporal_client, KEYS, intake, journal))
     worker = temporal_worker(
         temporal_client, Activities([FLOW], executor, KEYS), task_queue=queue, graceful_shutdown=timedelta(0)
     )
     transport = httpx.ASGITransport(app)
     async with worker, httpx.AsyncClient(transport=transport, base_url="https://ops.test", timeout=30) as http:
-        yield Site(temporal_client, queue, http)
+        yield Site(temporal_client, queue, http, journal)
 
 
 def form(**values: str) -> dict[str, str]:
@@ -146,7 +154,11 @@ async def test_looking_decides_nothing(site: Site) -> None:
 
 
 async def test_two_people_decide(site: Site) -> None:
-    """Each person decides once by the own link; mistakes are told field by field and decide nothing."""
+    """Each person decides once by the own link; mistakes are told field by field and decide nothing.
+
+    What was decided and what was refused, above all a link that is used again, is in the audit log by name.
+    """
+    before = len(site.log())
     run, links = await site.run()
 
     wrong = await site.http.post(links["ada"], data=form(**{"field:region": "e", "field:percent": "many"}))
@@ -164,10 +176,24 @@ async def test_two_people_decide(site: Site) -> None:
     assert {"region": "eu", "percent": 50} == result["approve"]["form"]
     assert 409 == (await site.http.get(links["ada"])).status_code
     assert 409 == (await site.http.post(links["grace"], data=form())).status_code
+    found = site.log()[before:]
+    assert {(run.workflow_id, FLOW.name, "approve")} == {(each.run, each.flow, each.step) for each in found}
+    assert [
+        ("ada", "approve", "refused"),
+        ("ada", "approve", "done"),
+        ("ada", "approve", "refused"),
+        ("ada", "reject", "refused"),
+        ("grace", "approve", "done"),
+        ("grace", "approve", "refused"),
+    ] == [(each.person, each.operation, each.outcome) for each in found]
 
 
 async def test_forged_and_changed_links(site: Site) -> None:
-    """A link that was changed, made with another key, is over, or is for another person or run decides nothing."""
+    """A link that was changed, made with another key, is over, or is for another person or run decides nothing.
+
+    Each that is no link of ours is in the audit log, without the link itself.
+    """
+    before = len(site.log())
     run, links = await site.run()
     token = links["ada"].removeprefix(PATH)
     ticket = read_token(token, KEYS, datetime.now(UTC))
@@ -190,6 +216,10 @@ async def test_forged_and_changed_links(site: Site) -> None:
     assert 413 == (await site.http.post(links["ada"], data={"reason": "x" * 200_000})).status_code
     assert 405 == (await site.http.put(links["ada"])).status_code
     assert [] == await site.decisions(run)
+    assert [("link", "refused", PATH)] * len(tried[403]) == [
+        (each.operation, each.outcome, each.resource) for each in site.log()[before:]
+    ]
+    assert token not in site.journal.path.read_text()
 
 
 async def test_links_are_nowhere(site: Site) -> None:
@@ -242,12 +272,14 @@ async def test_a_decision_by_signal(site: Site) -> None:
     assert ["grace"] == await site.decisions(run)
 
 
-def pages_of(client: Client) -> httpx.AsyncClient:
+def pages_of(client: Client, folder: Path) -> httpx.AsyncClient:
     """A browser in front of the pages of a worker that has nothing else to do."""
     intake = Intake()
     environment = Environment({})
     deliveries = Deliveries(client, task_queue="none", verifiers={}, environment=environment, keys=KEYS)
-    app = http_app(deliveries, Health(), intake, GatePages(client, KEYS, intake))
+    app = http_app(
+        deliveries, Health(), intake, GatePages(client, KEYS, intake, Journal(Settings(state_dir=folder), "links"))
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://ops.test", timeout=60)
 
 
@@ -257,7 +289,7 @@ async def test_without_temporal_nothing_is_decided(tmp_path: Path) -> None:
     ticket = Ticket(flow="links", workflow_id="links/1", run="run", gate="approve", person="ada", until=until)
     async with EmbeddedServer(tmp_path / "temporal", port=0) as server:
         client = await Client.connect(server.address)
-    async with pages_of(client) as http:
+    async with pages_of(client, tmp_path / "state") as http:
         answers = [await http.request(method, f"{PATH}{ticket.token(KEYS)}", data=form()) for method in ("GET", "POST")]
 
     assert [503, 503] == [answer.status_code for answer in answers]
@@ -274,7 +306,7 @@ BESIDE = (
 )
 
 
-async def test_a_link_outlives_the_history_that_it_was_made_in(temporal_client: Client) -> None:
+async def test_a_link_outlives_the_history_that_it_was_made_in(temporal_client: Client, tmp_path: Path) -> None:
     """A run that is continued while it waits is decided by the link that was sent before."""
     POSTED.clear()
     queue = f"links-{uuid.uuid4().hex[:8]}"
@@ -287,7 +319,7 @@ async def test_a_link_outlives_the_history_that_it_was_made_in(temporal_client: 
         graceful_shutdown=timedelta(0),
         full=lambda ended: ended >= 1,
     )
-    async with worker, pages_of(temporal_client) as http, asyncio.timeout(PATIENCE):
+    async with worker, pages_of(temporal_client, tmp_path) as http, asyncio.timeout(PATIENCE):
         run = await start_run(temporal_client, BESIDE.plan, task_queue=queue, keys=KEYS)
         while len(POSTED) < 3:
             await asyncio.sleep(0.02)
@@ -299,3 +331,14 @@ async def test_a_link_outlives_the_history_that_it_was_made_in(temporal_client: 
     assert len(parts) > 1
     assert 200 == answer.status_code
     assert result["approve"]["approved"] is True
+
+
+async def test_without_an_audit_log_nothing_is_decided(site: Site, temporal_client: Client, tmp_path: Path) -> None:
+    """Where it cannot be written who decides, nobody decides, and whoever has the link is told so."""
+    (tmp_path / "board.audit").mkdir()
+    run, links = await site.run()
+    async with pages_of(temporal_client, tmp_path) as http:
+        answer = await http.post(links["ada"], data=form())
+
+    assert (503, []) == (answer.status_code, await site.decisions(run))
+    assert "Nothing has been decided" in answer.text

@@ -35,6 +35,7 @@ from resolute_worker.health import Health
 from resolute_worker.http_app import http_app
 from resolute_worker.http_server import HttpServer
 from resolute_worker.intake import Intake
+from resolute_worker.journal import Journal
 from resolute_worker.settings import Settings
 from tests.board.flows import FLOWS
 from tests.keys import KEYS
@@ -139,7 +140,13 @@ class Site:
         deliveries = Deliveries(
             self.client, task_queue=self.queue, verifiers={}, environment=Environment({}), keys=KEYS
         )
-        app = http_app(deliveries, Health(), intake, GatePages(self.client, KEYS, intake), board_app(self.board))
+        app = http_app(
+            deliveries,
+            Health(),
+            intake,
+            GatePages(self.client, KEYS, intake, Journal(self.board.settings, "links")),
+            board_app(self.board),
+        )
         async with HttpServer(app, "127.0.0.1", port) as server:
             yield f"{server.url}{BOARD}"
 

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from resolute.plan.errors import AuditError
 from resolute.running.messages import MessageRefusedError
 from resolute.temporal.finding import RunKey, UnknownRunError
 from resolute.temporal.gates import GateOfRun, decide_gate, gate_of_run
@@ -29,6 +30,7 @@ from resolute.temporal.tokens import BadLinkError
 from resolute_worker.gate_forms import filled_in, rows
 from resolute_worker.http_forms import BODY_SECONDS, FormTooLargeError, FormUnreadableError, read_form
 from resolute_worker.intake import BusyError, Intake
+from resolute_worker.journal import Journal
 from resolute_worker.seldom import Seldom
 
 log = logging.getLogger(__name__)
@@ -55,9 +57,10 @@ _HEADERS: Final = {
 
 
 class GatePages:
-    """Answers the links to gates of one worker."""
+    """Answers the links to gates of one worker, and writes who decides, and what is refused."""
 
-    def __init__(self, client: Client, keys: PlanKeys, intake: Intake) -> None:
+    def __init__(self, client: Client, keys: PlanKeys, intake: Intake, journal: Journal) -> None:
+        self.journal = journal
         self._client = client
         self._keys = keys
         self._intake = intake
@@ -76,6 +79,10 @@ class GatePages:
             return _page(503, "Too busy", f"<p>{escape(str(error))}</p>", {"Retry-After": "5"})
         except ClientDisconnect:
             return Response(status_code=400)
+        except AuditError as error:
+            self._say(logging.ERROR, "a link to a gate was not answered: %s", error)
+            said = "<p>The worker cannot write its audit log. Nothing has been decided: try again later.</p>"
+            return _page(503, "Not now", said, {"Retry-After": "30"})
         except (RPCError, TimeoutError) as error:
             self._say(logging.WARNING, "a link to a gate was not answered: %s", type(error).__name__)
             said = "<p>Temporal does not answer. Nothing has been decided: try again in a moment.</p>"
@@ -85,6 +92,7 @@ class GatePages:
         try:
             ticket = read_token(str(request.path_params["token"]), self._keys, datetime.now(UTC))
         except BadLinkError as error:
+            await self.journal.refused("", "link", str(error), resource=PATH)
             return _page(403, "No valid link", f"<p>{escape(str(error))}.</p>")
         sent: dict[str, str] = {}
         if request.method == "POST":
@@ -106,6 +114,10 @@ class GatePages:
 
     async def _decided(self, gate: GateOfRun, ticket: Ticket, sent: Mapping[str, str]) -> Response:
         approve = sent["decision"] == "approve"
+        journal, word = self.journal, "approved" if approve else "rejected"
+        entry = await journal.begin(
+            ticket.person, sent["decision"], flow=ticket.flow, run=ticket.workflow_id, step=ticket.gate
+        )
         try:
             answer = await decide_gate(
                 self._client,
@@ -119,17 +131,20 @@ class GatePages:
                 patience=timedelta(seconds=_PATIENCE),
             )
         except MessageRefusedError as error:
+            await journal.end(entry, str(error), outcome="refused")
             status = _STATUS.get(error.why, 422)
             if status != 422:
                 return _page(status, "Not decided", f"<p>{escape(str(error))}.</p>")
             said = "" if error.fields else str(error)
             return _shown(gate, ticket, status, sent, wrong=said, fields=dict(error.fields))
         except NotListeningError as error:
+            await journal.end(entry, str(error), outcome="refused")
             return _page(409, "Not decided", f"<p>{escape(str(error))}.</p>")
-        except NoAnswerYetError:
+        except NoAnswerYetError as error:
+            await journal.end(entry, str(error), outcome="unknown")
             said = "<p>No worker has taken the decision up yet. Look again in a moment before you repeat it.</p>"
             return _page(503, "Not yet", said, {"Retry-After": "10"})
-        word = "approved" if approve else "rejected"
+        await journal.end(entry)
         missing = int(str(answer.get("missing", 0)))
         more = f" {missing} more have to approve." if missing else ""
         named = f"You have {word} <b>{escape(ticket.gate)}</b> of {escape(ticket.flow)} as {escape(ticket.person)}."

@@ -47,6 +47,7 @@ from resolute_worker.http_crowd import Crowd
 from resolute_worker.http_server import HttpServer
 from resolute_worker.inlets import Inlets
 from resolute_worker.intake import Intake
+from resolute_worker.journal import Journal
 from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, payload_keys, remember
 from resolute_worker.life import WorkLeftError, left_behind
 from resolute_worker.measuring import Gauges, observer
@@ -130,11 +131,12 @@ class Running:
         self.inlets = Inlets(providers, loops, buttons, self.intake)
         self.deliveries.taken = self.beats.taken = self.inlets.paths
         self.board = self._board(boarding) if boarding is not None else None
+        self.gates = GatePages(to.client, to.keys, self.intake, Journal(settings, "links"))
         app = http_app(
             self.deliveries,
             self.health,
             self.intake,
-            GatePages(to.client, to.keys, self.intake),
+            self.gates,
             self._board_app(),
             self.beats,
             self.inlets,
@@ -338,6 +340,7 @@ async def running(
         await worker.deploy(load)
         await worker.switches.begin()
         await stack.enter_async_context(worker.inlets.kept())
+        stack.callback(worker.gates.journal.close)
         await stack.enter_async_context(worker.http)
         if worker.board:
             await stack.enter_async_context(worker.board.kept())

@@ -24,7 +24,6 @@ from resolute_worker.board.durations import Durations
 from resolute_worker.board.duty import Pager
 from resolute_worker.board.frames import Frames, Page
 from resolute_worker.board.guard import keep_session
-from resolute_worker.board.journal import Journal
 from resolute_worker.board.looking import Looking
 from resolute_worker.board.people import Person, Role
 from resolute_worker.board.poll import Poll
@@ -34,12 +33,8 @@ from resolute_worker.board.shelf import Reader, Shelf
 from resolute_worker.board.sight import Sight
 from resolute_worker.board.watches import Watches
 from resolute_worker.boarding import BOARD, Boarding
-from resolute_worker.private import private_folder
+from resolute_worker.journal import Journal
 from resolute_worker.settings import Settings
-
-LOG_FILE: Final = "board.audit"
-"""The audit log in the state folder, unless RESOLUTE_BOARD_AUDIT_LOG names another one."""
-
 
 _SAME_FOR_ALL: Final = frozenset({"now", "approvals", "run"})
 """The pages of which their address and version say all that stands in them, for people with the same roles."""
@@ -84,7 +79,8 @@ class Board:
         self.environment = environment
         self.access = Access(settings, keys, is_open=boarding.is_open)
         environment.remember(self.access.secrets())
-        self.journal = Journal(settings.board_audit_log or private_folder(settings.state_dir) / LOG_FILE)
+        self.journal = Journal(settings, "board")
+        self.journal.open()  # a board that cannot say who did what does not begin
         self.assets = assets()
         self.pages = Pages(environment.mask, self.assets)
         self.shelf = Shelf()

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resolute_worker.board.access import Access
 from resolute_worker.board.cookies import keep
 from resolute_worker.board.hosts import host_of
-from resolute_worker.board.journal import Journal
 from resolute_worker.board.sessions import COOKIE, LENGTH, Session
+from resolute_worker.journal import Journal
 
 _HEADERS: Final = {
     "content-security-policy": (
