@@ -217,6 +217,9 @@ def test_an_overlay_renders_to_valid_objects(overlay: str) -> None:
     selectors = [each["spec"]["selector"] for each in objects if each["kind"] == "Service"]
 
     assert [] == [problem for each in objects for problem in wrong(each)]
+    assert [{"app.kubernetes.io/name": "resolute"}] == [
+        each["spec"]["selector"]["matchLabels"] for each in objects if each["kind"] == "PodDisruptionBudget"
+    ]
     assert {name for name in sources if name} == _named(objects, "ConfigMap")
     assert [] == [each for each in selectors if not each.items() <= labels.items()]
     assert container["image"].startswith("registry.example.com/flows")
