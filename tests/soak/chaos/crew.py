@@ -38,6 +38,13 @@ class Crew:
         self.said.append(worker.output)
         return code
 
+    async def die(self, worker: Process) -> None:
+        """Kills a worker in the middle of whatever it does."""
+        self.members.remove(worker)
+        worker.process.kill()
+        await worker.ended()
+        self.said.append(worker.output)
+
 
 @asynccontextmanager
 async def crew(folder: Path, address: str, size: int, **variables: str) -> AsyncGenerator[Crew]:

@@ -34,10 +34,9 @@ SLOWEST: Final = timedelta(seconds=5)
 LONGEST: Final = 300
 
 FLOW: Final = """
-from datetime import timedelta
 from pathlib import Path
 from pydantic import BaseModel
-from resolute import current_call, flow, input_data, manual, node, sleep, text
+from resolute import current_call, flow, input_data, manual, node, text
 import resolute_pagerduty as pagerduty
 
 class Order(BaseModel):
@@ -46,11 +45,6 @@ class Order(BaseModel):
 def called() -> None:
     with Path("calls").open("a") as calls:
         calls.write(f"{current_call().workflow_id} {current_call().step}\\n")
-
-@node
-async def look(number: int) -> int:
-    called()
-    return number
 
 @node(lane="local")
 async def glance(number: int) -> int:
@@ -65,8 +59,6 @@ order = (
     flow("order").triggered_by(manual("go", input=Order))
     .then(pagerduty.trigger_event(summary=key, source="shop", severity="error", dedup_key=key))
     .then(glanced)
-    .then(sleep(timedelta(seconds=0.5)))
-    .then(look(glanced.output))
     .then(pagerduty.resolve_event(dedup_key=key))
     .build()
 )
@@ -109,7 +101,7 @@ async def test_three_workers_are_restarted_one_after_the_other(tmp_path: Path) -
 
     assert [0] * WORKERS == codes
     assert {"COMPLETED": len(runs)} == Counter(run.status.name for run in told if run.status)
-    assert (2 * len(runs), {1}) == (len(calls), set(calls.values()))
+    assert (len(runs), {1}) == (len(calls), set(calls.values()))
     assert (2 * len(runs), {1}) == (len(sent), set(sent.values()))
     assert [] == slow
 

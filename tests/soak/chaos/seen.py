@@ -1,0 +1,112 @@
+"""What the simulator's log and the histories show of runs, as the values that the checker reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowExecution
+
+from resolute_pagerduty.simulator import Recorded as Request
+from resolute_pagerduty.simulator import Simulator
+from tests.simulation.checker import Effect, Evidence, Opened, Recorded, RunEnd, RunTold
+
+UNDO: Final = {"open_a": "close_a", "open_b": "close_b"}
+UNDOES: Final = {undo: step for step, undo in UNDO.items()}
+_ENDS: Final[dict[str, RunEnd]] = {
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "CANCELED": "cancelled",
+    "TIMED_OUT": "timed_out",
+    "TERMINATED": "terminated",
+    "RUNNING": "running",
+}
+
+
+async def evidence(client: Client, sim: Simulator) -> Evidence:
+    """All that the checker has to know of the runs of the flows of chaos."""
+    runs = [await _told(client, run) async for run in client.list_workflows(_OURS)]
+    done: dict[tuple[str, str], list[tuple[RunTold, str]]] = {}
+    for run in runs:
+        for step in run.steps:
+            done.setdefault((step.does, step.key), []).append((run, step.step))
+    return Evidence(
+        effects=list(_effects(sim.requests, done)),
+        runs=runs,
+        incidents=[
+            Opened(
+                key=incident.key,
+                opened=incident.created_at.timestamp(),
+                closed=incident.resolved_at.timestamp() if incident.resolved_at else None,
+            )
+            for incident in sim.incidents()
+        ],
+    )
+
+
+_OURS: Final = " OR ".join(f"WorkflowType = '{name}'" for name in ("paged", "undone", "alone"))
+
+
+def _effects(
+    requests: Iterable[Request], done: Mapping[tuple[str, str], Sequence[tuple[RunTold, str]]]
+) -> Iterable[Effect]:
+    for request in requests:
+        if request.status is None or request.status >= 300 or request.method != "POST":
+            continue
+        body: Any = json.loads(request.body)
+        if request.path == "/v2/enqueue":
+            does, key = str(body["event_action"]), str(body["dedup_key"])
+        else:
+            does, key = "note", str(body["note"]["content"]).split()[0]
+        at = request.at.timestamp()
+        # The runs of one key come one after the other: it is of the last one that had begun.
+        of = [(run, step) for run, step in done.get((does, key), ()) if run.began <= at]
+        run, step = max(of, key=lambda each: each[0].began, default=(None, ""))
+        yield Effect(at=at, run=run.run if run else "", step=step, does=does, key=key, adds=does == "note")
+
+
+async def _told(client: Client, run: WorkflowExecution) -> RunTold:
+    events = list((await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()).events)
+    steps = tuple(_steps(run.id, events))
+    return RunTold(
+        run=f"{run.id}/{run.run_id}",
+        flow=run.workflow_type,
+        status=_ENDS[run.status.name] if run.status else "running",
+        began=run.start_time.timestamp(),
+        ended=run.close_time.timestamp() if run.close_time else float("inf"),
+        holds=run.id if run.workflow_type == "alone" else "",
+        steps=steps,
+    )
+
+
+def _steps(run: str, events: Sequence[HistoryEvent]) -> Iterable[Recorded]:
+    """The steps of the activity lane, as the history records their ends."""
+    for event in events:
+        ok = event.HasField("activity_task_completed_event_attributes")
+        if not (ok or event.HasField("activity_task_failed_event_attributes")):
+            continue
+        about = event.activity_task_completed_event_attributes if ok else event.activity_task_failed_event_attributes
+        scheduled = events[about.scheduled_event_id - 1].activity_task_scheduled_event_attributes
+        given: Any = json.loads(scheduled.input.payloads[0].data)
+        does, key = "", ""
+        match scheduled.activity_type.name:
+            case "pagerduty.TriggerEvent":
+                does, key = "trigger", str(given["dedup_key"])
+            case "pagerduty.ResolveEvent":
+                does, key = "resolve", str(given["dedup_key"])
+            case "pagerduty.AddNote":
+                does, key = "note", str(given["content"])
+            case _:
+                pass
+        step = scheduled.activity_id
+        yield Recorded(
+            at=event.event_time.ToMicroseconds() / 1e6,
+            step=step,
+            ok=ok,
+            does=does,
+            key=key,
+            undo=(UNDO[step],) if step in UNDO else (),
+            undoes=UNDOES.get(step, ""),
+        )
