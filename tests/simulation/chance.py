@@ -47,6 +47,9 @@ _WEATHERS: Final[tuple[Mapping[str, float], ...]] = (
     dict.fromkeys((*DEATHS, *REQUESTS), 0.12),
     dict.fromkeys(EVERY, 0.08),
 )
+_ALWAYS: Final = {"run replayed": 0.15, "run cancelled": 0.12, "message twice": 0.2, "start twice": 0.2}
+"""What is as likely in every weather."""
+
 _MOST: Final = 8
 """Faults in one world: with more of them no run would get anywhere."""
 
@@ -58,7 +61,8 @@ class Chance:
         self.draw = random.Random(seed)
         self.faults: Counter[str] = Counter()
         rates = dict(self.draw.choice(_WEATHERS))
-        rates.setdefault("run replayed", 0.15)
+        for sort, rate in _ALWAYS.items():
+            rates.setdefault(sort, rate)
         if self.draw.random() < 0.6:
             rates.pop("permanent error", None)
         self._rates = rates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from resolute.plan.plan import Plan
@@ -15,6 +16,15 @@ from tests.simulation.run import SimulatedRun
 from tests.simulation.server import Server
 
 _DOES = {"pagerduty.TriggerEvent": "trigger", "pagerduty.ResolveEvent": "resolve", "pagerduty.AddNote": "note"}
+
+
+@dataclass(frozen=True)
+class _Undone:
+    """The undo steps of each step of a plan, and what each of them undoes: here, and in the flows that steps run."""
+
+    undo: dict[str, tuple[str, ...]]
+    undoes: dict[str, str]
+    of_children: dict[str, str]
 
 
 def evidence(
@@ -36,7 +46,8 @@ def evidence(
 
 def _told(run: SimulatedRun, notes: dict[tuple[str, str], str]) -> RunTold:
     status = run.report.status if run.report else "running"
-    steps = [_recorded(run, at, request, done, notes) for at, request, done in run.ends]
+    undone = _Undone(*_undo(run.plan), _undoes_of_children(run.plan))
+    steps = [_recorded(run, at, request, done, notes, undone) for at, request, done in run.ends]
     steps += [_of_child(run, at, step) for at, step in run.children_ended]
     return RunTold(
         run=run.id,
@@ -50,10 +61,14 @@ def _told(run: SimulatedRun, notes: dict[tuple[str, str], str]) -> RunTold:
 
 
 def _recorded(
-    run: SimulatedRun, at: int, request: CallRequest, done: Done, notes: dict[tuple[str, str], str]
+    run: SimulatedRun,
+    at: int,
+    request: CallRequest,
+    done: Done,
+    notes: dict[tuple[str, str], str],
+    undone: _Undone,
 ) -> Recorded:
     path, _, name = request.step.rpartition(".")
-    undo, undoes = _undo(run.plan)
     ok = done.failure is None and not done.gone
     does = _DOES.get(request.node, CALL)
     key = f"{run.id}/{request.step}"
@@ -63,15 +78,14 @@ def _recorded(
         held = done.output if does == "trigger" else request.arguments
         key = str(cast("JsonObject", held)["dedup_key"]) if ok else ""
     # What another flow has done is undone by the steps of its own plan, at the place of the step that ran it.
-    known = undoes if name in undoes else _undoes_of_children(run.plan)
     return Recorded(
         at=at,
         step=request.step,
         ok=ok,
         does=does if ok else "",
         key=key,
-        undo=tuple(f"{path}.{each}" if path else each for each in undo.get(name, ())),
-        undoes=known.get(name, ""),
+        undo=tuple(f"{path}.{each}" if path else each for each in undone.undo.get(name, ())),
+        undoes=undone.undoes.get(name) or undone.of_children.get(name, ""),
         attempts=run.hands.attempts.get(request.step, 1),
         most=request.policy.retry.attempts,
     )

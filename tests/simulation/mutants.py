@@ -15,6 +15,7 @@ from typing import Any, Final
 import resolute.running.interpreter as interpreter
 import resolute.running.kinds.alarm as alarm
 import resolute.running.kinds.call as call
+import resolute.running.shared.shared as shared
 import resolute_pagerduty.account.sender as sender
 import resolute_pagerduty.calls.notes as notes
 import resolute_pagerduty.nodes.events as events
@@ -23,12 +24,10 @@ from resolute.running.frame import Kept
 from resolute.running.interpreter import Interpreter
 from resolute.running.line import Line
 from resolute.running.messages import Inbox, Message
-from resolute.running.notebook import Notebook
 from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.run import Run
 from resolute.running.runtime import CallRequest
 from resolute.running.saga import Saga
-from resolute.running.shared.known import Known
 
 
 @contextmanager
@@ -102,14 +101,6 @@ def _memory_of_good_runs_alone(handed_on: Any) -> Any:
     return lambda self, *, well=False: handed_on(self, well=well) if well else None
 
 
-def _every_end_is_well(handed_on: Any) -> Any:
-    return lambda self, *, well, now: handed_on(self, well=True, now=now)
-
-
-def _no_end_is_well(handed_on: Any) -> Any:
-    return lambda self, *, well, now: handed_on(self, well=False, now=now)
-
-
 def _closed_at_the_edge_alone(is_to_be_closed: Any) -> Any:
     return lambda alarm, after, signal: is_to_be_closed(alarm, after, signal) and after.incident != "unsure"
 
@@ -118,8 +109,9 @@ def _not_written_before(write: Any) -> Any:
     return lambda self, after: None if after.incident in ("opening", "unsure") else write(self, after)
 
 
-def _asked_twice_counts_twice(_: Any) -> Any:
-    return lambda self, key, value, now: None
+def _asked_twice_counts_twice(digest: Any) -> Any:
+    numbers = count()
+    return lambda asked: digest(f"{asked}/{next(numbers)}")
 
 
 def _queue_drops_a_start(decide: Any) -> Any:
@@ -219,11 +211,9 @@ MUTANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     "a failure is not kept": (Kept, "as_json", _failure_forgotten),
     "what a step knows so far is not kept": (Kept, "as_json", _part_forgotten),
     "a run that fails hands no memory on": (Interpreter, "handed_on", _memory_of_good_runs_alone),
-    "an alarm takes every end for a good one": (Notebook, "handed_on", _every_end_is_well),
-    "an alarm takes no end for a good one": (Notebook, "handed_on", _no_end_is_well),
     "an incident that may be open is not closed": (alarm, "is_to_be_closed", _closed_at_the_edge_alone),
     "an alarm writes nothing down before it opens": (alarm._Check, "_write", _not_written_before),  # pyright: ignore[reportPrivateUsage]
-    "a question that is asked again counts again": (Known, "keep", _asked_twice_counts_twice),
+    "a question that is asked again counts again": (shared, "digest", _asked_twice_counts_twice),
     "a queue drops a start": (Line, "decide", _queue_drops_a_start),
     "a queue runs the last one first": (Line, "begin", _queue_turned_round),
     "a run is replaced before it has ended": (Line, "decide", _replaced_before_its_end),

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LIFE: Final[ContextVar[int]] = ContextVar("life", default=0)
 """The life of the worker in which this code runs: one that has died sends nothing any more."""
 
+_ON_ITS_WAY: Final = 60.0
+"""Seconds within which PagerDuty carries out what a dead worker has sent, where it adds something."""
+
 PATIENCE: Final = 30.0
 """Seconds for which a client waits for an answer, as the real one does."""
 
@@ -92,7 +95,8 @@ class Network:
         await server.sleep(chance.lag())
         if life != server.life:
             if chance.draw.random() < 0.5:  # it was on its way when the worker died
-                self._carry_out(request, call.run_id, call.step)
+                late = 0.0 if request.path == "/v2/enqueue" else chance.draw.random() * _ON_ITS_WAY
+                server.loop.call_later(late, self._carry_out, request, call.run_id, call.step)
             await server.never()
         if chance.happens("request refused"):
             return Answer(status=chance.draw.choice((500, 503)), headers={}, content=b"{}")

@@ -25,7 +25,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import InProcess, Network
 from tests.simulation.run import SimulatedRun
 
-MOST_STEPS: Final = 4_000
+MOST_STEPS: Final = 1_500
 """Turns of one world: with more of them something goes in a circle."""
 
 

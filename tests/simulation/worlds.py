@@ -38,6 +38,9 @@ RUNS_OF_A_TOWN: Final = 16
 
 _BESIDE: Final = 3
 _EVERY: Final = 300.0
+_CANCELLED_WITHIN: Final = 8.0
+"""Seconds from the start of a run within which somebody may cancel it."""
+
 _LATER: Final = 21.0
 """Seconds after which no start comes any more."""
 
@@ -116,7 +119,7 @@ def _alone(server: Server, place: Town) -> Evidence:
 
 def _perhaps_cancelled(server: Server, run: SimulatedRun) -> None:
     if server.chance.happens("run cancelled"):
-        server.loop.call_later(server.chance.lag(10.0), server.cancel, run)
+        server.loop.call_later(server.chance.draw.random() * _CANCELLED_WITHIN, server.cancel, run)
 
 
 def _beside(server: Server, place: Town) -> Evidence:
@@ -124,7 +127,9 @@ def _beside(server: Server, place: Town) -> Evidence:
     runs: list[SimulatedRun] = []
     for number in range(_BESIDE):
         _listen(server, f"b{number}")
-        runs.append(server.start(place.plan, f"b{number}"))
+        run = server.start(place.plan, f"b{number}")
+        _perhaps_cancelled(server, run)
+        runs.append(run)
     server.live(lambda: not any(run.is_open for run in runs))
     return evidence(server)
 
@@ -136,7 +141,9 @@ def _keyed(server: Server, place: Town) -> Evidence:
     def begin(start: str, ended: object) -> SimulatedRun:
         name = f"k{next(numbers)}"
         _listen(server, name)
-        return server.start(place.plan, name, holds="key", ended=cast("type[None]", ended))
+        run = server.start(place.plan, name, holds="key", ended=cast("type[None]", ended))
+        _perhaps_cancelled(server, run)
+        return run
 
     keeper = Keeper(server, "key", begin)
     policy = chance.draw.choice(_POLICIES)
@@ -183,6 +190,7 @@ def _watched(server: Server, place: Town) -> Evidence:
         run = server.start(
             place.plan, name, memory=newest(completed, failed), scheduled_for=START + timedelta(seconds=at)
         )
+        _perhaps_cancelled(server, run)
         server.live(lambda run=run: not run.is_open)
         if run.is_open:
             break
