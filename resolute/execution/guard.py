@@ -26,15 +26,15 @@ class EscapeError(NodeError):
 
 
 async def guarded(work: Callable[[], Awaitable[T]]) -> T:
-    """Waits for the author's code; what it raises is an `Exception`, unless this task itself is cancelled.
+    """Waits for the author's code; what it raises is an `Exception`, unless this task itself is cancelled or let go of.
 
     Raises:
         EscapeError: it raised something that would have ended more than itself.
     """
+    task = asyncio.current_task()
     try:
         return await work()
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         raise EscapeError(error) from None
@@ -46,7 +46,16 @@ async def guarded(work: Callable[[], Awaitable[T]]) -> T:
     except Exception:
         raise
     except BaseException as error:
+        if isinstance(error, GeneratorExit) and not _is_at_work(task):
+            raise  # nobody runs this any more: Python closes what the end of a process has left
         raise EscapeError(error) from None
+
+
+def _is_at_work(task: asyncio.Task[object] | None) -> bool:
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:  # no loop runs here
+        return False
 
 
 async def in_task(work: Coroutine[Any, Any, T]) -> T:

@@ -184,10 +184,10 @@ def _retries_not_counted(_: Any) -> Any:
 def _time_of_the_process(prepare: Any) -> Any:
     numbers = count()
 
-    def changed(value: Any, scope: Any) -> Any:
-        prepared = prepare(value, scope)
-        if isinstance(prepared, Mapping) and "value" in prepared:
-            return {**prepared, "value": next(numbers)}
+    def changed(*given: Any) -> Any:
+        prepared = prepare(*given)
+        if isinstance(prepared, Mapping) and "second" in prepared:
+            return {**prepared, "second": next(numbers)}
         return prepared
 
     return changed
