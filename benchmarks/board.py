@@ -78,7 +78,7 @@ async def measure() -> list[Figure]:
             now, static = await looker.shown("", TIMES), await looker.shown("static/board.css", TIMES)
             sent, drawn = await _changes(client, busy, looker)
             one, all_of_them = await _used(client, busy, looker, 1), await _used(client, busy, looker, WATCHERS)
-            grown, tasks = await _growth(looker, page)
+            grown, tasks = await _growth(looker)
     return [
         Figure(f"{RUNS:,} runs are in Temporal after", f"{filled:.0f} s"),
         at_most("the first byte of Now beside them", now.first, 100, "ms"),
@@ -155,11 +155,11 @@ async def _used(client: Client, busy: Flow, looker: Onlooker, watchers: int) -> 
     return found
 
 
-async def _growth(looker: Onlooker, page: str) -> tuple[float, int]:
+async def _growth(looker: Onlooker) -> tuple[float, int]:
     """Megabytes and tasks that are more after many reconnects than after some."""
-    await looker.reconnects(page, RECONNECTS // 4)
+    await looker.reconnects("", RECONNECTS // 4)
     memory, tasks = resident(os.getpid()), len(asyncio.all_tasks())
-    await looker.reconnects(page, RECONNECTS)
+    await looker.reconnects("", RECONNECTS)
     await asyncio.sleep(1)
     return resident(os.getpid()) - memory, max(len(asyncio.all_tasks()) - tasks, 0)
 

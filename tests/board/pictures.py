@@ -32,7 +32,7 @@ async def pictures(folder: Path) -> None:
             await story(demo, at_once)
             run = await _opening(demo)
             for theme in THEMES:
-                async with screen(browser, demo.board, width=1240, height=640, theme=theme, scale=1.2) as window:
+                async with screen(browser, demo.board, width=1240, height=1000, theme=theme, scale=1.1) as window:
                     await window.go()
                     resolved = (
                         window.at("section[aria-labelledby=paged]").get_by_role("row").filter(has_text="resolved")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+from collections.abc import AsyncIterator
 
+import pytest
+from playwright.async_api import expect
+from pydantic import SecretStr
+
+from resolute_pagerduty import PagerDuty, PagerDutyConfig
+from resolute_pagerduty.simulator import Simulator
+from resolute_worker.board.duty import Pager
 from tests.board.accessible import found_by_axe
 from tests.board.flows import ASKING, GREETING, HOLDING
 from tests.board.shown import Shown, approval_of, place_of
-from tests.board.site import TOKENS
+from tests.board.site import TOKENS, Site
 
 
 async def test_an_open_page_keeps_itself_current(shown: Shown) -> None:
@@ -28,6 +35,22 @@ async def test_an_open_page_keeps_itself_current(shown: Shown) -> None:
         assert await ada.is_same()
 
 
+@pytest.fixture
+async def pager(site: Site) -> AsyncIterator[None]:
+    """A simulated PagerDuty, with somebody on call and an incident, in place of none."""
+    before = site.board.pager, site.board.simulator
+    async with Simulator.serve(0) as sim:
+        sim.trigger("Checkout is down", routing_key=sim.world.routing_key, dedup_key="checkout")
+        account = PagerDutyConfig(
+            api_key=SecretStr(sim.world.account_key), from_email=sim.world.from_email, api_url=sim.url
+        )
+        site.board.pager = Pager(site.board.environment, lambda: PagerDuty(account))
+        site.board.simulator = sim
+        yield
+    site.board.pager, site.board.simulator = before
+
+
+@pytest.mark.usefixtures("pager")
 async def test_axe_finds_nothing(shown: Shown) -> None:
     """No page keeps anybody from reading or using it, light or dark, as far as axe-core sees."""
     site = shown.site
@@ -51,6 +74,7 @@ async def test_axe_finds_nothing(shown: Shown) -> None:
         place_of(asking, "approve"),
         place_of(holding, "fragile"),
         f"flow?name={GREETING.name}",
+        "pagerduty",
         "nothing-here",
     ]
 

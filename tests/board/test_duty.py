@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from resolute.execution.secrets import Environment
 from resolute_pagerduty.simulator import Simulator
+from tests.board.flows import GREETING
 from tests.board.site import Site
 
 TITLE = "Checkout is down <script>alert(1)</script>"
@@ -44,6 +45,30 @@ async def test_who_is_on_call_and_what_is_open(site: Site) -> None:
     assert "Checkout is down &lt;script&gt;" in page
     assert f"runs?incident={incident.id}" in page
     assert again == len(sim.requests)
+
+
+async def test_which_runs_touched_an_incident(site: Site) -> None:
+    """Beside each open incident stand the runs that were given its id or key, while they go on and after their end."""
+    sim = site.board.simulator
+    assert sim is not None
+    sim.trigger("Pool", routing_key=sim.world.routing_key, dedup_key="the-pool-is-dry")
+    (incident,) = sim.incidents()
+    by_id, by_key, other = [
+        await site.start(GREETING, {"names": ["a", name]}) for name in (incident.id, "the-pool-is-dry", "the-pool-is")
+    ]
+    await site.board.poll.anew()
+    async with site.browser("bob") as bob:
+        page = await bob.text("pagerduty")
+        await by_id.handle.terminate()
+        while by_id.run_id not in site.board.touched.ended:
+            await site.board.poll.anew()
+        after = await bob.text("pagerduty")
+    await by_key.handle.terminate()
+    await other.handle.terminate()
+
+    for seen in (page, after):
+        assert [True, True, False] == [run.workflow_id in seen for run in (by_id, by_key, other)]
+    assert "terminated" in after
 
 
 async def test_faults_by_button(site: Site) -> None:

@@ -31,6 +31,7 @@ from resolute_worker.board.reads import Reads
 from resolute_worker.board.render import Pages
 from resolute_worker.board.shelf import Reader, Shelf
 from resolute_worker.board.sight import Sight
+from resolute_worker.board.touched import Touched
 from resolute_worker.board.watches import Watches
 from resolute_worker.boarding import BOARD, Boarding
 from resolute_worker.journal import Journal
@@ -86,8 +87,10 @@ class Board:
         self.shelf = Shelf()
         self.frames = Frames()
         histories = Histories(client)
-        self.poll = Poll(Looking(client, keys, histories))
+        looking = Looking(client, keys, histories)
+        self.poll = Poll(looking)
         self.reads = Reads(client, histories)
+        self.touched = Touched(self.reads, histories, looking.named)
         self.durations = Durations(client)
         self.temporal_ui = temporal_ui
         self.simulator = boarding.simulator

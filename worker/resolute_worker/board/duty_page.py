@@ -25,13 +25,22 @@ FAULTS: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
 """What the simulator can be asked to do wrong, by a word."""
 
 
+RUNS_SHOWN: Final = 5
+"""Runs that are named beside an incident; of more, the latest, and the way to the others."""
+
+
 async def duty_page(board: Board, request: Request) -> Response:
     """What PagerDuty says now."""
     duty = await board.pager.duty()
     sight = await board.poll.latest()
     simulator = board.simulator
+    named = await board.touched.among(sight) if duty.incidents else ()
     values = {
         "duty": duty,
+        "touched": [
+            (each, [one.run for one in named if one.texts & {each.id, each.incident_key}]) for each in duty.incidents
+        ],
+        "runs_shown": RUNS_SHOWN,
         "simulator": simulator,
         "pending": [_said(fault) for fault in simulator.faults.pending()] if simulator else (),
         "faults": [(word, label) for word, (label, _) in FAULTS.items()],

@@ -24,6 +24,7 @@ from resolute.temporal.standing import StandingRun, standing_in
 from resolute.temporal.switches import read_switches
 from resolute_worker.board.reads import length_of
 from resolute_worker.board.sight import Sight
+from resolute_worker.board.touched import names_in
 from resolute_worker.paging import paging
 from resolute_worker.watch.findings import Seen, findings_of
 
@@ -57,6 +58,8 @@ class Looking:
         self._gates: dict[str, tuple[int, list[GateOfRun]]] = {}
         self._ended: dict[str, RunSummary] = {}
         self._checks: dict[str, Check | None] = {}
+        self.named: dict[str, frozenset[str]] = {}
+        """What stands in the runs that have ended, by run id; see `names_in`."""
         self._schedules: tuple[DeployedSchedule, ...] = ()
         self._schedules_at = datetime.min.replace(tzinfo=UTC)
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -146,6 +149,8 @@ class Looking:
         latest = sorted(self._ended.values(), key=_ended_at, reverse=True)[:MOST_ENDED]
         self._ended = {run.run_id: run for run in latest if now - _ended_at(run) <= SINCE}
         self._checks = {run_id: found for run_id, found in self._checks.items() if run_id in self._ended}
+        for run_id in [run_id for run_id in self.named if run_id not in self._ended]:
+            del self.named[run_id]
 
     async def _read_checks(self) -> int:
         """Reads what the latest runs came to that have not been read; how many are left."""
@@ -160,6 +165,7 @@ class Looking:
                 found = await self._described(run)
                 read = await self._histories.read(run.workflow_id, run.run_id, length_of(found))
                 self._checks[run.run_id] = await checked(found, read, paging=paging)
+                self.named[run.run_id] = names_in(read)
             except RPCError as error:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise
