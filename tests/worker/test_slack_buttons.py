@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import pytest
 from temporalio.client import Client
 
@@ -14,6 +15,7 @@ from resolute.plan.errors import ConfigurationError, NodeFailedError
 from resolute_slack.simulator import Fault
 from resolute_worker.needs import missing_variables
 from tests.clicking import ADA, BOTH, EACH, EDSGER, FORM, GRACE, PATH, Office, office
+from tests.worker.terminal import command
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +168,26 @@ def test_what_a_flow_needs_is_told_beside_links_and_buttons() -> None:
     needy = flow("needy").triggered_by(manual("go")).then(asked).build()
 
     assert ["secret WORD is not set (flow needy)"] == [str(each) for each in missing_variables([needy], {})]
+
+
+async def test_a_button_is_pressed_from_outside(at: Office) -> None:
+    """Who tries flows with `resolute simulator slack` presses a button by a request, as a person of the workspace."""
+    run, _ = await at.ask()
+    at.sim.send_clicks(f"{at.worker.http.url}{PATH}")
+    async with httpx.AsyncClient(base_url=at.sim.url, timeout=30) as http:
+        shown = (await http.get("/_simulator/messages")).json()
+        nobody = await http.post("/_simulator/click", json={"button": "Approve", "by": "nobody@example.com"})
+        pressed = await http.post("/_simulator/click", json={"button": "Approve", "by": ADA})
+    await run.result()
+
+    assert ["Approve", "Reject"] == shown[-1]["buttons"]
+    assert (404, {"status": 200}) == (nobody.status_code, pressed.json())
+    assert ["Ada@Example.com approved"] == await at.decisions(run)
+
+
+def test_options_of_one_simulator(capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that the simulated Slack does not have is refused, and not ignored."""
+    ended = command(capsys, "simulator")("slack", "--rate-limit", "5")
+
+    assert 2 == ended.code
+    assert "options of the simulated PagerDuty" in ended.said

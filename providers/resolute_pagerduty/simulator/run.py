@@ -1,13 +1,10 @@
 """Runs a simulator from the command line until it is stopped."""
 
-import signal
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from resolute.testing.simulating import Serving
+from resolute.testing.simulating import Serving, serve_until_stopped
 
 from . import seeding
 from .limits import Limits
@@ -54,15 +51,10 @@ def run(options: Options, ready: Callable[[Simulator], None]) -> None:
     sim = Simulator(limits=limits, seed=options.seed)
     if options.seed_file:
         seeding.load(sim, options.seed_file)
-    stopped = threading.Event()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    with Serving(sim, options.port, options.certfile, options.keyfile):
+    def begun(served: Simulator) -> None:
         if options.webhook_url:
-            sim.add_webhook(options.webhook_url, secret=options.webhook_secret or sim.world.webhook_secret)
-        ready(sim)
-        stopped.wait()
+            served.add_webhook(options.webhook_url, secret=options.webhook_secret or served.world.webhook_secret)
+        ready(served)
+
+    serve_until_stopped(Serving(sim, options.port, options.certfile, options.keyfile), begun)

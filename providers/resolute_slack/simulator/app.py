@@ -8,6 +8,8 @@ from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
 from resolute.testing.simulating import Fault, Faults, Reply, Request, SimulatedApp
+from resolute.testing.simulating.app import CONTROL
+from resolute_slack.simulator.control import controlled
 from resolute_slack.simulator.methods import METHODS
 from resolute_slack.simulator.state import Asked, SlackSaysError, State
 
@@ -21,10 +23,13 @@ class App(SimulatedApp):
 
     def __init__(self, state: State) -> None:
         super().__init__(Faults())
+        self.clicks_url: str | None = None
         self._state = state
 
     def answer(self, request: Request) -> Reply:
         """Carries out a request."""
+        if request.path.startswith(CONTROL):
+            return controlled(self._state, self.clicks_url, request)
         name = request.path.removeprefix(API)
         known = METHODS.get(name) if request.path.startswith(API) else None
         if known is None:

@@ -53,6 +53,10 @@ class Simulator:
         """The address of the Web API."""
         return f"{self.url}{API}"
 
+    def send_clicks(self, url: str) -> None:
+        """Says where clicks go that are asked for at `/_simulator/click`: a worker's `/slack/interactions`."""
+        self.app.clicks_url = url
+
     @property
     def faults(self) -> Faults:
         """What goes wrong with the next requests; the path of a method is `/api/chat.postMessage`."""

@@ -6,6 +6,17 @@ one. It answers requests in its `SimulatedApp`; bytes, faults, broken connection
 
 from resolute.testing.simulating.app import BrokenConnectionError, Reply, Request, Scope, SimulatedApp
 from resolute.testing.simulating.faults import Fault, Faults
-from resolute.testing.simulating.serving import Served, Serving
+from resolute.testing.simulating.serving import Served, Serving, serve_until_stopped
 
-__all__ = ["BrokenConnectionError", "Fault", "Faults", "Reply", "Request", "Scope", "Served", "Serving", "SimulatedApp"]
+__all__ = [
+    "BrokenConnectionError",
+    "Fault",
+    "Faults",
+    "Reply",
+    "Request",
+    "Scope",
+    "Served",
+    "Serving",
+    "SimulatedApp",
+    "serve_until_stopped",
+]

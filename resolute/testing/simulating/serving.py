@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Generic, Protocol, TypeVar
 
 import uvicorn
@@ -86,6 +88,24 @@ class Connections:
             transport.abort()
         if self._open:
             await self._none.wait()
+
+
+def serve_until_stopped(serving: Serving[S], ready: Callable[[S], None]) -> None:
+    """Serves a simulator until SIGINT or SIGTERM; call it from the main thread. `ready` is called once it answers.
+
+    Raises:
+        OSError: The port is taken, or the certificate or its key cannot be read.
+    """
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    with serving as sim:
+        ready(sim)
+        stopped.wait()
 
 
 class Serving(Generic[S]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -68,14 +69,25 @@ def dev(
     DevSet(paths_or_default(paths), settings, simulator_port=chosen, say=say).run()
 
 
+class Simulated(StrEnum):
+    """A service that has a simulator."""
+
+    pagerduty = "pagerduty"
+    slack = "slack"
+
+
 def simulator(
+    provider: Annotated[Simulated, typer.Argument(help="Which service.")] = Simulated.pagerduty,
     port: Annotated[int, typer.Option(help="Port on loopback; 0 chooses a free port.", min=0)] = 8090,
-    rate_limit: Annotated[int, typer.Option(help="REST requests per minute; 0 for no limit.", min=0)] = 960,
+    rate_limit: Annotated[
+        int | None, typer.Option(help="PagerDuty: REST requests per minute (960); 0 for no limit.", min=0)
+    ] = None,
     webhook_url: Annotated[
-        str | None, typer.Option(help="Deliver the account's events to this URL, signed.", show_default=False)
+        str | None,
+        typer.Option(help="Deliver to this URL, signed: PagerDuty's events, or clicks in Slack.", show_default=False),
     ] = None,
     seed_file: Annotated[
-        Path | None, typer.Option(help="A JSON file with additional resources.", show_default=False)
+        Path | None, typer.Option(help="PagerDuty: a JSON file with additional resources.", show_default=False)
     ] = None,
     certificate: Annotated[
         Path | None, typer.Option(help="Serve https with this certificate (PEM).", show_default=False)
@@ -84,7 +96,44 @@ def simulator(
         Path | None, typer.Option(help="The certificate's key, if it is not in the same file.", show_default=False)
     ] = None,
 ) -> None:
-    """Run a simulated PagerDuty with REST, events and webhooks. Nobody is paged."""
+    """Run a simulated PagerDuty, or a simulated Slack. Nobody is paged, and nobody is told."""
+    _check_certificate(certificate, key)
+    try:
+        if provider is Simulated.slack:
+            if seed_file or rate_limit is not None:
+                raise ConfigurationError("--seed-file and --rate-limit are options of the simulated PagerDuty")
+            _slack(port, webhook_url, certificate, key)
+        else:
+            _pagerduty(port, 960 if rate_limit is None else rate_limit, webhook_url, seed_file, certificate, key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the simulator cannot start on port {port} ({error.strerror}): choose another --port, or 0 for a free one"
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"{seed_file}: {error}") from None
+
+
+def _slack(port: int, clicks_url: str | None, certificate: Path | None, key: Path | None) -> None:
+    from resolute.testing.simulating import Serving, serve_until_stopped
+    from resolute_slack.simulator import Simulator
+
+    def ready(sim: Simulator) -> None:
+        sim.send_clicks(clicks_url or "http://127.0.0.1:8080/slack/interactions")
+        say(f"A simulated Slack is running at {sim.url}. To use it from another terminal:")
+        typer.echo(f"export SLACK_API_URL={sim.api_url} SLACK_BOT_TOKEN={sim.world.bot_token}")
+        typer.echo(f"export SLACK_SIGNING_SECRET={sim.world.signing_secret} SLACK_CHANNEL='#{sim.world.channels[0]}'")
+
+    serve_until_stopped(Serving(Simulator(), port, certificate, key), ready)
+
+
+def _pagerduty(
+    port: int,
+    rate_limit: int,
+    webhook_url: str | None,
+    seed_file: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+) -> None:
     from resolute_pagerduty.simulator import Options, Simulator, run
 
     def ready(sim: Simulator) -> None:
@@ -94,7 +143,6 @@ def simulator(
         typer.echo(f"export PAGERDUTY_API_KEY={world.account_key} PAGERDUTY_FROM_EMAIL={world.from_email}")
         typer.echo(f"export PAGERDUTY_ROUTING_KEY={world.routing_key} PAGERDUTY_WEBHOOK_SECRET={world.webhook_secret}")
 
-    _check_certificate(certificate, key)
     options = Options(
         port=port,
         rate_limit=rate_limit or None,
@@ -103,14 +151,7 @@ def simulator(
         certfile=certificate,
         keyfile=key,
     )
-    try:
-        run(options, ready)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the simulator cannot start on port {port} ({error.strerror}): choose another --port, or 0 for a free one"
-        ) from None
-    except ValueError as error:
-        raise ConfigurationError(f"{seed_file}: {error}") from None
+    run(options, ready)
 
 
 def _check_certificate(certificate: Path | None, key: Path | None) -> None:
