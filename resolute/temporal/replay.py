@@ -65,6 +65,7 @@ async def replay(
         interceptors=[AtHand(NO_KEYS, full)],
         data_converter=converter or PLAIN,
         runtime=Runtime(telemetry=TelemetryConfig(logging=None)),  # what it would log is what is told here
+        debug_mode=True,  # else a task of 2 s would be taken for one that hangs, and a busy machine takes longer
     )
     async with replayer.workflow_replay_iterator(recorded) as results:
         async for result in results:
