@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from resolute.plan.keyed import Keyed
 from resolute.plan.step import WITHOUT_PLACES, Frozen, Steps, walk
 from resolute.plan.triggers import Trigger
-from resolute.plan.values import digest
+from resolute.plan.values import JsonObject, digest
 
 FORMAT: Final = 1
 """The version of the shape of plans."""
@@ -103,9 +103,15 @@ class Plan(Frozen):
         """16 hexadecimal digits: the same for equal plans in every process, wherever their steps were written."""
         return digest(self.model_dump(mode="json", exclude={"places"}, context=WITHOUT_PLACES))
 
+    @cached_property
+    def as_json(self) -> JsonObject:
+        """The plan as plain data, for whoever writes it down and changes nothing in it."""
+        return self.model_dump(mode="json")
+
     def __copy__(self) -> Plan:
         copy = super().__copy__()
-        vars(copy).pop("fingerprint", None)  # `model_copy(update=...)` makes another plan
+        for known in ("fingerprint", "as_json"):
+            vars(copy).pop(known, None)  # `model_copy(update=...)` makes another plan
         return copy
 
 

@@ -7,8 +7,10 @@ none.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, cast
 
 from pydantic import ValidationError
@@ -48,6 +50,10 @@ RECORD_PLAN: Final = "resolute.RecordPlan"
 _KEY: Final = "resolute"
 _DRY: Final = "dry"
 _MEMORY: Final = "memory"
+
+_KEPT: Final = 64
+_LONGEST_KEPT: Final = 64 * 1024
+"""How many plans that were read are kept, and how many characters each may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +130,7 @@ def dry_start(input_data: Json, memory: Json = None) -> Json:
 
 def continued_argument(plan: Plan, input_data: Json, *, keys: PlanKeys, earlier: Earlier) -> Json:
     """The argument by which a run takes over what has come before; it is sealed where there are keys."""
-    carried = cast("Json", plan.model_dump(mode="json"))
+    carried = plan.as_json
     seal = keys.seal("start", *_sealed(plan.name, carried, input_data, earlier))
     held: dict[str, Json] = {"plan": carried, "seal": seal}
     if (taken := earlier.as_json()) is not None:
@@ -187,7 +193,7 @@ def recorded_plan(
     plan: Plan, workflow_id: str, keys: PlanKeys, *, read: Mapping[Literal["input"], Json] | None = None
 ) -> Json:
     """What a run records about its worker's plan; `read` contains its input if that differs from what was given."""
-    known = cast("Json", plan.model_dump(mode="json"))
+    known = plan.as_json
     seal = keys.seal("record", plan.name, workflow_id, known)
     short = packed_plan(known)
     if read:
@@ -204,11 +210,21 @@ def open_record(recorded: Json) -> Record:
 
 
 def read_plan(value: Json) -> Plan:
-    """A plan from its JSON.
+    """A plan from its JSON. The plans that were read last are kept: most runs of a worker have the same few.
 
     Raises:
         UnsupportedPlanError: this worker cannot read it.
     """
+    written = json.dumps(value)  # in the order in which it stands there, which is the order of what the run computes
+    return _kept_plan(written) if len(written) <= _LONGEST_KEPT else _read(value)
+
+
+@lru_cache(maxsize=_KEPT)
+def _kept_plan(written: str) -> Plan:
+    return _read(json.loads(written))
+
+
+def _read(value: Json) -> Plan:
     try:
         plan = Plan.model_validate(value)
     except ValidationError as error:

@@ -103,6 +103,17 @@ def test_a_broken_plan_is_refused_when_it_is_read(written: dict[str, Any]) -> No
         read_plan(written)
 
 
+def test_a_plan_is_read_once() -> None:
+    """Runs of the same plan share it; one that differs in the order of a value alone is another."""
+    written = _written(arguments={"value": {"b": 1, "a": 2}})
+    turned = _written(arguments={"value": {"a": 2, "b": 1}})
+    known, other = read_plan(written), read_plan(turned)
+    orders = [[*plan.model_dump()["steps"][0]["arguments"]["value"]] for plan in (known, other)]
+
+    assert known is read_plan(copy.deepcopy(written))
+    assert [["b", "a"], ["a", "b"]] == orders
+
+
 def test_the_largest_plan_that_is_allowed_is_read() -> None:
     """As deep as blocks and values may be, together: it is read, and stays what it is."""
     written = _blocks(DEEPEST_BLOCK)
