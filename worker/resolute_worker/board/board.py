@@ -86,11 +86,11 @@ class Board:
         self.pages = Pages(environment.mask, self.assets)
         self.shelf = Shelf()
         self.frames = Frames()
-        histories = Histories(client)
-        looking = Looking(client, keys, histories)
+        self.histories = Histories(client)
+        looking = Looking(client, keys, self.histories)
         self.poll = Poll(looking)
-        self.reads = Reads(client, histories)
-        self.touched = Touched(self.reads, histories, looking.named)
+        self.reads = Reads(client, self.histories)
+        self.touched = Touched(self.reads, self.histories, looking.named)
         self.durations = Durations(client)
         self.temporal_ui = temporal_ui
         self.simulator = boarding.simulator
