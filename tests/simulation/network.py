@@ -90,7 +90,7 @@ class Network:
         chance = server.chance
         server.say(f"{call.run_id} {call.step} sends {request.what} (attempt {call.attempt})")
         if chance.happens("request never arrives"):
-            await server.sleep(chance.lag(PATIENCE))
+            await self._wait(chance.lag(PATIENCE), life)
             raise UnreachableError(f"{request.what}: no connection", sent=False)
         await server.sleep(chance.lag())
         if life != server.life:
@@ -105,19 +105,25 @@ class Network:
         # PagerDuty has no way to refuse a late event: TriggerEvent says what remains.
         if request.path != "/v2/enqueue" and chance.happens("request arrives late"):
             server.loop.call_later(PATIENCE + chance.lag(5.0), self._carry_out, request, call.run_id, call.step)
-            await server.sleep(PATIENCE)
+            await self._wait(PATIENCE, life)
             raise UnreachableError(f"{request.what}: no answer in time", sent=True)
         answer = self._carry_out(request, call.run_id, call.step)
         if chance.happens("death in a request"):
             server.die()
             await server.never()
         if chance.happens("answer to a request lost"):
-            await server.sleep(PATIENCE)
+            await self._wait(PATIENCE, life)
             raise UnreachableError(f"{request.what}: no answer in time", sent=True)
         if chance.happens("gateway hangs up"):
             return Answer(status=504, headers={}, content=b"<html>")
-        await server.sleep(chance.lag())
+        await self._wait(chance.lag(), life)
         return answer
+
+    async def _wait(self, seconds: float, life: int) -> None:
+        """Lets time pass for code of a life of the worker, which goes on only in that life."""
+        await self._server.sleep(seconds)
+        if life != self._server.life:
+            await self._server.never()
 
     def _carry_out(self, request: Request, run: str, step: str) -> Answer:
         sim, at = self._simulator, self._server.tick()

@@ -13,7 +13,7 @@ from tests.simulation.worlds import RUNS_OF_A_TOWN, play
 
 RUNS = 2_000
 CHUNKS = range(8)
-OF_A_CHUNK = 80
+OF_A_CHUNK = 84
 A_MILLION = int(os.environ.get("SIMULATED_RUNS", "1000000"))
 
 

@@ -33,7 +33,7 @@ from tests.simulation.server import Server
 from tests.simulation.setting import PAGERDUTY
 from tests.simulation.towns import EVENT, HEALTH, HEARD, KEY, Town, executor, town
 
-RUNS_OF_A_TOWN: Final = 16
+RUNS_OF_A_TOWN: Final = 6
 """Worlds in a row that have the same flow: making one costs more than running it."""
 
 _BESIDE: Final = 3
