@@ -1,5 +1,6 @@
 """Keys for workers and starts in tests."""
 
+from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
@@ -14,8 +15,8 @@ KEYS: Final = PlanKeys((SecretStr(KEY),))
 PAYLOAD_KEY: Final = "tests:" + 32 * "5a"
 
 
-def encrypting(client: Client, *keys: str) -> Client:
-    """A client on the same connection that encrypts what it writes."""
+def encrypting(client: Client, *keys: str, store: Path | None = None) -> Client:
+    """A client on the same connection that encrypts what it writes, and stores what is large."""
     config = client.config()
-    config["data_converter"] = data_converter(PayloadKeys.of([SecretStr(key) for key in keys]))
+    config["data_converter"] = data_converter(PayloadKeys.of([SecretStr(key) for key in keys]), store)
     return Client(**config)

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import (
     ApplicationError,
@@ -35,8 +36,7 @@ from resolute.plan.limits import PAYLOAD_LIMIT, problem_of, recorded_size
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.result import result_of
-from resolute.temporal.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
-from resolute.temporal.converting import data_converter
+from resolute.temporal.converting import PLAIN
 from resolute.temporal.packing import packed
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute.temporal.start import NOTHING_EARLIER, PERSON, STARTED_BY, Earlier, dry_start, start_argument
@@ -50,12 +50,12 @@ async def connect(
     namespace: str | None = None,
     runtime: Runtime | None = None,
     lazy: bool = False,
-    keys: PayloadKeys = NO_PAYLOAD_KEYS,
+    converter: DataConverter = PLAIN,
 ) -> Client:
     """Connects to Temporal: to `address` if given, else as Temporal's own environment variables and profile say.
 
     Those are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_*, TEMPORAL_PROFILE and the file
-    temporal.toml; without any of them, a server on this machine. `keys` encrypt what is written there.
+    temporal.toml; without any of them, a server on this machine. `converter` encrypts and stores what is written there.
 
     Raises:
         TemporalUnreachableError: no server answers.
@@ -70,7 +70,7 @@ async def connect(
     if namespace:
         config["namespace"] = namespace
     try:
-        return await Client.connect(target, **config, runtime=runtime, lazy=lazy, data_converter=data_converter(keys))
+        return await Client.connect(target, **config, runtime=runtime, lazy=lazy, data_converter=converter)
     except (RuntimeError, RPCError) as error:
         raise unreachable(target, error) from None
 

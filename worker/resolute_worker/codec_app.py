@@ -19,15 +19,47 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.converter import PayloadCodec
+from temporalio.converter import DataConverter, PayloadCodec, StorageDriverClaim, StorageDriverRetrieveContext
 
 from resolute.plan.errors import ResoluteError
+from resolute.temporal.stored import DIGEST, FolderDriver, digest_in
 
 ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
 """Where Temporal's development server shows its pages."""
 
 _LIMIT: Final = 16 * 1024 * 1024
 _NAMES: Final = ("127.0.0.1", "localhost")
+
+
+class PageCodec(PayloadCodec):
+    """Encrypts and decrypts for pages as a converter does, and fetches for them what is stored outside of Temporal."""
+
+    def __init__(self, converter: DataConverter) -> None:
+        self._codec = converter.payload_codec
+        storage = converter.external_storage
+        self._store = next(
+            (each for each in (storage.drivers if storage else ()) if isinstance(each, FolderDriver)), None
+        )
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Each payload, encrypted; none is stored elsewhere."""
+        return await self._codec.encode(payloads) if self._codec else list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Each payload as it was, whether Temporal holds it or a reference to it.
+
+        Raises:
+            UnreadablePayloadError: a key or a stored value is missing.
+        """
+        whole = [await self._fetched(payload) for payload in payloads]
+        return await self._codec.decode(whole) if self._codec else whole
+
+    async def _fetched(self, payload: Payload) -> Payload:
+        digest = digest_in(payload)
+        if not digest or self._store is None:
+            return payload
+        claim = StorageDriverClaim({DIGEST: digest})
+        return (await self._store.retrieve(StorageDriverRetrieveContext(), [claim]))[0]
 
 
 def codec_app(codec: PayloadCodec, *, origins: Sequence[str] = ORIGINS, token: str | None = None) -> Starlette:

@@ -14,9 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client import connect, unreachable
-from resolute.temporal.converting import data_converter
 from resolute.temporal.seals import PlanKeys
-from resolute_worker.keys import announce, keys_for_worker, keys_of_embedded, payload_keys
+from resolute_worker.keys import announce, converter_of, keys_for_worker, keys_of_embedded
 from resolute_worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ async def connected(settings: Settings, *, pages: bool = False) -> AsyncGenerato
     place, port, kept = settings.state_dir, settings.embedded_port, settings.retention
     async with EmbeddedServer(place, port, pages=pages, retention=kept) as server:
         # Not through Temporal's configuration: its API key or TLS settings are for another server.
-        converter = data_converter(payload_keys(settings))
+        converter = converter_of(settings)
         client = await Client.connect(server.address, namespace=NAMESPACE, data_converter=converter)
         keys = keys_of_embedded(settings)
         await announce(client, keys)
@@ -89,17 +88,18 @@ async def check_namespace(client: Client) -> None:
 
 
 def converting(client: Client, settings: Settings) -> Client:
-    """A client on the same connection that encrypts with the keys of the settings.
+    """A client on the same connection that encrypts and stores values as the settings say.
 
-    One with a converter of its own stays as it is, if they have none.
+    One with a converter of its own stays as it is, if they say neither.
 
     Raises:
         ConfigurationError: a key for values is invalid.
     """
-    if not settings.payload_keys and client.data_converter is not DataConverter.default:
+    asked = settings.payload_keys or settings.payload_store is not None
+    if not asked and client.data_converter is not DataConverter.default:
         return client
     config = client.config()
-    config["data_converter"] = data_converter(payload_keys(settings))
+    config["data_converter"] = converter_of(settings)
     return Client(**config)
 
 
@@ -112,6 +112,6 @@ async def checked_client(settings: Settings, address: str | None = None) -> Clie
         TemporalUnreachableError: no server answers.
         ConfigurationError: the namespace is missing, or the credentials are refused.
     """
-    client = await connect(address, keys=payload_keys(settings))
+    client = await connect(address, converter=converter_of(settings))
     await check_namespace(client)
     return client

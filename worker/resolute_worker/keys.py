@@ -13,10 +13,12 @@ from pydantic import SecretStr
 from temporalio.api.namespace.v1 import UpdateNamespaceInfo
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
+from resolute.temporal.converting import data_converter
 from resolute.temporal.seals import NO_KEYS, PlanKeys
 from resolute_worker.private import private_folder
 from resolute_worker.settings import Settings
@@ -53,6 +55,16 @@ def payload_keys(settings: Settings) -> PayloadKeys:
         ConfigurationError: one of them is invalid.
     """
     return PayloadKeys.of(settings.payload_keys)
+
+
+def converter_of(settings: Settings) -> DataConverter:
+    """What reads and writes values in Temporal as the settings say.
+
+    Raises:
+        ConfigurationError: a key for values is invalid.
+    """
+    store = settings.payload_store
+    return data_converter(payload_keys(settings), None if store is None else Path(store).expanduser().absolute())
 
 
 async def keys_for_client(client: Client, settings: Settings) -> PlanKeys:

@@ -57,6 +57,7 @@ from resolute_worker.schemes import verifiers_of
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
 from resolute_worker.spans import traced_process
+from resolute_worker.storing import keep_store
 from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.beats import BeatsWatch
@@ -357,6 +358,7 @@ async def running(
             asyncio.create_task(worker.switches.watch(), name="switches"),
             asyncio.create_task(_backlog(worker, settings).watch(), name="backlog"),
             asyncio.create_task(worker.beats.keep(), name="heartbeats"),
+            asyncio.create_task(keep_store(worker.client), name="stored values"),
             asyncio.create_task(_told_of_failures(worker, settings).watch(), name="failed runs"),
         ]
         watcher = None

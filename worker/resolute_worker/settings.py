@@ -46,6 +46,12 @@ def _of_a_payload_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _folder(value: str) -> str:
+    if "://" in value:
+        raise ValueError("values can be stored in a folder only: give its path, on a disk that all workers share")
+    return value
+
+
 PlanKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 PayloadKeyText = Annotated[SecretStr, AfterValidator(_of_a_payload_key)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -101,6 +107,8 @@ class Settings(BaseSettings):
         payload_keys: the keys that encrypt what runs write into Temporal, each `ID:KEY`, separated by commas or spaces:
             the first encrypts, all of them decrypt. With `none` before them they only decrypt. They are the same
             wherever runs are started, run or read.
+        payload_store: a folder that all workers and readers share, for values from 64 KiB on, which Temporal then only
+            refers to.
         retention_days: for how many days the embedded server keeps closed runs, and with them the ids that keep a
             redelivered webhook from starting a run.
         database_mb: the megabytes that the embedded server's database may use before its oldest closed runs go.
@@ -154,6 +162,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".resolute")
     plan_keys: Annotated[tuple[PlanKey, ...], NoDecode, BeforeValidator(_words), Field(max_length=MOST_KEYS)] = ()
     payload_keys: Annotated[tuple[PayloadKeyText, ...], NoDecode, BeforeValidator(_words)] = ()
+    payload_store: Annotated[str, AfterValidator(_folder)] | None = None
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
     database_mb: Annotated[int, Field(ge=10)] | None = None
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20

@@ -33,20 +33,19 @@ def codec(
 ) -> None:
     """Decrypt values for Temporal's own pages and commands, with the keys in RESOLUTE_PAYLOAD_KEYS.
 
+    What is kept in RESOLUTE_PAYLOAD_STORE is fetched from there.
+
     It listens on this machine only. With RESOLUTE_CODEC_TOKEN it answers only requests that carry this bearer token.
     See docs/private-values.md.
     """
-    from resolute_worker.codec_app import ORIGINS
-    from resolute_worker.keys import payload_keys
+    from resolute_worker.codec_app import ORIGINS, PageCodec
+    from resolute_worker.keys import converter_of
     from resolute_worker.life import live
 
     settings = load_settings()
-    keys = payload_keys(settings)
-    if not keys:
+    if not settings.payload_keys and settings.payload_store is None:
         raise ConfigurationError("RESOLUTE_PAYLOAD_KEYS is not set, so there is nothing that this could decrypt with")
-    from resolute.temporal.ciphers import EncryptingCodec
-
-    live(_serve(EncryptingCodec(keys), port, origin or ORIGINS), grace=settings.shutdown_seconds)
+    live(_serve(PageCodec(converter_of(settings)), port, origin or ORIGINS), grace=settings.shutdown_seconds)
 
 
 def _serve(

@@ -27,6 +27,9 @@ Paths = Annotated[
     typer.Argument(help="Files or folders with flows; default: flows/.", show_default=False),
 ]
 
+_STORED_ELSEWHERE: Final = "[TMPRL1105]"
+"""How the SDK says that it has no store for a value that is stored outside of Temporal."""
+
 _PATIENCE: Final = 15.0
 
 
@@ -91,6 +94,7 @@ def with_temporal(work: Callable[[Client], Awaitable[T]], *, address: str | None
     from temporalio.service import RPCError
 
     from resolute.temporal.client import is_unreachable, unreachable
+    from resolute.temporal.converting import NO_STORE
     from resolute_worker.connection import checked_client
 
     async def connected() -> T:
@@ -107,5 +111,9 @@ def with_temporal(work: Callable[[Client], Awaitable[T]], *, address: str | None
             if is_unreachable(error):
                 raise unreachable(client.service_client.config.target_host, error) from None
             raise ConfigurationError(f"Temporal refuses: {error.message}") from None
+        except RuntimeError as error:
+            if _STORED_ELSEWHERE not in str(error):
+                raise
+            raise ConfigurationError(NO_STORE) from None
 
     return asyncio.run(connected())

@@ -87,16 +87,14 @@ def _counted(number: int) -> str:
 
 
 async def _of_files(files: Sequence[Path]) -> list[ReplayedHistory]:
-    from resolute.temporal.converting import data_converter
     from resolute.temporal.replay import history_in, replay
-    from resolute_worker.keys import payload_keys
+    from resolute_worker.keys import converter_of
 
     async def read() -> AsyncIterator[WorkflowHistory]:
         for file in files:
             yield history_in(file)
 
-    converter = data_converter(payload_keys(load_settings()))
-    return [each async for each in replay(read(), converter)]
+    return [each async for each in replay(read(), converter_of(load_settings()))]
 
 
 def _of_runs(
