@@ -3,6 +3,7 @@
 import asyncio
 import os
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -132,7 +133,8 @@ async def test_a_run_waits_for_a_value_that_is_gone(temporal_client: Client, tmp
 async def test_what_nothing_refers_to_is_removed(temporal_client: Client, tmp_path: Path) -> None:
     """What is older than all that Temporal keeps; never what a schedule starts its runs with."""
     client, name = encrypting(temporal_client, store=tmp_path), f"stored-{uuid4().hex[:8]}"
-    made = flow(name).triggered_by(every(timedelta(days=1), paused=True)).then(length(LARGE)).build()
+    unpackable = "".join(sha256(bytes([number % 256, number // 256])).hexdigest() for number in range(3000))
+    made = flow(name).triggered_by(every(timedelta(days=1), paused=True)).then(length(unpackable)).build()
     trigger = next(each for each in made.plan.triggers if isinstance(each, Schedule))
     deployed = ScheduledFlow(name=name, schedule=trigger, start_argument=start_argument(made.plan, None, keys=KEYS))
     release = Release(task_queue=name, worker_set="", released=datetime.now(UTC), by=None)
