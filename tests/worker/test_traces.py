@@ -54,8 +54,8 @@ async def look(word: str) -> str:
     return word
 
 seen = (
-    flow("seen")
-    .triggered_by(webhook("/seen", verify=unverified()))
+    flow("traced-seen")
+    .triggered_by(webhook("/traced", verify=unverified()))
     .then(look("zz-private-zz").as_("first"))
     .then(wait_for(signal("go", Said)).as_("told"))
     .then(pagerduty.get_incident(id="INCIDENT").as_("incident"))
@@ -117,15 +117,15 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
         async with started("worker", folder=tmp_path, **variables) as worker:
             url = await worker.url()
             async with httpx.AsyncClient() as http:
-                answer = await http.post(f"{url}/seen", json={}, headers={"traceparent": str(ABOVE)})
+                answer = await http.post(f"{url}/traced", json={}, headers={"traceparent": str(ABOVE)})
             run = str(answer.json()["flows"][0]["run"])
-            await collector.holds("POST /seen")
+            await collector.holds("POST /traced")
             await collector.holds("step first")
             worker.process.kill()
         async with started("worker", folder=tmp_path, **variables) as worker:
             await worker.url()
             told = await resolute("tell", run, "go", '{"word": "zz-private-zz"}', folder=tmp_path, **variables)
-            ended = await collector.holds("run seen")
+            ended = await collector.holds("run traced-seen")
             line = await worker.line("run completed")
             await worker.stopped()
 
@@ -136,17 +136,17 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
     }
     assert (202, 0) == (answer.status_code, told[0]), told
     assert {bytes.fromhex(ABOVE.trace_id)} == {span.trace_id for span in collector.spans}
-    assert sorted(["POST /seen", "run seen", "step first", "step incident", "GET"]) == sorted(
+    assert sorted(["POST /traced", "run traced-seen", "step first", "step incident", "GET"]) == sorted(
         span.name for span in collector.spans
     )
     assert {
-        "POST /seen": "",
-        "run seen": "POST /seen",
-        "step first": "run seen",
-        "step incident": "run seen",
+        "POST /traced": "",
+        "run traced-seen": "POST /traced",
+        "step first": "run traced-seen",
+        "step incident": "run traced-seen",
         "GET": "step incident",
     } == parents
-    assert bytes.fromhex(ABOVE.span_id) == spans["POST /seen"].parent_span_id
+    assert bytes.fromhex(ABOVE.span_id) == spans["POST /traced"].parent_span_id
     assert ABOVE.trace_id in line
     assert ended.end_time_unix_nano > ended.start_time_unix_nano
     assert 0 == collector.raw.count(PRIVATE.encode()) + collector.raw.count(b"key-of-the-tests")
