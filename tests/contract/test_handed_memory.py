@@ -21,7 +21,7 @@ from resolute.temporal.start import start_argument
 from tests.contract.nodes import called, count, double, echo, hum, read
 from tests.contract.runtimes import TemporalScenarios
 from tests.contract.scenario import Outcome
-from tests.keys import KEYS
+from tests.keys import KEYS, PAYLOAD_KEY, encrypting
 from tests.patience import PATIENCE
 
 NAME = "handed-on"
@@ -81,6 +81,7 @@ async def test_a_successor_that_cancels_reads_the_memory(scheduled: Scheduled) -
     )
     await scheduled.deploy(cancels.plan)
     runs: list[RunHandle] = []
+    reader = encrypting(scheduled.temporal.client, PAYLOAD_KEY)  # runs of the flow on another worker are encrypted
     async with asyncio.timeout(PATIENCE):
         for _ in range(3):
             runs.append(await scheduled.start())
@@ -88,9 +89,7 @@ async def test_a_successor_that_cancels_reads_the_memory(scheduled: Scheduled) -
         await scheduled.latest(runs[-1]).cancel()
         outcomes = [await scheduled.temporal.outcome(run) for run in runs]
         ids = [run.workflow_id for run in reversed(runs)]
-        while [run.workflow_id for run in await list_runs(scheduled.temporal.client, flows=[NAME], status="cancelled")][
-            :3
-        ] != ids:
+        while [run.workflow_id for run in await list_runs(reader, flows=[NAME], status="cancelled")][:3] != ids:
             await asyncio.sleep(0.1)  # Temporal's list lags behind, and announces nothing
 
     assert [1, 2, 3] == [outcome.report.step("counted").output for outcome in outcomes]
