@@ -508,3 +508,32 @@ def test_very_many_failures_are_told_by_counts() -> None:
     assert {"failed": 300} == run.report.step("check").counts
     assert "certs[299].check" == [step.id for step in run.report.steps if step.status == "failed"][-1]
     assert len(run.report.steps) < 100
+
+
+async def test_an_item_that_has_ended_before_others_does_not_run_again() -> None:
+    """Items that end the last one first, in a run that is continued before the first has ended, run once each."""
+    ended = [asyncio.Event() for _ in range(4)]
+    ended[3].set()
+
+    @node
+    async def backwards(number: int) -> int:
+        await ended[number + 1].wait()
+        ended[number].set()
+        return number
+
+    worked = each(
+        [0, 1, 2],
+        lambda number: (
+            branch()
+            .then(did := backwards(number).as_("did"))
+            .when(did.output < 0)
+            .then(backwards(number).as_("never"))
+            .end_when()
+        ),
+        at_once=3,
+    ).as_("worked")
+    made = flow("backwards").triggered_by(manual("start")).then(worked).build()
+    run = await run_in_memory(made.plan, NodeExecutor.for_flows([made]), full=lambda ended: ended > 4)
+
+    assert "completed" == run.report.status
+    assert ["worked[0].did", "worked[1].did", "worked[2].did"] == sorted(call.step for call in run.calls)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Final, cast
 
 from resolute.plan.errors import EvaluationError, NodeFailedError, PayloadTooLargeError
 from resolute.plan.kinds.each import Each
@@ -20,6 +20,9 @@ from resolute.running.evaluate import Scope, evaluate, is_true
 from resolute.running.frame import Frame
 from resolute.running.run import Run
 from resolute.running.state import failure_of
+
+ENDS_ONCE: Final = 4
+"""The first interpreter that runs no item again which has ended before those in front of it, in an earlier history."""
 
 _CLOCK = frozenset({"$now", "$failure"})
 
@@ -63,7 +66,9 @@ class Items:
 
     def left(self) -> Iterator[int]:
         """The items that have not ended."""
-        return (number for number in range(len(self._head), len(self)) if str(number) not in self._ahead)
+        if self._run.plan.interpreter < ENDS_ONCE:  # an item may run again, and does so again in a replay
+            return (number for number in range(len(self._head), len(self)) if str(number) not in self._ahead)
+        return (number for number in range(len(self)) if not self._has_ended(number))
 
     def frame_of(self, number: int, *, alone: bool) -> Frame:
         """Where the steps of an item stand."""
@@ -93,6 +98,10 @@ class Items:
     def outputs(self) -> list[Json]:
         """What each item came to; they have all ended."""
         return [self._told(number, ended) for number, ended in enumerate(self._head)]
+
+    def _has_ended(self, number: int) -> bool:
+        # An item that ended before those in front of it goes to the others as soon as they have.
+        return number < len(self._head) or str(number) in self._ahead
 
     @property
     def _collects(self) -> bool:
