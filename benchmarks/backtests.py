@@ -21,9 +21,9 @@ from benchmarks.figures import Figure, at_most
 from benchmarks.servers import tuned
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.discovery import discover
 

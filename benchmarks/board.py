@@ -26,15 +26,15 @@ from resolute import Flow, flow, manual, node, sleep
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
 from resolute_worker.boarding import Boarding
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 
 RUNS = 10_000

@@ -19,8 +19,8 @@ from benchmarks.figures import Figure
 from benchmarks.servers import tuned
 from benchmarks.shapes import HAND_WRITTEN, KEYS, NOTHING, Handle, Shape, hand_add, shapes
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
 
 _TASK = "EVENT_TYPE_WORKFLOW_TASK_"

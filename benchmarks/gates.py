@@ -23,10 +23,10 @@ from benchmarks.figures import Figure, at_most
 from benchmarks.processes import ready, resident, started
 from benchmarks.servers import free_port, tuned
 from resolute.plan.plan import Plan
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import decide_gate
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.gates import decide_gate
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.finding import RunKey
 
 GATES = 5_000
 AT_ONCE = 40

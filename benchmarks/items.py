@@ -23,9 +23,9 @@ from benchmarks.lanes import KEYS
 from benchmarks.servers import tuned
 from resolute import Flow, each, flow, input_data, manual, node
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.loops import NodeLoops
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.activities.loops import NodeLoops
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
 
 ITEMS = 1_000

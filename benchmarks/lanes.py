@@ -20,10 +20,10 @@ from benchmarks.figures import Figure, at_least
 from benchmarks.servers import stock, tuned
 from benchmarks.subject import HandWritten, hand_written_worker, three_nodes
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.loops import NodeLoops
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.activities.loops import NodeLoops
+from resolute.temporal.client.client import start_run
+from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 
 AT_ONCE = 20

@@ -34,10 +34,10 @@ from resolute import (
 )
 from resolute import wait_for as wait_until
 from resolute.running.messages import EVENT, Message
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import decide_gate
-from resolute.temporal.messages import tell_run
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.client.gates import decide_gate
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import tell_run
 
 KEYS = PlanKeys((SecretStr("a-key-of-the-benchmark-and-of-nothing-else"),))
 PATIENCE = timedelta(seconds=30)

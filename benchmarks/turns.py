@@ -17,10 +17,10 @@ from benchmarks.figures import Figure, at_most
 from benchmarks.servers import tuned
 from resolute import Flow, flow, last_turn, manual, node, output, repeat
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.loops import NodeLoops
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.activities.loops import NodeLoops
+from resolute.temporal.client.client import start_run
+from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 
 TURNS = 10_000

@@ -16,8 +16,8 @@ from temporalio.client import Client
 import resolute_slack as slack
 from resolute import flow, gate, manual, text
 from resolute.execution.secrets import Environment
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.history.runs import describe_run
 from resolute_slack.simulator import Posted, Simulator
 from resolute_slack.testing import simulated_config
 from resolute_worker.deploying import Load

@@ -6,9 +6,9 @@ from typing import Final
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from resolute.temporal.ciphers import PayloadKeys
-from resolute.temporal.converting import data_converter
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.values.ciphers import PayloadKeys
+from resolute.temporal.values.converting import data_converter
 
 KEY: Final = "a-key-of-the-tests-and-of-nothing-else"
 KEYS: Final = PlanKeys((SecretStr(KEY),))

@@ -23,9 +23,9 @@ from benchmarks.servers import free_port, tuned
 from benchmarks.subject import PATIENCE, hand_measure, measure
 from resolute import Flow, flow, manual
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.loops import NodeLoops
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.activities.loops import NodeLoops
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.embedded.cleaning import DatabaseSize

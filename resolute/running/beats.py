@@ -1,7 +1,7 @@
 """A heartbeat as it stands: when it was heard last, when the next beat is missed, and which runs start for that.
 
-Decides, and does nothing itself: `resolute.temporal.beats` waits and starts the runs, and the tester plays the same.
-Times are seconds since 1970, and given by whoever asks.
+Decides, and does nothing itself: `resolute.temporal.workflows.beats` waits and starts the runs, and the tester plays
+the same. Times are seconds since 1970, and given by whoever asks.
 """
 
 from __future__ import annotations

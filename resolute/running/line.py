@@ -1,7 +1,7 @@
 """The starts of one flow and key: which one is at work, which ones wait, which ones are known.
 
-Decides, and does nothing itself: `resolute.temporal.keeper` starts, cancels and tells the runs. Everything is bounded,
-and a start that would exceed a bound is refused.
+Decides, and does nothing itself: `resolute.temporal.workflows.keeper` starts, cancels and tells the runs. Everything is
+bounded, and a start that would exceed a bound is refused.
 """
 
 from __future__ import annotations

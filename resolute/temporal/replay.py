@@ -19,15 +19,15 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.texts import shortened
-from resolute.temporal.beats import HeartbeatWorkflow
-from resolute.temporal.converting import PLAIN
-from resolute.temporal.finding import RunKey
-from resolute.temporal.keeper import LineWorkflow
-from resolute.temporal.parts import histories
-from resolute.temporal.seals import NO_KEYS
-from resolute.temporal.shared import SharedWorkflow
+from resolute.temporal.trust.seals import NO_KEYS
+from resolute.temporal.values.converting import PLAIN
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.parts import histories
 from resolute.temporal.worker import AtHand
-from resolute.temporal.workflow import FlowWorkflow
+from resolute.temporal.workflows.beats import HeartbeatWorkflow
+from resolute.temporal.workflows.keeper import LineWorkflow
+from resolute.temporal.workflows.shared import SharedWorkflow
+from resolute.temporal.workflows.workflow import FlowWorkflow
 
 _LONGEST: Final = 400
 _ALL_PARTS: Final = 10_000

@@ -16,19 +16,19 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from resolute.temporal.activities import Activities
-from resolute.temporal.activity import queue_of
-from resolute.temporal.at_hand import FULL, KEYS, METERS, PINNED, REACHED
-from resolute.temporal.beats import HeartbeatWorkflow
-from resolute.temporal.heartbeats import THROTTLE
-from resolute.temporal.keeper import LineWorkflow
-from resolute.temporal.meters import Meters
-from resolute.temporal.reached import Reached
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.shared import SharedWorkflow
-from resolute.temporal.tracing import TRACER, TracedCalls, TracedRun, Tracer
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.versions import Build
-from resolute.temporal.workflow import FlowWorkflow
+from resolute.temporal.wire.activity import queue_of
+from resolute.temporal.wire.heartbeats import THROTTLE
+from resolute.temporal.wire.tracing import TRACER, TracedCalls, TracedRun, Tracer
+from resolute.temporal.workflows.at_hand import FULL, KEYS, METERS, PINNED, REACHED
+from resolute.temporal.workflows.beats import HeartbeatWorkflow
+from resolute.temporal.workflows.keeper import LineWorkflow
+from resolute.temporal.workflows.meters import Meters
+from resolute.temporal.workflows.reached import Reached
+from resolute.temporal.workflows.shared import SharedWorkflow
+from resolute.temporal.workflows.workflow import FlowWorkflow
 
 POLLERS: Final = PollerBehaviorAutoscaling(minimum=5, initial=5, maximum=40)
 """How many calls wait for tasks of a kind at a time, as the server requests them.

@@ -15,10 +15,10 @@ from uuid import uuid4
 from temporalio.client import Client
 
 from resolute import FlowError
-from resolute.temporal.client import RunHandle
-from resolute.temporal.control import NotRunningError, cancel_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.client.control import NotRunningError, cancel_run
+from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.wire.finding import RunKey
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.resources import Incident
 from tests.keys import KEY

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 from temporalio.client import Client
 
-from resolute.temporal.beating import find_heartbeat
-from resolute.temporal.runs import list_runs
+from resolute.temporal.client.beating import find_heartbeat
+from resolute.temporal.history.runs import list_runs
 from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from resolute.temporal.client import RunHandle
+from resolute.temporal.client.client import RunHandle
 from resolute_pagerduty.simulator import Limits, Simulator
 from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started

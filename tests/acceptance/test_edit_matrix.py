@@ -16,13 +16,13 @@ from resolute import Flow
 from resolute.plan.errors import FlowError
 from resolute.plan.values import Json
 from resolute.running.messages import Message, MessageRefusedError
-from resolute.temporal.child import child_id
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.seals import NO_KEYS
-from resolute.temporal.standing import decide_held
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.standing import decide_held
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.trust.seals import NO_KEYS
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run
+from resolute.temporal.workflows.child import child_id
 from tests.acceptance.edited_flows import BEHIND, CALLED, EDITS, RESULTS, WAITS, file_of, name_of
 from tests.worker.processes import started
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from temporalio.client import Client
 
-from resolute.temporal.client import RunHandle
-from resolute.temporal.runs import describe_run
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.history.runs import describe_run
 from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 from temporalio.client import Client
 
-from resolute.temporal.client import RunHandle
+from resolute.temporal.client.client import RunHandle
 from resolute_worker.embedded.ports import free_port
 from tests.patience import PATIENCE
 from tests.worker.processes import RESOLUTE, Process, environment, resolute, started

@@ -13,10 +13,10 @@ import pytest
 from temporalio.client import Client
 
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.open_runs import CheckedRun, check_open_runs
-from resolute.temporal.runs import describe_run, list_runs
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.open_runs import CheckedRun, check_open_runs
+from resolute.temporal.history.runs import describe_run, list_runs
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.cli.against import code_of
 from resolute_worker.discovery import discover

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 from temporalio.client import Client
 
-from resolute.temporal.client import RunHandle
+from resolute.temporal.client.client import RunHandle
 from resolute_worker.embedded import EmbeddedServer
 from tests.patience import PATIENCE
 from tests.worker.processes import Process, started

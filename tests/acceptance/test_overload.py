@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from temporalio.client import Client
 
-from resolute_worker.intake import DELIVERIES
+from resolute_worker.serving.intake import DELIVERIES
 from tests.acceptance.offering import Offered, Sender
 from tests.worker.processes import Process, started
 

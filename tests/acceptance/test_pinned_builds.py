@@ -15,9 +15,9 @@ from resolute import NodeError, Retry, flow, manual, node
 from resolute.execution.code import Code
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.client import start_run
-from resolute.temporal.open_runs import check_open_runs
-from resolute.temporal.runs import is_polled
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.open_runs import check_open_runs
+from resolute.temporal.history.runs import is_polled
 from resolute.temporal.versions import Build, make_current
 from resolute.writing.flow import Flow
 from resolute_worker.deploying import Load

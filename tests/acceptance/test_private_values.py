@@ -16,18 +16,18 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json
-from resolute.temporal.activities import Activities
-from resolute.temporal.ciphers import UnreadablePayloadError
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.exporting import export_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import decide_gate, open_gates_in
-from resolute.temporal.ledger import ledger
-from resolute.temporal.runs import describe_run, list_runs
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.gates import decide_gate, open_gates_in
+from resolute.temporal.history.exporting import export_run
+from resolute.temporal.history.ledger import ledger
+from resolute.temporal.history.runs import describe_run, list_runs
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.values.ciphers import UnreadablePayloadError
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEYS, PAYLOAD_KEY, encrypting

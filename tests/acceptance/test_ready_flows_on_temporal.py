@@ -25,11 +25,11 @@ from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
 from resolute.plan.values import Json
 from resolute.running.messages import Message, MessageRefusedError
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run
-from resolute.temporal.runs import list_runs
-from resolute.temporal.schedule_control import pause_schedule, trigger_schedule
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.history.runs import list_runs
+from resolute.temporal.schedules.control import pause_schedule, trigger_schedule
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config

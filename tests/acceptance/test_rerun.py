@@ -9,10 +9,10 @@ from temporalio.client import Client
 from resolute import flow, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.errors import NodeFailedError, TerminalError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.rerun import prepare_rerun, start_rerun
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.rerun import prepare_rerun, start_rerun
+from resolute.temporal.wire.finding import RunKey
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute_pagerduty import PagerDuty, add_note, create_incident
 from resolute_pagerduty.simulator import Limits, Simulator

@@ -21,8 +21,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from resolute.plan.cron import CronError
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.triggers import Overlap, Schedule, every, schedule
-from resolute.temporal.schedule_change import Release, ScheduleChange
-from resolute.temporal.schedule_control import (
+from resolute.temporal.schedules.change import Release, ScheduleChange
+from resolute.temporal.schedules.control import (
     FlowBusyError,
     ScheduledRun,
     delete_schedule,
@@ -32,9 +32,9 @@ from resolute.temporal.schedule_control import (
     trigger_schedule,
     unpause_schedule,
 )
-from resolute.temporal.schedule_record import Record, write_record
-from resolute.temporal.schedule_spec import MARK, Deployer, ScheduledFlow, schedule_id, temporal_schedule
-from resolute.temporal.schedules import deploy_schedules, find_orphans, preview_schedules, remove_orphans
+from resolute.temporal.schedules.record import Record, write_record
+from resolute.temporal.schedules.schedules import deploy_schedules, find_orphans, preview_schedules, remove_orphans
+from resolute.temporal.schedules.spec import MARK, Deployer, ScheduledFlow, schedule_id, temporal_schedule
 from tests.patience import PATIENCE
 
 T = TypeVar("T")

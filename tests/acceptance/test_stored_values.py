@@ -16,16 +16,16 @@ from resolute import Flow, every, flow, input_data, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.triggers import Schedule
-from resolute.temporal.activities import Activities
-from resolute.temporal.ciphers import UnreadablePayloadError
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
-from resolute.temporal.stored import FolderDriver
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.values.ciphers import UnreadablePayloadError
+from resolute.temporal.values.stored import FolderDriver
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.codec_app import PageCodec
 from resolute_worker.storing import clean_store

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from resolute.plan.values import JsonObject
 from resolute.providing.audit import read_audit
-from resolute.temporal.standing import standing_runs
+from resolute.temporal.client.standing import standing_runs
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker.settings import load_settings
 from resolute_worker.starting import start_on_request

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 
-from resolute.temporal.client import RunHandle
+from resolute.temporal.client.client import RunHandle
 from tests.acceptance.pager_watch import HASTY, PATIENCE, Monitor, PagerWatch, watched
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from resolute import flow, manual, node, secret
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.values import Json, JsonObject
-from resolute.temporal.activities import Activities
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
 from tests.keys import KEYS

@@ -25,22 +25,22 @@ from resolute.execution.secrets import Environment
 from resolute.plan.errors import NodeFailedError
 from resolute.providing.audit import AuditEntry, read_audit
 from resolute.running.messages import Message, MessageRefusedError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import open_gates
-from resolute.temporal.links import PATH, Ticket, link_maker, read_token
-from resolute.temporal.messages import ASK, ask_run, tell_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.gates import open_gates
+from resolute.temporal.client.links import PATH, Ticket, link_maker, read_token
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ASK, ask_run, tell_run
 from resolute.temporal.worker import temporal_worker
-from resolute_worker.deliveries import Deliveries
 from resolute_worker.embedded import EmbeddedServer
-from resolute_worker.gate_pages import GatePages
-from resolute_worker.health import Health
-from resolute_worker.http_app import http_app
-from resolute_worker.intake import Intake
 from resolute_worker.journal import Journal
+from resolute_worker.serving.app import http_app
+from resolute_worker.serving.deliveries import Deliveries
+from resolute_worker.serving.gate_pages import GatePages
+from resolute_worker.serving.health import Health
+from resolute_worker.serving.intake import Intake
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
 from tests.patience import PATIENCE

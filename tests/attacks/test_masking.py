@@ -18,8 +18,8 @@ from resolute.execution.secrets import Environment
 from resolute.plan.context import CallContext
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.values import Json
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.logs import mask_handlers
 from tests.keys import KEYS

@@ -14,13 +14,13 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.running.line import Start
 from resolute.running.messages import EVENT, Message, MessageRefusedError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.keyed import hand_in
-from resolute.temporal.messages import ASK, TELL, ask_run, sealed, tell_run
-from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.start import without_plan
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.keyed import hand_in
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ASK, TELL, ask_run, sealed, tell_run
+from resolute.temporal.wire.start import without_plan
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
 from tests.patience import PATIENCE

@@ -10,10 +10,10 @@ from temporalio.client import ActivityFailureError, Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 from resolute.plan.values import Json
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.start import start_argument
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.wire.start import start_argument
 from tests.attacks.stranger import SECRETS, begun_by_a_thief, ended, forged, scheduled_by_a_stranger, telling, victim
 from tests.keys import KEYS
 

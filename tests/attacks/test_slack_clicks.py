@@ -15,9 +15,9 @@ from temporalio.client import Client
 
 from resolute.providing.audit import AuditEntry, NoAudit, read_audit
 from resolute.providing.refusals import PER_MINUTE, Refusals
-from resolute.temporal.buttons import Button, read_button
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.tokens import BadLinkError
+from resolute.temporal.client.buttons import Button, read_button
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.trust.tokens import BadLinkError
 from resolute_slack.signing import WINDOW, problem_of, sign
 from resolute_slack.simulator.clicking import signed
 from tests.clicking import ADA, EDSGER, PATH, Office, office

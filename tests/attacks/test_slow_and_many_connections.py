@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from resolute_worker.http_crowd import Crowd
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.crowd import Crowd
+from resolute_worker.serving.server import HttpServer
 
 HALF = b"POST /hook HTTP/1.1\r\nHost: here\r\nX-Half: "
 WHOLE = b"GET /hello HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -112,8 +112,8 @@ import asyncio, logging, resource, sys
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from resolute_worker.http_crowd import Crowd
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.crowd import Crowd
+from resolute_worker.serving.server import HttpServer
 
 logging.basicConfig(stream=sys.stderr, format="%(message)s")
 

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 
 CLIENT: Final = "board"
 SECRET: Final = "s3cret-of/the board+client"

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from playwright.async_api import Browser
 
-from resolute.temporal.client import RunHandle
-from resolute.temporal.links import PATH
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.client.links import PATH
 from resolute_worker.boarding import BOARD
 from tests.board.chromium import Screen, Theme, screen
 from tests.board.site import Site

@@ -19,9 +19,9 @@ from temporalio.client import Client
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.providing.audit import AuditEntry, read_audit
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.runs import RunDescription, describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.history.runs import RunDescription, describe_run
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Simulator
@@ -29,13 +29,13 @@ from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
 from resolute_worker.board.sessions import COOKIE
 from resolute_worker.boarding import BOARD, Boarding
-from resolute_worker.deliveries import Deliveries
-from resolute_worker.gate_pages import GatePages
-from resolute_worker.health import Health
-from resolute_worker.http_app import http_app
-from resolute_worker.http_server import HttpServer
-from resolute_worker.intake import Intake
 from resolute_worker.journal import Journal
+from resolute_worker.serving.app import http_app
+from resolute_worker.serving.deliveries import Deliveries
+from resolute_worker.serving.gate_pages import GatePages
+from resolute_worker.serving.health import Health
+from resolute_worker.serving.intake import Intake
+from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 from tests.board.flows import FLOWS
 from tests.keys import KEYS

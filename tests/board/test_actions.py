@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from resolute.plan.errors import NodeFailedError
-from resolute.temporal.switches import read_switches
+from resolute.temporal.wire.switches import read_switches
 from tests.board.flows import ASKING, FIXED, GREETING, HOLDING, SLEEPING
 from tests.board.site import Browser, Site
 from tests.keys import KEYS

@@ -10,8 +10,8 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from resolute.execution.secrets import Environment
-from resolute.temporal.client import RunHandle
-from resolute.temporal.links import Ticket
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.client.links import Ticket
 from tests.board.flows import ASKING, FIXED, GREETING, HOLDING, SLEEPING
 from tests.board.shown import Shown, approval_of, place_of
 from tests.board.site import Site

@@ -18,13 +18,13 @@ from temporalio.client import (
 from resolute import flow, gate, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.temporal import histories
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import decide_gate
-from resolute.temporal.histories import Histories, ReadRun
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.gates import decide_gate
+from resolute.temporal.history import histories
+from resolute.temporal.history.histories import Histories, ReadRun
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
 

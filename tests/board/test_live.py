@@ -16,12 +16,12 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from resolute.temporal.client import RunHandle
-from resolute.temporal.finding import RunKey
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.wire.finding import RunKey
 from resolute_worker.board import live
 from resolute_worker.board.app import board_app
 from resolute_worker.board.assets import VENDORED, assets
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 from tests.board.flows import GREETING, SLEEPING
 from tests.board.site import Site
 

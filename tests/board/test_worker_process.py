@@ -10,8 +10,8 @@ from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from resolute.temporal.client import start_run
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.client.client import start_run
+from resolute.temporal.trust.seals import PlanKeys
 from tests.board.chromium import screen
 from tests.board.flows import SLEEPING
 from tests.board.shown import place_of

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from resolute.temporal.activities import Activities
+from resolute.temporal.activities.activities import Activities
 from resolute.temporal.worker import temporal_worker
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios, executor_of

@@ -21,15 +21,15 @@ from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.result import result_of
 from resolute.running.switches import OFF
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.control import cancel_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.runtime import STANDING
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.control import cancel_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run
 from resolute.temporal.worker import temporal_worker
-from resolute.temporal.workflow import STATUS_QUERY
+from resolute.temporal.workflows.runtime import STANDING
+from resolute.temporal.workflows.workflow import STATUS_QUERY
 from resolute.writing.flow import Flow
 from tests.keys import KEYS
 

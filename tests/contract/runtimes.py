@@ -22,19 +22,19 @@ from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.control import cancel_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.parts import part_before
-from resolute.temporal.reading import read_history
-from resolute.temporal.recorded import Recorded
-from resolute.temporal.runs import describe_run
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
-from resolute.temporal.workflow import STATUS_QUERY
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.control import cancel_run
+from resolute.temporal.history.reading import read_history
+from resolute.temporal.history.recorded import Recorded
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.parts import part_before
+from resolute.temporal.wire.start import start_argument
+from resolute.temporal.workflows.workflow import STATUS_QUERY
 from resolute.writing.flow import Flow
 from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, called
 from tests.contract.scenario import Expected, Outcome, Scenario

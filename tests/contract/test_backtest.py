@@ -16,16 +16,16 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError, TerminalError
 from resolute.plan.triggers import Schedule
-from resolute.temporal.activities import Activities
-from resolute.temporal.backtest import Backtest, Verdict
-from resolute.temporal.client import start_run
-from resolute.temporal.past_runs import past_runs
-from resolute.temporal.recorded import Recorded
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.backtest import Backtest, Verdict
+from resolute.temporal.history.past_runs import past_runs
+from resolute.temporal.history.recorded import Recorded
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
 from tests.patience import PATIENCE

@@ -15,12 +15,12 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from resolute import Flow, FlowError, child, flow, manual
 from resolute.plan.failing import Failure
 from resolute.plan.policies import ParentClose
-from resolute.temporal.activities import Activities
-from resolute.temporal.child import child_id
-from resolute.temporal.client import RunHandle, start_deployed, start_run
-from resolute.temporal.runs import describe_run
-from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_deployed, start_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
+from resolute.temporal.workflows.child import child_id
 from resolute_worker.cli.showing import rendered_run
 from tests.contract.children import broken, drain
 from tests.contract.nodes import ALL_ATTEMPTS, called, echo, hang, refuse

@@ -14,13 +14,13 @@ from temporalio.client import Client
 from resolute import branch, every, failure, flow, manual, output, previous
 from resolute.memory.runtime import run_in_memory
 from resolute.running.outcomes import outcomes_from
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.control import NotRetriedError, cancel_run, retry_run
-from resolute.temporal.finding import find_run
-from resolute.temporal.rerun import prepare_rerun
-from resolute.temporal.runs import RunDescription, RunSummary, describe_run, list_runs
-from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.control import NotRetriedError, cancel_run, retry_run
+from resolute.temporal.client.rerun import prepare_rerun
+from resolute.temporal.history.runs import RunDescription, RunSummary, describe_run, list_runs
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.wire.finding import find_run
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
 from tests.contract.conftest import behind_every_step

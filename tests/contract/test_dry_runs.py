@@ -35,11 +35,11 @@ from resolute.plan.errors import FlowError, UnsealedCallError
 from resolute.plan.made_up import MADE_UP
 from resolute.plan.plan import Mode, Plan
 from resolute.running.report import RunReport
-from resolute.temporal.activities import Activities
-from resolute.temporal.belief import Belief
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run, list_runs
-from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run, list_runs
+from resolute.temporal.trust.belief import Belief
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
 

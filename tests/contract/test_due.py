@@ -11,13 +11,13 @@ from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, Sche
 from resolute import Flow, flow, manual, schedule, scheduled_for
 from resolute.memory.runtime import START, VirtualClock, run_in_memory
 from resolute.plan.triggers import Schedule
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow, schedule_id
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow, schedule_id
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from resolute.testing import FlowTester
 from tests.contract.conftest import executor_of

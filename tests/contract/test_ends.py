@@ -17,8 +17,8 @@ from resolute.plan.values import Json
 from resolute.running import run as running_run
 from resolute.running.evaluate import Scope, prepare
 from resolute.running.kinds import call as interpreting
-from resolute.temporal import activity as on_temporal
-from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.wire import activity as on_temporal
 from tests.contract.ends import HEAVY, MEGABYTE
 from tests.contract.nodes import double, echo
 from tests.contract.runtimes import MemoryScenarios, TemporalScenarios

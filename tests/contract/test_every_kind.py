@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from temporalio.client import Client
 
-from resolute.temporal.activities import Activities
+from resolute.temporal.activities.activities import Activities
 from resolute.temporal.worker import temporal_worker
 from tests.contract.generated.catalogue import (
     BLOCKS,

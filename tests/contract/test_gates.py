@@ -22,13 +22,13 @@ from resolute.plan.errors import FlowError
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.report import RunReport
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run
 from resolute.temporal.worker import temporal_worker
-from resolute.temporal.workflow import STATUS_QUERY
+from resolute.temporal.workflows.workflow import STATUS_QUERY
 from resolute.writing.kinds.gate import GateStep
 from tests.keys import KEYS
 from tests.patience import PATIENCE

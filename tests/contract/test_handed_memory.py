@@ -11,13 +11,13 @@ from temporalio.client import WorkflowHandle
 from resolute import Flow, every, flow, output, previous, schedule
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
-from resolute.temporal.client import RunHandle
-from resolute.temporal.runs import list_runs
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.history.runs import list_runs
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.wire.start import start_argument
 from tests.contract.nodes import called, count, double, echo, hum, read
 from tests.contract.runtimes import TemporalScenarios
 from tests.contract.scenario import Outcome

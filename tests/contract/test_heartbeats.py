@@ -15,10 +15,10 @@ from temporalio.client import Client
 
 from resolute import Flow, FlowError, current_call, flow, manual, node
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal import activity, heartbeats
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.loops import NodeLoops
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.activities.loops import NodeLoops
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.wire import activity, heartbeats
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.node import Node
 

@@ -12,12 +12,12 @@ from temporalio.client import Client
 
 from resolute import NodeFailedError, TerminalError, flow, manual, node
 from resolute.plan.errors import RunCancelledError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import NotListeningError
-from resolute.temporal.runs import describe_run
-from resolute.temporal.standing import HeldStep, NotHeldError, decide_held, standing_of
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.standing import HeldStep, NotHeldError, decide_held, standing_of
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import NotListeningError
 from resolute.temporal.worker import temporal_worker
 from tests.contract.nodes import echo
 from tests.contract.runtimes import executor_of

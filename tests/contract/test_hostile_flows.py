@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from resolute.plan.errors import PayloadTooLargeError
-from resolute.temporal.activities import Activities
+from resolute.temporal.activities.activities import Activities
 from resolute.temporal.worker import temporal_worker
 from tests.contract.hostile import hostile_flow, hostile_input, told
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios, executor_of

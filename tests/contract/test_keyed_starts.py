@@ -17,14 +17,14 @@ from resolute.execution.secrets import Environment
 from resolute.plan.keyed import Keyed, WhileRunning
 from resolute.running.line import MOST_WAITING, Became, LineFullError, Start
 from resolute.running.messages import MessageRefusedError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.keeper import LINE
-from resolute.temporal.keyed import HandedIn, hand_in
-from resolute.temporal.runs import describe_run, list_runs
-from resolute.temporal.seals import NO_KEYS
-from resolute.temporal.start import without_plan
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.keyed import HandedIn, hand_in
+from resolute.temporal.history.runs import describe_run, list_runs
+from resolute.temporal.trust.seals import NO_KEYS
+from resolute.temporal.wire.start import without_plan
 from resolute.temporal.worker import temporal_worker
+from resolute.temporal.workflows.keeper import LINE
 from tests.keys import KEYS
 from tests.patience import PATIENCE
 

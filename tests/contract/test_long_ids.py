@@ -10,12 +10,12 @@ from temporalio.client import Client
 
 from resolute import each, flow, manual, node
 from resolute.plan.errors import NodeError, NodeFailedError, TerminalError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.control import retry_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.ids import activity_id
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.control import retry_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.ids import activity_id
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.kinds.each import EachStep
 from tests.contract.nodes import note

@@ -4,7 +4,7 @@ import asyncio
 
 from resolute import each, flow, input_data, manual
 from resolute.plan.values import Json
-from resolute.temporal.runs import describe_run
+from resolute.temporal.history.runs import describe_run
 from tests.contract.items import START
 from tests.contract.nodes import inflate, quick
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios

@@ -15,10 +15,10 @@ from resolute import flow, manual
 from resolute.plan.plan import Plan
 from resolute.running.ahead import MAKES_AHEAD
 from resolute.running.report import RunReport
-from resolute.temporal import several
-from resolute.temporal.activities import Activities
-from resolute.temporal.exporting import record_of
-from resolute.temporal.finding import RunKey
+from resolute.temporal.activities import several
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.history.exporting import record_of
+from resolute.temporal.wire.finding import RunKey
 from resolute.temporal.worker import temporal_worker
 from resolute.testing import FlowTester
 from resolute.writing.flow import Flow

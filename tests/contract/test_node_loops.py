@@ -10,9 +10,9 @@ from typing import ClassVar, Self
 import pytest
 
 from resolute.plan.provider import NodeDefinition, Provider
-from resolute.temporal import standstill
-from resolute.temporal.at_work import AtWork, Work
-from resolute.temporal.loops import NodeLoop, NodeLoops
+from resolute.temporal.activities import standstill
+from resolute.temporal.activities.at_work import AtWork, Work
+from resolute.temporal.activities.loops import NodeLoop, NodeLoops
 
 WHOSE: ContextVar[str] = ContextVar("whose", default="nobody")
 HELLO = NodeDefinition(name="line.Hello", function=print, provider="line")

@@ -13,7 +13,7 @@ from resolute import branch, child, each, flow, gate, manual, node, sleep
 from resolute.plan.errors import RunCancelledError, RunTimedOutError
 from resolute.plan.values import Json
 from resolute.running.messages import MessageRefusedError
-from resolute.temporal.runs import describe_run
+from resolute.temporal.history.runs import describe_run
 from tests.contract.going import PLACES, InMemory, MemoryPlace, OnTemporal, Place, TemporalPlace
 
 _DOORS: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)

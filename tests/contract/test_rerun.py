@@ -13,14 +13,14 @@ from temporalio.client import Client
 from resolute import branch, each, flow, gate, input_data, manual, node, output
 from resolute.plan.errors import NodeFailedError, RunCancelledError, TerminalError
 from resolute.running.messages import MessageRefusedError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.control import cancel_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import decide_gate, open_gates
-from resolute.temporal.rerun import NotRerunError, prepare_rerun, start_rerun
-from resolute.temporal.runs import describe_run, list_runs
-from resolute.temporal.seals import NO_KEYS
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.control import cancel_run
+from resolute.temporal.client.gates import decide_gate, open_gates
+from resolute.temporal.client.rerun import NotRerunError, prepare_rerun, start_rerun
+from resolute.temporal.history.runs import describe_run, list_runs
+from resolute.temporal.trust.seals import NO_KEYS
+from resolute.temporal.wire.finding import RunKey
 from resolute.temporal.worker import temporal_worker
 from tests.contract.nodes import called, echo, hum, note
 from tests.contract.runtimes import executor_of

@@ -10,8 +10,8 @@ from resolute.plan.errors import RunCancelledError
 from resolute.running.record import record_from
 from resolute.running.report import RunReport
 from resolute.running.shared.asking import SHARE
-from resolute.temporal.exporting import record_of
-from resolute.temporal.finding import RunKey
+from resolute.temporal.history.exporting import record_of
+from resolute.temporal.wire.finding import RunKey
 from resolute.testing import FlowTester
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, Window

@@ -23,12 +23,12 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.values import Json
 from resolute.running.shared.asking import Asking, SharingRefusedError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.seals import NO_KEYS
-from resolute.temporal.shared import SHARED, shared_id
-from resolute.temporal.sharing import ask_shared_once
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.sharing import ask_shared_once
+from resolute.temporal.trust.seals import NO_KEYS
 from resolute.temporal.worker import temporal_worker
+from resolute.temporal.workflows.shared import SHARED, shared_id
 from tests.contract.generated.engines import after_each
 from tests.keys import KEYS
 from tests.patience import PATIENCE

@@ -32,18 +32,18 @@ from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json
 from resolute.plan.verification import unverified
 from resolute.running.report import RunReport
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.control import cancel_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.mutes import Muting
-from resolute.temporal.rerun import prepare_rerun, start_rerun
-from resolute.temporal.runs import describe_run
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.control import cancel_run
+from resolute.temporal.client.mutes import Muting
+from resolute.temporal.client.rerun import prepare_rerun, start_rerun
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from tests.contract.conftest import behind_every_step
 from tests.contract.nodes import called, count, echo, hum, read, refuse

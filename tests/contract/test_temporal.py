@@ -9,9 +9,9 @@ from temporalio.client import WorkflowHandle
 
 from resolute import FlowError, flow, manual
 from resolute.plan.plan import Plan
-from resolute.temporal.client import RunHandle
-from resolute.temporal.runs import describe_run
-from resolute.temporal.start import RECORD_PLAN
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.start import RECORD_PLAN
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.nodes import called, double, echo, hang, inflate, quick
 from tests.contract.runtimes import TemporalScenarios

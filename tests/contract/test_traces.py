@@ -8,9 +8,9 @@ from temporalio.client import Client
 
 from resolute import Flow, TerminalError, flow, manual, node, secret
 from resolute.plan.policies import Lane
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
 from resolute.temporal.worker import temporal_worker
 from resolute.testing import FlowTester
 from tests.contract.nodes import ENVIRONMENT

@@ -28,11 +28,11 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.running.messages import EVENT, Message
 from resolute.running.shared.asking import Asking
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import NoAnswerYetError, ask_run, tell_run
-from resolute.temporal.sharing import ask_shared_once
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.sharing import ask_shared_once
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import NoAnswerYetError, ask_run, tell_run
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
 
@@ -202,7 +202,7 @@ async def test_who_asks_is_told_in_the_log(temporal_client: Client, caplog: pyte
         run, key = await _begun(temporal_client, queue)
         await ask_run(client, key, message := approval(), KEYS, patience=PATIENCE)
 
-    said = [record.getMessage() for record in caplog.records if record.name == "resolute.temporal.updates"]
+    said = [record.getMessage() for record in caplog.records if record.name == "resolute.temporal.wire.updates"]
     expected = f"message {message.id} to run {run.workflow_id} is sent again, because it has not been taken yet: "
     assert [expected + NOT_READY] == said
 

@@ -16,11 +16,11 @@ from resolute.memory.runtime import run_in_memory
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message
 from resolute.running.report import RunReport
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run, tell_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run, tell_run
 from resolute.temporal.worker import temporal_worker
 from tests.contract.nodes import called, double, echo, hang
 from tests.contract.runtimes import executor_of

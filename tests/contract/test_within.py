@@ -9,9 +9,9 @@ from temporalio.client import Client
 
 from resolute import flow, manual, sleep
 from resolute.plan.errors import RunTimedOutError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
 from resolute.temporal.worker import temporal_worker
 from tests.contract.nodes import echo, hum
 from tests.contract.runtimes import executor_of

@@ -11,8 +11,8 @@ import pytest
 import typer.main
 
 from resolute_worker.cli.app import app
-from resolute_worker.deliveries import RESERVED
 from resolute_worker.life import OVERTIME
+from resolute_worker.serving.deliveries import RESERVED
 from tests.deploy.reading import DEPLOY, Document, documents, problems
 from tests.deploy.settings import is_secret, known, settings_of
 from tests.house.reading import ROOT

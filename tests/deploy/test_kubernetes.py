@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from resolute_worker.deliveries import RESERVED
 from resolute_worker.life import OVERTIME
+from resolute_worker.serving.deliveries import RESERVED
 from tests.deploy.reading import (
     KUBERNETES,
     OVERLAYS,

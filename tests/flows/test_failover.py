@@ -19,7 +19,7 @@ from resolute.testing.gates import WrongDecisionError
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 from tests.flows.town import CHANNEL, Town
 
 ASKED = {"candidate": "db-2", "reason": "db-1 gets a new disk"}

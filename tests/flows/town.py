@@ -18,7 +18,7 @@ from resolute.plan.context import CallContext
 from resolute_slack import Slack, SlackConfig
 from resolute_slack.simulator import Simulator
 from resolute_slack.testing import simulated_config
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 
 CHANNEL = "#ops"
 

@@ -39,6 +39,11 @@ KNOWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Whom each room may import from."""
 
+LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "resolute.temporal": ("values", "trust", "wire", "workflows", "schedules", "history", "client", "activities"),
+}
+"""The folders within a room, each of which knows only those before it; modules beside them know them all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Room:

@@ -11,6 +11,7 @@ from tests.house.rooms import (
     KNOWN_BY_ALL,
     KNOWS,
     KNOWS_KINDS,
+    LAYERS,
     NEVER_ASYNC,
     NEVER_IN,
     ONLY_IN,
@@ -63,6 +64,32 @@ def wrong_imports(house: House) -> list[str]:
         for use in imports(module, house)
         if (other := room_of(use.name)) is not None and other != room and other.name not in room.knows
     ]
+
+
+def climbing_layers(house: House) -> list[str]:
+    """Imports within a room from a folder that stands after the importing one, and folders that have no place."""
+    wrong: list[str] = []
+    for module in house.values():
+        for room, layers in LAYERS.items():
+            inside = _layer(module.name, room)
+            if inside is None:
+                continue
+            if inside not in layers:
+                wrong.append(f"{module.file}: {inside!r} has no place in LAYERS (tests/house/rooms.py)")
+                continue
+            wrong += [
+                f"{module.at(use.line)} imports {use.name}: {inside} may not know {other or 'what stands beside it'}"
+                for use in imports(module, house)
+                if use.name.startswith(f"{room}.") and use.name != f"{room}.__init__"
+                if (other := _layer(use.name, room)) not in layers[: layers.index(inside) + 1]
+            ]
+    return wrong
+
+
+def _layer(name: str, room: str) -> str | None:
+    """The folder of a room that a module stands in; None for one that stands in no folder of it."""
+    inside = name.removeprefix(f"{room}.").split(".") if name.startswith(f"{room}.") else []
+    return inside[0] if len(inside) > 1 else None
 
 
 def cycles(house: House) -> list[str]:

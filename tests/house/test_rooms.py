@@ -14,7 +14,7 @@ Rule = Callable[[House], list[str]]
 
 def reached_from_the_workflow(house: House) -> list[str]:
     """The rule of the workflow, for the one module that it is about."""
-    return rules.reached_from("resolute.temporal.workflow", house)
+    return rules.reached_from("resolute.temporal.workflows.workflow", house)
 
 
 def test_rooms_are_folders(tmp_path: Path) -> None:
@@ -42,6 +42,7 @@ def test_a_room_knows_only_rooms_above_it() -> None:
     [
         rules.homeless,
         rules.wrong_imports,
+        rules.climbing_layers,
         rules.cycles,
         rules.misplaced_names,
         rules.misplaced_async,
@@ -64,9 +65,12 @@ def test_the_house_keeps_its_rules(rule: Rule) -> None:
         (rules.wrong_imports, "resolute.writing.builder", "from ..running import interpreter"),
         (rules.wrong_imports, "resolute.running.interpreter", "def hidden():\n    from ..writing.builder import Flow"),
         (rules.wrong_imports, "resolute.running.interpreter", "import resolute"),
-        (rules.wrong_imports, "resolute.temporal.client", "from resolute_worker.cli import main"),
+        (rules.wrong_imports, "resolute.temporal.client.client", "from resolute_worker.cli import main"),
         (rules.wrong_imports, "resolute_pagerduty.nodes", "import resolute.temporal"),
         (rules.wrong_imports, "flows.smart_alerting", "from resolute_worker import cli"),
+        (rules.climbing_layers, "resolute.temporal.wire.start", "from resolute.temporal.workflows import workflow"),
+        (rules.climbing_layers, "resolute.temporal.wire.start", "from resolute.temporal.worker import temporal_worker"),
+        (rules.climbing_layers, "resolute.temporal.attic.old", ""),
         (rules.cycles, "resolute.writing.builder", "from resolute.writing.diagram import mermaid"),
         (rules.misplaced_names, "resolute.running.runtime", "import temporalio.workflow"),
         (rules.misplaced_names, "resolute.memory.runtime", "from httpx import AsyncClient"),
@@ -84,15 +88,19 @@ def test_the_house_keeps_its_rules(rule: Rule) -> None:
         (rules.misplaced_names, "resolute_pagerduty.http.exchange", "import os\nkey = os.environ['KEY']"),
         (rules.misplaced_names, "resolute.execution.executor", "import os\nkey = os.getenv('KEY')"),
         (rules.misplaced_async, "resolute.writing.builder", "class Flow:\n    async def build(self): ..."),
-        (rules.asking_for_kinds, "resolute.temporal.recorded", "from resolute.plan.kinds.when import When"),
+        (rules.asking_for_kinds, "resolute.temporal.history.recorded", "from resolute.plan.kinds.when import When"),
         (
             rules.asking_for_kinds,
             "resolute_worker.cli.showing",
             "def look():\n    from resolute.plan.kinds import when",
         ),
         (rules.asking_for_kinds, "resolute.running.run", "from resolute.running.kinds.when import run_when"),
-        (reached_from_the_workflow, "resolute.temporal.workflow", "from resolute.execution.executor import run"),
-        (reached_from_the_workflow, "resolute.temporal.workflow", "from resolute.plan.plan import Plan"),
+        (
+            reached_from_the_workflow,
+            "resolute.temporal.workflows.workflow",
+            "from resolute.execution.executor import run",
+        ),
+        (reached_from_the_workflow, "resolute.temporal.workflows.workflow", "from resolute.plan.plan import Plan"),
     ],
 )
 def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
@@ -106,6 +114,9 @@ def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
         "resolute.writing.builder": "",
         "resolute.writing.diagram": "from .builder import Flow",
         "resolute.temporal.__init__": "",
+        "resolute.temporal.worker": "",
+        "resolute.temporal.workflows.__init__": "",
+        "resolute.temporal.workflows.workflow": "",
         "resolute_worker.__init__": "",
         "resolute_worker.cli": "",
         "resolute.plan.kinds.when": "",
@@ -129,10 +140,11 @@ def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
             "resolute.running.interpreter",
             "from ..plan.plan import Plan\nimport asyncio",
         ),
+        (rules.climbing_layers, "resolute.temporal.worker", "from resolute.temporal.workflows import workflow"),
         (rules.wrong_imports, "resolute_worker.cli", "from resolute import flow\nimport resolute.temporal"),
         (
             rules.misplaced_names,
-            "resolute.temporal.client",
+            "resolute.temporal.client.client",
             "import temporalio\nimport logging\nimport uuid\nuuid.uuid4()",
         ),
         (rules.misplaced_names, "resolute.plan.plan", "from datetime import datetime\nstart: datetime\nstart.now"),
@@ -142,7 +154,7 @@ def test_a_broken_wall_is_seen(rule: Rule, name: str, source: str) -> None:
             "from ..secrets import x\nfrom .secrets import y",
         ),
         (rules.misplaced_async, "flows.smart_alerting", "async def check(): ..."),
-        (rules.asking_for_kinds, "resolute.temporal.recorded", "from resolute.plan.kinds.call import Call"),
+        (rules.asking_for_kinds, "resolute.temporal.history.recorded", "from resolute.plan.kinds.call import Call"),
         (rules.asking_for_kinds, "resolute.running.kinds.when", "from resolute.plan.kinds.when import When"),
     ],
 )

@@ -36,9 +36,9 @@ from resolute import (
     wait_for,
 )
 from resolute.running.messages import Message, MessageRefusedError
-from resolute.temporal.client import RunHandle
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run, tell_run
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run, tell_run
 from tests.keys import KEYS
 
 A_MOMENT: Final = timedelta(milliseconds=20)

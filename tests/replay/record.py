@@ -21,17 +21,17 @@ from resolute.plan.errors import FlowError
 from resolute.plan.keyed import Keyed
 from resolute.plan.plan import INTERPRETER
 from resolute.plan.triggers import Schedule
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.keeper import LINE
-from resolute.temporal.rerun import prepare_rerun, start_rerun
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import trigger_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.rerun import prepare_rerun, start_rerun
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import trigger_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
+from resolute.temporal.workflows.keeper import LINE
 from tests.keys import KEYS
 from tests.replay import kinds
 from tests.replay.flows import ENVIRONMENT, FLOWS, begun, cancelled, everything, remembering

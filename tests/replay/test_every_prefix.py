@@ -12,11 +12,11 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowReplayResult
 
 from resolute.plan.plan import INTERPRETER
-from resolute.temporal.beats import HeartbeatWorkflow
-from resolute.temporal.keeper import LineWorkflow
-from resolute.temporal.shared import SharedWorkflow
 from resolute.temporal.worker import AtHand
-from resolute.temporal.workflow import FlowWorkflow
+from resolute.temporal.workflows.beats import HeartbeatWorkflow
+from resolute.temporal.workflows.keeper import LineWorkflow
+from resolute.temporal.workflows.shared import SharedWorkflow
+from resolute.temporal.workflows.workflow import FlowWorkflow
 from tests.keys import KEYS
 from tests.replay.prefixes import Named, Watched, as_far_as, boundaries, crashes
 

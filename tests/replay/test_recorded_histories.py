@@ -12,10 +12,10 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from resolute.plan.plan import INTERPRETER
-from resolute.temporal.keeper import LINE, LineWorkflow
-from resolute.temporal.reading import read_history
-from resolute.temporal.replaying import replayed
-from resolute.temporal.workflow import FlowWorkflow
+from resolute.temporal.history.reading import read_history
+from resolute.temporal.history.replaying import replayed
+from resolute.temporal.workflows.keeper import LINE, LineWorkflow
+from resolute.temporal.workflows.workflow import FlowWorkflow
 from tests.replay import kinds
 from tests.replay.flows import ENVIRONMENT, FLOWS
 

@@ -16,8 +16,8 @@ from temporalio.client import Client
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.temporal import histories
-from resolute.temporal.activities import Activities
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.history import histories
 from resolute.temporal.worker import temporal_worker
 from tests.board.flows import FLOWS, GREETING, SLEEPING
 from tests.board.site import Site

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from resolute.temporal.client import start_run
+from resolute.temporal.client.client import start_run
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.embedded.cleaning import DatabaseSize, count_closed, delete_closed, kept_below
 from tests.worker.processes import resolute

@@ -8,8 +8,8 @@ import pytest
 from temporalio.client import Client
 
 from resolute import flow, manual, node
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
 from tests.contract.runtimes import executor_of
 from tests.keys import KEYS

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from resolute.providing.audit import read_audit
-from resolute.temporal.client import start_run
+from resolute.temporal.client.client import start_run
 from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Limits, Simulator
 from tests.worker.processes import started

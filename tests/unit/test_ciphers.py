@@ -8,8 +8,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.ciphers import ENCRYPTED, EncryptingCodec, PayloadKeys, UnreadablePayloadError, key_id_of
-from resolute.temporal.converting import data_converter
+from resolute.temporal.values.ciphers import ENCRYPTED, EncryptingCodec, PayloadKeys, UnreadablePayloadError, key_id_of
+from resolute.temporal.values.converting import data_converter
 from resolute_worker.settings import load_settings
 
 OLD, NEW, OTHER = ("old:" + 32 * "0a", "new:" + 32 * "0b", "old:" + 32 * "0c")

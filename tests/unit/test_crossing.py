@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from resolute.temporal.crossing import Crossing
+from resolute.temporal.activities.crossing import Crossing
 
 
 def ready_on(loop: asyncio.AbstractEventLoop) -> list[object]:

@@ -10,7 +10,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.triggers import Schedule, schedule
 from resolute.running.ledger import Check, Outcome, check_of
 from resolute.running.tally import tally
-from resolute.temporal.ledger import due_times
+from resolute.temporal.history.ledger import due_times
 from resolute.testing import FlowTester
 from resolute_worker.cli.lengths import length
 from resolute_worker.paging import paging

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from resolute.temporal.meters import METRICS
+from resolute.temporal.workflows.meters import METRICS
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "observability"

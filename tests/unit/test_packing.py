@@ -13,8 +13,8 @@ from resolute import flow, manual, node
 from resolute.plan.limits import PLAN_LIMIT, recorded_size
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute.temporal.packing import packed, packed_plan, unpacked
-from resolute.temporal.start import open_envelope, open_record, read_plan, recorded_plan, start_argument
+from resolute.temporal.values.packing import packed, packed_plan, unpacked
+from resolute.temporal.wire.start import open_envelope, open_record, read_plan, recorded_plan, start_argument
 from tests.keys import KEYS
 
 

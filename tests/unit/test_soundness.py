@@ -10,7 +10,7 @@ from resolute import FlowBuildError, branch, flow, input_data, manual, node, now
 from resolute.plan.errors import UnsupportedPlanError
 from resolute.plan.soundness import DEEPEST_BLOCK
 from resolute.plan.step import walk
-from resolute.temporal.start import read_plan
+from resolute.temporal.wire.start import read_plan
 from resolute.writing.builder import FlowBuilder
 
 START = manual("start")

@@ -9,8 +9,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import StorageDriverClaim, StorageDriverRetrieveContext, StorageDriverStoreContext
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.ciphers import UnreadablePayloadError
-from resolute.temporal.stored import FolderDriver
+from resolute.temporal.values.ciphers import UnreadablePayloadError
+from resolute.temporal.values.stored import FolderDriver
 from resolute_worker.settings import load_settings
 
 VALUE = Payload(metadata={"encoding": b"json/plain"}, data=b"7" * 100_000)

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from resolute import Flow, flow, manual, node
-from resolute.temporal.client import start_run
+from resolute.temporal.client.client import start_run
 from resolute_worker import Settings, Worker
 from resolute_worker.backlog import Backlog, waiting_places
 from tests.patience import PATIENCE

@@ -11,8 +11,8 @@ from temporalio.client import Client
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.cli.app import run
 from resolute_worker.discovery import discover

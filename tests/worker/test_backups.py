@@ -16,9 +16,9 @@ from temporalio.client import Client
 
 from resolute import flow, gate, manual, node
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import GateOfRun, decide_gate, open_gates
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.gates import GateOfRun, decide_gate, open_gates
+from resolute.temporal.wire.finding import RunKey
 from resolute_worker.cli.app import run
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer

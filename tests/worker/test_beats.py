@@ -27,8 +27,8 @@ from resolute import (
 from resolute.execution.secrets import Environment
 from resolute.running import beats
 from resolute.running.shared import attendance
-from resolute.temporal.beating import KeptHeartbeat, find_heartbeat
-from resolute.temporal.runs import list_runs
+from resolute.temporal.client.beating import KeptHeartbeat, find_heartbeat
+from resolute.temporal.history.runs import list_runs
 from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings

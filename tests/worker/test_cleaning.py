@@ -8,7 +8,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from resolute import Flow, flow, input_data, manual, node
-from resolute.temporal.client import start_run
+from resolute.temporal.client.client import start_run
 from resolute_worker import Settings, Worker
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.embedded.cleaning import count_closed

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from resolute.temporal.ciphers import EncryptingCodec, PayloadKeys
+from resolute.temporal.values.ciphers import EncryptingCodec, PayloadKeys
 from resolute_worker.codec_app import codec_app
 from tests.keys import PAYLOAD_KEY
 from tests.worker.processes import resolute, started

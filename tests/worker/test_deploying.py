@@ -14,8 +14,8 @@ from temporalio.client import Client
 
 from resolute import Flow, flow, node, schedule
 from resolute.plan.errors import UnknownFlowError
-from resolute.temporal.schedule_control import delete_schedule, describe_schedule, list_schedules
-from resolute.temporal.schedule_spec import schedule_id
+from resolute.temporal.schedules.control import delete_schedule, describe_schedule, list_schedules
+from resolute.temporal.schedules.spec import schedule_id
 from resolute_worker.deploying import Load, Schedules, place_of, schedules_kept
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.settings import Settings

@@ -17,14 +17,14 @@ from resolute.plan.errors import InvalidInputError
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
 from resolute.running.report import RunReport
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle
-from resolute.temporal.runs import describe_run
-from resolute.temporal.schedule_change import Release
-from resolute.temporal.schedule_control import delete_schedule, trigger_schedule
-from resolute.temporal.schedule_spec import ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules
-from resolute.temporal.start import start_argument
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.schedules import deploy_schedules
+from resolute.temporal.schedules.spec import ScheduledFlow
+from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.starting import known_plan, start_from_file, start_on_request
 from tests.keys import KEYS

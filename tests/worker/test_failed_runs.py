@@ -16,8 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from resolute import FailedRun, Flow, TerminalError, child, failed_runs, flow, input_data, manual, node, sleep
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
-from resolute.temporal.client import start_run
-from resolute.temporal.shared import shared_id
+from resolute.temporal.client.client import start_run
+from resolute.temporal.workflows.shared import shared_id
 from resolute_worker import process
 from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running

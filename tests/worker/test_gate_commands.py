@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 
-from resolute.temporal.gates import open_gates
+from resolute.temporal.client.gates import open_gates
 from resolute_worker.embedded import EmbeddedServer
 from tests.patience import PATIENCE
 from tests.worker.processes import at_work, resolute

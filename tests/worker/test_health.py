@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
 from resolute_worker.embedded import EmbeddedServer
-from resolute_worker.health import Health, Phase
+from resolute_worker.serving.health import Health, Phase
 
 
 def health_of(client: Client, phase: Phase = "running") -> Health:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from resolute_worker.http_crowd import Crowd
-from resolute_worker.http_refusals import LONGEST_BODY, Pace, Post, post_in
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.crowd import Crowd
+from resolute_worker.serving.refusals import LONGEST_BODY, Pace, Post, post_in
+from resolute_worker.serving.server import HttpServer
 from tests.patience import PATIENCE
 
 ANSWER = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
@@ -161,7 +161,7 @@ async def test_a_request_that_has_begun_is_served() -> None:
 
 async def test_whoever_stops_in_a_refused_body_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of a refused body is waited for no longer than the next request."""
-    monkeypatch.setattr("resolute_worker.http_server.IDLE_SECONDS", 0.2)
+    monkeypatch.setattr("resolute_worker.serving.server.IDLE_SECONDS", 0.2)
     server = Guarded()
     async with server.client() as (reader, writer):
         writer.write(HEAD + b"1")

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from resolute_worker.intake import BusyError, Intake
+from resolute_worker.serving.intake import BusyError, Intake
 
 
 def let_in(intake: Intake) -> int:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.seals import NO_KEYS, SHORTEST_KEY, PlanKeys
+from resolute.temporal.trust.seals import NO_KEYS, SHORTEST_KEY, PlanKeys
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.keys import (
     KEY_FILE,

@@ -15,8 +15,8 @@ from temporalio.worker import Worker
 
 from resolute import current_call, flow, manual, node
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import RunHandle, start_run
 from resolute.temporal.leaving import leave
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS

@@ -15,10 +15,10 @@ from resolute import alarm, budget, flow, manual, node, output, sleep
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.meters import METRICS, Meters
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import temporal_worker
+from resolute.temporal.workflows.meters import METRICS, Meters
 from resolute_worker.measuring import Gauges, observer
 from tests.keys import KEYS
 from tests.worker.processes import started

@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 import resolute_pagerduty as pagerduty
 from resolute import flow, manual
-from resolute.temporal.client import start_run
+from resolute.temporal.client.client import start_run
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker import Settings, Worker
 from tests.providers.pagerduty.harness import config_for

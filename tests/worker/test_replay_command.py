@@ -11,10 +11,10 @@ from temporalio.client import Client, WorkflowHistory
 
 from resolute import flow, gate, manual, node
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.finding import find_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.replay import UnreadableHistoryError, flow_of, history_in, recorded_of, replay
+from resolute.temporal.wire.finding import find_run
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.cli.app import run
 from tests.keys import KEYS

@@ -17,7 +17,7 @@ from resolute import branch, child, flow, gate, input_data, manual, node, output
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.context import current_call
 from resolute.plan.errors import TerminalError
-from resolute.temporal.activities import Activities
+from resolute.temporal.activities.activities import Activities
 from resolute.temporal.worker import temporal_worker
 from resolute.testing import FlowTester, NoAnswerError
 from resolute_worker.cli.app import run as command

@@ -14,7 +14,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import ACCEPTED, Provider, Verdict
 from resolute.plan.verification import Verification
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
-from resolute_worker.schemes import verifiers_of
+from resolute_worker.serving.schemes import verifiers_of
 
 SECRETS = ["the old secret", "the new secret"]
 SIGNED = signed(secret("OLD"), secret("NEW"), header="X-Hub-Signature-256", prefix="sha256=")

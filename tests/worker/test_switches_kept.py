@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from resolute.running.switches import OFF, Stop, Switches, Thrown, stop_of
-from resolute.temporal.seals import NO_KEYS, PlanKeys
-from resolute.temporal.switches import SWITCHES, change_switches, read_switches
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.wire.switches import SWITCHES, change_switches, read_switches
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.switches import SwitchesWatch
 

@@ -25,13 +25,13 @@ from resolute import TerminalError, child, flow, manual, node, sleep
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.tracing import CURRENT, Parent, traced_client
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.wire.tracing import CURRENT, Parent, traced_client
 from resolute.temporal.worker import temporal_worker
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.auth import ApiKey
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 from resolute_worker.spans import is_traced
 from resolute_worker.tracing import Tracing
 from tests.keys import KEYS

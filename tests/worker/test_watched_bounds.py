@@ -17,18 +17,18 @@ from resolute.execution.secrets import Environment
 from resolute.running.line import MOST_BYTES as MOST_OF_A_LINE
 from resolute.running.line import LineFullError, Start
 from resolute.running.messages import MOST_BYTES, Message
-from resolute.temporal.client import start_run
-from resolute.temporal.keyed import hand_in
-from resolute.temporal.messages import tell_run
-from resolute.temporal.reached import Reached
-from resolute.temporal.seals import NO_KEYS
-from resolute.temporal.start import without_plan
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.keyed import hand_in
+from resolute.temporal.trust.seals import NO_KEYS
+from resolute.temporal.wire.messages import tell_run
+from resolute.temporal.wire.start import without_plan
+from resolute.temporal.workflows.reached import Reached
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_worker.deploying import Load
-from resolute_worker.intake import BusyError
 from resolute_worker.process import Running, running
+from resolute_worker.serving.intake import BusyError
 from resolute_worker.settings import Settings
 from resolute_worker.watch.bounds import Bounds
 from resolute_worker.watch.findings import Finding

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from resolute import Flow, TerminalError, every, flow, heartbeat, node, unverified
 from resolute.execution.secrets import Environment
 from resolute.plan.triggers import Schedule, schedule
-from resolute.temporal.schedule_control import delete_schedule, pause_schedule, unpause_schedule
+from resolute.temporal.schedules.control import delete_schedule, pause_schedule, unpause_schedule
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD

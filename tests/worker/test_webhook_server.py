@@ -35,11 +35,11 @@ from resolute import (
 )
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.runs import describe_run, list_runs
+from resolute.temporal.history.runs import describe_run, list_runs
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import Running, running
-from resolute_worker.seldom import LINES
+from resolute_worker.serving.seldom import LINES
 from resolute_worker.settings import Settings
 from tests.patience import PATIENCE
 

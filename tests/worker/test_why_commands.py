@@ -10,9 +10,9 @@ from temporalio.client import Client
 import resolute_pagerduty as pagerduty
 from resolute import Flow, every, flow, input_data, manual, node
 from resolute.execution.secrets import Environment
-from resolute.temporal.client import start_run
-from resolute.temporal.ledger import ledger
-from resolute.temporal.schedule_control import pause_schedule
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.ledger import ledger
+from resolute.temporal.schedules.control import pause_schedule
 from resolute_pagerduty.simulator import Simulator
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer

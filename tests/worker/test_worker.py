@@ -14,7 +14,7 @@ from temporalio.client import Client
 import resolute_pagerduty as pagerduty
 from resolute import Flow, Node, TerminalError, flow, manual, node
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.client import start_run
+from resolute.temporal.client.client import start_run
 from resolute_worker import Settings, Worker, process
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer

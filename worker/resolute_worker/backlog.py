@@ -15,8 +15,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from resolute.temporal.activity import queue_of
-from resolute.temporal.meters import Meters
+from resolute.temporal.wire.activity import queue_of
+from resolute.temporal.workflows.meters import Meters
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import DataConverter, PayloadCodec, StorageDriverClaim, StorageDriverRetrieveContext
 
 from resolute.plan.errors import ResoluteError
-from resolute.temporal.stored import DIGEST, FolderDriver, digest_in
+from resolute.temporal.values.stored import DIGEST, FolderDriver, digest_in
 
 ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
 """Where Temporal's development server shows its pages."""

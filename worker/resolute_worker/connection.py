@@ -13,8 +13,8 @@ from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.client import connect, unreachable
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.client.client import connect, unreachable
+from resolute.temporal.trust.seals import PlanKeys
 from resolute_worker.keys import announce, converter_of, keys_for_worker, keys_of_embedded
 from resolute_worker.settings import Settings
 

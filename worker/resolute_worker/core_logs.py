@@ -19,7 +19,7 @@ from temporalio.runtime import (
 )
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.meters import BUCKETS, METRICS
+from resolute.temporal.workflows.meters import BUCKETS, METRICS
 
 CORE: Final = "temporalio.core"
 

@@ -19,12 +19,12 @@ from temporalio.service import RPCError
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.provider import NodeDefinition
 from resolute.plan.triggers import Schedule
-from resolute.temporal.client import is_unreachable, unreachable
-from resolute.temporal.schedule_change import Release, ScheduleChange
-from resolute.temporal.schedule_spec import Deployer, ScheduledFlow
-from resolute.temporal.schedules import deploy_schedules, find_orphans
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.start import start_argument
+from resolute.temporal.client.client import is_unreachable, unreachable
+from resolute.temporal.schedules.change import Release, ScheduleChange
+from resolute.temporal.schedules.schedules import deploy_schedules, find_orphans
+from resolute.temporal.schedules.spec import Deployer, ScheduledFlow
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.start import start_argument
 from resolute.writing.flow import Flow
 from resolute_worker.settings import Settings
 

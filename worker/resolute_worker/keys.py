@@ -17,9 +17,9 @@ from temporalio.converter import DataConverter
 
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
-from resolute.temporal.converting import data_converter
-from resolute.temporal.seals import NO_KEYS, PlanKeys
+from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.values.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
+from resolute.temporal.values.converting import data_converter
 from resolute_worker.private import private_folder
 from resolute_worker.settings import Settings
 

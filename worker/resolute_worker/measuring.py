@@ -11,7 +11,7 @@ from resolute.execution.executor import Observe
 from resolute.plan.context import CallContext
 from resolute.plan.values import JsonObject
 from resolute.running.switches import Switches
-from resolute.temporal.meters import Meters
+from resolute.temporal.workflows.meters import Meters
 from resolute_worker.providers import KNOWN
 from resolute_worker.watch.findings import Finding, Kind
 

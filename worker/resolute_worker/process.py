@@ -22,38 +22,38 @@ from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import MissingEnvironmentError, ResoluteError
 from resolute.plan.provider import Provider
-from resolute.temporal.activities import Activities
-from resolute.temporal.at_work import AtWork, NodeThreads
-from resolute.temporal.buttons import button_maker
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.activities.at_work import AtWork, NodeThreads
+from resolute.temporal.activities.loops import NodeLoops
+from resolute.temporal.client.buttons import button_maker
+from resolute.temporal.client.links import link_maker
 from resolute.temporal.leaving import HELD, leave
-from resolute.temporal.links import link_maker
-from resolute.temporal.loops import NodeLoops
-from resolute.temporal.meters import Meters
-from resolute.temporal.tracing import traced_client
 from resolute.temporal.versions import Build
+from resolute.temporal.wire.tracing import traced_client
 from resolute.temporal.worker import queue_worker, temporal_worker
+from resolute.temporal.workflows.meters import Meters
 from resolute.writing.flow import Flow
 from resolute_worker.backlog import Backlog, waiting_places
-from resolute_worker.beats import Beats
 from resolute_worker.boarding import Boarding
 from resolute_worker.connection import Connection, connected, converting
-from resolute_worker.deliveries import Deliveries
 from resolute_worker.deploying import Load, Schedules, release_of_load, schedules_kept
-from resolute_worker.gate_buttons import GateButtons
-from resolute_worker.gate_pages import GatePages
-from resolute_worker.health import Health
-from resolute_worker.http_app import http_app, refusal
-from resolute_worker.http_crowd import Crowd
-from resolute_worker.http_server import HttpServer
-from resolute_worker.inlets import Inlets
-from resolute_worker.intake import Intake
 from resolute_worker.journal import Journal
 from resolute_worker.keys import NO_KEYS_NOTE, keys_for_worker, payload_keys, remember
 from resolute_worker.life import WorkLeftError, left_behind
 from resolute_worker.measuring import Gauges, observer
 from resolute_worker.needs import secret_names
 from resolute_worker.paging import paging
-from resolute_worker.schemes import verifiers_of
+from resolute_worker.serving.app import http_app, refusal
+from resolute_worker.serving.beats import Beats
+from resolute_worker.serving.crowd import Crowd
+from resolute_worker.serving.deliveries import Deliveries
+from resolute_worker.serving.gate_buttons import GateButtons
+from resolute_worker.serving.gate_pages import GatePages
+from resolute_worker.serving.health import Health
+from resolute_worker.serving.inlets import Inlets
+from resolute_worker.serving.intake import Intake
+from resolute_worker.serving.schemes import verifiers_of
+from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
 from resolute_worker.spans import traced_process

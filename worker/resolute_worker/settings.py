@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.settings import said_of_settings
-from resolute.temporal.ciphers import PLAIN, PayloadKey
-from resolute.temporal.seals import MOST_KEYS, SHORTEST_KEY
+from resolute.temporal.trust.seals import MOST_KEYS, SHORTEST_KEY
+from resolute.temporal.values.ciphers import PLAIN, PayloadKey
 
 LogFormat: TypeAlias = Literal["auto", "console", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]

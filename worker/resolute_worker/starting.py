@@ -13,14 +13,14 @@ from resolute.execution.inputs import read_any_input
 from resolute.plan.errors import InvalidInputError, UnknownFlowError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute.temporal.client import RunHandle, start_deployed, start_run
-from resolute.temporal.finding import UnknownRunError, find_run
-from resolute.temporal.remembering import memory_of_latest
-from resolute.temporal.runs import describe_run
-from resolute.temporal.schedule_control import has_schedule, trigger_schedule
-from resolute.temporal.schedule_spec import schedule_id
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.start import NOTHING_EARLIER, Earlier, open_envelope, read_plan
+from resolute.temporal.client.client import RunHandle, start_deployed, start_run
+from resolute.temporal.history.remembering import memory_of_latest
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.schedules.control import has_schedule, trigger_schedule
+from resolute.temporal.schedules.spec import schedule_id
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.finding import UnknownRunError, find_run
+from resolute.temporal.wire.start import NOTHING_EARLIER, Earlier, open_envelope, read_plan
 from resolute.writing.flow import Flow
 
 _REFUSALS: Final = {error.__name__: error for error in (InvalidInputError, UnknownFlowError)}

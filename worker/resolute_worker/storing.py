@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, ScheduleActionStartWorkflow
 from temporalio.service import RPCError
 
-from resolute.temporal.stored import FolderDriver, digest_in
+from resolute.temporal.values.stored import FolderDriver, digest_in
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from temporalio.service import RPCError
 from resolute.plan.errors import ConfigurationError
 from resolute.running.pausing import said_of
 from resolute.running.switches import Switches
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.switches import Found, read_switches, seal_anew
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.switches import Found, read_switches, seal_anew
 
 log = logging.getLogger(__name__)
 

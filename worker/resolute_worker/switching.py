@@ -8,9 +8,9 @@ from temporalio.client import Client
 
 from resolute.running.pausing import said_of
 from resolute.running.switches import Switches, Thrown
-from resolute.temporal.pauses import AlreadyPausedError, NotPausedError, wake_runs
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.switches import change_switches, read_switches
+from resolute.temporal.client.pauses import AlreadyPausedError, NotPausedError, wake_runs
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.switches import change_switches, read_switches
 
 
 def thrown(by: str, reason: str) -> Thrown:

@@ -29,8 +29,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolute.plan.context import Answered, CallContext
-from resolute.temporal.meters import step_label
-from resolute.temporal.tracing import CURRENT, HEADER, Parent, RunTrace, call_span_id
+from resolute.temporal.wire.tracing import CURRENT, HEADER, Parent, RunTrace, call_span_id
+from resolute.temporal.workflows.meters import step_label
 
 _FLUSH_SECONDS: Final = 3
 

@@ -12,9 +12,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.activity import queue_of
-from resolute.temporal.client import is_unreachable, unreachable
+from resolute.temporal.client.client import is_unreachable, unreachable
 from resolute.temporal.versions import Build, make_current
+from resolute.temporal.wire.activity import queue_of
 from resolute_worker.deploying import Load
 from resolute_worker.settings import Settings
 

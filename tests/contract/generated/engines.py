@@ -23,12 +23,12 @@ from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.running.report import RunReport
-from resolute.temporal.client import start_run
-from resolute.temporal.control import NotRunningError, cancel_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.messages import ask_run, tell_run
-from resolute.temporal.parts import histories
-from resolute.temporal.runs import describe_run
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.control import NotRunningError, cancel_run
+from resolute.temporal.history.runs import describe_run
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.messages import ask_run, tell_run
+from resolute.temporal.wire.parts import histories
 from tests.contract.generated.generated import Generated
 from tests.contract.generated.order import Ordered
 from tests.contract.generated.stopping import cancels

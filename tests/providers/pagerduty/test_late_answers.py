@@ -14,8 +14,8 @@ from temporalio.client import Client
 import resolute_pagerduty as pagerduty
 from resolute import flow, manual
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute_pagerduty import PagerDuty, errors
 from resolute_pagerduty.account.doubt import USUAL_SETTLE

@@ -10,9 +10,9 @@ from temporalio.client import Client
 
 from resolute import flow, manual
 from resolute.execution.executor import NodeExecutor
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Simulator

@@ -15,9 +15,9 @@ from resolute.memory.runtime import VirtualClock, run_in_memory
 from resolute.plan.errors import FlowError
 from resolute.running.interpreter import Interpreter
 from resolute.running.report import RunReport
-from resolute.temporal.activities import Activities
-from resolute.temporal.client import start_run
-from resolute.temporal.runs import describe_run
+from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.client import start_run
+from resolute.temporal.history.runs import describe_run
 from resolute.temporal.worker import queue_worker, temporal_worker
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator

@@ -20,9 +20,9 @@ from resolute.plan.keyed import Keyed
 from resolute.plan.values import JsonObject
 from resolute.running.line import Start
 from resolute.running.messages import MessageRefusedError
-from resolute.temporal.client import start_run
-from resolute.temporal.keyed import hand_in
-from resolute.temporal.start import without_plan
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.keyed import hand_in
+from resolute.temporal.wire.start import without_plan
 from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker.embedded import EmbeddedServer

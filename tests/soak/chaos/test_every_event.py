@@ -14,7 +14,7 @@ import pytest
 from temporalio.client import Client
 
 from resolute.plan.values import JsonObject
-from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.client.client import RunHandle, start_run
 from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker.embedded import EmbeddedServer

@@ -16,7 +16,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionDescription
 
-from resolute.temporal.client import RunHandle, start_run
+from resolute.temporal.client.client import RunHandle, start_run
 from resolute.writing.flow import Flow
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker.embedded import EmbeddedServer

@@ -14,10 +14,10 @@ from resolute.plan.errors import FlowError, InvalidInputError, NodeFailedError
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
-from resolute.temporal.client import RunHandle, is_unreachable, start_run, unreachable
-from resolute.temporal.reading import read_history
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.start import Start
+from resolute.temporal.client.client import RunHandle, is_unreachable, start_run, unreachable
+from resolute.temporal.history.reading import read_history
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.start import Start
 from resolute_worker.agents.results import Result, result_of
 from resolute_worker.agents.tools import ACTOR
 

@@ -14,7 +14,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.provider import Provider
 from resolute.plan.triggers import Manual
 from resolute.plan.values import Json, JsonObject, jsonable
-from resolute.temporal.runs import describe_run
+from resolute.temporal.history.runs import describe_run
 from resolute.writing.flow import Flow
 from resolute_worker.agents.durable import STATUS_TOOL, Durable
 from resolute_worker.agents.results import Result, result_of

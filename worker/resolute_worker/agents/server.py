@@ -27,7 +27,7 @@ from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
 from resolute_worker.agents.results import Result
 from resolute_worker.agents.tools import AgentTool
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 
 HOST: Final = "127.0.0.1"
 PATH: Final = "/mcp"

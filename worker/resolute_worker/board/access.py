@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.trust.seals import PlanKeys
 from resolute_worker.board.cookies import kept
 from resolute_worker.board.hosts import LOOPBACK, host_of
 from resolute_worker.board.oidc.client import OidcClient

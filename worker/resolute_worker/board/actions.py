@@ -14,7 +14,7 @@ from resolute.plan.errors import ResoluteError
 from resolute_worker.board import acts_on_many, acts_on_runs, deciding, duty_page
 from resolute_worker.board.board import Board, Done, back_to, person_of
 from resolute_worker.board.people import Person, Role
-from resolute_worker.http_forms import read_form
+from resolute_worker.serving.forms import read_form
 
 Act: TypeAlias = Callable[[Board, Person, Mapping[str, str]], Awaitable[Done]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from resolute.plan.errors import ConfigurationError
-from resolute.temporal.mutes import Muting
+from resolute.temporal.client.mutes import Muting
 from resolute_worker.board.board import Board, Done
 from resolute_worker.board.people import Person
 from resolute_worker.cli.lengths import length

@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from resolute.plan.errors import InvalidInputError
 from resolute.plan.values import Json
-from resolute.temporal.control import cancel_run, is_running, retry_run
-from resolute.temporal.finding import RunKey
-from resolute.temporal.pauses import pause_run, resume_run
-from resolute.temporal.rerun import prepare_rerun, start_rerun
-from resolute.temporal.standing import decide_held
+from resolute.temporal.client.control import cancel_run, is_running, retry_run
+from resolute.temporal.client.pauses import pause_run, resume_run
+from resolute.temporal.client.rerun import prepare_rerun, start_rerun
+from resolute.temporal.client.standing import decide_held
+from resolute.temporal.wire.finding import RunKey
 from resolute_worker.board.board import Board, Done
 from resolute_worker.board.people import Person
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from temporalio.service import RPCError
 
 from resolute.plan.errors import ResoluteError
-from resolute.temporal.finding import UnknownRunError
+from resolute.temporal.wire.finding import UnknownRunError
 from resolute_worker.board.actions import act
 from resolute_worker.board.alarms_page import alarms_page
 from resolute_worker.board.board import Board, here, person_of
@@ -33,7 +33,7 @@ from resolute_worker.board.poll import NothingSeenError
 from resolute_worker.board.run_page import run_json, run_page
 from resolute_worker.board.runs_page import runs_page
 from resolute_worker.boarding import BOARD
-from resolute_worker.seldom import Seldom
+from resolute_worker.serving.seldom import Seldom
 
 Page: TypeAlias = Callable[[Board, Request], Awaitable[Response]]
 log = logging.getLogger(__name__)

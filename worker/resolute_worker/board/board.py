@@ -16,8 +16,8 @@ from temporalio.client import Client
 
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import ResoluteError
-from resolute.temporal.histories import Histories
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.history.histories import Histories
+from resolute.temporal.trust.seals import PlanKeys
 from resolute_worker.board.access import Access
 from resolute_worker.board.assets import assets
 from resolute_worker.board.durations import Durations

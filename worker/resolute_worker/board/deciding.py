@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.running.messages import MessageRefusedError
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import decide_gate, gate_in
+from resolute.temporal.client.gates import decide_gate, gate_in
+from resolute.temporal.wire.finding import RunKey
 from resolute_worker.board.board import Board, Done
 from resolute_worker.board.people import Person
 from resolute_worker.board.run_page import key_of
 from resolute_worker.board.steps import outline_of
-from resolute_worker.gate_forms import filled_in, rows
+from resolute_worker.serving.gate_forms import filled_in, rows
 
 _PATIENCE: Final = timedelta(seconds=10)
 

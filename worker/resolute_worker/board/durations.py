@@ -12,9 +12,9 @@ from temporalio.client import Client
 
 from resolute.plan.plan import Plan
 from resolute.plan.step import plan_name
-from resolute.temporal.parts import histories
-from resolute.temporal.reading import read_history
-from resolute.temporal.runs import RunSummary
+from resolute.temporal.history.reading import read_history
+from resolute.temporal.history.runs import RunSummary
+from resolute.temporal.wire.parts import histories
 
 READ: Final = 30
 """Runs of a flow that are read for it."""

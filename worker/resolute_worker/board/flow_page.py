@@ -13,8 +13,8 @@ from starlette.responses import Response
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.picture import picture
 from resolute.plan.plan import Plan
-from resolute.temporal.runs import RunSummary, list_runs
-from resolute.temporal.schedule_control import DeployedSchedule, describe_schedule
+from resolute.temporal.history.runs import RunSummary, list_runs
+from resolute.temporal.schedules.control import DeployedSchedule, describe_schedule
 from resolute.writing.diagram import outline
 from resolute_worker.board.board import Board
 from resolute_worker.board.durations import Past, took

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolute.running.ledger import OUTCOMES
-from resolute.temporal.ledger import ledger
+from resolute.temporal.history.ledger import ledger
 from resolute_worker.board.board import Board
 from resolute_worker.board.now_page import because
 from resolute_worker.board.runs_page import SINCE

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from resolute_worker.board.board import Board, back_to
 from resolute_worker.board.guard import forget_session, keep_session
 from resolute_worker.board.people import Person
-from resolute_worker.http_forms import read_form
+from resolute_worker.serving.forms import read_form
 
 
 async def login_page(board: Board, request: Request) -> Response:

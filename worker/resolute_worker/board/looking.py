@@ -12,16 +12,16 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from resolute.running.ledger import Check
-from resolute.temporal.finding import RunKey
-from resolute.temporal.gates import GateOfRun, open_gates_read
-from resolute.temporal.histories import Histories
-from resolute.temporal.ledger import checked
-from resolute.temporal.parts import NOT_CONTINUED
-from resolute.temporal.runs import RunSummary, summary_of
-from resolute.temporal.schedule_control import DeployedSchedule, list_schedules
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.standing import StandingRun, standing_in
-from resolute.temporal.switches import read_switches
+from resolute.temporal.client.gates import GateOfRun, open_gates_read
+from resolute.temporal.client.standing import StandingRun, standing_in
+from resolute.temporal.history.histories import Histories
+from resolute.temporal.history.ledger import checked
+from resolute.temporal.history.runs import RunSummary, summary_of
+from resolute.temporal.schedules.control import DeployedSchedule, list_schedules
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.wire.finding import RunKey
+from resolute.temporal.wire.parts import NOT_CONTINUED
+from resolute.temporal.wire.switches import read_switches
 from resolute_worker.board.reads import length_of
 from resolute_worker.board.sight import Sight
 from resolute_worker.board.touched import names_in

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolute.running.ledger import Check
-from resolute.temporal.schedule_control import DeployedSchedule
+from resolute.temporal.schedules.control import DeployedSchedule
 from resolute_worker.board.board import Board
 
 SHOWN: Final = 15

@@ -14,7 +14,7 @@ from resolute.plan.errors import ResoluteError
 from resolute_worker.board.looking import Looking
 from resolute_worker.board.sight import Sight
 from resolute_worker.board.topic import Topic
-from resolute_worker.seldom import Seldom
+from resolute_worker.serving.seldom import Seldom
 
 log = logging.getLogger(__name__)
 

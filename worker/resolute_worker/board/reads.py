@@ -10,10 +10,10 @@ from typing import Final, TypeAlias
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.temporal.finding import RunKey, UnknownRunError
-from resolute.temporal.histories import Histories
-from resolute.temporal.parts import described
-from resolute.temporal.runs import RunDescription, describe_read
+from resolute.temporal.history.histories import Histories
+from resolute.temporal.history.runs import RunDescription, describe_read
+from resolute.temporal.wire.finding import RunKey, UnknownRunError
+from resolute.temporal.wire.parts import described
 
 MOST: Final = 24
 """Runs that are kept."""

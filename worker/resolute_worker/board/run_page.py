@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolute.plan.step import walk
-from resolute.temporal.finding import RunKey
-from resolute.temporal.runs import RunDescription
+from resolute.temporal.history.runs import RunDescription
+from resolute.temporal.wire.finding import RunKey
 from resolute_worker.board.board import Board
 from resolute_worker.board.reads import version_of
 from resolute_worker.board.steps import MOST_INNER, outline_of, shown_step

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from resolute.running.ledger import OUTCOMES
 from resolute.running.report import RunStatus
-from resolute.temporal.finding import quoted
-from resolute.temporal.ledger import about
-from resolute.temporal.parts import NOT_CONTINUED
-from resolute.temporal.runs import RunSummary, list_runs, summary_of
+from resolute.temporal.history.ledger import about
+from resolute.temporal.history.runs import RunSummary, list_runs, summary_of
+from resolute.temporal.wire.finding import quoted
+from resolute.temporal.wire.parts import NOT_CONTINUED
 from resolute_worker.board.board import Board
 from resolute_worker.board.now_page import because
 from resolute_worker.paging import paging

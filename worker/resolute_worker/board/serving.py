@@ -16,10 +16,10 @@ from resolute_worker.board.app import board_app
 from resolute_worker.board.board import Board
 from resolute_worker.boarding import BOARD
 from resolute_worker.connection import checked_client
-from resolute_worker.http_app import beside_board
-from resolute_worker.http_server import HttpServer
 from resolute_worker.keys import keys_for_client, payload_keys, remember
 from resolute_worker.logs import set_up_logs
+from resolute_worker.serving.app import beside_board
+from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from resolute.temporal.seals import PlanKeys
+from resolute.temporal.trust.seals import PlanKeys
 from resolute_worker.board.people import ROLES, Person
 
 LENGTH: Final = timedelta(hours=12)

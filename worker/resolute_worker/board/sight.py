@@ -8,10 +8,10 @@ from datetime import datetime
 
 from resolute.running.ledger import Check
 from resolute.running.switches import OFF, Switches
-from resolute.temporal.gates import GateOfRun
-from resolute.temporal.runs import RunSummary
-from resolute.temporal.schedule_control import DeployedSchedule
-from resolute.temporal.standing import StandingRun
+from resolute.temporal.client.gates import GateOfRun
+from resolute.temporal.client.standing import StandingRun
+from resolute.temporal.history.runs import RunSummary
+from resolute.temporal.schedules.control import DeployedSchedule
 from resolute_worker.watch.findings import Finding
 
 

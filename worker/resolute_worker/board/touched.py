@@ -9,9 +9,9 @@ from typing import Final, cast
 
 from temporalio.service import RPCError
 
-from resolute.temporal.finding import RunKey, UnknownRunError
-from resolute.temporal.histories import Histories, ReadRun
-from resolute.temporal.runs import RunSummary
+from resolute.temporal.history.histories import Histories, ReadRun
+from resolute.temporal.history.runs import RunSummary
+from resolute.temporal.wire.finding import RunKey, UnknownRunError
 from resolute_worker.board.reads import Reads, length_of
 from resolute_worker.board.sight import Sight
 

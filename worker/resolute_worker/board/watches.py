@@ -12,10 +12,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from resolute.plan.errors import ResoluteError
-from resolute.temporal.finding import RunKey, UnknownRunError
+from resolute.temporal.wire.finding import RunKey, UnknownRunError
 from resolute_worker.board.reads import Reads, stage_of, version_of
 from resolute_worker.board.topic import Topic
-from resolute_worker.seldom import Seldom
+from resolute_worker.serving.seldom import Seldom
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from resolute.execution.agreement import Finding
     from resolute.execution.code import Code
-    from resolute.temporal.open_runs import CheckedRun
+    from resolute.temporal.history.open_runs import CheckedRun
 
 Against = Annotated[
     str | None,
@@ -95,7 +95,7 @@ def held_against(found: Discovery, address: str) -> HeldAgainst:
     code = code_of(found)
 
     async def work(client: Client) -> list[CheckedRun]:
-        from resolute.temporal.open_runs import check_open_runs
+        from resolute.temporal.history.open_runs import check_open_runs
 
         return await check_open_runs(client, code, task_queue=queue)
 

@@ -26,7 +26,7 @@ from resolute_worker.settings import Settings, load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.seals import PlanKeys
+    from resolute.temporal.trust.seals import PlanKeys
 
 log = logging.getLogger(__name__)
 

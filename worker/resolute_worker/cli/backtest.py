@@ -55,8 +55,8 @@ def backtest(
 
 async def _verdicts(client: Client, flow: Flow, after: datetime, limit: int) -> AsyncIterator[dict[str, Any]]:
     from resolute.execution.executor import NodeExecutor
-    from resolute.temporal.backtest import Backtest
-    from resolute.temporal.past_runs import past_runs
+    from resolute.temporal.history.backtest import Backtest
+    from resolute.temporal.history.past_runs import past_runs
 
     test = Backtest(flow.plan, NodeExecutor(flow.nodes.values()))
     async for run, recorded in past_runs(client, flow.name, since=after, limit=limit):

@@ -19,7 +19,7 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.beating import KeptHeartbeat
+    from resolute.temporal.client.beating import KeptHeartbeat
 
 app = typer.Typer(help="List and delete the heartbeats that flows wait for.", rich_markup_mode=None)
 
@@ -34,7 +34,7 @@ def beats(context: typer.Context, as_json: AsJson = False) -> None:
         return
 
     async def work(client: Client) -> list[KeptHeartbeat]:
-        from resolute.temporal.beating import list_heartbeats
+        from resolute.temporal.client.beating import list_heartbeats
 
         return await list_heartbeats(client)
 
@@ -76,7 +76,7 @@ def delete(flow: FlowName, path: Path = "", yes: Yes = False) -> None:
     """Delete a heartbeat and its last beat. A worker that has the flow deploys it again when it starts."""
 
     async def look(client: Client) -> KeptHeartbeat:
-        from resolute.temporal.beating import heartbeat_named
+        from resolute.temporal.client.beating import heartbeat_named
 
         return await heartbeat_named(client, flow, path)
 
@@ -89,7 +89,7 @@ def delete(flow: FlowName, path: Path = "", yes: Yes = False) -> None:
     async def work(client: Client) -> None:
         from temporalio.service import RPCError, RPCStatusCode
 
-        from resolute.temporal.beating import remove_heartbeat
+        from resolute.temporal.client.beating import remove_heartbeat
         from resolute_worker.keys import keys_for_client
 
         try:

@@ -60,8 +60,8 @@ def status(as_json: AsJson = False) -> None:
     """Show the brake and every pause of a flow, who has thrown it and why, and how many runs wait."""
 
     async def work(client: Client) -> tuple[Switches, bool, int]:
-        from resolute.temporal.standing import standing_runs
-        from resolute.temporal.switches import read_switches
+        from resolute.temporal.client.standing import standing_runs
+        from resolute.temporal.wire.switches import read_switches
         from resolute_worker.keys import keys_for_client
 
         found = await read_switches(client, await keys_for_client(client, load_settings()))

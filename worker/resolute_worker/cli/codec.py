@@ -53,7 +53,7 @@ def _serve(
 ) -> Callable[[StopSignals], Coroutine[Any, Any, None]]:
     async def work(signals: StopSignals) -> None:
         from resolute_worker.codec_app import codec_app
-        from resolute_worker.http_server import HttpServer
+        from resolute_worker.serving.server import HttpServer
 
         stop = asyncio.Event()
         signals.sets(stop)

@@ -16,8 +16,8 @@ from resolute_worker.settings import Settings, load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.schedule_change import Release, ScheduleChange
-    from resolute.temporal.schedule_spec import ScheduledFlow
+    from resolute.temporal.schedules.change import Release, ScheduleChange
+    from resolute.temporal.schedules.spec import ScheduledFlow
     from resolute.writing.flow import Flow
 
 _COLOURS: Final = {"created": "green", "updated": "yellow", "removed": "red", "kept": "cyan", "orphaned": "magenta"}
@@ -42,14 +42,14 @@ class _Deployment:
     async def preview(self, client: Client) -> list[ScheduleChange]:
         from dataclasses import replace
 
-        from resolute.temporal.schedules import find_orphans, preview_schedules
+        from resolute.temporal.schedules.schedules import find_orphans, preview_schedules
 
         changes = await preview_schedules(client, await self._scheduled(client), self.release)
         orphans = await find_orphans(client, [change.flow for change in changes], self.release)
         return [*changes, *(replace(each, action="removed") if self.prune else each for each in orphans)]
 
     async def apply(self, client: Client, orphans: list[str]) -> list[ScheduleChange]:
-        from resolute.temporal.schedules import deploy_schedules, remove_orphans
+        from resolute.temporal.schedules.schedules import deploy_schedules, remove_orphans
 
         changes = await deploy_schedules(client, await self._scheduled(client), self.release)
         return [*changes, *await remove_orphans(client, orphans, self.release)]

@@ -93,8 +93,8 @@ def diff(
 
 
 async def _record(client: Client, run: str, run_id: str | None) -> RunRecord:
-    from resolute.temporal.exporting import export_run
-    from resolute.temporal.finding import find_run
+    from resolute.temporal.history.exporting import export_run
+    from resolute.temporal.wire.finding import find_run
 
     return await export_run(client, await find_run(client, run, run_id))
 

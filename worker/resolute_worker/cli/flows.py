@@ -23,7 +23,7 @@ from resolute_worker.discovery import Discovery, Mistake, discover, shown
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.schedule_control import DeployedSchedule
+    from resolute.temporal.schedules.control import DeployedSchedule
 
 
 def check(paths: Paths = None, against: Against = None, as_json: AsJson = False) -> None:
@@ -144,8 +144,8 @@ def _earlier(name: str) -> Plan:
         return flow_named(name, None).plan
 
     async def work(client: Client) -> Plan | None:
-        from resolute.temporal.finding import find_run
-        from resolute.temporal.runs import describe_run
+        from resolute.temporal.history.runs import describe_run
+        from resolute.temporal.wire.finding import find_run
 
         key = await find_run(client, name)
         return (await describe_run(client, key.workflow_id, key.run_id)).plan
@@ -184,7 +184,7 @@ def list_(paths: Paths = None, as_json: AsJson = False) -> None:
 
 
 async def _schedules(client: Client) -> list[DeployedSchedule]:
-    from resolute.temporal.schedule_control import list_schedules
+    from resolute.temporal.schedules.control import list_schedules
 
     return await list_schedules(client)
 

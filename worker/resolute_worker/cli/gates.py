@@ -20,7 +20,7 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.gates import GateOfRun
+    from resolute.temporal.client.gates import GateOfRun
 
 Gate = Annotated[str, typer.Argument(help="The gate, as `resolute gates` shows it.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded, and shown with the run.")]
@@ -34,7 +34,7 @@ def gates(
     """List the gates that wait for somebody: since when, until when, and who has approved so far."""
 
     async def work(client: Client) -> list[GateOfRun]:
-        from resolute.temporal.gates import open_gates
+        from resolute.temporal.client.gates import open_gates
 
         return await open_gates(client, flow=flow, limit=limit + 1)
 
@@ -76,8 +76,8 @@ def _decide(
     settings = load_settings()
 
     async def work(client: Client) -> JsonObject:
-        from resolute.temporal.finding import find_run
-        from resolute.temporal.gates import decide_gate
+        from resolute.temporal.client.gates import decide_gate
+        from resolute.temporal.wire.finding import find_run
         from resolute_worker.keys import keys_for_client
 
         key = await find_run(client, run, run_id)

@@ -19,8 +19,8 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.finding import RunKey
-    from resolute.temporal.standing import StandingRun
+    from resolute.temporal.client.standing import StandingRun
+    from resolute.temporal.wire.finding import RunKey
 
 HeldStep = Annotated[str, typer.Argument(help="The id of a held step, as `resolute held` shows it.")]
 
@@ -32,7 +32,7 @@ def held(
     """List the steps that are held: each has failed for good, and its run waits until somebody decides on it."""
 
     async def work(client: Client) -> list[StandingRun]:
-        from resolute.temporal.standing import standing_runs
+        from resolute.temporal.client.standing import standing_runs
 
         return [run for run in await standing_runs(client, flow) if run.held]
 
@@ -69,8 +69,8 @@ def retry(
     """Try a step again: one that is held, or the one that a run has failed at. Earlier steps are not repeated."""
 
     async def work(client: Client) -> tuple[RunKey, str]:
-        from resolute.temporal.control import is_running, retry_run
-        from resolute.temporal.finding import find_run
+        from resolute.temporal.client.control import is_running, retry_run
+        from resolute.temporal.wire.finding import find_run
 
         key = await find_run(client, run, run_id)
         if await is_running(client, key):
@@ -105,7 +105,7 @@ def _decided(
     run: str, run_id: str | None, step: str, word: str, told: str, value: Json, by: str | None, as_json: bool
 ) -> None:
     async def work(client: Client) -> RunKey:
-        from resolute.temporal.finding import find_run
+        from resolute.temporal.wire.finding import find_run
 
         key = await find_run(client, run, run_id)
         await _decide(client, key, step, word, value, by)
@@ -116,7 +116,7 @@ def _decided(
 
 
 async def _decide(client: Client, key: RunKey, step: str | None, word: str, value: Json, by: str | None) -> str:
-    from resolute.temporal.standing import decide_held
+    from resolute.temporal.client.standing import decide_held
     from resolute_worker.keys import keys_for_client
 
     keys = await keys_for_client(client, load_settings())

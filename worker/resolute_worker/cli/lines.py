@@ -16,7 +16,7 @@ from resolute_worker.cli.output import AsJson, show, table
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.keyed import WaitingLine
+    from resolute.temporal.client.keyed import WaitingLine
 
 
 def lines(
@@ -26,7 +26,7 @@ def lines(
     """List the starts that wait for the run of their key to end, key by key. A worker of the flow has to be at work."""
 
     async def work(client: Client) -> list[WaitingLine]:
-        from resolute.temporal import keyed
+        from resolute.temporal.client import keyed
 
         return await keyed.lines(client, flow or "")
 

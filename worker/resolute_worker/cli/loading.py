@@ -93,8 +93,8 @@ def with_temporal(work: Callable[[Client], Awaitable[T]], *, address: str | None
     """
     from temporalio.service import RPCError
 
-    from resolute.temporal.client import is_unreachable, unreachable
-    from resolute.temporal.converting import NO_STORE
+    from resolute.temporal.client.client import is_unreachable, unreachable
+    from resolute.temporal.values.converting import NO_STORE
     from resolute_worker.connection import checked_client
 
     async def connected() -> T:

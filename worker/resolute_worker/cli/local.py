@@ -17,7 +17,7 @@ from resolute_worker.settings import Settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.client import RunHandle
+    from resolute.temporal.client.client import RunHandle
 
 _MOST: Final = 30
 """How many lines of a difference are shown."""

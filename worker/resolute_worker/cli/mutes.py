@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from resolute.plan.values import JsonObject
-    from resolute.temporal.mutes import Muting
+    from resolute.temporal.client.mutes import Muting
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def mutes(as_json: AsJson = False) -> None:
 
 async def _check_name(muting: Muting, name: str) -> None:
     """Refuses a name that mutes nothing: neither Temporal nor the files here have such a flow or alarm."""
-    from resolute.temporal.names import known_names, names_in
+    from resolute.temporal.client.names import known_names, names_in
 
     known = await known_names(muting.client, muting.task_queue)
     if name in known:
@@ -91,7 +91,7 @@ def _with_muting(ask: Callable[[Muting], Awaitable[T]]) -> T:
     async def work(client: Client) -> T:
         from temporalio.service import RPCError, RPCStatusCode
 
-        from resolute.temporal.mutes import Muting
+        from resolute.temporal.client.mutes import Muting
         from resolute_worker.keys import keys_for_client
 
         settings = load_settings()

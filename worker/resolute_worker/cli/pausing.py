@@ -45,7 +45,7 @@ def pause(
     person = who(by)
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.pauses import Named, named, pause_run
+        from resolute.temporal.client.pauses import Named, named, pause_run
         from resolute_worker.keys import keys_for_client
         from resolute_worker.switching import pause_flow
 
@@ -76,8 +76,8 @@ def resume(
     person = who(by)
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.pauses import Named, named, resume_run
-        from resolute.temporal.switches import read_switches
+        from resolute.temporal.client.pauses import Named, named, resume_run
+        from resolute.temporal.wire.switches import read_switches
         from resolute_worker.keys import keys_for_client
         from resolute_worker.switching import resume_flow
 

@@ -10,9 +10,9 @@ from temporalio.client import Client
 
 from resolute.plan.errors import FlowError
 from resolute.running.report import StepReport
-from resolute.temporal.client import RunHandle
-from resolute.temporal.finding import UnknownRunError, find_run
-from resolute.temporal.runs import describe_run, is_polled
+from resolute.temporal.client.client import RunHandle
+from resolute.temporal.history.runs import describe_run, is_polled
+from resolute.temporal.wire.finding import UnknownRunError, find_run
 from resolute_worker.cli.output import lasted, say
 from resolute_worker.undone import undone
 

@@ -24,8 +24,8 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHistory
 
-    from resolute.temporal.finding import RunKey
     from resolute.temporal.replay import ReplayedHistory
+    from resolute.temporal.wire.finding import RunKey
 
 _LAST = 100
 
@@ -101,9 +101,9 @@ def _of_runs(
     names: Sequence[str], flow: str | None, last: int, save: Path | None
 ) -> Callable[[Client], Awaitable[list[ReplayedHistory]]]:
     async def work(client: Client) -> list[ReplayedHistory]:
-        from resolute.temporal.finding import RunKey, find_run
+        from resolute.temporal.history.runs import list_runs
         from resolute.temporal.replay import recorded_of, replay
-        from resolute.temporal.runs import list_runs
+        from resolute.temporal.wire.finding import RunKey, find_run
 
         if names:
             keys: list[RunKey] = [await find_run(client, name) for name in names]

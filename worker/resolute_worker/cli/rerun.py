@@ -23,7 +23,7 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.rerun import Rerun
+    from resolute.temporal.client.rerun import Rerun
 
 _MOST: Final = 1000
 
@@ -77,9 +77,9 @@ def rerun(
     given = None if input is None else (given_json(input, "input"),)
 
     async def prepared(client: Client) -> list[Rerun | _Refused]:
-        from resolute.temporal.finding import RunKey, find_run
-        from resolute.temporal.rerun import NotRerunError, prepare_rerun
-        from resolute.temporal.runs import list_runs
+        from resolute.temporal.client.rerun import NotRerunError, prepare_rerun
+        from resolute.temporal.history.runs import list_runs
+        from resolute.temporal.wire.finding import RunKey, find_run
 
         if run is not None:
             key = await find_run(client, run, run_id)
@@ -126,8 +126,8 @@ def try_(
     """
 
     async def prepared(client: Client) -> Rerun:
-        from resolute.temporal.finding import find_run
-        from resolute.temporal.rerun import prepare_rerun
+        from resolute.temporal.client.rerun import prepare_rerun
+        from resolute.temporal.wire.finding import find_run
 
         key = await find_run(client, from_)
         newest = await _newest(client, key.workflow_id, key.run_id, plan, file)
@@ -147,7 +147,7 @@ def _in_mode(rerun: Rerun, *, dry: bool) -> Rerun:
 
 
 async def _newest(client: Client, workflow_id: str, run_id: str, choice: PlanChoice, file: Path | None) -> Plan | None:
-    from resolute.temporal.runs import describe_run
+    from resolute.temporal.history.runs import describe_run
     from resolute_worker.starting import known_plan
 
     if choice is PlanChoice.own:
@@ -179,7 +179,7 @@ def _start(
     settings, person = load_settings(), by or user()
 
     async def work(client: Client) -> list[dict[str, Any]]:
-        from resolute.temporal.rerun import start_rerun
+        from resolute.temporal.client.rerun import start_rerun
         from resolute_worker.cli.progress import Progress, follow
         from resolute_worker.keys import keys_for_client
 

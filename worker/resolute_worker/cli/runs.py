@@ -22,8 +22,8 @@ from resolute_worker.settings import load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.finding import RunKey
-    from resolute.temporal.runs import RunDescription, RunSummary
+    from resolute.temporal.history.runs import RunDescription, RunSummary
+    from resolute.temporal.wire.finding import RunKey
 
 
 RunName = Annotated[
@@ -79,7 +79,7 @@ def run(
     begun: list[str] = []
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.keyed import handed_over
+        from resolute.temporal.client.keyed import handed_over
         from resolute_worker.cli.local import start_local
         from resolute_worker.cli.progress import Progress, follow, promised, would_have_done
         from resolute_worker.starting import start_on_request
@@ -138,7 +138,7 @@ def runs(
     """List runs, newest first."""
 
     async def work(client: Client) -> list[RunSummary]:
-        from resolute.temporal.runs import list_runs
+        from resolute.temporal.history.runs import list_runs
 
         await tell_switches(client)
         flows = [flow] if flow else []
@@ -178,8 +178,8 @@ def show(
     """Show one run: each step with its attempts, and why the run failed."""
 
     async def work(client: Client) -> RunDescription:
-        from resolute.temporal.finding import find_run
-        from resolute.temporal.runs import describe_run
+        from resolute.temporal.history.runs import describe_run
+        from resolute.temporal.wire.finding import find_run
 
         key = await find_run(client, run, run_id)
         await tell_switches(client)
@@ -194,8 +194,8 @@ def cancel(run: RunName, run_id: RunId = None, as_json: AsJson = False) -> None:
     """Cancel a run. Running steps are stopped; completed steps are undone where the flow says how."""
 
     async def work(client: Client) -> RunKey:
-        from resolute.temporal.control import cancel_run
-        from resolute.temporal.finding import find_run
+        from resolute.temporal.client.control import cancel_run
+        from resolute.temporal.wire.finding import find_run
 
         key = await find_run(client, run, run_id)
         await cancel_run(client, key)

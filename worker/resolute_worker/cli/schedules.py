@@ -15,7 +15,7 @@ from resolute_worker.cli.output import AsJson, clock, say, show, table
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from resolute.temporal.schedule_control import DeployedSchedule, ScheduledRun
+    from resolute.temporal.schedules.control import DeployedSchedule, ScheduledRun
 
 app = typer.Typer(help="List, pause, resume, trigger and delete the schedules of flows.", rich_markup_mode=None)
 
@@ -30,7 +30,7 @@ def schedules(context: typer.Context, as_json: AsJson = False) -> None:
         return
 
     async def work(client: Client) -> list[DeployedSchedule]:
-        from resolute.temporal.schedule_control import list_schedules
+        from resolute.temporal.schedules.control import list_schedules
 
         return await list_schedules(client)
 
@@ -73,7 +73,7 @@ def pause(flow: FlowName, note: Note = "paused with resolute schedules pause") -
     """Pause a schedule until it is resumed."""
 
     async def work(client: Client) -> None:
-        from resolute.temporal.schedule_control import pause_schedule
+        from resolute.temporal.schedules.control import pause_schedule
 
         await pause_schedule(client, flow, note)
 
@@ -87,7 +87,7 @@ def resume(flow: FlowName, note: Note = "resumed with resolute schedules resume"
     """Resume a paused schedule."""
 
     async def work(client: Client) -> None:
-        from resolute.temporal.schedule_control import unpause_schedule
+        from resolute.temporal.schedules.control import unpause_schedule
 
         await unpause_schedule(client, flow, note)
 
@@ -100,7 +100,7 @@ def trigger(flow: FlowName, as_json: AsJson = False) -> None:
     """Start a run now, without waiting for it."""
 
     async def work(client: Client) -> ScheduledRun:
-        from resolute.temporal.schedule_control import trigger_schedule
+        from resolute.temporal.schedules.control import trigger_schedule
 
         return await trigger_schedule(client, flow)
 
@@ -113,12 +113,12 @@ def delete(flow: FlowName, yes: Yes = False) -> None:
     """Delete a schedule and what previous(...) remembers. A worker that has the flow creates it again."""
 
     async def look(client: Client) -> DeployedSchedule:
-        from resolute.temporal.schedule_control import describe_schedule
+        from resolute.temporal.schedules.control import describe_schedule
 
         return await describe_schedule(client, flow)
 
     async def work(client: Client) -> None:
-        from resolute.temporal.schedule_control import delete_schedule
+        from resolute.temporal.schedules.control import delete_schedule
 
         await delete_schedule(client, flow)
 

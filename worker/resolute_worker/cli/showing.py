@@ -21,7 +21,7 @@ from resolute_worker.cli.advice import advice
 from resolute_worker.cli.output import clock, coloured, lasted
 
 if TYPE_CHECKING:
-    from resolute.temporal.runs import RunDescription, RunSummary
+    from resolute.temporal.history.runs import RunDescription, RunSummary
 
 _LONGEST: Final = 400
 """How many characters of a value are shown; --json has all of it."""

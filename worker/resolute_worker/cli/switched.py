@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 async def tell_switches(client: Client) -> None:
     """One line where a switch is on."""
-    from resolute.temporal.switches import read_switches
+    from resolute.temporal.wire.switches import read_switches
     from resolute_worker.keys import keys_for_client
     from resolute_worker.switches import spoken
 

@@ -41,8 +41,8 @@ def tell(
     message = Message(to=EVENT + event, word="tell", id=id or uuid4().hex, data=given_json(data, "event"), by=who(by))
 
     async def work(client: Client) -> dict[str, Any]:
-        from resolute.temporal.finding import find_run
-        from resolute.temporal.messages import ask_run
+        from resolute.temporal.wire.finding import find_run
+        from resolute.temporal.wire.messages import ask_run
         from resolute_worker.keys import keys_for_client
 
         key = await find_run(client, run, run_id)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from resolute.running.ledger import Check
-    from resolute.temporal.ledger import Ledger
+    from resolute.temporal.history.ledger import Ledger
 
 
 class Word(StrEnum):
@@ -97,7 +97,7 @@ def report(
     after, turn = now - length(since, "--since"), length(shift, "--shift")
 
     async def work(client: Client) -> list[Ledger]:
-        from resolute.temporal.ledger import flows_since, ledger
+        from resolute.temporal.history.ledger import flows_since, ledger
         from resolute_worker.paging import paging
 
         flows = flow or await flows_since(client, after)
@@ -131,9 +131,9 @@ def report(
 
 async def _asked(client: Client, subject: str, after: datetime) -> Ledger:
     """The checks of a flow, of a run, or of an incident, whichever has the name."""
-    from resolute.temporal.finding import UnknownRunError, find_run
-    from resolute.temporal.ledger import Ledger, about, check, is_flow, ledger
-    from resolute.temporal.parts import described
+    from resolute.temporal.history.ledger import Ledger, about, check, is_flow, ledger
+    from resolute.temporal.wire.finding import UnknownRunError, find_run
+    from resolute.temporal.wire.parts import described
     from resolute_worker.paging import paging
 
     if await is_flow(client, subject):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 
 from resolute.running.report import RunReport
-from resolute.temporal.runs import RunSummary, describe_run, list_runs
+from resolute.temporal.history.runs import RunSummary, describe_run, list_runs
 from resolute_pagerduty.simulator import Simulator
 from resolute_worker.demo.flow import DEDUP_KEY, smart_alerting
 from resolute_worker.demo.town import ILLNESS, Town

@@ -19,8 +19,8 @@ from resolute_worker.boarding import BOARD, Boarding
 from resolute_worker.demo.flow import smart_alerting
 from resolute_worker.demo.town import Town
 from resolute_worker.deploying import Load
-from resolute_worker.http_server import HttpServer
 from resolute_worker.process import Running, running
+from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 
 

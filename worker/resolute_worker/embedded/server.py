@@ -25,7 +25,7 @@ from resolute_worker.embedded.lightening import lighten
 from resolute_worker.embedded.ports import free_port, hidden_place, is_free
 from resolute_worker.embedded.restarts import PAUSES, Restarts
 from resolute_worker.embedded.trouble import damage_in, folder_error, trouble_in
-from resolute_worker.http_server import HttpServer
+from resolute_worker.serving.server import HttpServer
 
 RETENTION: Final = timedelta(days=30)
 """How long closed runs are kept, and with them the ids that keep a redelivered webhook from starting a run."""

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute.temporal.beat_activities import overdue_run
-from resolute.temporal.beating import KeptHeartbeat, find_heartbeat, list_heartbeats
-from resolute.temporal.runs import status_of
+from resolute.temporal.activities.beat_activities import overdue_run
+from resolute.temporal.client.beating import KeptHeartbeat, find_heartbeat, list_heartbeats
+from resolute.temporal.history.runs import status_of
 from resolute_worker.watch.findings import Finding
 
 

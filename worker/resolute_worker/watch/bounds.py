@@ -15,10 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from resolute.plan.values import JsonObject
 from resolute.running.shared.asking import Asking, SharingRefusedError
 from resolute.running.shared.reached import MOST_NOTED, NOTE, REACHED
-from resolute.temporal.reached import Reached
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.shared import shared_id
-from resolute.temporal.sharing import ask_shared_once
+from resolute.temporal.client.sharing import ask_shared_once
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.workflows.reached import Reached
+from resolute.temporal.workflows.shared import shared_id
 from resolute_worker.watch.findings import Finding, Kind
 
 log = logging.getLogger(__name__)

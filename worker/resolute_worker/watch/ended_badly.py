@@ -11,9 +11,9 @@ from temporalio.client import Client, WorkflowExecution
 
 from resolute.plan.texts import shortened
 from resolute.plan.values import Json, JsonObject
-from resolute.temporal.finding import quoted
-from resolute.temporal.runs import status_of
-from resolute.temporal.start import MODE, STARTED_BY
+from resolute.temporal.history.runs import status_of
+from resolute.temporal.wire.finding import quoted
+from resolute.temporal.wire.start import MODE, STARTED_BY
 
 FOR_A_FAILED_RUN: Final = "failed run"
 """How it begins what started a run that was started for a failed one."""

@@ -14,7 +14,7 @@ from resolute.plan.errors import ResoluteError
 from resolute.plan.failed_runs import FailedRun
 from resolute.plan.texts import shortened
 from resolute.running.report import Failure
-from resolute.temporal.runs import RunDescription, describe_run
+from resolute.temporal.history.runs import RunDescription, describe_run
 from resolute_worker.paging import paging
 from resolute_worker.watch.ended_badly import Ended
 

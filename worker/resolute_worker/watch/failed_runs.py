@@ -18,12 +18,12 @@ from resolute.plan.texts import shortened
 from resolute.plan.values import Json, JsonObject
 from resolute.running.shared.asking import Asking, name_of
 from resolute.running.shared.failed import ALONE, DONE, FAILED, MOST_SORTED, SORT
-from resolute.temporal.client import start_run
-from resolute.temporal.seals import PlanKeys
-from resolute.temporal.shared import shared_id
-from resolute.temporal.sharing import ask_shared_once
+from resolute.temporal.client.client import start_run
+from resolute.temporal.client.sharing import ask_shared_once
+from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.workflows.shared import shared_id
 from resolute.writing.flow import Flow
-from resolute_worker.seldom import Seldom
+from resolute_worker.serving.seldom import Seldom
 from resolute_worker.watch.ended_badly import FOR_A_FAILED_RUN, MOST, Ended, ended_badly, ended_from
 from resolute_worker.watch.failed_details import LONGEST_MESSAGE, details_of
 

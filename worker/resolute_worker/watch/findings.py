@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from resolute.plan.triggers import Schedule
 from resolute.running.report import RunStatus
-from resolute.temporal.schedule_control import DeployedSchedule
+from resolute.temporal.schedules.control import DeployedSchedule
 
 Kind: TypeAlias = Literal["paused", "deleted", "missed", "stuck", "stopped", "failing", "used_up", "full"]
 """What is wrong.

@@ -13,7 +13,7 @@ from resolute.plan.texts import shortened
 from resolute.plan.values import digest
 from resolute_pagerduty.account.accounts import Accounts
 from resolute_pagerduty.calls.events import LONGEST_SUMMARY, send_alert
-from resolute_worker.seldom import Seldom
+from resolute_worker.serving.seldom import Seldom
 from resolute_worker.watch.findings import Finding
 
 log = logging.getLogger(__name__)

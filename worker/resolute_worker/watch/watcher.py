@@ -15,9 +15,9 @@ from temporalio.service import RPCError
 
 from resolute.plan.errors import FlowError, UnknownFlowError
 from resolute.running.report import RunStatus
-from resolute.temporal.finding import quoted
-from resolute.temporal.runs import status_of
-from resolute.temporal.schedule_control import DeployedSchedule, describe_schedule, list_schedules
+from resolute.temporal.history.runs import status_of
+from resolute.temporal.schedules.control import DeployedSchedule, describe_schedule, list_schedules
+from resolute.temporal.wire.finding import quoted
 from resolute_worker.settings import Settings
 from resolute_worker.watch.beats import BeatsWatch
 from resolute_worker.watch.bounds import Bounds

@@ -1,0 +1,1 @@
+"""How a worker makes the calls of nodes."""

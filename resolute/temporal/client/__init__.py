@@ -1,0 +1,1 @@
+"""What people and workers ask of Temporal: starts, decisions, pauses, mutes, reruns."""

@@ -1,0 +1,1 @@
+"""Runs as Temporal recorded them: read back, exported, compared."""

@@ -1,0 +1,1 @@
+"""Temporal's schedules, made equal to the flows of a worker."""

@@ -1,0 +1,1 @@
+"""What a worker believes: seals over plans, calls and texts."""

@@ -1,0 +1,1 @@
+"""What clients, workflows and activities say to each other: starts, messages, failures, ids."""

@@ -1,0 +1,1 @@
+"""What a worker answers over HTTP: webhooks, heartbeats, links and buttons of gates, health checks."""
