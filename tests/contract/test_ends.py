@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from temporalio.client import WorkflowHandle
+from temporalio.exceptions import ApplicationError
 
 from resolute import flow, manual
 from resolute.plan.errors import FlowError, NodeFailedError, PayloadTooLargeError, UnusableValueError
@@ -73,7 +74,11 @@ async def test_the_trace_of_a_bug_is_recorded(temporal: TemporalScenarios, monke
     monkeypatch.setattr(interpreting, "prepare", broken)
     run = await start_run(temporal.client, undone.plan, task_queue=temporal.task_queue, keys=KEYS)
     outcome = await temporal.outcome(run)
-    recorded = outcome.events[-1].workflow_execution_failed_event_attributes.failure.stack_trace
+    failure = outcome.events[-1].workflow_execution_failed_event_attributes.failure
+    error = await temporal.client.data_converter.decode_failure(failure)
+    assert isinstance(error, ApplicationError)
+    assert error.failure is not None
+    recorded = error.failure.stack_trace
 
     assert "resolute.running.kinds.call:" in recorded
     assert " in broken" in recorded
