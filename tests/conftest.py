@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from xdist.remote import Producer  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
+from resolute.temporal.values.converting import PLAIN
 from tests.scheduling import ByScope, slow_first
 from tests.turns import turn
 
@@ -84,7 +85,7 @@ def flows_of_its_own() -> Generator[None]:
 async def temporal_client() -> AsyncIterator[Client]:
     """A client of a Temporal server that lives as long as the session."""
     server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-        dev_server_existing_path=TEMPORAL, dev_server_log_level="error"
+        dev_server_existing_path=TEMPORAL, dev_server_log_level="error", data_converter=PLAIN
     )
     try:
         yield server.client

@@ -18,6 +18,7 @@ from resolute.running.messages import Message
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.wire.entities import ask_entity
 from resolute.temporal.wire.finding import quoted
+from resolute.temporal.wire.memos import noted
 from resolute.temporal.wire.messages import sealed
 from resolute.temporal.wire.updates import PATIENCE
 from resolute.temporal.workflows.beats import HEARTBEAT, REMOVE, SAY, heartbeat_id, place_of, said
@@ -146,7 +147,7 @@ async def heartbeat_named(client: Client, flow: str, path: str = "") -> KeptHear
 
 async def _kept(found: WorkflowExecutionDescription) -> KeptHeartbeat:
     flow, path = place_of(found.id)
-    status = cast("Mapping[str, Any]", await found.memo_value(HEARTBEAT, None) or {})
+    status = cast("Mapping[str, Any]", await noted(found, HEARTBEAT, None) or {})
     terms: Json = status.get("terms")
     missing: Mapping[str, Any] = status.get("missing") or {}
     due, state = _time(status.get("due")), status.get("state", "new")

@@ -21,6 +21,7 @@ from resolute.temporal.client.standing import standing_runs
 from resolute.temporal.schedules.spec import schedule_id
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.wire.finding import RunKey, find_run, quoted
+from resolute.temporal.wire.memos import noted
 from resolute.temporal.wire.messages import NotListeningError, tell_run
 from resolute.temporal.wire.parts import described
 from resolute.temporal.workflows.runtime import STANDING
@@ -147,7 +148,7 @@ async def _paused(client: Client, key: RunKey, what: str) -> tuple[str, Mapping[
     found = await client.get_workflow_handle(key.workflow_id).describe()
     if found.status != WorkflowExecutionStatus.RUNNING:
         raise NotRunningError(f"run {key.workflow_id} has already ended: there is nothing to {what}")
-    standing: Mapping[str, Any] = await found.memo_value(STANDING, None) or {}
+    standing: Mapping[str, Any] = await noted(found, STANDING, None) or {}
     return found.workflow_type, standing.get("paused")
 
 
@@ -162,7 +163,7 @@ async def _comes_to(client: Client, key: RunKey, *, paused: bool) -> bool:
     until = monotonic() + _PATIENCE
     while monotonic() < until:
         found = await client.get_workflow_handle(key.workflow_id).describe()
-        standing: Mapping[str, Any] = await found.memo_value(STANDING, None) or {}
+        standing: Mapping[str, Any] = await noted(found, STANDING, None) or {}
         if found.status != WorkflowExecutionStatus.RUNNING:
             return True
         if (standing.get("paused") is not None) == paused:

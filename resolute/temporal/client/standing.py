@@ -16,6 +16,7 @@ from resolute.running.hold import HOLD
 from resolute.running.messages import Message, MessageRefusedError
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.wire.finding import RunKey, quoted
+from resolute.temporal.wire.memos import noted
 from resolute.temporal.wire.messages import ask_run
 from resolute.temporal.workflows.runtime import STANDING
 
@@ -67,7 +68,7 @@ async def standing_of(client: Client, key: RunKey) -> StandingRun:
 
 async def standing_in(run: WorkflowExecution) -> StandingRun:
     """What keeps a run from going on, as Temporal lists or describes it."""
-    told = await run.memo_value(STANDING, None) if run.status == WorkflowExecutionStatus.RUNNING else None
+    told = await noted(run, STANDING, None) if run.status == WorkflowExecutionStatus.RUNNING else None
     return _standing(RunKey(run.id, run.run_id), run.workflow_type, told)
 
 

@@ -25,6 +25,7 @@ from resolute.temporal.wire.attempts import attempts_in, split
 from resolute.temporal.wire.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.wire.finding import UnknownRunError, quoted
 from resolute.temporal.wire.ids import activity_id
+from resolute.temporal.wire.memos import noted
 from resolute.temporal.wire.parts import NOT_CONTINUED, described, histories
 from resolute.temporal.wire.start import BEGAN_AT, MODE, STARTED_BY
 from resolute.temporal.wire.switches import SWITCHES
@@ -225,7 +226,7 @@ async def _with_pending(client: Client, report: RunReport, description: Workflow
 async def summary_of(run: WorkflowExecution) -> RunSummary:
     """A run as a list shows it, of what Temporal lists or describes."""
     running = run.status == WorkflowExecutionStatus.RUNNING
-    standing: Mapping[str, Any] = (await run.memo_value(STANDING, None) or {}) if running else {}
+    standing: Mapping[str, Any] = (await noted(run, STANDING, None) or {}) if running else {}
     return RunSummary(
         workflow_id=run.id,
         run_id=run.run_id,
@@ -244,19 +245,19 @@ async def summary_of(run: WorkflowExecution) -> RunSummary:
 async def _started_by(run: WorkflowExecution) -> str:
     if run.typed_search_attributes.get(_SCHEDULED) is not None:
         return "schedule"
-    return str(await run.memo_value(STARTED_BY, ""))
+    return str(await noted(run, STARTED_BY, ""))
 
 
 async def _mode(run: WorkflowExecution) -> Mode:
-    noted = await run.memo_value(MODE, None)
-    return cast("Mode", noted) if noted in ("dry", "shadow") else "live"
+    said = await noted(run, MODE)
+    return cast("Mode", said) if said in ("dry", "shadow") else "live"
 
 
 async def _began_at(run: WorkflowExecution) -> datetime:
     """When the run began, also where it was continued in a new history since."""
-    noted = await run.memo_value(BEGAN_AT, None)
+    said = await noted(run, BEGAN_AT)
     try:
-        return datetime.fromisoformat(str(noted)) if noted else run.start_time
+        return datetime.fromisoformat(str(said)) if said else run.start_time
     except ValueError:  # another client's memo of that name
         return run.start_time
 
@@ -264,6 +265,6 @@ async def _began_at(run: WorkflowExecution) -> datetime:
 async def status_of(run: WorkflowExecution) -> RunStatus:
     """The status of a run as people call it, also of one that Temporal calls failed because it undid its work first."""
     status: RunStatus = _STATUSES.get(run.status or WorkflowExecutionStatus.RUNNING, "running")
-    if status == "failed" and (ended := await run.memo_value(ENDED, None)) in ("cancelled", "timed_out"):
+    if status == "failed" and (ended := await noted(run, ENDED, None)) in ("cancelled", "timed_out"):
         return cast("RunStatus", ended)
     return status
