@@ -117,11 +117,12 @@ async def _decision(step: Step, frame: Frame, run: Holding, error: NodeFailedErr
             await run.wait(step_id)
     except asyncio.CancelledError:
         run.state.cancel(step, frame)
+        if not run.suspended:
+            run.stand_held(step_id, None, error)
         raise
     finally:
         run.inbox.close(address)
-        if not run.suspended:
-            run.stand_held(step_id, None, error)
+    run.stand_held(step_id, None, error)
     return cast("JsonObject", held[step.id])
 
 
