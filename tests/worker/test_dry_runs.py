@@ -1,5 +1,6 @@
 """Dry runs and shadows of deployed flows: beside their schedules, with what those remember, and with keys of runs."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from resolute.plan.triggers import Schedule
 from resolute.running.report import RunReport
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.client.client import RunHandle
-from resolute.temporal.history.runs import describe_run
+from resolute.temporal.history.runs import describe_run, list_runs
 from resolute.temporal.schedules.change import Release
 from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
 from resolute.temporal.schedules.schedules import deploy_schedules
@@ -28,6 +29,7 @@ from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.starting import known_plan, start_from_file, start_on_request
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 PAGED: list[str] = []
 SEEN: list[str] = []
@@ -148,6 +150,9 @@ async def test_a_dry_run_stands_in_no_line(place: Place) -> None:
     """It runs beside what goes on with its key; its input is checked, and its plan is not taken for the live one."""
     run = await start_on_request(place.client, ASKS.name, task_queue=place.queue, input_data={"host": "db-1"}, dry=True)
     report = await place.ended(run)
+    async with asyncio.timeout(PATIENCE):
+        while run.workflow_id not in [each.workflow_id for each in await list_runs(place.client, flows=[ASKS.name])]:
+            await asyncio.sleep(0.05)  # the list lags behind, and announces nothing
 
     known = await known_plan(place.client, ASKS.name)
     assert known is not None
