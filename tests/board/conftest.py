@@ -1,4 +1,4 @@
-"""A browser, for everybody who looks at the board in these tests."""
+"""A browser and a Temporal server, for everybody who looks at the board in these tests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, expect
+from temporalio.client import Client
 
 from tests.board.chromium import PATIENCE, chromium, program
 from tests.board.shown import Shown
 from tests.board.site import Site
+from tests.servers import temporal_server
+
+
+@pytest.fixture(scope="session")
+async def temporal_client() -> AsyncIterator[Client]:
+    """A server for boards alone: they look at all of its runs, of which other tests leave hundreds that wait."""
+    async with temporal_server() as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
