@@ -180,7 +180,7 @@ class Simulator(Builder):
         with self._changing() as account:
             timeline.tell(account, incident, event_type.removeprefix("incident."), None, data)
 
-    def wait_for(self, happened: Callable[[], Any], timeout: float = 10.0) -> None:
+    def wait_for(self, happened: Callable[[], Any], timeout: float = 60.0) -> None:
         """Block until something is true; asked again after every request and every delivery.
 
         Raises:
@@ -190,7 +190,7 @@ class Simulator(Builder):
             if not self.account.changed.wait_for(happened, timeout):
                 raise TimeoutError(f"this did not happen within {timeout:g} seconds: {happened}")
 
-    async def until(self, happened: Callable[[], Any], timeout: float = 10.0) -> None:  # noqa: ASYNC109 - as wait_for
+    async def until(self, happened: Callable[[], Any], timeout: float = 60.0) -> None:  # noqa: ASYNC109 - as wait_for
         """Wait until something is true, as `wait_for` does, without blocking the event loop.
 
         Raises:

@@ -145,7 +145,7 @@ class Simulator:
         with self.state.changed:
             return click(self.state, message, button, user)
 
-    def wait_for(self, happened: Callable[[], Any], timeout: float = 10.0) -> None:
+    def wait_for(self, happened: Callable[[], Any], timeout: float = 60.0) -> None:
         """Blocks until something is true; asked again after every request.
 
         Raises:
@@ -155,7 +155,7 @@ class Simulator:
             if not self.state.changed.wait_for(happened, timeout):
                 raise TimeoutError(f"this did not happen within {timeout:g} seconds: {happened}")
 
-    async def until(self, happened: Callable[[], Any], timeout: float = 10.0) -> None:  # noqa: ASYNC109 - as wait_for
+    async def until(self, happened: Callable[[], Any], timeout: float = 60.0) -> None:  # noqa: ASYNC109 - as wait_for
         """Waits until something is true, as `wait_for` does, without blocking the event loop.
 
         Raises:

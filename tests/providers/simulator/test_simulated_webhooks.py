@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,14 @@ import pytest
 
 from resolute_pagerduty.simulator import Clock, Limits, Pace, Simulator, signature
 from resolute_pagerduty.simulator.webhooks import EVENT_TYPES
+from tests.patience import PATIENCE
 from tests.providers.simulator.harness import Api, token
 from tests.providers.simulator.receiver import Receiver, listening
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+PATIENT = Pace(timeout=PATIENCE, spacing=(10, 60))
+"""A receiver may be slow: a retry waits for a clock that stands still."""
 
 
 @pytest.fixture
@@ -27,8 +32,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A simulator that is served, with a clock that stands still."""
-    pace = Pace(timeout=0.5, spacing=(10, 60))
-    async with Simulator.serve(clock=Clock(NOON), limits=Limits.none(), pace=pace) as found:
+    async with Simulator.serve(clock=Clock(NOON), limits=Limits.none(), pace=PATIENT) as found:
         yield found
 
 
@@ -309,9 +313,11 @@ async def test_a_failed_delivery_is_tried_again(sim: Simulator, api: Api, receiv
 async def test_a_receiver_that_says_nothing_is_tried_again(sim: Simulator, api: Api, receiver: Receiver):
     """No answer in time counts as a failure that is retried."""
     receiver.answer = lambda number: None if number == 1 else 202
+    sim.webhooks.pace = replace(PATIENT, timeout=0.5)
     sim.add_webhook(receiver.url)
     await api.open_incident()
     await attempts(sim, 1)
+    sim.webhooks.pace = PATIENT
     sim.clock.advance(seconds=10)
     await settled(sim)
 
@@ -392,7 +398,7 @@ async def test_a_disabled_subscription_can_be_enabled(sim: Simulator, api: Api, 
 async def test_webhooks_can_come_twice(sim: Simulator, api: Api, receiver: Receiver):
     """At least once means sometimes twice: copies and redeliveries carry the same id."""
     sim.add_webhook(receiver.url)
-    sim.webhooks.pace = Pace(copies=2)
+    sim.webhooks.pace = replace(PATIENT, copies=2)
     await api.open_incident()
     await sim.until(lambda: len(receiver.received) == 2 and sim.webhooks.idle)
     sim.webhooks.redeliver(sim.deliveries[0])
