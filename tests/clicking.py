@@ -24,6 +24,7 @@ from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 PATH = "/slack/interactions"
 ADA, GRACE, EDSGER = "ada@example.com", "grace@example.com", "edsger@example.com"
@@ -115,6 +116,6 @@ async def office(client: Client, audit: Path | None = None, **more: Any) -> Asyn
         environment = Environment({})
         async with (
             running(load, settings=settings, providers=[provider], environment=environment, client=client) as worker,
-            httpx.AsyncClient(base_url=worker.http.url, timeout=30) as http,
+            httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http,
         ):
             yield Office(worker, sim, http, settings.task_queue)

@@ -48,7 +48,7 @@ async def test_the_last_beat_survives_kill_9_of_worker_and_server(tmp_path: Path
     variables = {"RESOLUTE_HTTP_PORT": "0", "RESOLUTE_EMBEDDED_PORT": "0", "BEAT_TOKEN": TOKEN}
 
     async with started("worker", "--embedded", folder=tmp_path, **variables) as first:
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             heard = await http.get(f"{await first.url()}/beat/backup/{TOKEN}")
         client = await Client.connect(await first.temporal())
         before = await find_heartbeat(client, "backup", "/beat/backup")

@@ -13,6 +13,7 @@ import pytest
 from temporalio.client import Client
 
 from resolute_worker.embedded import EmbeddedServer
+from tests.patience import PATIENCE
 from tests.worker.processes import started
 
 FLOWS: Final = """
@@ -110,7 +111,7 @@ async def test_five_hundred_starts_with_a_key(tmp_path: Path) -> None:
         EmbeddedServer(tmp_path / "temporal", port=0) as server,
         started("worker", folder=tmp_path, TEMPORAL_ADDRESS=server.address, **place) as one,
         started("worker", folder=tmp_path, TEMPORAL_ADDRESS=server.address, **place) as other,
-        httpx.AsyncClient(timeout=30) as http,
+        httpx.AsyncClient(timeout=PATIENCE) as http,
     ):
         senders = Senders([await one.url(), await other.url()])
         client = await Client.connect(server.address)

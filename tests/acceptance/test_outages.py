@@ -87,7 +87,7 @@ async def test_nothing_is_lost_where_the_server_is_killed_under_load(tmp_path: P
 
 async def delivered(url: str, number: int) -> str:
     """The run of a delivery; its sender delivers until it is taken."""
-    async with httpx.AsyncClient(timeout=30) as http, asyncio.timeout(PATIENCE):
+    async with httpx.AsyncClient(timeout=PATIENCE) as http, asyncio.timeout(PATIENCE):
         await asyncio.sleep(number / 5)  # deliveries come in all the time
         while (answer := await http.post(f"{url}/work", json={"number": number})).status_code == 503:
             await asyncio.sleep(0.2)

@@ -84,7 +84,7 @@ class Site:
         """Ada acknowledges it, at PagerDuty."""
         body = {"incident": {"type": "incident_reference", "status": "acknowledged"}}
         headers = {"Authorization": f"Token token={self.sim.world.account_key}", "From": self.sim.world.from_email}
-        async with httpx.AsyncClient(headers=headers) as http:
+        async with httpx.AsyncClient(headers=headers, timeout=PATIENCE) as http:
             (await http.put(f"{self.sim.url}/incidents/{incident}", json=body)).raise_for_status()
 
 

@@ -9,6 +9,7 @@ from temporalio.client import Client
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.auth import ApiKey
 from resolute_pagerduty.webhooks import sign
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 SECRETS = {
@@ -46,7 +47,7 @@ async def delivered(url: str, secret: str, name: str, payload: object) -> httpx.
     """Delivers a webhook as PagerDuty does; gives the answer."""
     body = json.dumps(payload).encode()
     headers = {"X-PagerDuty-Signature": sign(body, secret), "X-Webhook-Id": name}
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         return await http.post(url + "/pagerduty", content=body, headers=headers)
 
 

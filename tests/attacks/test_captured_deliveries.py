@@ -16,6 +16,7 @@ from resolute_pagerduty.webhooks import SIGNATURE_HEADER, sign
 from resolute_worker.deploying import Load
 from resolute_worker.process import running
 from resolute_worker.settings import Settings
+from tests.patience import PATIENCE
 
 SECRET = "signing-secret-value"
 EVENT = b'{"event":{"id":"01E","event_type":"incident.triggered","data":{"id":"PT4KHLK","type":"incident"}}}'
@@ -48,7 +49,7 @@ async def test_a_captured_delivery_under_another_name_starts_nothing(temporal_cl
             environment=Environment({"SECRET": SECRET}),
             client=temporal_client,
         ) as worker,
-        httpx.AsyncClient(base_url=worker.http.url) as http,
+        httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http,
     ):
         answers = [
             (await http.post(path, content=EVENT, headers={**proof, "X-Webhook-Id": name})).status_code

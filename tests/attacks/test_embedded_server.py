@@ -65,7 +65,7 @@ async def test_no_http_interface_starts_runs(server: EmbeddedServer) -> None:
     ports = [place for place in listening(server.pid or 0) if place.startswith("127.0.0.1:")]
     body = json.dumps({"workflowType": {"name": "telling"}, "taskQueue": {"name": "resolute"}})
     answers: dict[str, int] = {}
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
         for place in ports:
             url = f"http://{place}/api/v1/namespaces/default/workflows/from-a-page"
             try:
@@ -83,7 +83,7 @@ async def test_no_http_interface_starts_runs(server: EmbeddedServer) -> None:
 async def test_the_web_interface_is_where_no_page_finds_it(server: EmbeddedServer) -> None:
     """The web interface itself, which checks nothing, listens on an address that is different at each start."""
     hidden = [place for place in listening(server.pid or 0) if not place.startswith("127.0.0.1:")]
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
         itself = await http.get(f"http://{hidden[0]}/api/v1/settings", headers={"host": "evil.example"})
 
     assert 1 == len(hidden)
@@ -117,7 +117,7 @@ async def test_the_guard_of_the_web_interface(
     """What a page of another origin, or under another name, sends to the web interface is refused; people are not."""
     port = str(urllib.parse.urlsplit(server.ui_url).port)
     given = {name: value.replace("PORT", port) for name, value in headers.items()}
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
         answer = await http.request(method, f"{server.ui_url}/api/v1/settings", headers=given)
 
     assert status == answer.status_code
@@ -126,7 +126,7 @@ async def test_the_guard_of_the_web_interface(
 
 async def test_the_web_interface_works_behind_its_guard(server: EmbeddedServer) -> None:
     """Its page, the scripts of the page, and what they ask for come through; no frame may hold it."""
-    async with httpx.AsyncClient(timeout=10, trust_env=False, follow_redirects=True) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, follow_redirects=True) as http:
         page = await http.get(f"{server.ui_url}/")
         scripts = re.findall(r'"(?:\.)?(/_app/[^"]+\.js)"', page.text)
         script = await http.get(f"{server.ui_url}{scripts[0]}")

@@ -124,7 +124,7 @@ async def site(temporal_client: Client, tmp_path_factory: pytest.TempPathFactory
         temporal_client, Activities([FLOW], executor, KEYS), task_queue=queue, graceful_shutdown=timedelta(0)
     )
     transport = httpx.ASGITransport(app)
-    async with worker, httpx.AsyncClient(transport=transport, base_url="https://ops.test", timeout=30) as http:
+    async with worker, httpx.AsyncClient(transport=transport, base_url="https://ops.test", timeout=PATIENCE) as http:
         yield Site(temporal_client, queue, http, journal)
 
 
@@ -280,7 +280,7 @@ def pages_of(client: Client, folder: Path) -> httpx.AsyncClient:
     app = http_app(
         deliveries, Health(), intake, GatePages(client, KEYS, intake, Journal(Settings(state_dir=folder), "links"))
     )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://ops.test", timeout=60)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://ops.test", timeout=PATIENCE)
 
 
 async def test_without_temporal_nothing_is_decided(tmp_path: Path) -> None:

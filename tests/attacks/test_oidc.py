@@ -26,6 +26,7 @@ from tests.board.flows import ASKING
 from tests.board.issuer import CLIENT, SECRET, Issuer
 from tests.board.site import TOKENS, Browser, Site
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ async def led(browser: Browser, place: str = "runs") -> str:
 
 async def back_from(address: str) -> str:
     """Where the issuer leads back to."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         return (await http.get(address)).headers["location"]
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from resolute_worker.serving.crowd import Crowd
 from resolute_worker.serving.server import HttpServer
+from tests.patience import PATIENCE
 
 HALF = b"POST /hook HTTP/1.1\r\nHost: here\r\nX-Half: "
 WHOLE = b"GET /hello HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -76,7 +77,7 @@ async def test_a_thousand_half_requests_do_not_shut_others_out() -> None:
     async with (
         serving(most=50) as http,
         connections(http.port, 300, HALF),
-        httpx.AsyncClient(base_url=http.url, timeout=5) as client,
+        httpx.AsyncClient(base_url=http.url, timeout=PATIENCE) as client,
     ):
         answers = [await client.get("/hello") for _ in range(5)]
         crowd = len(http.crowd)
@@ -95,7 +96,7 @@ async def test_requests_at_work_are_not_cut_off_for_new_ones() -> None:
         return PlainTextResponse("done")
 
     server = HttpServer(Starlette(routes=[Route("/slow", slow)]), "127.0.0.1", 0, crowd=Crowd(2))
-    async with server as http, httpx.AsyncClient(base_url=http.url, timeout=5) as client:
+    async with server as http, httpx.AsyncClient(base_url=http.url, timeout=PATIENCE) as client:
         first = [asyncio.create_task(client.get("/slow")) for _ in range(2)]
         for _ in first:
             await at_work.get()
@@ -144,7 +145,7 @@ async def test_without_file_handles_the_server_waits_in_peace(tmp_path: Path) ->
     async with connections(port, 60, HALF):
         said = [await process.stderr.readline()]
         await asyncio.sleep(2)  # as long as the server may write what it likes: that it does not is the promise
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         answer = await client.get("/hello")
     process.stdin.close()
     said += (await process.stderr.read()).splitlines()

@@ -39,6 +39,7 @@ from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 from tests.board.flows import FLOWS
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 HOST: Final = "https://ops.test"
 TOKENS: Final = {name: f"{name}-token-0123456789abcdef" for name in ("ada", "bob", "olga")}
@@ -129,7 +130,7 @@ class Site:
     async def browser(self, name: str = "", peer: str = "203.0.113.7") -> AsyncGenerator[Browser]:
         """A browser from somewhere, of somebody who has logged in or of nobody."""
         transport = httpx.ASGITransport(board_app(self.board), client=(peer, 40_000))
-        async with httpx.AsyncClient(transport=transport, base_url=HOST, timeout=60) as http:
+        async with httpx.AsyncClient(transport=transport, base_url=HOST, timeout=PATIENCE) as http:
             browser = Browser(http)
             yield await browser.log_in(name) if name else browser
 

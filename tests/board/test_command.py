@@ -12,6 +12,7 @@ import httpx
 from temporalio.client import Client
 
 from tests.board.site import TOKENS
+from tests.patience import PATIENCE
 
 COMMAND = [sys.executable, "-c", "from resolute_worker.cli import main; main()", "board"]
 
@@ -28,7 +29,7 @@ async def test_a_board_by_itself(temporal_client: Client, tmp_path: Path) -> Non
         async with asyncio.timeout(60):
             while not (found := re.search(rb"http://\S+/board/", await process.stderr.readline())):
                 assert process.returncode is None
-        async with httpx.AsyncClient(timeout=60) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             answer = await http.get(found[0].decode())
             first = await http.get(found[0].decode().removesuffix("board/"))
     finally:

@@ -24,6 +24,7 @@ from resolute_worker.board.assets import VENDORED, assets
 from resolute_worker.serving.server import HttpServer
 from tests.board.flows import GREETING, SLEEPING
 from tests.board.site import Site
+from tests.patience import PATIENCE
 
 
 class Stream:
@@ -67,7 +68,7 @@ async def server(site: Site) -> AsyncIterator[Server]:
         async with site.browser("bob") as bob:
             cookie = next(iter(bob.http.cookies.jar)).value
         headers = {"Cookie": f"resolute_board={cookie}"}
-        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=PATIENCE) as http:
             yield Server(http)
 
 

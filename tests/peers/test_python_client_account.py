@@ -11,6 +11,7 @@ import pytest
 from pagerduty import EventsApiV2Client
 
 from resolute_pagerduty.simulator import Simulator, signature
+from tests.patience import PATIENCE
 from tests.peers.certificates import Certificates
 from tests.peers.conftest import Connect
 from tests.providers.simulator.receiver import listening
@@ -168,7 +169,7 @@ def test_figures_of_a_week(sim: Simulator, rest: Any) -> None:
 def test_a_simulator_stops_under_connected_clients(certificates: Certificates) -> None:
     """Whoever is still connected when the simulator stops is cut off, and no socket is left behind."""
     trust = ssl.create_default_context(cafile=str(certificates.authority))
-    with httpx.Client(verify=trust) as client:
+    with httpx.Client(verify=trust, timeout=PATIENCE) as client:
         with Simulator.serve(certfile=certificates.certificate, keyfile=certificates.key) as sim:
             client.get(f"{sim.url}/_simulator").raise_for_status()
         gc.collect()  # what was left open warns here, and a warning is an error

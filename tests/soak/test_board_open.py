@@ -22,6 +22,7 @@ from resolute.temporal.worker import temporal_worker
 from tests.board.flows import FLOWS, GREETING, SLEEPING
 from tests.board.site import Site
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.soak
 
@@ -64,7 +65,7 @@ async def test_nothing_grows(temporal_client: Client, tmp_path: Path) -> None:
     worker = temporal_worker(temporal_client, activities, task_queue=queue, graceful_shutdown=timedelta(0))
     async with worker, Site.of(temporal_client, queue, tmp_path, environment) as site, site.served() as address:
         name, value = site.cookie("bob")
-        async with httpx.AsyncClient(base_url=address, headers={"Cookie": f"{name}={value}"}, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=address, headers={"Cookie": f"{name}={value}"}, timeout=PATIENCE) as http:
             tasks: list[int] = []
             for number in range(ROUNDS):
                 await a_round(site, http)

@@ -68,7 +68,7 @@ async def serving(
 
 
 async def ask(worker: Running, path: str = PATH, method: str = "GET", **options: Any) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         return await http.request(method, worker.http.url + path, **options)
 
 
@@ -169,7 +169,7 @@ async def test_a_flood_of_beats_costs_temporal_little(client: Client) -> None:
     built = watching()
     async with serving(client, built, max_deliveries=4) as worker:
         assert 405 == (await ask(worker, method="DELETE")).status_code
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             answers = await asyncio.gather(*(http.get(worker.http.url + PATH) for _ in range(60)))
         assert {each.status_code for each in answers} <= {200, 503}
         assert 200 in {each.status_code for each in answers}

@@ -8,6 +8,7 @@ import httpx
 
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEY
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 FLOWS = """
@@ -51,7 +52,7 @@ async def test_a_node_that_blocks_is_named_and_holds_up_nobody_else(tmp_path: Pa
         "RESOLUTE_PLAN_KEYS": KEY,
         "RESOLUTE_LOG_FORMAT": "json",
     }
-    async with started("worker", folder=tmp_path, **place) as worker, httpx.AsyncClient(timeout=20) as http:
+    async with started("worker", folder=tmp_path, **place) as worker, httpx.AsyncClient(timeout=PATIENCE) as http:
         url = await worker.url()
         _, printed, _ = await resolute("run", "blocking", "--no-wait", "--json", folder=tmp_path, **place)
         blocked = json.loads(printed)["run"]

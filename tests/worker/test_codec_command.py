@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from resolute.temporal.values.ciphers import EncryptingCodec, PayloadKeys
 from resolute_worker.codec_app import codec_app
 from tests.keys import PAYLOAD_KEY
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 PAGES = "http://localhost:8233"
@@ -94,7 +95,7 @@ async def test_the_command_serves_it(tmp_path: Path) -> None:
     without, _, said = await resolute("codec", folder=tmp_path)
     async with started("codec", "--port", "0", folder=tmp_path, RESOLUTE_PAYLOAD_KEYS=PAYLOAD_KEY) as process:
         url = next(word for word in (await process.line("codec endpoint")).split() if word.startswith("http://"))
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             encoded = await http.post(f"{url.rstrip(',')}/encode", content=json.dumps(BODY))
 
     assert (2, 200) == (without, encoded.status_code)

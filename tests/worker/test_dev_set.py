@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from resolute_pagerduty.simulator import WORLD
+from tests.patience import PATIENCE
 from tests.worker.processes import Process, resolute, started
 
 FLOW = """
@@ -72,7 +73,7 @@ async def test_a_simulated_incident_starts_a_flow(flows: Path) -> None:
         exports = await dev.line("export PAGERDUTY_API_URL=")
         events = next(word.partition("=")[2] for word in exports.split() if word.startswith("PAGERDUTY_EVENTS_URL="))
         alert = {"summary": "Checkout is down", "source": "tests", "severity": "critical"}
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             await http.post(
                 f"{events}/v2/enqueue",
                 json={"routing_key": WORLD.routing_key, "event_action": "trigger", "payload": alert},

@@ -119,7 +119,7 @@ async def serving(client: Client, *flows: Flow, sim: Simulator | None = None) ->
 
 
 async def post(worker: Running, path: str, body: bytes, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         return await http.post(worker.http.url + path, content=body, headers=headers)
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from resolute_worker.embedded import EmbeddedServer
+from tests.patience import PATIENCE
 from tests.worker.processes import resolute, started
 
 FLOWS = """
@@ -73,7 +74,7 @@ async def deliver(place: dict[str, Any], path: str, **issue: str) -> tuple[int, 
     """The status and answer of a delivery."""
     body = json.dumps(issue).encode()
     proof = {"X-Signature": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
-    async with httpx.AsyncClient(timeout=15) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         answer = await http.post(place["url"] + path, content=body, headers=proof)
     return answer.status_code, answer.json()
 

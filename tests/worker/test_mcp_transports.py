@@ -165,7 +165,7 @@ async def test_http_serves_several_clients(sim: Simulator, tmp_path: Path) -> No
 
 async def test_no_web_page_reaches_it() -> None:
     """A page in a browser that found a name for loopback is turned away by its Host and Origin."""
-    async with serving_http(agent_server([]), 0) as url, httpx.AsyncClient() as web:
+    async with serving_http(agent_server([]), 0) as url, httpx.AsyncClient(timeout=PATIENCE) as web:
         answers = [
             await web.post(url, json={}, headers={"host": "attacker.example"}),
             await web.post(url, json={}, headers={"origin": "https://attacker.example"}),
@@ -176,10 +176,10 @@ async def test_no_web_page_reaches_it() -> None:
 
 async def test_a_token_can_be_asked_for() -> None:
     """Where a machine has several users, only those with the token get in."""
-    async with serving_http(agent_server([]), 0, token="a-token") as url, httpx.AsyncClient() as web:
+    async with serving_http(agent_server([]), 0, token="a-token") as url, httpx.AsyncClient(timeout=PATIENCE) as web:
         without = await web.post(url, json={})
         wrong = await web.post(url, json={}, headers={"authorization": "Bearer another"})
-        authorized = httpx.AsyncClient(headers={"authorization": "Bearer a-token"})
+        authorized = httpx.AsyncClient(headers={"authorization": "Bearer a-token"}, timeout=PATIENCE)
         right = await authorized.post(url, json={})
         await authorized.aclose()
 

@@ -21,6 +21,7 @@ from resolute.temporal.worker import temporal_worker
 from resolute.temporal.workflows.meters import METRICS, Meters
 from resolute_worker.measuring import Gauges, observer
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 from tests.worker.processes import started
 
 FAILS = {"left": 1}
@@ -60,7 +61,7 @@ def free_port() -> int:
 
 async def read(port: int) -> dict[str, float]:
     """Every measurement of ours, by its name and labels in their order."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
     found: dict[str, float] = {}
     for line in text.splitlines():
@@ -168,7 +169,7 @@ async def test_a_worker_is_measured_where_it_is_asked_to(client: Client, tmp_pat
     wanted = ("resolute_run_late_seconds_count", "resolute_webhook_answers_total", "resolute_findings")
     async with started("worker", folder=tmp_path, **variables) as worker:
         url = await worker.url()
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             assert 202 == (await http.post(f"{url}/seen", json={})).status_code
         async with asyncio.timeout(60):
             found = await read(port)

@@ -12,6 +12,7 @@ import pytest
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.app import run
 from resolute_worker.project import create, ready_flows
+from tests.patience import PATIENCE
 from tests.worker.processes import environment, resolute, started
 
 ILL = {"status": "critical", "message": "no database connections left"}
@@ -103,7 +104,7 @@ async def test_a_new_project_opens_an_incident(tmp_path: Path) -> None:
         await dev.line("Ready")
         (folder / "health.json").write_text(json.dumps(ILL))
         run = await resolute("run", "alerting", folder=folder, TEMPORAL_ADDRESS=place)
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             answer = await http.get(
                 f"{variables['PAGERDUTY_API_URL']}/incidents",
                 headers={"Authorization": f"Token token={variables['PAGERDUTY_API_KEY']}"},

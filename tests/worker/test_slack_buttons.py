@@ -15,6 +15,7 @@ from resolute.plan.errors import ConfigurationError, NodeFailedError
 from resolute_slack.simulator import Fault
 from resolute_worker.needs import missing_variables
 from tests.clicking import ADA, BOTH, EACH, EDSGER, FORM, GRACE, PATH, Office, office
+from tests.patience import PATIENCE
 from tests.worker.terminal import command
 
 
@@ -174,7 +175,7 @@ async def test_a_button_is_pressed_from_outside(at: Office) -> None:
     """Who tries flows with `resolute simulator slack` presses a button by a request, as a person of the workspace."""
     run, _ = await at.ask()
     at.sim.send_clicks(f"{at.worker.http.url}{PATH}")
-    async with httpx.AsyncClient(base_url=at.sim.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=at.sim.url, timeout=PATIENCE) as http:
         shown = (await http.get("/_simulator/messages")).json()
         nobody = await http.post("/_simulator/click", json={"button": "Approve", "by": "nobody@example.com"})
         pressed = await http.post("/_simulator/click", json={"button": "Approve", "by": ADA})

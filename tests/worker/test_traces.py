@@ -116,7 +116,7 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
         }
         async with started("worker", folder=tmp_path, **variables) as worker:
             url = await worker.url()
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(timeout=PATIENCE) as http:
                 answer = await http.post(f"{url}/traced", json={}, headers={"traceparent": str(ABOVE)})
             run = str(answer.json()["flows"][0]["run"])
             await collector.holds("POST /traced")

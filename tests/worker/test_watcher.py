@@ -103,7 +103,7 @@ async def test_heartbeats_are_watched(own: Client) -> None:
     bad = flow(f"beaten-{uuid4().hex[:6]}").triggered_by(trigger).then(ill()).build()
     watcher = Watcher(own, list, beats=BeatsWatch(own, lambda: [(bad.name, "/beat")], timedelta(seconds=1)), **QUICKLY)
     await found(watcher, "deleted")
-    async with at_work(own, bad) as worker, httpx.AsyncClient(timeout=30) as http:
+    async with at_work(own, bad) as worker, httpx.AsyncClient(timeout=PATIENCE) as http:
         await found(watcher)
         (await http.get(f"{worker.http.url}/beat")).raise_for_status()
     await found(watcher, "missed")

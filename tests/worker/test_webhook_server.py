@@ -89,7 +89,7 @@ def signed(body: bytes) -> dict[str, str]:
 async def post(worker: Running, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
     """Delivers a body, signed unless headers are given."""
     proof = signed(body) if headers is None else headers
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         return await http.post(worker.http.url + path, content=body, headers=proof)
 
 
@@ -196,7 +196,10 @@ async def test_a_stream_without_a_length_is_cut_at_the_limit(client: Client) -> 
         for _ in range(4):
             yield b"x" * 1000
 
-    async with serving(client, deploy_flow("/small", max_bytes=2000)) as worker, httpx.AsyncClient() as http:
+    async with (
+        serving(client, deploy_flow("/small", max_bytes=2000)) as worker,
+        httpx.AsyncClient(timeout=PATIENCE) as http,
+    ):
         answer = await http.post(worker.http.url + "/small", content=chunks())
 
         assert 413 == answer.status_code
@@ -204,7 +207,10 @@ async def test_a_stream_without_a_length_is_cut_at_the_limit(client: Client) -> 
 
 async def test_paths_and_methods(client: Client) -> None:
     """404 where no flow listens, 405 with the allowed method for anything but POST."""
-    async with serving(client, deploy_flow("/here")) as worker, httpx.AsyncClient(base_url=worker.http.url) as http:
+    async with (
+        serving(client, deploy_flow("/here")) as worker,
+        httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http,
+    ):
         assert 404 == (await http.post("/elsewhere", content=b"{}")).status_code
         answer = await http.get("/here")
 
@@ -244,7 +250,7 @@ async def test_while_temporal_is_away_the_sender_is_asked_to_come_again(tmp_path
     ):
         await first.__aexit__(None, None, None)
         away = await post(worker, "/away", body)
-        async with httpx.AsyncClient(base_url=worker.http.url) as http:
+        async with httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http:
             ready, live = await http.get("/readyz"), await http.get("/livez")
         async with EmbeddedServer(tmp_path, port=first.port):
             back = await post(worker, "/away", body)
@@ -258,7 +264,7 @@ async def test_while_temporal_is_away_the_sender_is_asked_to_come_again(tmp_path
 async def test_a_worker_that_works_says_so(client: Client) -> None:
     """Started, ready and live are all well while the worker polls; ready is over as soon as it stops."""
     async with serving(client, deploy_flow("/healthy")) as worker:
-        async with httpx.AsyncClient(base_url=worker.http.url) as http:
+        async with httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http:
             answers = [(await http.get(path)).status_code for path in ("/livez", "/readyz", "/startupz")]
 
         assert [200, 200, 200] == answers

@@ -46,7 +46,7 @@ def say(word: str) -> str:
 
 
 CROWD = 24
-MEETING = threading.Barrier(CROWD, timeout=20)
+MEETING = threading.Barrier(CROWD, timeout=PATIENCE)
 
 
 @node

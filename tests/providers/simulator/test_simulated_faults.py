@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from resolute_pagerduty.simulator import Fault, Limits, Options, Simulator, seeding
+from tests.patience import PATIENCE
 from tests.providers.simulator.harness import Api, token
 
 
@@ -280,7 +281,7 @@ async def test_https_with_a_certificate(tmp_path: Path):
     async with Simulator.serve(certfile=certfile, keyfile=keyfile) as sim:
         headers = {"Authorization": token(sim.world.account_key)}
         context = ssl.create_default_context(cafile=certfile)
-        async with httpx.AsyncClient(base_url=sim.url, headers=headers, verify=context) as client:
+        async with httpx.AsyncClient(base_url=sim.url, headers=headers, verify=context, timeout=PATIENCE) as client:
             service = (await client.get(f"/services/{sim.world.service}")).json()["service"]
 
     assert service["self"].startswith("https://127.0.0.1:")
