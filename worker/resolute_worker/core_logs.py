@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from datetime import timedelta
 from typing import Final
 
 from temporalio.runtime import (
@@ -54,6 +55,10 @@ class WithoutRepeats(logging.Filter):
         return True
 
 
+_KNOWN_WITHIN: Final = timedelta(seconds=10)
+"""How soon a server knows a worker by the name by which it is asked to end its polls."""
+
+
 def forward_core_logs(metrics: str | None = None) -> None:
     """Takes over the core's log lines for all later connections, and serves metrics at an address if one is given.
 
@@ -77,7 +82,7 @@ def forward_core_logs(metrics: str | None = None) -> None:
         )
     telemetry = TelemetryConfig(logging=logging_config, metrics=exposed, attach_service_name=False)
     try:
-        runtime = Runtime(telemetry=telemetry)
+        runtime = Runtime(telemetry=telemetry, worker_heartbeat_interval=_KNOWN_WITHIN)
     except (RuntimeError, ValueError) as error:
         raise ConfigurationError(f"RESOLUTE_METRICS_ADDRESS: nothing can be served at {metrics}: {error}") from None
     with contextlib.suppress(RuntimeError):  # a program that already has connections has made its choice

@@ -77,6 +77,9 @@ log = logging.getLogger(__name__)
 _OVERTIME: Final = 0.4
 """Seconds beyond the grace period for cancelled work to end."""
 
+_AWAY: Final = 1.0
+"""Seconds for a worker to end by itself whose server does not answer."""
+
 _LEISURE: Final = 2.0
 """Seconds of the grace period needed to stop the embedded server gracefully. It loses nothing otherwise either."""
 
@@ -443,9 +446,14 @@ async def _polling(worker: Running, settings: Settings, build: Build | None) -> 
         worker.health.phase = "stopping"
         # Like `poller.shutdown()`, which would wait for an unreachable server if the worker has not started to poll.
         began = monotonic()
-        await leave(pollers if settings.shutdown_seconds > HELD else [], task)
+        answers = await leave(pollers if settings.shutdown_seconds > HELD else [], task)
         # The SDK waits forever for a node that ignores its cancellation, and for a run that cannot be evicted.
-        await asyncio.wait([task], timeout=settings.shutdown_seconds + _OVERTIME)
+        until = began + settings.shutdown_seconds + _OVERTIME
+        while not task.done() and (left := until - monotonic()) > 0:
+            await asyncio.wait([task], timeout=left if answers else min(left, _AWAY))
+            if not answers and not worker.activities.at_work.now():
+                worker.polling = None  # it waits for polls that nobody ends, as long as the server is away
+                break
         if worker.server and monotonic() - began > settings.shutdown_seconds - _LEISURE:
             worker.server.hurry()
         if task.done() and not task.cancelled() and (error := task.exception()):

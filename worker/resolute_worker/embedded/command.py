@@ -41,6 +41,8 @@ _TUNED: Final = (
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
     "matching.enableFairness=true",
+    # It ends the polls of a worker that stops, so that no task is lost on its way there.
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
     # Runs that it keeps in memory: by default 128,000 of them, including closed ones, for an hour.
     "history.hostLevelCacheMaxSize=256",
     'history.cacheTTL="1m"',
