@@ -85,7 +85,7 @@ lock: ## update the lock after a change to pyproject.toml (newest versions: ARGS
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 		--custom-compile-command "make lock" "$$@" pyproject.toml; } && \
 	compile --all-extras --output-file requirements.txt $(ARGS) && \
-	compile --extra embedded --constraint requirements.txt --output-file deploy/requirements.txt $(ARGS)
+	compile --extra embedded --extra s3 --constraint requirements.txt --output-file deploy/requirements.txt $(ARGS)
 
 clean: ## remove the environment and every cache; what runs have stored in .resolute/ stays
 	@rm -rf "$(VENV)" "$(MCP_SERVER)" .peers dist build .pytest_cache .ruff_cache .hypothesis

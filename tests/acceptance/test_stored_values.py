@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import socket
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -24,11 +26,13 @@ from resolute.temporal.schedules.control import delete_schedule
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.values.ciphers import UnreadablePayloadError
-from resolute.temporal.values.stored import FolderDriver
+from resolute.temporal.values.folder import FolderStore
+from resolute.temporal.values.stored import StoredValues
 from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.codec_app import PageCodec
-from resolute_worker.storing import clean_store
+from resolute_worker.storing import check_store, clean_store
+from tests.buckets import Buckets, Place, bucket_server
 from tests.keys import KEYS, PAYLOAD_KEY, encrypting
 from tests.patience import PATIENCE
 from tests.worker.processes import resolute
@@ -71,13 +75,24 @@ def worker(client: Client, queue: str) -> Worker:
     return temporal_worker(client, activities, task_queue=queue, graceful_shutdown=timedelta(0), max_cached_workflows=0)
 
 
+@pytest.fixture(scope="module")
+def buckets() -> Generator[Buckets]:
+    with bucket_server() as found:
+        yield found
+
+
 def files(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
 
 
-async def test_temporal_holds_references(temporal_client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+async def test_temporal_holds_references(
+    temporal_client: Client, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, buckets: Buckets
+) -> None:
     """Input, arguments, outputs and results are in the store, encrypted, and are read by whoever has it."""
-    store, queue = tmp_path / "store", uuid4().hex
+    buckets.enter(monkeypatch)
+    name, queue = buckets.new(), uuid4().hex
+    store = str(tmp_path / "store") if kind == "folder" else f"s3://{name}/values"
     client = encrypting(temporal_client, PAYLOAD_KEY, store=store)
     async with worker(client, queue):
         run = await start_run(client, large.plan, task_queue=queue, input_data={"word": LARGE}, keys=KEYS)
@@ -85,8 +100,8 @@ async def test_temporal_holds_references(temporal_client: Client, tmp_path: Path
     history = await client.get_workflow_handle(run.workflow_id).fetch_history()
     described = await describe_run(client, run.workflow_id)
     place = {"TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host}
-    keys = {"RESOLUTE_PAYLOAD_KEYS": PAYLOAD_KEY}
-    shown = await resolute("show", run.workflow_id, folder=tmp_path, RESOLUTE_PAYLOAD_STORE="store", **keys, **place)
+    keys = {"RESOLUTE_PAYLOAD_KEYS": PAYLOAD_KEY, **buckets.variables}
+    shown = await resolute("show", run.workflow_id, folder=tmp_path, RESOLUTE_PAYLOAD_STORE=store, **keys, **place)
     without = await resolute("show", run.workflow_id, folder=tmp_path, **keys, **place)
 
     page = PageCodec(client.data_converter)
@@ -98,9 +113,23 @@ async def test_temporal_holds_references(temporal_client: Client, tmp_path: Path
     assert described.report is not None
     assert LARGE + LARGE == described.report.steps[0].output
     assert 20_000 > sum(event.ByteSize() for event in history.events)
-    assert not [file for file in files(store) if PRIVATE.encode() in file.read_bytes()]
+    kept = [file.read_bytes() for file in files(tmp_path / "store")] if kind == "folder" else buckets.contents(name)
+    assert kept
+    assert not [value for value in kept if PRIVATE.encode() in value]
     assert (0, 2) == (shown[0], without[0]), shown[2]
     assert "RESOLUTE_PAYLOAD_STORE is not set" in without[2]
+
+
+async def test_a_store_that_does_not_answer_does_not_keep_a_worker_from_starting(
+    temporal_client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says so: runs with small values need no store."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        Place(f"http://127.0.0.1:{nobody.getsockname()[1]}").enter(monkeypatch)
+        await check_store(encrypting(temporal_client, store="s3://values"))
+
+    assert "until then runs with large values wait" in caplog.text
 
 
 async def test_a_run_waits_for_a_value_that_is_gone(temporal_client: Client, tmp_path: Path) -> None:
@@ -145,7 +174,7 @@ async def test_what_nothing_refers_to_is_removed(temporal_client: Client, tmp_pa
     fresh.touch()
     for each in (needed, old):
         os.utime(each, (1000, 1000))
-    removed = await clean_store(client, FolderDriver(tmp_path))
+    removed = await clean_store(client, StoredValues(FolderStore(tmp_path)))
     await delete_schedule(client, name)
 
     assert (1, {needed, fresh}) == (removed, set(files(tmp_path)))

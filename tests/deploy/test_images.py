@@ -93,7 +93,7 @@ def _commands() -> list[str]:
 def test_the_lock_of_the_image_is_part_of_the_lock() -> None:
     """The image has the versions that the tests ran with: what the worker needs, the server, and no tool of ours."""
     image, whole = (pinned(path.read_text()) for path in (DEPLOY / "requirements.txt", ROOT / "requirements.txt"))
-    needed = wishes(extras=("embedded",))
+    needed = wishes(extras=("embedded", "s3"))
 
     assert {} == {name: pin for name, pin in image.items() if whole.get(name) != pin}, "run `make lock`"
     assert [] == [name for name in needed if name not in image], "run `make lock`"

@@ -97,6 +97,7 @@ ONLY_IN = {
     "slack_sdk": ("resolute_slack.http",),
     "aiohttp": ("resolute_slack.http",),
     "opentelemetry": ("resolute_worker.tracing", "resolute_worker.spans"),
+    "botocore": ("resolute.temporal.values.bucket", "resolute.temporal.values.bucket_errors"),
     "typer": ("resolute_worker",),
     "rich": ("resolute_worker",),
     "watchfiles": ("resolute_worker",),

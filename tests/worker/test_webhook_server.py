@@ -52,6 +52,10 @@ class Deploy(BaseModel):
     version: int = 1
 
 
+class Large(Deploy):
+    more: str
+
+
 class Release(BaseModel):
     service_name: str = Field(alias="serviceName")
     released_at: datetime = Field(alias="releasedAt")
@@ -73,11 +77,11 @@ def deploy_flow(path: str, *, name: str = "deploys", **options: Any) -> Flow:
 
 @asynccontextmanager
 async def serving(
-    client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS, max_deliveries: int = 48
+    client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS, **given: Any
 ) -> AsyncGenerator[Running]:
     """A worker that serves the webhooks of flows on a free port."""
     load = Load(flows=flows, released=datetime(2026, 1, 1, tzinfo=UTC))
-    settings = Settings(task_queue=uuid4().hex, http_port=0, max_deliveries=max_deliveries, shutdown_seconds=1)
+    settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=1, **given)
     async with running(load, settings=settings, environment=Environment(variables), client=client) as worker:
         yield worker
 
@@ -259,6 +263,34 @@ async def test_while_temporal_is_away_the_sender_is_asked_to_come_again(tmp_path
     assert (503, "5") == (away.status_code, away.headers["retry-after"])
     assert (503, "Temporal does not answer", 200) == (ready.status_code, ready.json()["reason"], live.status_code)
     assert (202, {"announced": "api 1"}) == (back.status_code, result)
+
+
+@pytest.mark.parametrize("key", [None, input_data(Deploy).service], ids=["each", "keyed"])
+async def test_while_the_store_is_away_the_sender_is_asked_to_come_again(
+    client: Client, tmp_path: Path, key: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 with Retry-After for what would be too large without the store of large values; afterwards it is taken."""
+    store, away = tmp_path / "store", tmp_path / "away"
+    body = json.dumps({"service": "api", "more": "x" * 100_000}).encode()
+    kept = flow(f"kept-{uuid4().hex[:8]}").triggered_by(webhook("/kept", input=Large, verify=SIGNED, key=key))
+    async with serving(client, kept.then(announce("api", 1)).build(), payload_store=str(store)) as worker:
+        store.rename(away)
+        store.touch()
+        refused = await post(worker, "/kept", body)
+        store.unlink()
+        away.rename(store)
+        back = await post(worker, "/kept", body)
+
+    assert (503, "5", 202) == (refused.status_code, refused.headers["retry-after"], back.status_code)
+    assert "webhook /kept not accepted: a value of" in caplog.text
+
+
+async def test_a_store_that_refuses_ends_a_worker_that_starts(client: Client, tmp_path: Path) -> None:
+    """Before it takes anything that it could not keep."""
+    (tmp_path / "store").touch()
+    with pytest.raises(ConfigurationError, match=r"cannot be written to .*RESOLUTE_PAYLOAD_STORE"):
+        async with serving(client, deploy_flow("/refused"), payload_store=str(tmp_path / "store")):
+            pass
 
 
 async def test_a_worker_that_works_says_so(client: Client) -> None:

@@ -22,7 +22,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import DataConverter, PayloadCodec, StorageDriverClaim, StorageDriverRetrieveContext
 
 from resolute.plan.errors import ResoluteError
-from resolute.temporal.values.stored import DIGEST, FolderDriver, digest_in
+from resolute.temporal.values.stored import DIGEST, digest_in, stored_in
 
 ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
 """Where Temporal's development server shows its pages."""
@@ -36,10 +36,7 @@ class PageCodec(PayloadCodec):
 
     def __init__(self, converter: DataConverter) -> None:
         self._codec = converter.payload_codec
-        storage = converter.external_storage
-        self._store = next(
-            (each for each in (storage.drivers if storage else ()) if isinstance(each, FolderDriver)), None
-        )
+        self._store = stored_in(converter)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Each payload, encrypted; none is stored elsewhere."""

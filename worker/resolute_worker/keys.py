@@ -20,6 +20,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
 from resolute.temporal.values.ciphers import NO_PAYLOAD_KEYS, PayloadKeys
 from resolute.temporal.values.converting import data_converter
+from resolute.temporal.values.stores import store_of
 from resolute_worker.private import private_folder
 from resolute_worker.settings import Settings
 
@@ -61,10 +62,10 @@ def converter_of(settings: Settings) -> DataConverter:
     """What reads and writes values in Temporal as the settings say.
 
     Raises:
-        ConfigurationError: a key for values is invalid.
+        ConfigurationError: a key for values is invalid, or the store of large ones.
     """
-    store = settings.payload_store
-    return data_converter(payload_keys(settings), None if store is None else Path(store).expanduser().absolute())
+    place = settings.payload_store
+    return data_converter(payload_keys(settings), None if place is None else store_of(place))
 
 
 async def keys_for_client(client: Client, settings: Settings) -> PlanKeys:
@@ -116,10 +117,15 @@ async def announced(client: Client) -> str | None:
     return data.get(_ANNOUNCED)
 
 
+_OF_THE_STORE: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""The variables with secrets by which a store of large values is reached."""
+
+
 def remember(keys: PlanKeys, environment: Environment, payloads: PayloadKeys = NO_PAYLOAD_KEYS) -> None:
-    """Keeps the keys out of everything that is logged or recorded."""
+    """Keeps the keys, and the credentials of a store, out of everything that is logged or recorded."""
     environment.remember(key.get_secret_value() for key in keys.keys)
     environment.remember(key.secret.get_secret_value() for key in payloads.keys)
+    environment.remember(os.environ[name] for name in _OF_THE_STORE if os.environ.get(name))
 
 
 def _made(folder: Path) -> Path:

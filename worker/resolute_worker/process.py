@@ -57,7 +57,7 @@ from resolute_worker.serving.server import HttpServer
 from resolute_worker.settings import Settings
 from resolute_worker.signals import StopSignals
 from resolute_worker.spans import traced_process
-from resolute_worker.storing import keep_store
+from resolute_worker.storing import check_store, keep_store
 from resolute_worker.switches import SwitchesWatch
 from resolute_worker.versioning import begin_with, build_of
 from resolute_worker.watch.beats import BeatsWatch
@@ -334,6 +334,7 @@ async def running(
         remember(connection.keys, environment, payload_keys(settings))
         if not connection.keys:
             log.warning(NO_KEYS_NOTE)
+        await check_store(connection.client)
         # Plain functions run in threads, as many as nodes may run at the same time.
         threads = NodeThreads(at_work, settings.max_activities)
         stack.callback(threads.shutdown, wait=False)

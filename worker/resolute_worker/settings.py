@@ -14,6 +14,7 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.settings import said_of_settings
 from resolute.temporal.trust.seals import MOST_KEYS, SHORTEST_KEY
 from resolute.temporal.values.ciphers import PLAIN, PayloadKey
+from resolute.temporal.values.stores import check_place
 
 LogFormat: TypeAlias = Literal["auto", "console", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -46,10 +47,11 @@ def _of_a_payload_key(value: SecretStr) -> SecretStr:
     return value
 
 
-def _folder(value: str) -> str:
-    if "://" in value:
-        raise ValueError("values can be stored in a folder only: give its path, on a disk that all workers share")
-    return value
+def _place(value: str) -> str:
+    try:
+        return check_place(value)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
 
 
 PlanKey = Annotated[SecretStr, AfterValidator(_long_enough)]
@@ -107,8 +109,8 @@ class Settings(BaseSettings):
         payload_keys: the keys that encrypt what runs write into Temporal, each `ID:KEY`, separated by commas or spaces:
             the first encrypts, all of them decrypt. With `none` before them they only decrypt. They are the same
             wherever runs are started, run or read.
-        payload_store: a folder that all workers and readers share, for values from 64 KiB on, which Temporal then only
-            refers to.
+        payload_store: a folder or a bucket (`s3://BUCKET/PREFIX`) that all workers and readers share, for values from
+            64 KiB on, which Temporal then only refers to.
         retention_days: for how many days the embedded server keeps closed runs, and with them the ids that keep a
             redelivered webhook from starting a run.
         database_mb: the megabytes that the embedded server's database may use before its oldest closed runs go.
@@ -162,7 +164,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".resolute")
     plan_keys: Annotated[tuple[PlanKey, ...], NoDecode, BeforeValidator(_words), Field(max_length=MOST_KEYS)] = ()
     payload_keys: Annotated[tuple[PayloadKeyText, ...], NoDecode, BeforeValidator(_words)] = ()
-    payload_store: Annotated[str, AfterValidator(_folder)] | None = None
+    payload_store: Annotated[str, AfterValidator(_place)] | None = None
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
     database_mb: Annotated[int, Field(ge=10)] | None = None
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20

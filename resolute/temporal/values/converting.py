@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import Payload
@@ -26,11 +25,11 @@ from resolute.temporal.values.ciphers import (
     key_id_of,
     missing_key,
 )
-from resolute.temporal.values.stored import REFERENCE, THRESHOLD, FolderDriver
+from resolute.temporal.values.stored import REFERENCE, THRESHOLD, Store, StoredValues
 
 NO_STORE: Final = (
     "a value is stored outside of Temporal, and RESOLUTE_PAYLOAD_STORE is not set: "
-    "set it to the folder that the workers have"
+    "set it to the store that the workers have"
 )
 
 
@@ -80,18 +79,18 @@ PLAIN: Final = DataConverter(payload_converter_class=cast("Any", PlainConverter)
 """The converter of a process without keys."""
 
 
-def data_converter(keys: PayloadKeys = NO_PAYLOAD_KEYS, store: Path | None = None) -> DataConverter:
+def data_converter(keys: PayloadKeys = NO_PAYLOAD_KEYS, store: Store | None = None) -> DataConverter:
     """The converter for a client of Temporal.
 
-    With keys, values are encrypted, and so are the texts and traces of failures. With a store, large values are kept in
-    that folder, encrypted as well.
+    With keys, values are encrypted, and so are the texts and traces of failures. With a store, large values are kept
+    there, encrypted as well.
     """
     if not keys and store is None:
         return PLAIN
     return DataConverter(
         payload_converter_class=cast("Any", PlainConverter),
         payload_codec=EncryptingCodec(keys) if keys else None,
-        external_storage=ExternalStorage([FolderDriver(store)], payload_size_threshold=THRESHOLD) if store else None,
+        external_storage=ExternalStorage([StoredValues(store)], payload_size_threshold=THRESHOLD) if store else None,
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes
         if keys and keys.encrypts
         else DefaultFailureConverter,

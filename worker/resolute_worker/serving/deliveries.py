@@ -35,6 +35,7 @@ from resolute.temporal.client.client import start_run
 from resolute.temporal.client.keyed import hand_in
 from resolute.temporal.client.links import PATH
 from resolute.temporal.trust.seals import PlanKeys
+from resolute.temporal.values.stored import StoreError
 from resolute.temporal.wire.start import without_plan
 from resolute.writing.flow import Flow
 from resolute_worker.boarding import BOARD
@@ -166,9 +167,8 @@ class Deliveries:
             return Outcome(flow, "too_large", 413, detail=str(error))
         except UnusableValueError as error:
             return Outcome(flow, "malformed", 400, detail=str(error))
-        except RPCError as error:
-            self._say(logging.ERROR, "webhook %s not accepted: Temporal: %s", route.webhook.path, error, flow=flow)
-            return Outcome(flow, "unavailable", 503)
+        except (RPCError, StoreError) as error:
+            return self._unavailable(flow, route.webhook.path, error)
         result = "started" if run.is_new else "duplicate"
         log.info("webhook %s %s", route.webhook.path, result, extra={"flow": flow, "run": workflow_id})
         return Outcome(flow, result, 202 if run.is_new else 200, run=workflow_id)
@@ -198,15 +198,20 @@ class Deliveries:
         except LineFullError as error:
             self._say(logging.ERROR, "webhook %s not accepted: %s", path, error, flow=flow)
             return Outcome(flow, "unavailable", 503, detail=str(error))
-        except (RPCError, MessageRefusedError) as error:
-            self._say(logging.ERROR, "webhook %s not accepted: Temporal: %s", path, error, flow=flow)
-            return Outcome(flow, "unavailable", 503)
+        except (RPCError, MessageRefusedError, StoreError) as error:
+            return self._unavailable(flow, path, error)
         log.info("webhook %s %s", path, handed.became, extra={"flow": flow, "run": run})
         if handed.again:
             return Outcome(flow, "duplicate", 200, run=run, detail=handed.became)
         if handed.became == "ignored":
             return Outcome(flow, "ignored", 202, detail=f"it starts no run, and run {run} does not go on")
         return Outcome(flow, handed.became, 202, run=run)
+
+    def _unavailable(self, flow: str, path: str, error: Exception) -> Outcome:
+        """Asks the sender to try again, whether somebody has to mend something for it or not."""
+        where = "" if isinstance(error, StoreError) else "Temporal: "
+        self._say(logging.ERROR, "webhook %s not accepted: %s%s", path, where, error, flow=flow)
+        return Outcome(flow, "unavailable", 503)
 
 
 def use_of(path: str, providers: Mapping[str, str]) -> str:
