@@ -35,7 +35,15 @@ REQUESTS: Final = (
 )
 """What may happen to a request to the provider, before and after it was carried out."""
 
-OTHERS: Final = ("run replayed", "run continued", "message twice", "run cancelled", "start twice")
+OTHERS: Final = (
+    "run replayed",
+    "task in the middle",
+    "run continued",
+    "message twice",
+    "run cancelled",
+    "run cancelled in a trip",
+    "start twice",
+)
 
 EVERY: Final = (*DEATHS, *ERRORS, *REQUESTS, *OTHERS)
 
@@ -47,7 +55,14 @@ _WEATHERS: Final[tuple[Mapping[str, float], ...]] = (
     dict.fromkeys((*DEATHS, *REQUESTS), 0.12),
     dict.fromkeys(EVERY, 0.08),
 )
-_ALWAYS: Final = {"run replayed": 0.15, "run cancelled": 0.12, "message twice": 0.2, "start twice": 0.2}
+_ALWAYS: Final = {
+    "run replayed": 0.15,
+    "task in the middle": 0.5,
+    "run cancelled": 0.12,
+    "run cancelled in a trip": 0.03,
+    "message twice": 0.2,
+    "start twice": 0.2,
+}
 """What is as likely in every weather."""
 
 _MOST: Final = 8

@@ -8,7 +8,7 @@ memory and runs on a server. Each rule gives what breaks it as `Broken`; nothing
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -27,7 +27,8 @@ class Effect:
     """Something that the provider carried out for a step of a run: whether it was answered does not matter.
 
     `does` names it ("trigger", "resolve", "note"), and `key` what it was done to: a dedup key, an incident. One that
-    `adds` is another thing each time (a note); any other may be repeated by its own step.
+    `adds` is another thing each time (a note); any other may be repeated by its own step. `attempt` is which attempt of
+    its step a call is, where each is counted.
     """
 
     at: float
@@ -36,6 +37,7 @@ class Effect:
     does: str
     key: str
     adds: bool = False
+    attempt: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Recorded:
 
     `does` and `key` say which effect a step that completed has had; empty where it has none. `undo` are the steps that
     undo it, in their order, and `undoes` is the step that it undoes. `attempts` are those that were recorded, and
-    `most` how many the policy allows; 0 is any number.
+    `most` how many the policy allows; 0 is any number. `known` is when its run knew of it, where that was later.
     """
 
     at: float
@@ -65,6 +67,7 @@ class Recorded:
     undoes: str = ""
     attempts: int = 1
     most: int = 0
+    known: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +227,10 @@ def nothing_repeated(seen: Evidence) -> Iterator[str]:
         end = ends.get((effect.run, effect.step))
         if end is not None and effect.at > end.at and (end.ok or effect.does == CALL):
             yield f"{_name(effect.run, effect.step)} did {effect.does} {effect.key} after its end was recorded"
+    begun = Counter((each.run, each.step, each.attempt) for each in seen.effects if each.attempt)
+    for (run_id, step_id, attempt), times in begun.items():
+        if times > 1:
+            yield f"{_name(run_id, step_id)} began its attempt {attempt} {times} times"
     for run in seen.runs:
         for step in run.steps:
             if step.most and step.attempts > step.most:
@@ -302,7 +309,7 @@ def undo_complete(seen: Evidence) -> Iterator[str]:
         elif run.status in ("running", "terminated"):
             continue
         else:
-            done.sort(key=lambda step: step.at)
+            done.sort(key=lambda step: step.known or step.at)
             due = [undo for step in reversed(done) for undo in step.undo]
         if undone != due:
             yield f"run {run.run} ({run.status}) undid {undone}, due was {due}"

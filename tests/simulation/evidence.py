@@ -88,6 +88,7 @@ def _recorded(
         undoes=undone.undoes.get(name) or undone.of_children.get(name, ""),
         attempts=run.hands.attempts.get(request.step, 1),
         most=request.policy.retry.attempts,
+        known=run.order.get(request.step, 0),
     )
 
 

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
 from contextvars import copy_context
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from resolute.execution.executor import FailureFacts
 from resolute.memory.runtime import MemoryRuntime, VirtualClock
 from resolute.plan.policies import SIGN_OF_LIFE
 from resolute.plan.values import Json, JsonObject
-from resolute.running.runtime import Answered, CallRequest
+from resolute.running.runtime import CallRequest
 from resolute.running.shared.asking import Asking
-from resolute.running.together import AtOnce, answered
-from tests.simulation.checker import CALL, Asked, Effect
+from resolute.temporal.activities.at_work import AtWork
+from resolute.temporal.activities.several import Several
+from resolute.temporal.trust.belief import Belief
+from resolute.temporal.trust.seals import NO_KEYS
+from tests.simulation.checker import Asked
+from tests.simulation.faulty import TELLING, Faulty
+from tests.simulation.history import Carried
 from tests.simulation.network import LIFE
 
 if TYPE_CHECKING:
+    from temporalio.activity import Info
+
     from tests.simulation.run import SimulatedRun
     from tests.simulation.server import Server
 
 
-_TELLING = ("tell", "ask_for")
-"""Nodes by which somebody outside is heard."""
+_BELIEF: Final = Belief(NO_KEYS, ())
+_AT_WORK: Final = AtWork()
 
 
 class LoopClock(VirtualClock):
@@ -74,6 +82,7 @@ class Hands(MemoryRuntime):
         self._run = run
         self._server = server
         self._local: set[str] = set()
+        self._info = cast("Info", SimpleNamespace(workflow_type=run.plan.name, workflow_id=run.id))
         self.attempts: dict[str, int] = {}
         """The attempts of each step in the activity lane, which its policy bounds."""
 
@@ -85,13 +94,18 @@ class Hands(MemoryRuntime):
             self._local.discard(request.step)
         return await self._call(request)
 
-    async def make_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
-        """Runs nodes by their policies, so many at once."""
-        made = AtOnce[CallRequest, Answered](
-            requests, at_once=at_once, stops=lambda answer: stops and answer.failure is not None
+    async def carry(self, number: int, arguments: JsonObject) -> Carried:
+        """Makes a trip, as a worker does, and brings its record back."""
+        server = self._server
+        said = json.loads(json.dumps({**arguments, "run_id": self._run.id}))
+        several = Several(
+            Faulty(self._run, server.life), _BELIEF, _AT_WORK, None, lambda call, facts: None, clock=server.loop.time
         )
-        await made.run(lambda request: answered(self.make(request, local=True)))
-        return [made.answers.get(index, Answered(given_up=True)) for index in range(len(requests))]
+        LIFE.set(server.life)
+        record = await several.run(self._info, said)
+        if self._dies("death in a workflow task"):
+            await server.never()
+        return Carried(number, json.loads(json.dumps(record)))
 
     async def ask(self, asking: Asking) -> Json:
         """Asks what runs share, until the answer has come."""
@@ -134,15 +148,12 @@ class Hands(MemoryRuntime):
         if self._dies("death in a workflow task" if local else "death before a call"):
             return await self._lost(limit, local=local)
         # Where nobody is told, somebody waits for ever, and should.
-        if not request.node.endswith(_TELLING) and chance.happens("permanent error"):
+        if not request.node.endswith(TELLING) and chance.happens("permanent error"):
             self._run.permanent.add(step)
             return FailureFacts(error_type="TerminalError", message="this can not be done", retryable=False)
         if chance.happens("error before a call"):
             return FailureFacts(error_type="NodeError", message="not now", retryable=True)
-        server.effects.append(
-            Effect(at=server.tick(), run=self._run.id, step=step, does=CALL, key=f"{self._run.id}/{step}")
-        )
-        server.say(f"{self._run.id} {step} begins (attempt {attempt}{', local' if local else ''})")
+        self._run.begins(step, request.made.attempts + attempt, local=local)
         work = self._begin(super()._attempt(request, attempt, limit, heartbeat, began), life)
         ended = server.loop.create_future()
         work.add_done_callback(lambda _: ended.done() or ended.set_result(None))

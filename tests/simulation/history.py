@@ -22,11 +22,11 @@ class Done:
 
 
 @dataclass(frozen=True)
-class DoneTogether:
-    """Calls that were made together came to their end, each by itself."""
+class Carried:
+    """A trip of several calls came back with its record, in which each of them is by itself."""
 
     command: int
-    each: tuple[Done, ...]
+    record: Json
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Cancel:
     """Somebody wants the run to end."""
 
 
-Event: TypeAlias = Done | DoneTogether | ChildDone | Fired | Said | Cancel
+Event: TypeAlias = Done | Carried | ChildDone | Fired | Said | Cancel
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,13 @@ import resolute.running.interpreter as interpreter
 import resolute.running.kinds.alarm as alarm
 import resolute.running.kinds.call as call
 import resolute.running.shared.shared as shared
+import resolute.temporal.activities.several as several
+import resolute.temporal.workflows.trips as trips
 import resolute_pagerduty.account.sender as sender
 import resolute_pagerduty.calls.notes as notes
 import resolute_pagerduty.nodes.events as events
 from resolute.plan.context import current_call
+from resolute.plan.kinds.call import Call
 from resolute.running.frame import Kept
 from resolute.running.interpreter import Interpreter
 from resolute.running.line import Line
@@ -28,6 +31,9 @@ from resolute.running.outcomes import Ending, Outcomes
 from resolute.running.run import Run
 from resolute.running.runtime import CallRequest
 from resolute.running.saga import Saga
+from resolute.temporal.wire.together import Round
+from resolute.temporal.workflows.rounds import Ahead
+from resolute.temporal.workflows.trips import Trips
 
 
 @contextmanager
@@ -197,6 +203,30 @@ def _steps_carried_are_undone_no_more(restore: Any) -> Any:
     return lambda self, data, top, path="": restore(self, data if path else [], top, path)
 
 
+def _ended_behind_forgotten(take: Any) -> Any:
+    def changed(self: Ahead, made: Round, *times: Any) -> Any:
+        first = next(iter(made.said.items()))
+        return take(self, replace(made, said=dict([first])), *times)
+
+    return changed
+
+
+def _last_of_record_lost(round_in: Any) -> Any:
+    return lambda record: round_in(record[:-1] if isinstance(record, list) and len(record) > 1 else record)
+
+
+def _followers_run_nonetheless(_: Any) -> Any:
+    return lambda said: True
+
+
+def _any_call_is_quick(_: Any) -> Any:
+    return lambda step: isinstance(step, Call)
+
+
+def _never_ahead(_: Any) -> Any:
+    return property(lambda self: False)
+
+
 MUTANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     "an undo step is left out": (Saga, "due", _undo_left_out),
     "undo steps run first step first": (Saga, "due", _undo_forwards),
@@ -224,6 +254,11 @@ MUTANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     "a cancel does not reach loops": (Run, "stop_where_cancelled", _cancel_ignored_in_loops),
     "one attempt more than the policy has": (CallRequest, "left", _retries_not_counted),
     "an argument that only this process knows": (call, "prepare", _time_of_the_process),
+    "a step of a trip that has ended is run again": (Ahead, "take", _ended_behind_forgotten),
+    "the record of a trip loses its last step": (trips, "round_in", _last_of_record_lost),
+    "what follows a failed step of a trip is run nonetheless": (several, "_goes_on", _followers_run_nonetheless),
+    "a trip holds a step that is not safe to repeat": (call, "is_quick", _any_call_is_quick),
+    "a cancel stops a run before it knows what its trip has done": (Trips, "is_ahead", _never_ahead),
 }
 """Every bug, by what it does: where it is put, and what it makes of what is there."""
 

@@ -7,11 +7,14 @@ for something else the simulation says so: on a server such a run is stuck for e
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from temporalio.exceptions import CancelledError
 
 from resolute.memory.runtime import MemoryRun, recorded_of_child
 from resolute.plan.errors import NodeFailedError
@@ -20,7 +23,9 @@ from resolute.running.messages import Message
 from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.running.shared.asking import Asking
 from resolute.running.switches import Stop
-from tests.simulation.history import ChildDone, Done, DoneTogether, Event, Fired
+from resolute.temporal.wire.together import Asked as AskedOfTrip
+from resolute.temporal.workflows.trips import Trips
+from tests.simulation.history import Carried, ChildDone, Done, Event, Fired
 
 if TYPE_CHECKING:
     from tests.simulation.run import SimulatedRun
@@ -42,11 +47,13 @@ class _Asked:
     number: int
     step: str
     answer: asyncio.Future[Any]
+    start: Callable[[], None]
     local: bool
+    is_given_up: bool = False
 
 
 class Part:
-    """Runs one part of a run in one life of a worker."""
+    """Runs one part of a run in one life of a worker. Its trips are the product's own, and it is their `Way`."""
 
     def __init__(self, run: SimulatedRun) -> None:
         self.moment: datetime = run.server.now()
@@ -60,6 +67,9 @@ class Part:
         self._run = run
         self._asked: dict[int, _Asked] = {}
         self._count = 0
+        self._trips = Trips(self, lambda _: None, run.plan.interpreter)
+        self._given_up: list[str] = []
+        self._pauses: dict[str, asyncio.Future[None]] = {}
 
     @property
     def is_through(self) -> bool:
@@ -88,51 +98,96 @@ class Part:
                 self._order(f"no timer {asked.number}", lambda: self._run.stop_timer(asked.number))
             raise
 
+    def resume(self) -> None:
+        """A replay has come to its end: what was at work here, and has no end in the history, begins anew."""
+        for asked in tuple(self._asked.values()):
+            if asked.local and not asked.answer.done():
+                self.at_work_here += 1
+                asked.start()
+                if asked.is_given_up:
+                    self._run.give_up(asked.number)
+
     @property
     def is_ahead(self) -> bool:
-        """No call is made ahead."""
-        return False
+        """Whether calls have been begun to which the run has not come yet."""
+        return self._trips.is_ahead
 
     async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
-        """Runs a node, and none of those behind it."""
-        what = f"{request.node} {digest(repr(request.arguments))} {request.lane}"
+        """Runs a node; in the local lane with those behind it."""
         local = request.lane == "local"
+        if local and (behind or request.step in self._trips):
+            return (await self._trips.in_turn(request, behind)).value()
         asked = self._ask(
-            f"call {what}",
+            f"call {request.node} {digest(repr(request.arguments))} {request.lane}",
             request.step,
             lambda number: self._work(number, lambda: self._run.hands.make(request, local=local), local=local),
             local=local,
         )
         self._run.noted(asked.number, request)
-        self._check_cancelled(request)
+        self._check_cancelled(request.step)
         return _output(await asked.answer)
 
-    def _check_cancelled(self, request: CallRequest) -> None:
+    def _check_cancelled(self, step: str) -> None:
         """A run that is cancelled begins nothing more, but what undoes its work."""
-        if self.is_cancelled and not self.replays and not _UNDOES.match(request.step.rpartition(".")[2]):
-            self._run.server.strange.append(f"{self._run.id} begins {request.step} although it is cancelled")
+        if self.is_cancelled and not self.replays and not _UNDOES.match(step.rpartition(".")[2]):
+            self._run.server.strange.append(f"{self._run.id} begins {step} although it is cancelled")
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
-        """Runs nodes, so many at once, in one local call."""
-        names = " ".join(f"{request.step}:{request.node}" for request in requests)
+        """Runs nodes, so many at once, in one trip for the attempts that are due."""
+        answers = await self._trips.beside(requests, at_once=at_once, stops=stops)
+        self._run.completed(requests)
+        return answers
+
+    @property
+    def given_up(self) -> int:
+        """How often steps have been given up."""
+        return len(self._given_up)
+
+    async def make_room(self, size: int) -> None:
+        """There is room for all."""
+
+    def stop_where_given_up(self, step: str, before: int) -> None:
+        """Ends the call of a step that was given up while it waited."""
+        if any(step.startswith(part) for part in self._given_up[before:]):
+            raise asyncio.CancelledError
+
+    async def pause(self, name: str, step: str, until: datetime) -> None:
+        """Waits for the next attempt of a step, by a timer of the server."""
+        pause = self._pauses[name] = asyncio.ensure_future(self.sleep(step, until))
+        try:
+            await pause
+        finally:
+            del self._pauses[name]
+
+    async def carry(self, name: str, arguments: JsonObject, time: timedelta) -> Json:
+        """Has the worker make a trip, in one local call.
+
+        Raises:
+            CancelledError: it was given up before it began.
+        """
+        calls = [AskedOfTrip.of(each) for each in cast("list[Json]", arguments["calls"])]
         asked = self._ask(
-            f"together {at_once} {stops} {names}",
-            requests[0].step,
-            lambda number: self._work(
-                number, lambda: self._run.hands.make_together(requests, at_once=at_once, stops=stops), local=True
-            ),
+            f"trip {digest(json.dumps(arguments))}",
+            name,
+            lambda number: self._work(number, lambda: self._run.hands.carry(number, arguments), local=True),
             local=True,
         )
-        self._run.noted(asked.number, *requests)
-        found: DoneTogether = await asked.answer
-        return [
-            Answered(
-                output=done.output,
-                failure=None if done.failure is None else NodeFailedError.from_facts(done.failure),
-                given_up=done.gone,
-            )
-            for done in found.each
-        ]
+        self._run.noted(
+            asked.number,
+            *(
+                CallRequest(step=each.step, node=each.node, arguments=each.arguments, policy=each.policy, lane="local")
+                for each in calls
+            ),
+        )
+        for each in calls:
+            self._check_cancelled(each.step)
+        try:
+            carried: Carried = await asked.answer
+        except asyncio.CancelledError:
+            if asked.number in self._asked:
+                raise
+            raise CancelledError from None
+        return carried.record
 
     async def share(self, asking: Asking) -> Json:
         """Asks what runs share."""
@@ -171,15 +226,21 @@ class Part:
 
     def cancel(self, part: str = "") -> None:
         """Gives up the calls at work whose steps begin so."""
+        self._trips.give_up(part)
+        self._given_up.append(part)
         asked = [each for each in self._asked.values() if each.step.startswith(part)]
-        self._give_up(asked, _TURNS)
+        pauses = [pause for name, pause in self._pauses.items() if name.startswith(part)]
+        self._give_up(asked, pauses, _TURNS)
 
-    def _give_up(self, asked: list[_Asked], turns: int) -> None:
+    def _give_up(self, asked: list[_Asked], pauses: list[asyncio.Future[None]], turns: int) -> None:
         if turns:
-            self._loop.call_soon(self._give_up, asked, turns - 1)
+            self._loop.call_soon(self._give_up, asked, pauses, turns - 1)
             return
+        for pause in pauses:
+            pause.cancel()
         for each in asked:
             if each.number in self._asked and not each.answer.done():
+                each.is_given_up = True
                 give_up = self._giving_up(each)
                 if each.local:
                     self._order(f"no {each.number}", lambda: None)
@@ -195,7 +256,7 @@ class Part:
         match event:
             case Done(command, _, _, gone) if gone:
                 self._end(command, None)
-            case Done(command) | DoneTogether(command) | ChildDone(command) | Fired(command):
+            case Done(command) | Carried(command) | ChildDone(command) | Fired(command):
                 self._end(command, event)
             case _:
                 raise AssertionError(event)
@@ -215,12 +276,12 @@ class Part:
     def _ask(self, what: str, step: str, start: Callable[[int], Callable[[], None]], *, local: bool = False) -> _Asked:
         number = self._count
         is_new = self._write(f"{what} {step}")
-        asked = self._asked[number] = _Asked(number, step, self._loop.create_future(), local)
+        asked = self._asked[number] = _Asked(number, step, self._loop.create_future(), start(number), local)
         if is_new and local:
             self.at_work_here += 1
-            start(number)()
+            asked.start()
         elif is_new:
-            self.fresh.append(start(number))
+            self.fresh.append(asked.start)
         return asked
 
     def _order(self, what: str, order: Callable[[], None]) -> None:

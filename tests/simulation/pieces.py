@@ -12,6 +12,7 @@ from resolute_pagerduty import add_note, resolve_event, trigger_event
 from tests.contract.generated.generated import EVERY, KINDS
 from tests.contract.generated.piece import FailedPieceError, Inside, Kind, Piece, Reads, Story, Within
 from tests.contract.nodes import note
+from tests.simulation.quick import QUICK
 from tests.simulation.setting import PAGERDUTY
 
 GRANTS: Final = 2
@@ -97,12 +98,17 @@ PAGING: Final = {
     "hopeless": Kind(_write_hopeless, _foretell_hopeless, raises=lambda _: True),
 }
 
-EVERY_KIND: Final[dict[str, Kind]] = {**EVERY, **PAGING}
+EVERY_KIND: Final[dict[str, Kind]] = {**EVERY, **PAGING, **QUICK}
 _WORDS: Final = {
     **dict.fromkeys((word for word, kind in KINDS.items() if not kind.blocks), 1.0),
     **dict.fromkeys((word for word, kind in KINDS.items() if kind.blocks), 1.2),
     **dict.fromkeys(PAGING, 2.5),
     "note": 5.0,
+    **dict.fromkeys(QUICK, 1.0),
+    "trip": 3.0,
+    "wavering_trip": 3.0,
+    "balking_trip": 0.5,
+    "failing_batch": 0.5,
     "fails": 1.0,
     "hopeless": 0.5,
     "exhausted": 0.3,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from resolute.memory.runtime import START, MemoryRun
 from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, RunTimedOutError
+from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter, RunContinuedError
@@ -18,9 +19,12 @@ from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import CallRequest, ChildRequest
+from resolute.temporal.wire.together import Said as SaidOfCall
+from resolute.temporal.wire.together import round_in
+from tests.simulation.checker import CALL, Effect
 from tests.simulation.hands import Hands
-from tests.simulation.history import Cancel, ChildDone, Done, DoneTogether, Event, Fired, History, Said
+from tests.simulation.history import Cancel, Carried, ChildDone, Done, Event, Fired, History, Said
 from tests.simulation.history import Turn as HistoryTurn
 from tests.simulation.part import Part, StrangeError
 
@@ -63,9 +67,13 @@ class SimulatedRun:
         self.attempts: list[asyncio.Future[Any]] = []
         self.permanent: set[str] = set()
         self.ends: list[tuple[int, CallRequest, Done]] = []
+        self.order: dict[str, int] = {}
+        """When the run knew of calls that were made beside each other; it knows of all of them at once."""
+        self._completed: list[tuple[int, tuple[str, ...]]] = []
         self.children: dict[str, SimulatedRun] = {}
         self.children_ended: list[tuple[int, str]] = []
         self.parts = 1
+        self._quick = quick_steps(plan)
         self._given = given
         self._handed = memory
         self._scheduled_for = scheduled_for
@@ -86,6 +94,7 @@ class SimulatedRun:
         self._steps_of_children: dict[int, str] = {}
         self._runs_of_steps: dict[int, SimulatedRun] = {}
         self._work: dict[int, asyncio.Task[Any]] = {}
+        self._here: set[int] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._given_up: set[int] = set()
         self._is_done: set[int] = set()
@@ -109,9 +118,11 @@ class SimulatedRun:
         if not self.is_open:
             return
         self._waiting = [*self.history.lose(), *self._waiting]
+        self._completed.clear()
         self._drop()
-        for number in [each for each in self._work if each >= len(self.history.commands)]:
+        for number in [each for each in self._work if each >= len(self.history.commands) or each in self._here]:
             del self._work[number]
+        self._here.clear()
         for ended in self.attempts:
             if not ended.done():
                 ended.set_result(None)
@@ -138,6 +149,8 @@ class SimulatedRun:
         """Begins a call: what comes of it is brought to the run."""
         task = self._work[number] = self.server.loop.create_task(work)
         part = self._part
+        if local:
+            self._here.add(number)
 
         def end(ended: asyncio.Task[Any]) -> None:
             if local:
@@ -194,15 +207,33 @@ class SimulatedRun:
         """Which calls a command is of."""
         self._requests[number] = requests
 
+    def begins(self, step: str, attempt: int, *, local: bool) -> None:
+        """An attempt of a step begins. Those of quick steps are not counted where their record is lost."""
+        server = self.server
+        counted = 0 if step.rpartition(".")[2] in self._quick else attempt
+        effect = Effect(at=server.tick(), run=self.id, step=step, does=CALL, key=f"{self.id}/{step}", attempt=counted)
+        server.effects.append(effect)
+        server.say(f"{self.id} {step} begins (attempt {attempt}{', local' if local else ''})")
+
+    def completed(self, requests: Sequence[CallRequest]) -> None:
+        """The run knows of calls that were made beside each other."""
+        if not cast("Part", self._part).replays:
+            self._completed.append((len(self.history.turns), tuple(request.step for request in requests)))
+
     def noted_child(self, number: int, step: str) -> None:
         """Which step a command starts a run for."""
         self._steps_of_children[number] = step
 
     def _look(self) -> None:
         self._is_due = False
-        if not (self.is_open and self.server.is_up) or self._in_turn:
+        if not (self.is_open and self.server.is_up):
             return
-        if self._part is None or self.server.chance.happens("run replayed"):
+        if self._in_turn:
+            # A worker whose task takes long hands in what it has, and is given what has come meanwhile.
+            if not (self._waiting and self.server.chance.happens("task in the middle")):
+                return
+            self._hand_in()
+        elif self._part is None or self.server.chance.happens("run replayed"):
             self._replay()
             if self._task is not None and self._task.done():
                 self._end_turn()
@@ -219,6 +250,8 @@ class SimulatedRun:
         part.replays = False
         if not part.is_through:
             raise StrangeError(f"{self.id} does less in a replay than in its history: {self.history.commands}")
+        part.resume()
+        self._in_turn = part.at_work_here > 0
 
     def _take(self, events: tuple[Event, ...], *, local: bool = False) -> None:
         part = cast("Part", self._part)
@@ -276,36 +309,52 @@ class SimulatedRun:
     def _end_turn(self) -> None:
         """The worker hands in what came of a turn: from now on it outlives the worker."""
         self._in_turn = False
-        part, task = cast("Part", self._part), cast("asyncio.Task[Json]", self._task)
-        for turn in self.history.keep():
-            for event in turn.events:
-                self._keep(event)
-        fresh, part.fresh = part.fresh, []
-        for order in fresh:
-            order()
+        task = cast("asyncio.Task[Json]", self._task)
+        self._hand_in()
         if task.done():
             self._close(task)
         if self._waiting:
             self.wake()
+
+    def _hand_in(self) -> None:
+        part = cast("Part", self._part)
+        before = self.history.kept[1]
+        for number, turn in enumerate(self.history.keep(), start=before + 1):
+            for event in turn.events:
+                self._keep(event)
+            for known_in, steps in self._completed:
+                if known_in == number:
+                    self.order.update({step: self.server.tick() for step in steps})
+        self._completed.clear()
+        fresh, part.fresh = part.fresh, []
+        for order in fresh:
+            order()
         if self.server.is_up and self.server.chance.happens("death after a record"):
             self.server.die()
 
     def _keep(self, event: Event) -> None:
-        at = self.server.tick()
         match event:
             case Done(command) if command in self._requests:
-                self._keep_call(at, self._requests[command][0], event)
-            case DoneTogether(command, each):
-                for request, done in zip(self._requests[command], each, strict=True):
-                    self._keep_call(at, request, done)
+                self._keep_call(self._requests[command][0], event)
+            case Carried(command, record):
+                self._keep_trip(command, record)
             case ChildDone(command):
                 step = self._steps_of_children[command]
-                self.children_ended.append((at, step))
+                self.children_ended.append((self.server.tick(), step))
                 self.server.say(f"{self.id} {step} is recorded: its run has ended")
             case _:
                 pass
 
-    def _keep_call(self, at: int, request: CallRequest, done: Done) -> None:
+    def _keep_trip(self, command: int, record: Json) -> None:
+        requests = {request.step: request for request in self._requests[command]}
+        for step, said in round_in(record).said.items():
+            if (done := _done(command, said)) is not None:
+                self._keep_call(requests[step], done)
+            else:
+                self.server.say(f"{self.id} {step} is to be tried again")
+
+    def _keep_call(self, request: CallRequest, done: Done) -> None:
+        at = self.server.tick()
         self.ends.append((at, request, done))
         how = "given up" if done.gone else "failed" if done.failure else json.dumps(done.output)
         self.server.say(f"{self.id} {request.step} is recorded: {how} [{at}]")
@@ -347,6 +396,17 @@ class SimulatedRun:
         self.wake()
 
 
+def quick_steps(plan: Plan) -> frozenset[str]:
+    """The steps of a plan that its author calls quick and safe to repeat."""
+    if (known := _QUICK.get(plan.fingerprint)) is None:
+        calls = calls_in((*plan.steps, *plan.on_failure))
+        known = _QUICK[plan.fingerprint] = frozenset(call.id for call in calls if call.lane == "local")
+    return known
+
+
+_QUICK: Final[dict[str, frozenset[str]]] = {}
+
+
 def _came(number: int, ended: asyncio.Task[Any]) -> Event:
     """What came of a call, as it is recorded."""
     if ended.cancelled():
@@ -357,13 +417,17 @@ def _came(number: int, ended: asyncio.Task[Any]) -> Event:
     if error is not None:
         raise error
     result: Any = ended.result()
-    if isinstance(result, list) and result and isinstance(result[0], Answered):
-        answers = cast("list[Answered]", result)
-        return DoneTogether(
-            number,
-            tuple(
-                Done(number, each.output, each.failure.facts() if each.failure else None, each.given_up)
-                for each in answers
-            ),
-        )
-    return Done(number, cast("Json", result))
+    return result if isinstance(result, Carried) else Done(number, cast("Json", result))
+
+
+def _done(command: int, said: SaidOfCall) -> Done | None:
+    """The end of a call, as a trip has recorded it; None where it is to be tried again."""
+    match said.word:
+        case "output":
+            return Done(command, said.output)
+        case "failed":
+            return Done(command, failure=said.facts)
+        case "given up":
+            return Done(command, gone=True)
+        case "again" | "stopped":
+            return None

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.checker import (
+    CALL,
     RULES,
     Asked,
     Check,
@@ -87,6 +88,15 @@ WRONG = {
         ),
     ),
     "a page after its end": ("nothing repeated", changed(effects=(PAGE, replace(PAGE, at=3.5), *RIGHT.effects[1:]))),
+    "an attempt that is made twice": (
+        "nothing repeated",
+        changed(
+            effects=(
+                *[Effect(at=at, run="a", step="page", does=CALL, key="a", attempt=1) for at in (1, 1.5)],
+                *RIGHT.effects,
+            )
+        ),
+    ),
     "too many attempts": (
         "nothing repeated",
         changed(runs=(replace(FIRST, steps=(replace(FIRST.steps[0], attempts=4), *FIRST.steps[1:])), SECOND)),

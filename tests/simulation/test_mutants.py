@@ -11,6 +11,8 @@ QUICK = (
     "an undo step is left out",
     "the last undo step is lost when a run is continued",
     "a dedup key for each attempt",
+    "a step of a trip that has ended is run again",
+    "a cancel stops a run before it knows what its trip has done",
 )
 """Those that are found in a few worlds; the others are looked for in `make soak`."""
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.simulation.chance import DEATHS, ERRORS, REQUESTS
+from tests.simulation.chance import EVERY
 from tests.simulation.many import Figures, many, of_seeds
 from tests.simulation.towns import SORTS
 from tests.simulation.worlds import RUNS_OF_A_TOWN, play
@@ -38,7 +38,7 @@ def test_so_many_runs_with_so_many_faults() -> None:
 
     assert figures.runs >= RUNS
     assert set(SORTS) == set(figures.sorts)
-    assert [] == [sort for sort in (*DEATHS, *ERRORS, *REQUESTS) if not figures.faults[sort]]
+    assert [] == [sort for sort in EVERY if not figures.faults[sort]]
 
 
 @pytest.mark.parametrize("seed", [5, 3 * RUNS_OF_A_TOWN, 956])

@@ -35,7 +35,10 @@ LONGEST: Final = 1.0
 
 
 class Several:
-    """The calls of one activity, with what the worker makes calls with. `tell` writes a failed attempt into the log."""
+    """The calls of one activity, with what the worker makes calls with.
+
+    `tell` writes a failed attempt into the log, and `clock` gives seconds.
+    """
 
     def __init__(
         self,
@@ -44,12 +47,15 @@ class Several:
         at_work: AtWork,
         loops: NodeLoops | None,
         tell: Callable[[CallContext, FailureFacts], None],
+        *,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._executor = executor
         self._belief = belief
         self._at_work = at_work
         self._loops = loops
         self._tell = tell
+        self._clock = clock
         self._flows: tuple[str, ...] = ()
 
     async def run(self, info: activity.Info, arguments: JsonObject) -> Json:
@@ -64,11 +70,11 @@ class Several:
 
     async def _in_turn(self, info: activity.Info, run_id: str, asked: list[Asked], interpreter: int) -> Json:
         """Each call when the one before it has completed, with what those before it gave."""
-        began, size = monotonic(), 0
+        began, size = self._clock(), 0
         outputs: dict[str, Json] = {}
         record: list[Json] = []
         for each in asked:
-            if record and (monotonic() - began >= LONGEST or size > _ENOUGH):
+            if record and (self._clock() - began >= LONGEST or size > _ENOUGH):
                 break
             arguments = filled(each.arguments, outputs, interpreter) if each.reads else each.arguments
             if arguments is None:
@@ -77,24 +83,24 @@ class Several:
                 said = await self._attempt(info, run_id, each, arguments)
             except asyncio.CancelledError:
                 said = Said(word="given up")
-            written: Json = [each.step, said.as_json(), round(monotonic() - began, 6)]
+            written: Json = [each.step, said.as_json(), round(self._clock() - began, 6)]
             size += recorded_size(written) + 1
             if record and size > PAYLOAD_LIMIT:
                 break
             record.append(written)
             outputs[each.name] = said.output
-            if said.word != "output" or _is_cancelled():
+            if not _goes_on(said):
                 break
         return record
 
     async def _beside(self, info: activity.Info, run_id: str, asked: list[Asked], *, at_once: int, stops: bool) -> Json:
         """So many calls at a time, each by itself."""
-        began, size = monotonic(), 0
+        began, size = self._clock(), 0
         made = AtOnce[Asked, Said](
             asked,
             at_once=at_once,
             stops=lambda said: stops and said.word == "failed",
-            goes_on=lambda: monotonic() - began < LONGEST and size <= PAYLOAD_LIMIT,
+            goes_on=lambda: self._clock() - began < LONGEST and size <= PAYLOAD_LIMIT,
         )
 
         async def attempt(each: Asked) -> Said:
@@ -122,7 +128,7 @@ class Several:
 
     async def _attempt(self, info: activity.Info, run_id: str, asked: Asked, arguments: JsonObject) -> Said:
         """One attempt of a call, with its arguments as they are by now; what its run has sealed are those as asked."""
-        executor, policy, began = self._executor, asked.policy, monotonic()
+        executor, policy, began = self._executor, asked.policy, self._clock()
         left = math.inf if asked.left is None else asked.left
         call = CallContext(
             flow=info.workflow_type or "",
@@ -151,7 +157,7 @@ class Several:
                 counted=asked.made.counted + asked.attempt - 1,
                 heartbeat=asked.made.heartbeat,
                 failed=as_detail(asked.before),
-                left=None if asked.left is None else left - (monotonic() - began),
+                left=None if asked.left is None else left - (self._clock() - began),
             )
             return Said(word="stopped", facts=CallStoppedError(stopped.stop, made).as_json())
         except Exception as error:
@@ -160,16 +166,16 @@ class Several:
         self._tell(call, facts)
         attempts = (*asked.before, failed_attempt(call.attempt, facts))[-KEPT:]
         pause = policy.retry.pause(asked.attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
-        is_last = asked.attempt == policy.retry.attempts or left - (monotonic() - began) <= pause
+        is_last = asked.attempt == policy.retry.attempts or left - (self._clock() - began) <= pause
         if is_last or not facts.retryable:
             return _failed(asked, facts, attempts)
         return Said(word="again", pause=pause, attempts=attempts)
 
 
-def _is_cancelled() -> bool:
-    """Whether the activity is to end, although the call that was at work then has ended as if nothing were."""
+def _goes_on(said: Said) -> bool:
+    """Whether the call behind one is begun: it has completed, and the activity is not to end all the same."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return said.word == "output" and not (task is not None and task.cancelling())
 
 
 def _late(policy: Policy, left: float) -> FailureFacts:
@@ -186,7 +192,7 @@ def _failed(asked: Asked, facts: FailureFacts, attempts: Attempts) -> Said:
         error_type=facts.error_type,
         reason=facts.message,
         retryable=facts.retryable,
-        attempts=asked.attempt,
+        attempts=asked.made.attempts + asked.attempt,
         trace=facts.trace,
     )
     return Said(word="failed", facts=cast("JsonObject", error.facts()), attempts=attempts)

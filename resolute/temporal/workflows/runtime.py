@@ -25,10 +25,10 @@ from resolute.running.turns import Turns
 from resolute.temporal.wire.activity import ASK_SWITCHES, activity, flows_above
 from resolute.temporal.wire.failures import child_failure, node_failure
 from resolute.temporal.wire.ids import activity_id
-from resolute.temporal.wire.together import TOGETHER, Asked, Round, round_in
+from resolute.temporal.wire.together import TOGETHER
 from resolute.temporal.workflows.child import StartedRun, child_id, child_run
-from resolute.temporal.workflows.rounds import Ahead, Rounds
 from resolute.temporal.workflows.shared import answer_in, question
+from resolute.temporal.workflows.trips import Trips
 
 STANDING: Final = "resolute.standing"
 """The memo that says what keeps a run from going on: held steps, a pause."""
@@ -84,8 +84,7 @@ class TemporalRuntime:
         self._task = -1
         self._scheduled = 0
         self._is_full = full
-        self._ahead = Ahead(seal)
-        self._interpreter = interpreter
+        self._trips = Trips(self, seal, interpreter)
 
     def is_full(self, ended: int) -> bool:
         """Whether Temporal wants the run to be continued in another history; see `Runtime.is_full`."""
@@ -105,7 +104,7 @@ class TemporalRuntime:
     @property
     def is_ahead(self) -> bool:
         """See `Runtime.is_ahead`."""
-        return bool(self._ahead)
+        return self._trips.is_ahead
 
     async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
         """Runs a node as an activity whose id is the step's name; see `Runtime.call`."""
@@ -114,24 +113,30 @@ class TemporalRuntime:
             return await self._called(request)
         given_up = len(self._given_up)
         if request.lane == "local":
-            if behind or request.step in self._ahead:
-                return (await self._in_turn(request, behind)).value()
+            if behind or request.step in self._trips:
+                return (await self._trips.in_turn(request, behind)).value()
             await self.make_room(PAYLOAD_LIMIT)
-            self._stop_where_given_up(request.step, given_up)
+            self.stop_where_given_up(request.step, given_up)
             output = await self._called(request)
             self._unsent += recorded_size(output)
             return output
         async with self._turns.of(request.size):
             await self.make_room(self._turns.held)
-            self._stop_where_given_up(request.step, given_up)
+            self.stop_where_given_up(request.step, given_up)
             try:
                 return await self._called(request)
             finally:
                 self._unsent = 0  # what was recorded before an activity has been sent when the activity has ended
 
-    def _stop_where_given_up(self, step: str, before: int) -> None:
+    @property
+    def given_up(self) -> int:
+        """How often steps have been given up."""
+        return len(self._given_up)
+
+    def stop_where_given_up(self, step: str, before: int) -> None:
+        """Ends the call of a step that was given up while it waited; see `Way.stop_where_given_up`."""
         if any(step.startswith(part) for part, _ in self._given_up[before:]):
-            raise asyncio.CancelledError  # while the call waited: it is not started any more
+            raise asyncio.CancelledError
 
     @property
     def unsent(self) -> int:
@@ -183,69 +188,29 @@ class TemporalRuntime:
 
     async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
         """Runs nodes in local activities, one for the attempts that are due; see `Runtime.call_together`."""
-        name, rounds = f"{requests[0].step} +{len(requests) - 1}", Rounds(requests, self._seal, self.now())
-        given_up = len(self._given_up)
-        try:
-            while due := rounds.due():
-                asked = rounds.asked(self.now())
-                if not asked:
-                    await self._at_work_as(name, asyncio.ensure_future(self.sleep(requests[0].step, min(due))))
-                    continue
-                await self.make_room(PAYLOAD_LIMIT)
-                self._stop_where_given_up(requests[0].step, given_up)
-                made = await self._round(name, asked, at_once=at_once, stops=stops)
-                if rounds.take(made, self.now()) or (stops and rounds.has_failed()):
-                    break
-                self._stop_where_given_up(requests[0].step, given_up)
-        except asyncio.CancelledError:
-            if len(self._given_up) == given_up:
-                raise
-        except FailureError as error:
-            if not (is_cancelled_exception(error) and len(self._given_up) > given_up):
-                rounds.fail({request.step: node_failure(request, error) for request in requests})
-        return rounds.answers
+        return await self._trips.beside(requests, at_once=at_once, stops=stops)
 
-    async def _in_turn(self, request: CallRequest, behind: Sequence[CallRequest]) -> Answered:
-        """Runs a node, with those behind it, in one local activity after the other until it has come to its end."""
-        name, given_up = f"{request.step} +{len(behind)}", len(self._given_up)
-        try:
-            while (answer := self._ahead.answer(request.step)) is None:
-                if (due := self._ahead.due(request.step, self.now())) is not None:
-                    await self._at_work_as(name, asyncio.ensure_future(self.sleep(request.step, due)))
-                await self.make_room(PAYLOAD_LIMIT)
-                self._stop_where_given_up(request.step, given_up)
-                began = self.now()
-                asked = self._ahead.begin(request, behind, began)
-                self._ahead.take(await self._round(name, asked), began, self.now())
-        except asyncio.CancelledError:
-            self._ahead.forget()
-            raise
-        except FailureError as error:
-            self._ahead.forget()
-            if is_cancelled_exception(error) and len(self._given_up) > given_up:
-                return Answered(given_up=True)
-            return Answered(failure=node_failure(request, error))
-        return answer
+    async def pause(self, name: str, step: str, until: datetime) -> None:
+        """Waits for the next attempt of a step; see `Way.pause`."""
+        await self._at_work_as(name, asyncio.ensure_future(self.sleep(step, until)))
 
-    async def _round(self, name: str, asked: list[Asked], **how: Json) -> Round:
-        """Makes one attempt of each: `at_once` so many, each for itself, or else in turn."""
-        calls: Json = [each.as_json() for each in asked]
+    async def carry(self, name: str, arguments: JsonObject, time: timedelta) -> Json:
+        """Makes calls in one local activity; see `Way.carry`."""
         run_id = workflow.info().first_execution_run_id
-        how = how or {"in_turn": self._interpreter}
         record = await self._at_work_as(
             name,
             workflow.start_local_activity(
                 TOGETHER,
-                args=[{"calls": calls, **how, "run_id": run_id, "flows": flows_above()}],
+                args=[{**arguments, "run_id": run_id, "flows": flows_above()}],
                 activity_id=name,
-                start_to_close_timeout=timedelta(seconds=sum(each.policy.timeout for each in asked)) + _PATIENCE,
+                start_to_close_timeout=time + _PATIENCE,
                 retry_policy=RetryPolicy(maximum_attempts=1),
                 cancellation_type=self._cancellation,
                 summary=name,
             ),
         )
         self._unsent += recorded_size(record)
-        return round_in(record)
+        return cast("Json", record)
 
     async def _at_work_as(self, name: str, work: asyncio.Task[Any]) -> Any:
         self._at_work[name] = work
@@ -288,7 +253,7 @@ class TemporalRuntime:
             )
         async with self._turns.of(size):
             await self.make_room(self._turns.held)
-            self._stop_where_given_up(request.step, given_up)
+            self.stop_where_given_up(request.step, given_up)
             handle = await child_run(request, argument)
             self._unsent = 0
         self._started[request.step].began(handle)
@@ -296,7 +261,7 @@ class TemporalRuntime:
 
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
-        self._ahead.give_up(part)
+        self._trips.give_up(part)
         at_work = {step: handle for step, handle in self._at_work.items() if step.startswith(part)}
         self._given_up.append((part, frozenset(at_work)))
         self._giving_up = [each for each in self._giving_up if not each.done()]
