@@ -191,7 +191,7 @@ async def test_two_people_decide(site: Site) -> None:
 async def test_forged_and_changed_links(site: Site) -> None:
     """A link that was changed, made with another key, is over, or is for another person or run decides nothing.
 
-    Each that is no link of ours is in the audit log, without the link itself.
+    Each is in the audit log, without the link itself; one of ours to a run that is not there, with its person and run.
     """
     before = len(site.log())
     run, links = await site.run()
@@ -216,9 +216,14 @@ async def test_forged_and_changed_links(site: Site) -> None:
     assert 413 == (await site.http.post(links["ada"], data={"reason": "x" * 200_000})).status_code
     assert 405 == (await site.http.put(links["ada"])).status_code
     assert [] == await site.decisions(run)
-    assert [("link", "refused", PATH)] * len(tried[403]) == [
-        (each.operation, each.outcome, each.resource) for each in site.log()[before:]
-    ]
+    assert 404 == (await site.http.get(PATH + gone.token(KEYS))).status_code
+    assert [
+        *[("link", None, None)] * len(tried[403]),
+        ("approve", "ada", run.workflow_id),
+        ("approve", "ada", gone.workflow_id),
+        ("link", "ada", gone.workflow_id),
+    ] == [(each.operation, each.person, each.run) for each in site.log()[before:]]
+    assert {("refused", PATH)} == {(each.outcome, each.resource) for each in site.log()[before:]}
     assert token not in site.journal.path.read_text()
 
 

@@ -36,6 +36,7 @@ from resolute_worker.serving.seldom import Seldom
 log = logging.getLogger(__name__)
 
 _PATIENCE: Final = 10.0
+_DECISIONS: Final = ("approve", "reject")
 _STATUS: Final = {"decided": 409, "person": 403, "form": 422, "unknown": 409, "moving": 503}
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1c1c1e}"
@@ -104,11 +105,13 @@ class GatePages:
                 return _page(400, "Not understood", f"<p>{error}</p>")
         try:
             gate = await gate_of_run(self._client, ticket.workflow_id, ticket.run, ticket.gate)
-        except UnknownRunError:
+        except UnknownRunError as error:
+            word = sent.get("decision", "") if sent.get("decision") in _DECISIONS else "link"
+            await self.journal.refused(ticket.person, word, str(error), resource=PATH, run=ticket.workflow_id)
             return _page(404, "No such run", "<p>The run is not there any more, or is not at this gate.</p>")
         if request.method != "POST":
             return _shown(gate, ticket, 200 if gate.is_open else 409)
-        if sent.get("decision") not in ("approve", "reject"):
+        if sent.get("decision") not in _DECISIONS:
             return _shown(gate, ticket, 422, sent, wrong="Choose whether to approve or to reject.")
         return await self._decided(gate, ticket, sent)
 
