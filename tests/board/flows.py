@@ -73,4 +73,12 @@ HOLDING = flow("board-holding", when_stuck="hold").triggered_by(manual("go")).th
 
 SLEEPING = flow("board-sleeping").triggered_by(manual("go")).then(sleep(timedelta(hours=1)).as_("nap")).build()
 
-FLOWS = [GREETING, ASKING, HOLDING, SLEEPING]
+STAYING = (
+    flow("board-staying")
+    .triggered_by(manual("go", input=Hosts))
+    .then(each(input_data(Hosts).names, lambda name: greet(name)).as_("all"))
+    .then(sleep(timedelta(hours=1)).as_("nap"))
+    .build()
+)
+
+FLOWS = [GREETING, ASKING, HOLDING, SLEEPING, STAYING]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import astuple
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from resolute.temporal.history.ledger import about
 from resolute_worker.board.shelf import MOST, SECONDS, Reader, Shelf
-from tests.board.flows import ASKING, FIXED, GREETING, HOLDING, SLEEPING
+from tests.board.flows import ASKING, GREETING, HOLDING, SLEEPING, STAYING
 from tests.board.site import Site
 
 
@@ -50,7 +53,6 @@ async def test_secrets_are_nowhere(site: Site) -> None:
 
 async def test_now_says_what_waits(site: Site) -> None:
     """The first page begins with the gates that are open and the steps that are held."""
-    FIXED.clear()
     asking, holding = await site.start(ASKING), await site.start(HOLDING)
     await site.at(asking, "approve", "running")
     await site.at(holding, "fragile", "held")
@@ -80,6 +82,27 @@ async def test_runs_are_found(site: Site) -> None:
     assert run.workflow_id in by_flow
     assert run.workflow_id in by_id
     assert "No such run" in nothing
+
+
+async def test_runs_that_had_to_do_with_an_incident(site: Site) -> None:
+    """Of an incident those runs are listed too that still go on, whenever they began, above what became of others."""
+    incident = f"Q{uuid.uuid4().hex.upper()[:13]}"
+    ended, going = await site.start(GREETING, {"names": [incident]}), await site.start(STAYING, {"names": [incident]})
+    other = await site.start(STAYING, {"names": ["another"]})
+    await ended.result()
+    await site.at(going, "nap", "running")
+    await site.at(other, "nap", "running")
+
+    async with site.browser("bob") as bob:
+        page = await bob.text(f"runs?incident={incident}")
+    later = await about(site.client, incident, since=datetime.now(UTC) + timedelta(hours=1))
+    await site.end(going, other)
+
+    above, _, below = page[page.index("Still going on") :].partition("What came of the others")
+    assert (1, 0) == (above.count(f">{going.workflow_id}<"), above.count(ended.workflow_id))
+    assert (0, 1) == (below.count(going.workflow_id), below.count(f">{ended.workflow_id}<"))
+    assert other.workflow_id not in page
+    assert ([going.workflow_id], []) == ([run.workflow_id for run in later.running], later.checks)
 
 
 async def test_a_flow_with_its_times(site: Site) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from resolute.plan.errors import UnknownFlowError
 from resolute.plan.triggers import Schedule
@@ -16,10 +18,12 @@ from resolute.running.ledger import Check, Paging, check_of
 from resolute.temporal.history.histories import ReadRun
 from resolute.temporal.history.reading import SCHEDULED_FOR, read_history
 from resolute.temporal.history.replaying import replayed
-from resolute.temporal.history.runs import status_of
+from resolute.temporal.history.runs import RunSummary, status_of, summary_of
 from resolute.temporal.schedules.control import describe_schedule
 from resolute.temporal.wire.finding import quoted
 from resolute.temporal.wire.parts import NOT_CONTINUED, histories
+
+log = logging.getLogger(__name__)
 
 MOST: Final = 10_000
 """Runs of one flow that are read at a time."""
@@ -39,12 +43,18 @@ _PARTS: Final = 1000
 
 @dataclass
 class Ledger:
-    """The checks of one flow, newest first. `cut` is set where there were more than are read at a time."""
+    """The checks of one flow, newest first. `cut` is set where there were more than are read at a time.
+
+    `going` runs have not ended. Of those that had to do with what was looked for, `running` says which, newest first;
+    `unread` of the runs that were looked through could not be read.
+    """
 
     flow: str
     checks: list[Check] = field(default_factory=list[Check])
     cut: bool = False
     going: int = 0
+    running: list[RunSummary] = field(default_factory=list[RunSummary])
+    unread: int = 0
 
 
 async def ledger(
@@ -59,21 +69,36 @@ async def ledger(
     """Every check of a flow since a time: its runs, and the times at which its schedule started none.
 
     Runs that have not ended count only where they wait for a person. A time without a run counts up to `until`, by
-    default two minutes ago: until then a run may still come. With `naming` only those runs count in which a
-    step was given that text, or gave it.
+    default two minutes ago: until then a run may still come. With `naming` only those runs count that were given that
+    text, or in which a step was given it or gave it; and those that are still going on whenever they began.
 
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
     found, until = Ledger(flow), until or datetime.now(UTC) - _MARGIN
-    query = f"WorkflowType = {quoted(flow)} AND StartTime >= '{since.isoformat()}' AND {NOT_CONTINUED}"
+    query = f"WorkflowType = {quoted(flow)} AND {_since(since, or_going=bool(naming))} AND {NOT_CONTINUED}"
     runs = [run async for run in client.list_workflows(query, limit=MOST + 1)]
     found.cut, runs = len(runs) > MOST, runs[:MOST]
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def read(run: WorkflowExecution) -> Check | None:
         async with places:
-            return await check(client, run, paging=paging, naming=naming)
+            try:
+                known = await _read(client, run)
+            except RPCError:
+                raise
+            except Exception as error:
+                if not naming:
+                    raise
+                # It is none of ours: a workflow of others may hold anything.
+                log.info("run %s of %s cannot be read: %s", run.id, flow, type(error).__name__)
+                found.unread += 1
+                return None
+            said = await checked(run, known, paging=paging, naming=naming)
+            is_open = run.status == WorkflowExecutionStatus.RUNNING
+            if said is None and naming and is_open and names(known, naming):
+                found.running.append(await summary_of(run))
+            return said
 
     checks = await asyncio.gather(*(read(run) for run in runs))
     found.checks = [each for each in checks if each is not None]
@@ -81,19 +106,32 @@ async def ledger(
     if not found.cut and not naming:
         found.checks += await _without_run(client, flow, runs, since=since, until=until)
     found.checks.sort(key=lambda each: (each.at, each.run), reverse=True)
+    found.running.sort(key=_began, reverse=True)
     return found
 
 
-async def check(
-    client: Client, run: WorkflowExecution, *, paging: Paging = lambda _: "", naming: str = ""
-) -> Check | None:
+def _began(run: RunSummary) -> tuple[datetime, str]:
+    return run.started_at, run.workflow_id
+
+
+def _since(since: datetime, *, or_going: bool = False) -> str:
+    """The query for runs that began since a time; with `or_going` also for earlier ones that are still going on."""
+    began = f"StartTime >= '{since.isoformat()}'"
+    return f"({began} OR ExecutionStatus = 'Running')" if or_going else began
+
+
+async def _read(client: Client, run: WorkflowExecution) -> ReadRun:
+    recorded = await read_history(await histories(client, run.id, run.run_id), client.data_converter)
+    return ReadRun(recorded, await replayed(recorded))
+
+
+async def check(client: Client, run: WorkflowExecution, *, paging: Paging = lambda _: "") -> Check | None:
     """What one run came to; see `checked`.
 
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
-    recorded = await read_history(await histories(client, run.id, run.run_id), client.data_converter)
-    return await checked(run, ReadRun(recorded, await replayed(recorded)), paging=paging, naming=naming)
+    return await checked(run, await _read(client, run), paging=paging)
 
 
 async def checked(
@@ -109,7 +147,7 @@ async def checked(
         return Check(flow=run.workflow_type, outcome="broken", at=at, run=run.id, run_id=run.run_id, said=_ended(run))
     if status == "running" and not any(step.status == "held" for step in report.steps):
         return None
-    if naming and not any(_names(value, naming) for step in report.steps for value in (step.arguments, step.output)):
+    if naming and not names(read, naming):
         return None
     return check_of(
         plan,
@@ -121,6 +159,13 @@ async def checked(
         run_id=run.run_id,
         paging=paging,
     )
+
+
+def names(read: ReadRun, text: str) -> bool:
+    """Whether a run was given a text, or a step of it was given it or gave it."""
+    steps = read.report.steps if read.report is not None else ()
+    given = (each for step in steps for each in (step.arguments, step.output))
+    return any(_names(value, text) for value in (read.recorded.start.input, *given))
 
 
 def _names(value: object, text: str) -> bool:
@@ -185,27 +230,30 @@ async def is_flow(client: Client, name: str) -> bool:
     return bool([run async for run in client.list_workflows(f"WorkflowType = {quoted(name)}", limit=1)])
 
 
-async def flows_since(client: Client, since: datetime) -> list[str]:
-    """The names of the flows that had runs since a time, in order.
+async def flows_since(client: Client, since: datetime, *, or_going: bool = False) -> list[str]:
+    """The names of the flows that had runs since a time, in order; with `or_going` also of older open runs.
 
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
-    query = f"StartTime >= '{since.isoformat()}' AND {NOT_CONTINUED}"
+    query = f"{_since(since, or_going=or_going)} AND {NOT_CONTINUED}"
     found = [run.workflow_type async for run in client.list_workflows(query, limit=MOST)]
     return sorted({flow for flow in found if not flow.startswith(_OURS)})
 
 
 async def about(client: Client, incident: str, *, since: datetime, paging: Paging = lambda _: "") -> Ledger:
-    """The checks of all flows that had to do with an incident: its id or dedup key stands in what a step was given.
+    """The checks of all flows that had to do with an incident, and the runs that still have: see `names`.
 
     Raises:
         temporalio.service.RPCError: Temporal refused or did not answer.
     """
     found = Ledger(incident)
-    for flow in await flows_since(client, since):
+    for flow in await flows_since(client, since, or_going=True):
         of_flow = await ledger(client, flow, since=since, paging=paging, naming=incident)
         found.checks += of_flow.checks
+        found.running += of_flow.running
+        found.unread += of_flow.unread
         found.cut |= of_flow.cut
     found.checks.sort(key=lambda each: (each.at, each.run), reverse=True)
+    found.running.sort(key=_began, reverse=True)
     return found

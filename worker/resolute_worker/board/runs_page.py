@@ -42,12 +42,14 @@ async def runs_page(board: Board, request: Request) -> Response:
         "because": because,
         "cut": False,
         "checks": None,
+        "unread": 0,
         "runs": (),
     }
     if asked["incident"]:
         after = datetime.now(UTC) - (SINCE.get(since) or _INCIDENT_SINCE)
         found = await board.searched(about(board.client, asked["incident"], since=after, paging=paging))
-        values |= {"checks": found.checks[:LISTED], "cut": found.cut or len(found.checks) > LISTED}
+        values |= {"checks": found.checks[:LISTED], "runs": found.running[:LISTED], "unread": found.unread}
+        values["cut"] = found.cut or max(len(found.checks), len(found.running)) > LISTED
     elif asked["outcome"]:
         known = [
             each

@@ -80,6 +80,10 @@ def why(
         say(f"{len(checks)} check(s): {told}" if checks else "no check since then")
         if len(checks) > limit:
             say(f"the newest {limit} are shown: --limit {len(checks)} shows all")
+        if found.unread:
+            say(f"{found.unread} run(s) could not be read: they are not Resolute's")
+        if found.running:
+            say(f"still going on: {', '.join(run.workflow_id for run in found.running)}")
         if found.going:
             say(f"{found.going} run(s) have not ended yet: resolute runs {found.flow} --status running")
 
