@@ -9,6 +9,7 @@ from playwright.async_api import Browser, expect
 from temporalio.client import Client
 
 from tests.board.chromium import PATIENCE, chromium, program
+from tests.board.flows import FIXED
 from tests.board.shown import Shown
 from tests.board.site import Site
 from tests.servers import temporal_server
@@ -19,6 +20,12 @@ async def temporal_client() -> AsyncIterator[Client]:
     """A server for boards alone: they look at all of its runs, of which other tests leave hundreds that wait."""
     async with temporal_server() as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_fixed() -> None:
+    """What one test has mended is broken for the next."""
+    FIXED.clear()
 
 
 @pytest.fixture(scope="session")

@@ -104,12 +104,14 @@ async def test_a_gate_is_approved_by_link(shown: Shown) -> None:
 
 async def test_a_held_step_is_retried_and_the_brake_pulled(shown: Shown) -> None:
     """An operator retries a held step by its button, pulls the brake, which every page says, and releases it."""
-    FIXED.clear()
-    run = await shown.site.start(HOLDING)
+    run, other = await shown.site.start(HOLDING), await shown.site.start(SLEEPING)
     await shown.site.at(run, "fragile", "held")
-    async with shown.to("olga") as olga, shown.to("bob") as bob:
-        await bob.go()
-        await bob.mark()
+    await shown.site.at(other, "nap", "running")
+    async with AsyncExitStack() as stack:
+        olga, *others = [await stack.enter_async_context(shown.to(name)) for name in ("olga", "bob", "bob", "bob")]
+        for person, place in zip(others, ("", place_of(other), "alarms"), strict=True):
+            await person.go(place)
+            await person.mark()
         await olga.go(place_of(run, "fragile"))
         FIXED.append("disk")
         await olga.at("aside").get_by_role("button", name="Retry").click()
@@ -117,13 +119,14 @@ async def test_a_held_step_is_retried_and_the_brake_pulled(shown: Shown) -> None
         await olga.at("#ask-brake summary").click()
         await olga.at("#ask-brake [name=reason]").fill("too many pages")
         await olga.at("#ask-brake button").click()
-        for person in (olga, bob):
+        for person in (olga, *others):
             await expect(person.at("main")).to_contain_text("The brake is on")
             await expect(person.at("main")).to_contain_text("too many pages")
         await olga.page.get_by_role("button", name="Release the brake").click()
-        for person in (olga, bob):
+        for person in (olga, *others):
             await expect(person.at("main")).not_to_contain_text("The brake is on")
-        assert await bob.is_same()
+        assert [True] * 3 == [await person.is_same() for person in others]
+    await shown.site.end(other)
 
 
 async def test_what_is_typed_stays(shown: Shown) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import quote
 
 import httpx
@@ -22,8 +22,10 @@ from resolute_worker.board import live
 from resolute_worker.board.app import board_app
 from resolute_worker.board.assets import VENDORED, assets
 from resolute_worker.serving.server import HttpServer
+from resolute_worker.switching import put_brake_on, release_brake
 from tests.board.flows import GREETING, SLEEPING
 from tests.board.site import Site
+from tests.keys import KEYS
 from tests.patience import PATIENCE
 
 
@@ -35,10 +37,22 @@ class Stream:
 
     async def line(self, begins: str) -> str:
         """The next line that begins so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             async for line in self._lines:
                 if line.startswith(begins):
                     return line.removeprefix(begins).strip()
+        return ""
+
+    async def until(self, text: str) -> str:
+        """The next event that holds a text."""
+        async with asyncio.timeout(PATIENCE):
+            event = ""
+            async for line in self._lines:
+                event += line.removeprefix("data: ")
+                if not line:
+                    if text in event:
+                        return event
+                    event = ""
         return ""
 
     async def version(self) -> str:
@@ -140,6 +154,31 @@ async def test_the_first_page_tells_of_changes(site: Site, server: Server) -> No
     await run.handle.cancel()
 
     assert before != after
+
+
+async def test_every_page_is_told_of_the_brake(site: Site, server: Server) -> None:
+    """Where nothing but the brake changes, an open page is told, whatever it shows; of some pages only that is sent."""
+    run = await site.start(SLEEPING)
+    await site.at(run, "nap", "running")
+    whole, parts = [of_run(run), "at=", "at=runs"], ["at=alarms", f"at={quote(f'ledger?flow={GREETING.name}')}"]
+    said: dict[str, list[str]] = {}
+    async with AsyncExitStack() as stack:
+        streams = {query: await stack.enter_async_context(server.stream(query)) for query in (*whole, *parts)}
+        for stream in streams.values():
+            await stream.version()
+        await put_brake_on(site.client, KEYS, by="olga", reason="a test of the board")
+        try:
+            for query, stream in streams.items():
+                said[query] = [await stream.until("a test of the board")]
+        finally:
+            await release_brake(site.client, KEYS)
+        for query, stream in streams.items():
+            said[query].append(await stream.until('<div id="notices"></div>'))
+    await site.end(run)
+
+    assert {query: [query in whole] * 2 for query in said} == {
+        query: ["<h1>" in text for text in texts] for query, texts in said.items()
+    }
 
 
 @workflow.defn(name="of-others")

@@ -8,19 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
 from resolute.plan.plan import Plan
 from resolute.running.report import RunReport
-from resolute.temporal.history.reading import Reader
+from resolute.temporal.history.pages import parts_before, read_ahead
+from resolute.temporal.history.reading import Reader, start_of
 from resolute.temporal.history.recorded import Recorded
 from resolute.temporal.history.replaying import replayed
-from resolute.temporal.wire.parts import earlier_parts, part_before
+from resolute.temporal.wire.parts import part_before
 
 BYTES: Final = 16 * 1024 * 1024
 """Bytes of histories that are kept, as Temporal sends them: of more, those that were asked for last."""
@@ -44,6 +46,23 @@ class ReadRun:
         return self.recorded.start.plan or self.recorded.plan
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How many events of a run were fetched, and `of` how many; None where it is not known yet how many there are."""
+
+    events: int
+    of: int | None
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """A run whose histories are still being read. `report` is how it stood at the last event that was read."""
+
+    progress: Progress
+    plan: Plan | None = None
+    report: RunReport | None = None
+
+
 @dataclass
 class _Chain:
     """The histories of a run, as far as they were read."""
@@ -51,11 +70,13 @@ class _Chain:
     reader: Reader
     recorded: Recorded
     size: int = 0
+    events: int = 0
 
     async def take(self, events: Sequence[HistoryEvent]) -> None:
         """Reads events that come next."""
         await self.reader.read(events, self.recorded)
         self.size += sum(event.ByteSize() for event in events)
+        self.events += len(events)
 
 
 class _Known:
@@ -66,6 +87,8 @@ class _Known:
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
+        self.resting = asyncio.Lock()
+        """Held while events are read: in between, what they say is whole."""
         self.begin()
 
     def begin(self) -> None:
@@ -73,6 +96,11 @@ class _Known:
         self.chain: _Chain | None = None
         self.read: ReadRun | None = None
         self.is_whole = False
+        self.is_sound = False
+        """Whether reading can go on where it is: not while events are being read, or earlier histories."""
+        self.before = 0
+        """How many events the earlier histories have."""
+        self._read_to = 0
         self._taken = 0
         self._token: bytes | None = None
         self._pending: dict[int, HistoryEvent] = {}
@@ -83,34 +111,80 @@ class _Known:
         return self.chain.size if self.chain is not None else 0
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the first event of a history was fetched, and none was taken."""
+        return 1 in self._pending
+
+    @property
     def first(self) -> HistoryEvent:
         """The first event of a history of which none was taken."""
         return self._pending[1]
 
     def until(self, length: int) -> ReadRun | None:
         """The run as it was read, if so many events of it were."""
-        return self.read if self.is_whole or self._taken >= length else None
+        is_there = self._taken >= length or (self.is_whole and not self._pending)
+        return self.read if is_there and self._read_to == self._taken else None
 
-    async def fetch(self, client: Client, workflow_id: str, run_id: str, length: int | None) -> None:
-        """Fetches so many events; without a length, all of a history that has ended."""
-        pages = client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events(
+    def keep(self, read: ReadRun) -> None:
+        """Keeps the run as it is after all that was taken."""
+        self.read, self._read_to = read, self._taken
+
+    def lacks(self, length: int | None) -> bool:
+        """Whether events are missing of so many; without a length, of a history that has ended."""
+        return not self.is_whole and (length is None or self._taken + len(self._pending) < length)
+
+    def _waits(self, length: int) -> bool:
+        """Whether an event was fetched and has to be read."""
+        return (self.is_whole or self._taken < length) and self._taken + 1 in self._pending
+
+    def progress(self, length: int) -> Progress:
+        """How far it was read, of a latest history of so many events."""
+        if self.chain is None:
+            return Progress(0, None)
+        return Progress(min(self.chain.events, self.before + length), self.before + length)
+
+    def pages(self, client: Client, workflow_id: str, run_id: str) -> WorkflowHistoryEventAsyncIterator:
+        """The pages that come next."""
+        return client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events(
             wait_new_event=True,  # else the way on is not told behind the last event that is there
             next_page_token=self._token,
             rpc_timeout=_PATIENCE,
         )
-        while not self.is_whole and (length is None or self._taken + len(self._pending) < length):
-            await pages.fetch_next_page()
-            self._token = pages.next_page_token
-            self.is_whole = self._token is None
-            self._pending |= {event.event_id: event for event in pages.current_page or ()}
+
+    async def fetch(self, pages: WorkflowHistoryEventAsyncIterator) -> None:
+        """Fetches a page."""
+        await pages.fetch_next_page()
+        self._token = pages.next_page_token
+        self.is_whole = self._token is None
+        self._pending |= {event.event_id: event for event in pages.current_page or ()}
 
     async def take(self, chain: _Chain, length: int) -> None:
         """Reads what was fetched, up to an event; of a history that has ended, all of it."""
-        fresh: list[HistoryEvent] = []
-        while (self.is_whole or self._taken < length) and self._taken + 1 in self._pending:
-            self._taken += 1
-            fresh.append(self._pending.pop(self._taken))
-        await chain.take(fresh)
+        async with self.resting:
+            self.is_sound, fresh = False, list[HistoryEvent]()
+            while self._waits(length):
+                self._taken += 1
+                fresh.append(self._pending.pop(self._taken))
+            await chain.take(fresh)
+            self.is_sound = True
+
+    async def take_all(self, chain: _Chain, pages: WorkflowHistoryEventAsyncIterator, length: int | None) -> None:
+        """Reads so many events; without a length, all of a history that has ended. A page comes while one is read."""
+        coming: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if self.lacks(length):
+                    coming = asyncio.create_task(self.fetch(pages))
+                    await asyncio.sleep(0)  # it is asked for before this thread is busy
+                await self.take(chain, length or 0)
+                if coming is None:
+                    return
+                await coming
+                coming = None
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
 
 
 class Histories:
@@ -129,7 +203,7 @@ class Histories:
         return sum(known.size for known in self._known.values())
 
     async def read(self, workflow_id: str, run_id: str, length: int) -> ReadRun:
-        """A run by its latest history, which has at least so many events.
+        """A run by its latest history, which has at least so many events. Who is cancelled leaves what was read.
 
         Raises:
             temporalio.service.RPCError: Temporal knows no such run, refused, or did not answer.
@@ -137,43 +211,69 @@ class Histories:
         known = self._known.setdefault(run_id, _Known())
         self._known.move_to_end(run_id)
         async with known.turn:
+            self._known.setdefault(run_id, known)  # who had the turn before may have let it go
             found = known.until(length)
             if found is None:
                 try:
-                    found = known.read = await self._grown(known, workflow_id, run_id, length)
-                except BaseException:
-                    known.begin()  # how far it was read is not known
-                    self._known.pop(run_id, None)
+                    found = await self._grown(known, workflow_id, run_id, length)
+                    known.keep(found)
+                except BaseException as error:
+                    if not (isinstance(error, asyncio.CancelledError) and known.is_sound):
+                        known.begin()  # how far it was read is not known
+                        self._known.pop(run_id, None)
                     raise
                 self._let_go(known)
             return found
 
-    async def _grown(self, known: _Known, workflow_id: str, run_id: str, length: int) -> ReadRun:
-        await known.fetch(self._client, workflow_id, run_id, length)
-        if known.chain is None:
-            known.chain = await self._before(known.first, workflow_id)
-        await known.take(known.chain, length)
-        recorded = known.chain.recorded
-        return ReadRun(recorded, await replayed(recorded.again()))
+    async def so_far(self, run_id: str, length: int, patience: float) -> SoFar:
+        """A run that is being read, as far as it was read by now; without its report, if that takes longer."""
+        known = self._known.get(run_id)
+        if known is None:
+            return SoFar(Progress(0, None))
+        progress, plan, report = known.progress(length), None, None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                if known.chain is not None:
+                    plan = ReadRun(known.chain.recorded, None).plan
+                    async with known.resting:
+                        report = await replayed(known.chain.recorded.again())
+                elif known.has_begun:
+                    plan = (await start_of(known.first, self._client.data_converter)).plan
+        return SoFar(progress, plan, report)
 
-    async def _before(self, first: HistoryEvent, workflow_id: str) -> _Chain:
-        """What was before a history: what is known of that already, to its end, or what is read of it."""
-        before = part_before([first])
+    async def _grown(self, known: _Known, workflow_id: str, run_id: str, length: int) -> ReadRun:
+        pages = known.pages(self._client, workflow_id, run_id)
+        if known.chain is None:
+            await known.fetch(pages)
+            await self._read_before(known, workflow_id)
+        chain = cast("_Chain", known.chain)  # which was just made
+        await known.take_all(chain, pages, length)
+        return ReadRun(chain.recorded, await replayed(chain.recorded.again()))
+
+    async def _read_before(self, known: _Known, workflow_id: str) -> None:
+        """Reads what was before a history: what is known of that already, to its end, or from its beginning."""
+        before = part_before([known.first])
         earlier = self._known.get(before)
         if earlier is not None and earlier.chain is not None and not earlier.turn.locked():
             async with earlier.turn:
                 chain = earlier.chain
-                await earlier.fetch(self._client, workflow_id, before, None)
-                await earlier.take(chain, 0)
-                earlier.begin()
-                self._known.pop(before, None)
-                return chain
-        parts = await earlier_parts(self._client, workflow_id, before)
+                try:
+                    await earlier.take_all(chain, earlier.pages(self._client, workflow_id, before), None)
+                finally:
+                    earlier.begin()  # what was read of it goes on as that of the later history, or is not known
+                    self._known.pop(before, None)
+                known.chain, known.before = chain, chain.events
+                return
+        parts = await parts_before(self._client, workflow_id, before)
         reader = Reader(self._client.data_converter)
-        chain = _Chain(reader, await reader.begin(parts[0][0] if parts else first))
-        for events in parts:
-            await chain.take(events)
-        return chain
+        chain = _Chain(reader, await reader.begin(parts[0].first if parts else known.first))
+        known.chain, known.before = chain, sum(part.length for part in parts)
+        for part in parts:
+            async with aclosing(read_ahead(part)) as pages:
+                async for events in pages:
+                    async with known.resting:
+                        await chain.take(events)
+        known.before = chain.events
 
     def _let_go(self, latest: _Known) -> None:
         size = self.size

@@ -338,17 +338,19 @@ async def replay(
     if HAND_OVER in recorded.answers:  # its start was handed in, and none of its steps ran
         return interpreter.state.report(), Outcomes()
     run = asyncio.ensure_future(interpreter.run())
-    await runtime.settled(run)
-    while not run.done() and runtime.bring(interpreter):
+    try:
         await runtime.settled(run)
-    report = interpreter.state.report()  # before it is let go of, which looks like a cancel
-    outcomes = Outcomes()
-    if window.until:
-        outcomes = outcomes_from(json.loads(json.dumps(interpreter.outcomes().as_json())))
-    run.cancel()
-    with suppress(FlowError, RunContinuedError, asyncio.CancelledError):
-        await run
-    return report, outcomes
+        while not run.done() and runtime.bring(interpreter):
+            await runtime.settled(run)
+        report = interpreter.state.report()  # before it is let go of, which looks like a cancel
+        outcomes = Outcomes()
+        if window.until:
+            outcomes = outcomes_from(json.loads(json.dumps(interpreter.outcomes().as_json())))
+        return report, outcomes
+    finally:
+        run.cancel()
+        with suppress(FlowError, RunContinuedError, asyncio.CancelledError):
+            await run
 
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:

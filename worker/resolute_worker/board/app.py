@@ -30,7 +30,7 @@ from resolute_worker.board.login import log_in, log_out, login_page
 from resolute_worker.board.now_page import now_page
 from resolute_worker.board.oidc.pages import oidc_pages
 from resolute_worker.board.poll import NothingSeenError
-from resolute_worker.board.run_page import run_json, run_page
+from resolute_worker.board.run_page import LATER, run_json, run_page
 from resolute_worker.board.runs_page import runs_page
 from resolute_worker.boarding import BOARD
 from resolute_worker.serving.seldom import Seldom
@@ -56,6 +56,7 @@ def board_app(board: Board) -> ASGIApp:
         "pagerduty": duty_page,
     }
     watched = {name: pages[name] for name in ("", "runs", "run", "flow", "approvals", "ledger")}
+    watched["run"] = partial(run_page, patience=LATER)
     pages["live"] = partial(live, pages=watched)
     say = Seldom(log)
     ways: Mapping[str, Page] = oidc_pages(board.access.oidc) if board.access.oidc else {}

@@ -40,6 +40,9 @@ from resolute_worker.settings import Settings
 _SAME_FOR_ALL: Final = frozenset({"now", "approvals", "run"})
 """The pages of which their address and version say all that stands in them, for people with the same roles."""
 
+NOTICED: Final = frozenset({"alarms", "approval", "ledger", "pagerduty"})
+"""The pages of which only what every page says is kept current: the rest is asked of others, or is being filled in."""
+
 _LONGEST_SEARCH: Final = 20.0
 _SEARCHES: Final = 2
 R = TypeVar("R")
@@ -129,6 +132,7 @@ class Board:
             for task in keeping:
                 task.cancel()
             self.frames.clear()
+            self.reads.close()
             await asyncio.gather(*keeping, return_exceptions=True)
             self.journal.close()
 
@@ -149,6 +153,9 @@ class Board:
         sight = sight or self.poll.sight
         has_login = self.has_login(request)
         place = here(request)
+        parts = not live and name in NOTICED and status == 200 and request.method == "GET"
+        if parts and sight is not None:
+            version = sight.notices
         shared: dict[str, Any] = {
             "title": title,
             "page": name,
@@ -157,7 +164,8 @@ class Board:
             "who": self.shelf.signs.name,
             "token": self.shelf.signs.form,
             "sight": sight,
-            "live": f"live?at={quote(place, safe='')}" if live else "",
+            "live": f"live?at={quote(place, safe='')}" if live or parts else "",
+            "parts": parts,
             "version": version,
             "said": SAID.get(request.query_params.get("said", ""), ""),
             "here": place,

@@ -20,10 +20,16 @@ changes and however large it is, a page of it takes at most a third of a core.""
 
 
 class Page(HTMLResponse):
-    """A page as it is answered, with what it was made from: `made` is the same for all readers of these roles."""
+    """A page as it is answered, with what it was made from: `made` is the same for all readers of these roles.
+
+    `is_whole` says that it shows all that there is; one that does not is followed by another. As an `event` it is sent
+    as a `page`, or as a `part` that is put in the place of what has the same id.
+    """
 
     made: bytes = b""
     version: str = ""
+    is_whole: bool = True
+    event: str = "page"
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Frame:
 
     version: str
     event: bytes
+    is_whole: bool = True
 
 
 @dataclass
@@ -75,13 +82,15 @@ class Frames:
         began = thread_time()
         page = await make()
         used = thread_time() - began  # of this thread alone: a busy machine makes nobody wait longer
-        if (kept := self._kept.get(key)) is not None:
+        if (kept := self._kept.get(key)) is not None and (page is None or page.is_whole):
             kept.not_before = monotonic() + SHARE * used
         if page is None:
             return Frame(version, f"event: changed\ndata: {version}\n\n".encode())
         # Each of the three line breaks of a stranger's text would begin a field of the event.
         lines = page.made.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
-        return Frame(page.version, f"id: {page.version}\nevent: page\ndata: ".encode() + lines + b"\n\n")
+        return Frame(
+            page.version, f"id: {page.version}\nevent: {page.event}\ndata: ".encode() + lines + b"\n\n", page.is_whole
+        )
 
 
 def _versions(kept: _Kept) -> tuple[str, ...]:
@@ -90,4 +99,5 @@ def _versions(kept: _Kept) -> tuple[str, ...]:
         return (kept.asked,)
     if kept.making.cancelled() or kept.making.exception() is not None:
         return ()
-    return kept.asked, kept.making.result().version
+    made = kept.making.result()
+    return (kept.asked, made.version) if made.is_whole else ()

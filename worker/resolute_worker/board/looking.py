@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -97,6 +98,15 @@ class Looking:
             switches=switches.switches,
             believed=switches.believed,
         )
+
+    async def glance(self, sight: Sight) -> Sight:
+        """An earlier sight, with the switches as they are now.
+
+        Raises:
+            temporalio.service.RPCError: Temporal refused or did not answer.
+        """
+        switches = await read_switches(self._client, self._keys)
+        return replace(sight, switches=switches.switches, believed=switches.believed)
 
     async def _running(self) -> tuple[list[RunSummary], list[StandingRun]]:
         query = f"ExecutionStatus = 'Running' AND {_OURS}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Final
@@ -40,6 +41,8 @@ class Poll:
 
     def __init__(self, looking: Looking) -> None:
         self.topic = Topic()
+        self.notices = Topic()
+        """What every page says first; see `Sight.notices`."""
         self.sight: Sight | None = None
         self._looking = looking
         self._at = 0.0
@@ -86,14 +89,42 @@ class Poll:
                 pause = max(WATCHED if self.topic.watchers else IDLE, _SHARE * self._took)
                 if self.sight is not None and self.sight.unread:
                     pause = max(WATCHED, _SHARE * self._took)
-                self._wanted.clear()
-                try:
-                    await asyncio.wait_for(self._wanted.wait(), pause)
-                except TimeoutError:
-                    continue
+                await self._pause(pause)
         finally:
             if self._now is not None:
                 self._now.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        """Until the next look is due, or somebody comes who wants one; meanwhile only the switches are read."""
+        until = monotonic() + seconds
+        self._wanted.clear()
+        while (left := until - monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), min(left, WATCHED))
+                return
+            if left > WATCHED and self.notices.watchers and not self.topic.watchers:
+                await self._glance()
+
+    async def _glance(self) -> None:
+        """Reads what every page says first, and nothing else."""
+        if self.sight is None or self._is_looking:
+            return
+        before = self.sight
+        try:
+            seen = await self._looking.glance(before)
+        except (RPCError, ResoluteError):
+            return  # the next look says so
+        if self.sight is before and not self._is_looking:  # else a look was quicker, and has seen more
+            self._show(seen)
+
+    @property
+    def _is_looking(self) -> bool:
+        return self._now is not None and not self._now.done()
+
+    def _show(self, sight: Sight) -> None:
+        self.sight = sight
+        self.topic.publish(sight.version)
+        self.notices.publish(sight.notices)
 
     async def _look(self) -> None:
         began = monotonic()
@@ -110,4 +141,4 @@ class Poll:
         self._at = monotonic()
         self._took = self._at - began
         if self.sight is not None:
-            self.topic.publish(self.sight.version)
+            self._show(self.sight)

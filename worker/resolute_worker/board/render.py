@@ -29,6 +29,7 @@ MARKS: Final[Mapping[str, str]] = {
     "terminated": "⊘",
     "timed_out": "⧖",
     "pending": "·",
+    "unread": "…",
     "paused": "‖",
     "braked": "■",
     "triggered": "✗",

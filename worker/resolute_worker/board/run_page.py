@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 from urllib.parse import quote
 
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resolute.plan.step import walk
+from resolute.plan.plan import Plan
+from resolute.running.report import RunReport
+from resolute.temporal.history.histories import Progress
 from resolute.temporal.history.runs import RunDescription
 from resolute.temporal.wire.finding import RunKey
 from resolute_worker.board.board import Board
-from resolute_worker.board.reads import version_of
-from resolute_worker.board.steps import MOST_INNER, outline_of, shown_step
+from resolute_worker.board.frames import Page
+from resolute_worker.board.steps import MOST_INNER, Outline, outline_of, outline_so_far, settled_in, shown_step
 from resolute_worker.board.timeline import timeline
+from resolute_worker.board.topic import joined
+
+SOON: Final = 0.08
+"""Seconds that a page waits for the history of its run: nobody who opens one looks at nothing for longer."""
+
+LATER: Final = 2.0
+"""Seconds that an open page waits before it is told how much more of a history was read."""
 
 
 def key_of(request: Request) -> RunKey:
@@ -24,28 +34,39 @@ def key_of(request: Request) -> RunKey:
     return RunKey(request.query_params.get("id", ""), request.query_params.get("run", ""))
 
 
-async def run_page(board: Board, request: Request) -> Response:
-    """The run's plan with how each step stands, one step in detail, and when each was at work."""
-    stage, found = await board.reads.staged(key_of(request))
+async def run_page(board: Board, request: Request, *, patience: float = SOON) -> Response:
+    """The run's plan with how each step stands, one step in detail, and when each was at work.
+
+    What is known of it after `patience` seconds is shown; an open page is sent the rest as soon as it was read.
+    """
+    staged = await board.reads.staged(key_of(request), patience)
+    found, progress = staged.found, staged.progress
     summary, plan, report = found.summary, found.plan, found.report
     chosen = request.query_params.get("step", "")
     skip = _number(request.query_params.get("skip", ""))
-    if not chosen and report is not None:
+    if not chosen and report is not None and progress is None:
         chosen = _of_interest(found)
+    if progress is not None:
+        report = None if report is None else settled_in(report)
     values = {
         "found": found,
         "run": summary,
+        "reading": progress,
         "chosen": chosen,
         "step": shown_step(plan, report, chosen, skip) if plan and report and chosen else None,
         "skip": skip,
         "most": MOST_INNER,
-        "outline": outline_of(plan, report) if plan and report else None,
+        "outline": _outline(plan, report, progress),
         "timeline": timeline(report, summary.ended_at or datetime.now().astimezone()) if report else None,
-        "steps": len([*walk((*plan.steps, *plan.on_failure))]) if plan else 0,
         "temporal": _in_temporal(board, found),
     }
     title = f"{summary.flow}: {summary.status}"
-    return await board.page(request, "run", values, title=title, live=True, version=version_of(stage))
+    sight = board.poll.sight
+    version = joined(staged.version, sight.notices if sight else "")
+    answer = await board.page(request, "run", values, title=title, live=True, version=version, sight=sight)
+    if isinstance(answer, Page):
+        answer.is_whole = progress is None
+    return answer
 
 
 async def run_json(board: Board, request: Request) -> Response:
@@ -54,6 +75,14 @@ async def run_json(board: Board, request: Request) -> Response:
     value = {**asdict(found.summary), "plan": found.plan, "report": found.report}
     text = board.environment.mask(to_json(value, indent=2).decode())
     return Response(text, media_type="application/json")
+
+
+def _outline(plan: Plan | None, report: RunReport | None, progress: Progress | None) -> Outline | None:
+    if plan is None:
+        return None
+    if progress is not None:
+        return outline_so_far(plan, report)
+    return outline_of(plan, report) if report is not None else None
 
 
 def _of_interest(found: RunDescription) -> str:

@@ -53,6 +53,12 @@ class Sight:
         return tuple(run for run in self.standing if run.held)
 
     @property
+    def notices(self) -> str:
+        """The version of what every page says first: the brake, what is paused, and whether this can be believed."""
+        shown = repr((self.switches, self.believed, self.problem)).encode()
+        return hashlib.blake2b(shown, digest_size=9).hexdigest()
+
+    @property
     def version(self) -> str:
         """The same for two sights that show the same, in every process."""
         shown = repr(replace(self, at=datetime.min)).encode()

@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from resolute.plan.picture import Drawn
+from resolute.plan.picture import Drawn, Picture, picture
 from resolute.plan.plan import Plan
-from resolute.plan.step import Role, plan_name
-from resolute.running.pictured import pictured
+from resolute.plan.step import Role, plan_name, walk
+from resolute.running.pictured import pictured, states_of
 from resolute.running.report import RunReport, StepReport
 
 MOST_INNER: Final = 200
 """Items or turns of a step that are listed at a time."""
 
+UNREAD: Final = "unread"
+"""How a step stands of which nothing was read yet."""
+
+_SETTLED: Final = frozenset({"completed", "failed", "skipped"})
 _LEADS: Final[Mapping[str, str]] = {"diamond": "when "}
 
 
@@ -63,8 +67,24 @@ class Outline:
 
 def outline_of(plan: Plan, report: RunReport) -> Outline:
     """A run as nested rows."""
-    told = {step.id: step for step in report.steps}
-    drawn = pictured(plan, report)
+    return _outlined(pictured(plan, report), report)
+
+
+def settled_in(report: RunReport) -> RunReport:
+    """Of a run whose history is still being read only what stays true of it: the steps that have come to their end."""
+    settled = tuple(step for step in report.steps if step.status in _SETTLED and not step.counts)
+    return report.model_copy(update={"steps": settled, "result": None})
+
+
+def outline_so_far(plan: Plan, settled: RunReport | None) -> Outline:
+    """A run whose history is still being read as nested rows; see `settled_in`."""
+    known = {} if settled is None else states_of(plan, settled)
+    states = {step.id: known.get(step.id, UNREAD) for step in walk((*plan.steps, *plan.on_failure))}
+    return _outlined(picture(plan, states), settled)
+
+
+def _outlined(drawn: Picture, report: RunReport | None) -> Outline:
+    told = {} if report is None else {step.id: step for step in report.steps}
     return Outline(
         triggers=drawn.triggers,
         steps=[*_rows(drawn.steps, told)],

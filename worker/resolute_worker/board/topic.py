@@ -5,6 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Changing(Protocol):
+    """What people watch."""
+
+    @property
+    def version(self) -> str:
+        """How it stands now; empty where that is not known."""
+        ...
+
+    async def after(self, version: str) -> str:
+        """The version as soon as it is another one than a reader has."""
+        ...
 
 
 class Topic:
@@ -36,3 +50,32 @@ class Topic:
             yield
         finally:
             self.watchers -= 1
+
+
+class Both:
+    """Two topics as one, which changes when either does; it stands for nothing until the first of them does."""
+
+    def __init__(self, one: Changing, other: Changing) -> None:
+        self._topics = one, other
+
+    @property
+    def version(self) -> str:
+        """The versions of both."""
+        one, other = self._topics
+        return joined(one.version, other.version)
+
+    async def after(self, version: str) -> str:
+        """The version as soon as it is another one than a reader has."""
+        while self.version in ("", version):
+            waiting = [asyncio.ensure_future(topic.after(topic.version)) for topic in self._topics]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in waiting:
+                    each.cancel()
+        return self.version
+
+
+def joined(one: str, other: str) -> str:
+    """The version of two things, by the version of each; empty where the first one is."""
+    return f"{one}.{other}" if one else ""

@@ -49,6 +49,13 @@
     }
     return undefined;
   };
+  const patch = (text) => {
+    const fresh = new DOMParser().parseFromString(text, 'text/html');
+    for (const part of [...fresh.body.children]) {
+      const old = document.getElementById(part.id);
+      if (old) { local(part); Idiomorph.morph(old, part, {morphStyle: 'outerHTML', ignoreActiveValue: true, callbacks}); }
+    }
+  };
   let fetching = false, again = false;
   const refresh = async () => {
     if (fetching) { again = true; return; }
@@ -69,9 +76,11 @@
     const {live, version} = all().dataset;
     if (!live) return;
     source = new EventSource(`${live}&last=${encodeURIComponent(last || version)}`);
-    source.addEventListener('open', () => { document.body.classList.remove('offline'); if (down) refresh(); down = false; });
+    const whole = !('parts' in all().dataset);
+    source.addEventListener('open', () => { document.body.classList.remove('offline'); if (down && whole) refresh(); down = false; });
+    source.addEventListener('part', (event) => { last = event.lastEventId; patch(event.data); });
     source.addEventListener('page', (event) => { last = event.lastEventId; put(event.data); });
-    source.addEventListener('changed', (event) => { if (event.data !== all().dataset.version) refresh(); });
+    source.addEventListener('changed', (event) => { if (whole && event.data !== all().dataset.version) refresh(); });
     source.addEventListener('error', () => {
       down = true;
       document.body.classList.add('offline');
@@ -100,5 +109,9 @@
   if (location.hash === '#q') document.querySelector('[data-search]')?.focus();
   connect();
   addEventListener('pagehide', () => source?.close());
-  addEventListener('pageshow', (event) => { if (event.persisted) { connect(); refresh(); } });
+  addEventListener('pageshow', (event) => {
+    if (!event.persisted) return;
+    if ('parts' in all().dataset) location.reload();
+    else { connect(); refresh(); }
+  });
 })();
