@@ -7,19 +7,20 @@ of taking time.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
 import math
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.guard import in_task
+from resolute.memory.attempts import Heartbeat, Limit, Output
+from resolute.memory.children import RunningChild, recorded_of_child
+from resolute.memory.clock import TURNS, StuckError, VirtualClock
+from resolute.memory.ended import MemoryRun, RecordedCall
 from resolute.memory.played import Played, error_in, known_together
 from resolute.memory.sharing import SharedInMemory
 from resolute.plan.context import CallContext
@@ -30,7 +31,6 @@ from resolute.plan.errors import (
     RunCancelledError,
     RunTimedOutError,
 )
-from resolute.plan.failing import Failure
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Policy
 from resolute.plan.step import walk
@@ -38,239 +38,19 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import evaluate
 from resolute.running.interpreter import Interpreter, RunContinuedError
 from resolute.running.made import CallStoppedError, Made
-from resolute.running.messages import Message, MessageRefusedError
+from resolute.running.messages import Message
 from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
 from resolute.running.recall import Memory
 from resolute.running.record import Answer
-from resolute.running.report import RunReport, RunStatus
+from resolute.running.report import RunStatus
 from resolute.running.result import result_of
-from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest
 from resolute.running.shared.asking import SHARE, Asking
-from resolute.running.state import TOLD, failure_of
+from resolute.running.state import TOLD
 from resolute.running.switches import Stop
 from resolute.running.together import AtOnce, answered
 from resolute.running.window import Window
-
-START: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a virtual clock starts by default."""
-
-_TURNS: Final = 5
-"""Turns of the event loop without activity after which everything is waiting: branches start and join in fewer."""
-
-
-class VirtualClock:
-    """A clock that moves when everybody waits for it, straight to the earliest time that somebody waits for.
-
-    While a node is running the clock stands still, however long that takes. So a parallel branch that waits for its
-    next attempt never overtakes one that is running.
-    """
-
-    def __init__(self, start: datetime = START) -> None:
-        self._now = start if start.tzinfo else start.replace(tzinfo=UTC)
-        self._busy = 0
-        self._signs = 0
-        self._settling = False
-        self._order = count()
-        self._waiting: list[tuple[datetime, int, asyncio.Future[None]]] = []
-        self._endless: dict[str, asyncio.Future[None]] = {}
-        self.bring: Callable[[], bool] = lambda: False
-        """Asked when everything waits, before the clock moves: whether something was brought that is waited for."""
-        self.missing: Callable[[str], str] = lambda what: f"step {what!r} waits for what the test does not give it"
-        """What is said of a step that waits for what cannot come any more."""
-
-    def now(self) -> datetime:
-        """The time, in UTC unless the clock was started in another zone."""
-        self._signs += 1  # the interpreter asks whenever a step starts or ends
-        return self._now
-
-    def move(self, by: timedelta) -> None:
-        """Moves the clock between two runs."""
-        self._now += by
-
-    @contextmanager
-    def busy(self) -> Generator[None]:
-        """Holds the clock while the block runs, except where the block sleeps."""
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._rest()
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits in virtual time. The caller holds the clock, which is released meanwhile."""
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (self._now + timedelta(seconds=seconds), next(self._order), woken))
-        self._rest()
-        try:
-            await woken
-        finally:
-            self._busy += 1
-
-    async def wait(self, what: str, until: datetime | None) -> None:
-        """Waits in virtual time until a time comes; without one, until the waiting task is cancelled.
-
-        Raises:
-            StuckError: everything waits without a time, so that nothing can ever come.
-        """
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if until is not None:
-            heapq.heappush(self._waiting, (until, next(self._order), woken))
-        else:
-            self._endless[what] = woken
-        self._busy += 1
-        self._rest()
-        try:
-            await woken
-        finally:
-            self._endless.pop(what, None)
-            self._signs += 1
-
-    def call_at(self, at: datetime, call: Callable[[], None]) -> Callable[[], None]:
-        """Calls something when the clock comes to a time. What is returned takes that back."""
-        due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def come(_: asyncio.Future[None]) -> None:
-            if not due.cancelled():
-                self._signs += 1
-                call()
-
-        due.add_done_callback(come)
-        heapq.heappush(self._waiting, (at, next(self._order), due))
-        return lambda: cast("None", due.cancel() and None)
-
-    def _rest(self) -> None:
-        self._busy -= 1
-        self._signs += 1
-        if not self._settling:
-            self._settling = True
-            self._settle(self._signs, _TURNS)
-
-    def _settle(self, signs: int, turns: int) -> None:
-        if self._busy or not (self._waiting or self._endless):
-            self._settling = False
-            return
-        if signs != self._signs:
-            turns = _TURNS  # a branch has just started or ended: it may be about to do more
-        if not turns:
-            self._move_on()
-            turns = _TURNS
-        asyncio.get_running_loop().call_soon(self._settle, self._signs, turns - 1)
-
-    def _move_on(self) -> None:
-        """Wakes who waits for the earliest time; where nobody waits for one, nothing can come any more."""
-        if self.bring():
-            return
-        while self._waiting:
-            at, _, woken = heapq.heappop(self._waiting)
-            if not woken.done():  # the cancelled waiter no longer waits
-                self._now = max(self._now, at)
-                woken.set_result(None)
-                return
-        for what, woken in tuple(self._endless.items()):
-            if not woken.done():
-                woken.set_exception(StuckError(self.missing(what)))
-
-
-class StuckError(FlowError):
-    """A run in memory waits for something that nobody can bring any more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordedCall:
-    """One attempt of a call: the node's arguments, with secrets masked, and the virtual time."""
-
-    step: str
-    node: str
-    arguments: JsonObject
-    attempt: int
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryRun:
-    """A run that has ended. `memory` is what it passes on to the next run, however it ended."""
-
-    report: RunReport
-    calls: tuple[RecordedCall, ...]
-    memory: Memory | None = None
-    error: FlowError | None = None
-    recorded: Json = None
-
-
-class RunningChild:
-    """A run that was started by a step of another, as long as that waits for it."""
-
-    def __init__(self, request: ChildRequest) -> None:
-        self._parent_close = request.parent_close
-        self._interpreter: Interpreter | None = None
-        self._told: Message | None = None
-        self._let_go: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_given_up = False
-        self.is_left_alone = False
-
-    def begun(self, interpreter: Interpreter) -> None:
-        """The run has begun, or goes on in a new history."""
-        told = self._told if self._interpreter is None else None
-        self._interpreter = interpreter
-        if told is not None:
-            self.tell(told)
-        if self.is_given_up and self._parent_close == "cancel":
-            interpreter.cancel()
-
-    def tell(self, message: Message) -> None:
-        """Passes a message on to the run, which may not have begun."""
-        self._told = message
-        if self._interpreter is not None:
-            with suppress(MessageRefusedError):  # nobody waits for the answer
-                self._interpreter.take(message)
-
-    def cancel(self) -> None:
-        """Cancels the run, or lets go of it, as its step says."""
-        self.is_given_up = True
-        if self._parent_close != "cancel":
-            if not self._let_go.done():
-                self._let_go.set_result(None)
-        elif self._interpreter is not None:
-            self._interpreter.cancel()
-
-    async def end_of(self, run: asyncio.Task[MemoryRun]) -> MemoryRun:
-        """Waits for the end of the run.
-
-        Raises:
-            asyncio.CancelledError: it was let go of.
-        """
-        run.add_done_callback(self._wake)
-        await self._let_go
-        if run.done():
-            return run.result()
-        if self._parent_close == "terminate":
-            run.cancel()
-        else:
-            self.is_left_alone = True
-        raise asyncio.CancelledError
-
-    def _wake(self, _: object) -> None:
-        if not self._let_go.done():
-            self._let_go.set_result(None)
-
-
-def recorded_of_child(run: MemoryRun, *, given_up: bool) -> Json:
-    """What a run has recorded that was started by a step of another.
-
-    Raises:
-        ChildFailedError: it did not complete.
-    """
-    error = run.error
-    if error is None:
-        return run.recorded
-    given_up = given_up and isinstance(error, RunCancelledError)
-    if isinstance(error, NodeFailedError):
-        raise ChildFailedError(
-            failure_of(error), trace=error.trace, failed_as_well=run.report.compensation_failures
-        ) from error
-    failure = Failure(step="", node="", error_type=type(error).__name__, message=str(error))
-    raise ChildFailedError(failure, failed_as_well=run.report.compensation_failures, given_up=given_up) from error
 
 
 class MemoryRuntime:
@@ -455,7 +235,7 @@ class MemoryRuntime:
 
     def cancel(self, part: str = "") -> None:
         """Cancels the running nodes; see `Runtime.cancel`."""
-        self._give_up(tuple(task for step, task in self._at_work.items() if step.startswith(part)), _TURNS)
+        self._give_up(tuple(task for step, task in self._at_work.items() if step.startswith(part)), TURNS)
 
     def _give_up(self, tasks: tuple[asyncio.Task[Json] | RunningChild, ...], turns: int) -> None:
         if turns:  # what ended at the moment of the cancellation has ended
@@ -466,7 +246,7 @@ class MemoryRuntime:
 
     async def _call(self, request: CallRequest) -> Json:
         policy, began, attempt = request.left, self._clock.now(), 1
-        heartbeat = _Heartbeat(policy.heartbeat, request.made.heartbeat)
+        heartbeat = Heartbeat(policy.heartbeat, request.made.heartbeat)
         with self._clock.busy():
             while True:
                 try:
@@ -497,8 +277,8 @@ class MemoryRuntime:
                 attempt += 1
 
     async def _attempt(
-        self, request: CallRequest, attempt: int, limit: _Limit, heartbeat: _Heartbeat, began: datetime
-    ) -> _Answer | FailureFacts:
+        self, request: CallRequest, attempt: int, limit: Limit, heartbeat: Heartbeat, began: datetime
+    ) -> Output | FailureFacts:
         within, patience = request.left.within, min(limit.seconds, self._patience)
         ended: list[int] = []
 
@@ -520,7 +300,7 @@ class MemoryRuntime:
         try:
             async with watch:
                 heartbeat.begin(watch)
-                return _Answer(await in_task(self._executor.execute(context, request.arguments)))
+                return Output(await in_task(self._executor.execute(context, request.arguments)))
         except CallStoppedError as stopped:
             if not stopped.begun:
                 self.calls.remove(recorded)
@@ -551,12 +331,12 @@ class MemoryRuntime:
             lifted=request.lifted,
         )
 
-    def _limit(self, policy: Policy, began: datetime) -> _Limit:
+    def _limit(self, policy: Policy, began: datetime) -> Limit:
         """What limits the next attempt: its own timeout, or the time that all attempts have together."""
         left = None if policy.within is None else policy.within - self._since(began)
         if left is not None and left <= policy.timeout:
-            return _Limit(left, "not done", policy.within)
-        return _Limit(policy.timeout, "no answer")
+            return Limit(left, "not done", policy.within)
+        return Limit(policy.timeout, "no answer")
 
     def _since(self, began: datetime) -> float:
         return (self._clock.now() - began).total_seconds()
@@ -575,49 +355,6 @@ class MemoryRuntime:
             attempt=call.attempt,
             at=self._clock.now(),
         )
-
-
-@dataclass(frozen=True)
-class _Answer:
-    output: Json
-
-
-@dataclass(frozen=True)
-class _Limit:
-    seconds: float
-    text: str
-    told: float | None = None
-
-
-class _Heartbeat:
-    """The heartbeats of one call: the details of the last one, and how long ago it was."""
-
-    def __init__(self, every: float | None, details: tuple[Json, ...]) -> None:
-        self.every = every or 0.0
-        self.details = details
-        self._watch: asyncio.Timeout | None = None
-        self._end: float | None = None
-        self._loop = asyncio.get_running_loop()
-
-    @property
-    def silent(self) -> bool:
-        """Whether missing heartbeats ended the attempt."""
-        when = self._watch.when() if self._watch else None
-        return when is not None and self._end is not None and when < self._end
-
-    def begin(self, watch: asyncio.Timeout) -> None:
-        """Watches an attempt."""
-        self._watch, self._end = watch, watch.when()
-        self._wait()
-
-    def beat(self, *details: Json) -> None:
-        """What a node calls, from any thread."""
-        self.details = details
-        self._loop.call_soon_threadsafe(self._wait)
-
-    def _wait(self) -> None:
-        if self.every and self._watch and self._end is not None and not self._watch.expired():
-            self._watch.reschedule(min(self._end, self._loop.time() + self.every))
 
 
 async def run_in_memory(

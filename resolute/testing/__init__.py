@@ -1,6 +1,6 @@
 """Tests for flows: no server, no network, no waiting."""
 
-from resolute.memory.runtime import RecordedCall
+from resolute.memory.ended import RecordedCall
 from resolute.testing.fakes import FakeError, NoAnswerError, UnknownFakeError, WrongAnswerError
 from resolute.testing.tester import FlowTester, TestedRun
 

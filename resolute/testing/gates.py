@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from resolute.memory.runtime import VirtualClock
+from resolute.memory.clock import VirtualClock
 from resolute.plan.plan import Plan
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.step import plan_name, walk

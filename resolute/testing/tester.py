@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Final, Self, cast
 
 from resolute.execution.inputs import read_any_input
-from resolute.memory.runtime import START, MemoryRun, RecordedCall, VirtualClock, run_in_memory
+from resolute.memory.clock import START, VirtualClock
+from resolute.memory.ended import MemoryRun, RecordedCall
+from resolute.memory.runtime import run_in_memory
 from resolute.memory.sharing import SharedInMemory
 from resolute.plan.errors import FlowError, NodeFailedError, ResoluteError
 from resolute.plan.failing import Failure

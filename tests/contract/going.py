@@ -15,7 +15,9 @@ from temporalio.worker import Worker
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.memory.runtime import MemoryRun, VirtualClock, run_in_memory
+from resolute.memory.clock import VirtualClock
+from resolute.memory.ended import MemoryRun
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError

@@ -9,7 +9,8 @@ from typing import Any
 from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, ScheduleBackfill
 
 from resolute import Flow, flow, manual, schedule, scheduled_for
-from resolute.memory.runtime import START, VirtualClock, run_in_memory
+from resolute.memory.clock import START, VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.triggers import Schedule
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.client.client import RunHandle, start_run

@@ -17,7 +17,8 @@ from temporalio.client import Client
 from resolute import Flow, branch, each, flow, gate, input_data, manual, node, text
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.memory.runtime import VirtualClock, run_in_memory
+from resolute.memory.clock import VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import FlowError
 from resolute.running.interpreter import Interpreter
 from resolute.running.messages import Message, MessageRefusedError

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from resolute.execution.executor import FailureFacts
-from resolute.memory.runtime import MemoryRuntime, VirtualClock
+from resolute.memory.clock import VirtualClock
+from resolute.memory.runtime import MemoryRuntime
 from resolute.plan.policies import SIGN_OF_LIFE
 from resolute.plan.values import Json, JsonObject
 from resolute.running.runtime import CallRequest

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from resolute.memory.runtime import START
+from resolute.memory.clock import START
 from resolute.plan.context import current_call
 from resolute.providing.audit import NoAudit
 from resolute.testing.simulating import Request as Arrived

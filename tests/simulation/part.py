@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from temporalio.exceptions import CancelledError
 
-from resolute.memory.runtime import MemoryRun, recorded_of_child
+from resolute.memory.children import recorded_of_child
+from resolute.memory.ended import MemoryRun
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.values import Json, JsonObject, digest
 from resolute.running.messages import Message

@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from resolute.memory.runtime import START, MemoryRun
+from resolute.memory.clock import START
+from resolute.memory.ended import MemoryRun
 from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, RunTimedOutError
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan

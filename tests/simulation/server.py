@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from resolute.execution.executor import NodeExecutor
-from resolute.memory.runtime import START
+from resolute.memory.clock import START
 from resolute.memory.sharing import SharedInMemory
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json

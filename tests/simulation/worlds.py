@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from resolute import CallContext
 from resolute.execution.executor import NodeExecutor
-from resolute.memory.runtime import START
+from resolute.memory.clock import START
 from resolute.plan.keyed import WhileRunning
 from resolute.plan.values import JsonObject
 from resolute.running.line import Start

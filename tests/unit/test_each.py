@@ -26,7 +26,8 @@ from resolute import (
     schedule,
 )
 from resolute.execution.executor import NodeExecutor
-from resolute.memory.runtime import MemoryRun, run_in_memory
+from resolute.memory.ended import MemoryRun
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.kinds.each import Each
 from resolute.plan.plan import Plan
 from resolute.plan.soundness import plan_problems

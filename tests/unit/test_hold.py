@@ -7,7 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from resolute import FlowBuildError, TerminalError, each, flow, input_data, manual, node, output
-from resolute.memory.runtime import StuckError, VirtualClock, run_in_memory
+from resolute.memory.clock import StuckError, VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import RunCancelledError
 from resolute.plan.values import Json
 from resolute.running.interpreter import Interpreter

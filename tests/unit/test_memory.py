@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from resolute import Flow, NodeError, Retry, TerminalError, branch, current_call, flow, manual, node, now
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
-from resolute.memory.runtime import START, MemoryRun, VirtualClock, run_in_memory
+from resolute.memory.clock import START, VirtualClock
+from resolute.memory.ended import MemoryRun
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import NodeFailedError
 from resolute.plan.failing import Failure
 from resolute.writing.node import Node

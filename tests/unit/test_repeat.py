@@ -23,7 +23,7 @@ from resolute import (
     previous,
     repeat,
 )
-from resolute.memory.runtime import START
+from resolute.memory.clock import START
 from resolute.plan.plan import Plan
 from resolute.testing import FlowTester
 from resolute.writing.diagram import mermaid, outline

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from resolute import Event, FlowBuildError, env, flow, manual, node, signal, wait_for
-from resolute.memory.runtime import START, StuckError
+from resolute.memory.clock import START, StuckError
 from resolute.plan.plan import Plan
 from resolute.running.messages import EVENT, MOST_BYTES, Inbox, Message, MessageRefusedError
 from resolute.testing import FlowTester

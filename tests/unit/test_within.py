@@ -8,7 +8,8 @@ import pytest
 
 from resolute import FlowBuildError, failure, flow, manual, node, sleep
 from resolute.execution.executor import NodeExecutor
-from resolute.memory.runtime import START, VirtualClock, run_in_memory
+from resolute.memory.clock import START, VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import RunTimedOutError
 from resolute.testing import FlowTester
 from resolute.writing.data import flow_as_data, flow_from_data

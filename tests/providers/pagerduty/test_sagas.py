@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 from temporalio.client import Client
 
-from resolute.memory.runtime import VirtualClock, run_in_memory
+from resolute.memory.clock import VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.errors import FlowError
 from resolute.running.interpreter import Interpreter
 from resolute.running.report import RunReport

@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeAlias
 import resolute_pagerduty as pagerduty
 from resolute import Alarmed, CallContext, Flow, TerminalError, alarm, every, flow, node, sleep
 from resolute.execution.executor import NodeExecutor
-from resolute.memory.runtime import VirtualClock, run_in_memory
+from resolute.memory.clock import VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.step import plan_name
 from resolute.plan.values import JsonObject
 from resolute.running.interpreter import Interpreter
