@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+HOOK: Final = "/hooks/chaos"
+GATE: Final = "approved"
+GRANTED: Final = 2
+"""How many a budget grants for each key."""
+
+HEALTH: Final = "health"
+"""The file, in the workers' folder, that says how the thing is that an alarm watches."""
+
+OURS: Final = ("paged", "undone", "alone", "hooked", "asked", "outer", "inner", "spent", "watched")
+"""All of them. `inner` is the child of `outer`, and `watched` has a schedule."""
+
 SOURCE: Final = """
 from datetime import timedelta
+from pathlib import Path
 from pydantic import BaseModel
-from resolute import TerminalError, each, flow, input_data, manual, node, sleep, text
+from resolute import (
+    TerminalError, alarm, branch, budget, by_field, child, each, every, flow, gate, input_data, manual, node, repeat,
+    sleep, text, unverified, webhook,
+)
 import resolute_pagerduty as pagerduty
 
 class Case(BaseModel):
@@ -25,6 +40,10 @@ async def look(number: int, fails: bool) -> int:
 @node(lane="local")
 async def glance(number: int) -> int:
     return number + 1
+
+@node(effect="read")
+async def sight() -> str:
+    return Path("health").read_text()
 
 case = input_data(Case)
 go = manual("go", input=Case)
@@ -65,6 +84,56 @@ alone = (
     .then(opened(held))
     .then(a_moment)
     .then(closed(held))
+    .build()
+)
+
+delivered = text("hooked-{}", case.number)
+hooked = (
+    flow("hooked")
+    .triggered_by(webhook("/hooks/chaos", verify=unverified(), input=Case, once=by_field(case.number)))
+    .then(opened(delivered))
+    .then_parallel(glance(case.number).as_("one"), look(case.number, False).as_("other"))
+    .then(closed(delivered))
+    .build()
+)
+
+agreed = text("asked-{}", case.number)
+asked = (
+    flow("asked").triggered_by(go)
+    .then(gate("approved", ask="Go on?", timeout=timedelta(hours=1)).as_("approved"))
+    .then(opened(agreed))
+    .then(closed(agreed))
+    .build()
+)
+
+within = text("inner-{}", case.number)
+turn = look(case.number, False).as_("turn")
+inner = (
+    flow("inner").triggered_by(go)
+    .then(opened(within))
+    .then(repeat(branch().then(turn), until=turn.output == case.number, at_most=2).as_("turns"))
+    .then(closed(within))
+    .build()
+)
+outer = flow("outer").triggered_by(go).then(child(inner, {"number": case.number}).as_("inner")).build()
+
+granted = budget("chaos", at_most=2, per=timedelta(days=1), key=case.key).as_("granted")
+bought = text("spent-{}", case.number)
+spent = (
+    flow("spent").triggered_by(go)
+    .then(granted)
+    .when(granted.output.granted)
+        .then(opened(bought))
+        .then(closed(bought))
+    .end_when()
+    .build()
+)
+
+seen = sight().as_("seen")
+watched = (
+    flow("watched").triggered_by(every(timedelta(seconds=2)))
+    .then(seen)
+    .then(alarm("watched", bad=seen.output == "bad", incident=pagerduty.incident_for(dedup_key="watched")))
     .build()
 )
 """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from temporalio.api.history.v1 import HistoryEvent
@@ -11,10 +13,15 @@ from temporalio.client import Client, WorkflowExecution
 
 from resolute_pagerduty.simulator import Recorded as Request
 from resolute_pagerduty.simulator import Simulator
-from tests.simulation.checker import Effect, Evidence, Opened, Recorded, RunEnd, RunTold
+from tests.simulation.checker import Asked, Check, Effect, Evidence, Opened, Recorded, RunEnd, RunTold
+from tests.soak.chaos.flows import GRANTED, OURS
 
 UNDO: Final = {"open_a": "close_a", "open_b": "close_b"}
 UNDOES: Final = {undo: step for step, undo in UNDO.items()}
+AT_ONCE: Final = 8
+"""Histories that are read at the same time."""
+
+_QUERY: Final = " OR ".join(f"WorkflowType = '{name}'" for name in OURS)
 _ENDS: Final[dict[str, RunEnd]] = {
     "COMPLETED": "completed",
     "FAILED": "failed",
@@ -25,9 +32,30 @@ _ENDS: Final[dict[str, RunEnd]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A run, and what it came to know: how a thing is that it watches, whether a budget granted what it asked for."""
+
+    run: RunTold
+    sight: str | None
+    granted: tuple[str, bool] | None
+
+
+async def open_runs(client: Client) -> int:
+    """How many runs have not ended."""
+    return (await client.count_workflows(f"ExecutionStatus = 'Running' AND ({_QUERY})")).count
+
+
 async def evidence(client: Client, sim: Simulator) -> Evidence:
     """All that the checker has to know of the runs of the flows of chaos."""
-    runs = [await _told(client, run) async for run in client.list_workflows(_OURS)]
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def told(run: WorkflowExecution) -> _Seen:
+        async with turns:
+            return await _told(client, run)
+
+    seen = await asyncio.gather(*[told(run) async for run in client.list_workflows(_QUERY)])
+    runs = [each.run for each in seen]
     done: dict[tuple[str, str], list[tuple[RunTold, str]]] = {}
     for run in runs:
         for step in run.steps:
@@ -43,10 +71,22 @@ async def evidence(client: Client, sim: Simulator) -> Evidence:
             )
             for incident in sim.incidents()
         ],
+        checks=sorted((_check(each.run, each.sight) for each in seen if each.sight), key=lambda check: check.at),
+        asked=[_asked(each.run, *each.granted) for each in seen if each.granted],
     )
 
 
-_OURS: Final = " OR ".join(f"WorkflowType = '{name}'" for name in ("paged", "undone", "alone"))
+def _check(run: RunTold, sight: str) -> Check:
+    calm = run.status == "completed" and all(step.ok for step in run.steps)
+    return Check(at=run.ended, key="watched", bad=sight == "bad", calm=calm)
+
+
+def _asked(run: RunTold, key: str, granted: bool) -> Asked:  # as it was recorded
+    # When a budget was asked is not in the histories: all that it granted counts as granted first.
+    at = 0.0 if granted else 1.0
+    return Asked(
+        at=at, of=key, run=run.run, step="granted", time=run.ended, granted=granted, at_most=GRANTED, per=86400
+    )
 
 
 def _effects(
@@ -67,21 +107,37 @@ def _effects(
         yield Effect(at=at, run=run.run if run else "", step=step, does=does, key=key, adds=does == "note")
 
 
-async def _told(client: Client, run: WorkflowExecution) -> RunTold:
+async def _told(client: Client, run: WorkflowExecution) -> _Seen:
     events = list((await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()).events)
-    steps = tuple(_steps(run.id, events))
-    return RunTold(
+    told = RunTold(
         run=f"{run.id}/{run.run_id}",
         flow=run.workflow_type,
         status=_ENDS[run.status.name] if run.status else "running",
         began=run.start_time.timestamp(),
         ended=run.close_time.timestamp() if run.close_time else float("inf"),
         holds=run.id if run.workflow_type == "alone" else "",
-        steps=steps,
+        steps=tuple(_steps(events)),
     )
+    sight, granted = None, None
+    for name, given, result in _results(events):
+        if name == "sight":
+            sight = str(result)
+        elif name == "resolute.Share" and given.get("word") == "take":
+            granted = (str(given["of"]), bool(result[0]["granted"]))
+    return _Seen(told, sight, granted)
 
 
-def _steps(run: str, events: Sequence[HistoryEvent]) -> Iterable[Recorded]:
+def _results(events: Sequence[HistoryEvent]) -> Iterable[tuple[str, Any, Any]]:
+    """What steps of the activity lane were given, and what they completed with, by the names of their nodes."""
+    for event in events:
+        if event.HasField("activity_task_completed_event_attributes"):
+            about = event.activity_task_completed_event_attributes
+            scheduled = events[about.scheduled_event_id - 1].activity_task_scheduled_event_attributes
+            given, result = (each.payloads for each in (scheduled.input, about.result))
+            yield scheduled.activity_type.name, json.loads(given[0].data), json.loads(result[0].data)
+
+
+def _steps(events: Sequence[HistoryEvent]) -> Iterable[Recorded]:
     """The steps of the activity lane, as the history records their ends."""
     for event in events:
         ok = event.HasField("activity_task_completed_event_attributes")

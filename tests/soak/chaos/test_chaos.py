@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import runpy
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -16,31 +15,31 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from resolute.plan.keyed import Keyed
 from resolute.plan.values import JsonObject
-from resolute.running.line import Start
-from resolute.running.messages import MessageRefusedError
-from resolute.temporal.client.client import start_run
-from resolute.temporal.client.keyed import hand_in
-from resolute.temporal.wire.start import without_plan
-from resolute.writing.flow import Flow
+from resolute.temporal.schedules.spec import schedule_id
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_worker.embedded import EmbeddedServer
-from tests.keys import KEYS
-from tests.simulation.checker import Evidence, broken
+from tests.simulation.checker import broken
 from tests.soak.chaos.clock import Clock
 from tests.soak.chaos.crew import crew
 from tests.soak.chaos.disk import small_disk
 from tests.soak.chaos.faults import Chaos
-from tests.soak.chaos.flows import SOURCE
-from tests.soak.chaos.seen import evidence
+from tests.soak.chaos.figures import load
+from tests.soak.chaos.flows import OURS, SOURCE
+from tests.soak.chaos.seen import evidence, open_runs
+from tests.soak.chaos.starts import Starts, cases_of, come_and_go, stands
 from tests.soak.chaos.wire import wired
 
 RUNS: Final = int(os.environ.get("CHAOS_RUNS", "400"))
 SEED: Final = int(os.environ.get("CHAOS_SEED", "1"))
 PER_SECOND: Final = float(os.environ.get("CHAOS_STARTS_PER_SECOND", "4"))
 WORKERS: Final = 3
-QUEUE: Final = "resolute"
+MINUTES: Final = float(os.environ.get("CHAOS_MINUTES", "inf"))
+"""For how long runs are started at most, however many there should be."""
+
+CROWD: Final = 100
+"""So many runs may be open: a machine that is busy with something else starts no more until fewer are."""
+
 MEGABYTES: Final = 512
 LONGEST: Final = 600
 """Seconds for the last runs to end when all is whole again."""
@@ -53,10 +52,10 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
     (tmp_path / "flows").mkdir()
     source = tmp_path / "flows" / "chaos.py"
     source.write_text(SOURCE)
+    stands(tmp_path, "ok")
     found = runpy.run_path(str(source))
-    flows: Mapping[str, Flow] = {name: found[name] for name in ("paged", "undone", "alone")}
     began, clock = monotonic(), Clock(tmp_path)
-    with small_disk(tmp_path / "disk", MEGABYTES) as disk:
+    with small_disk(tmp_path / "disk", MEGABYTES + RUNS // 5) as disk:
         async with (
             Simulator.serve(limits=Limits.none()) as sim,
             EmbeddedServer(disk.path / "state", port=0) as server,
@@ -74,67 +73,61 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
             async with crew(tmp_path, f"127.0.0.1:{wire.port}", WORKERS, **at, **clock.variables) as workers:
                 client, over = await Client.connect(server.address), asyncio.Event()
                 chaos = Chaos(SEED, workers, server, wire, clock, disk)
-                raging = asyncio.create_task(chaos.rage(over))
-                cases = _cases(flows, incident.id)
-                await _start(client, cases)
+                starts = Starts(client, workers, {name: found[name] for name in OURS})
+                cases = list(cases_of(SEED, RUNS, incident.id))
+                beside = [asyncio.create_task(chaos.rage(over)), asyncio.create_task(come_and_go(tmp_path, SEED, over))]
+                cases = await _start(starts, cases)
                 over.set()
-                await raging
+                await asyncio.gather(*beside)
                 clock.step(0)
-                seen = await _ended(client, sim)
-    failing = sum(bool(case["fails"]) for _, case in cases)
-    expected = Counter({"completed": RUNS - failing, "failed": failing})
+                await _ended(client)
+                pace, seen = len(cases) / (monotonic() - began), await evidence(client, sim)
+    counted = Counter(run.flow for run in seen.runs)
     print(  # noqa: T201  # the figures, which `make soak ARGS=-s` shows
-        f"seed {SEED}: {len(seen.runs)} runs, {len(seen.effects)} effects, {dict(chaos.done)}, "
-        f"{monotonic() - began:.0f} s, slowest run {max(run.ended - run.began for run in seen.runs):.1f} s"
+        f"seed {SEED}: {len(seen.runs)} runs {dict(counted)}, {len(seen.effects)} effects, {len(seen.checks)} checks "
+        f"({sum(check.bad is True for check in seen.checks)} bad), "
+        f"{len(seen.incidents)} incidents; {chaos.done.total()} faults {dict(chaos.done)}; "
+        f"{monotonic() - began:.0f} s, {pace:.1f} starts a second, {load()}; "
+        f"slowest run {max(run.ended - run.began for run in seen.runs):.1f} s"
     )
 
     assert [] == [str(each) for each in broken(seen)]
-    assert expected == Counter(run.status for run in seen.runs)
+    failing = sum(case["fails"] is True for _, case in cases)
+    expected = Counter(flow for flow, _ in cases)
+    expected["inner"] = expected["outer"]
+    expected["watched"] = counted["watched"]
+    assert expected == counted
+    assert {"completed": len(seen.runs) - failing, "failed": failing} == Counter(run.status for run in seen.runs)
 
 
-def _cases(flows: Mapping[str, Flow], incident: str) -> list[tuple[Flow, JsonObject]]:
-    """What is started, one after the other."""
-    chance = random.Random(SEED)
-    cases: list[tuple[Flow, JsonObject]] = []
-    for number in range(RUNS):
-        flow = flows[chance.choices(["paged", "undone", "alone"], [2, 2, 1])[0]]
-        fails = flow is flows["undone"] and chance.random() < 0.5
-        case: JsonObject = {"number": number, "key": chance.choice("abc"), "incident": incident, "fails": fails}
-        cases.append((flow, case))
-    return cases
-
-
-async def _start(client: Client, cases: Sequence[tuple[Flow, JsonObject]]) -> None:
-    """Starts everything at an even pace; each start is made again until it has been accepted."""
+async def _start(starts: Starts, cases: Sequence[tuple[str, JsonObject]]) -> Sequence[tuple[str, JsonObject]]:
+    """What it started, at an even pace; it waits where more runs are open than a machine can hold."""
     loop = asyncio.get_running_loop()
-    began, starting = loop.time(), list[asyncio.Task[None]]()
+    began, starting, waited = loop.time(), list[asyncio.Task[None]](), 0.0
     for place, (flow, case) in enumerate(cases):
-        await asyncio.sleep(max(0.0, began + place / PER_SECOND - loop.time()))
-        starting.append(asyncio.create_task(_until_accepted(client, flow, case)))
+        await asyncio.sleep(max(0.0, began + waited + place / PER_SECOND - loop.time()))
+        if place % CROWD == 0 and place:
+            paused = loop.time()
+            while await _crowded(starts.client):  # the server tells nobody
+                await asyncio.sleep(0.5)
+            waited += loop.time() - paused
+        if loop.time() - began > 60 * MINUTES:
+            break
+        starting.append(asyncio.create_task(starts.make(flow, case)))
     await asyncio.gather(*starting)
+    return cases[: len(starting)]
 
 
-async def _until_accepted(client: Client, flow: Flow, case: JsonObject) -> None:
-    while True:
-        try:
-            if flow.name == "alone":
-                run = Keyed(key=("key",)).run_id(flow.name, case)
-                start = Start(id=f"start-{case['number']}", argument=without_plan(case), while_running="queue")
-                await hand_in(client, flow.name, run, start, task_queue=QUEUE, keys=KEYS)
-            else:
-                name = f"{flow.name}-{case['number']}"
-                await start_run(client, flow.plan, task_queue=QUEUE, input_data=case, workflow_id=name, keys=KEYS)
-        except (RPCError, MessageRefusedError):
-            await asyncio.sleep(0.5)  # the server, the worker or the disk is away
-        else:
-            return
+async def _crowded(client: Client) -> bool:
+    try:
+        return await open_runs(client) > CROWD
+    except RPCError:
+        return True  # the server is away
 
 
-async def _ended(client: Client, sim: Simulator) -> Evidence:
-    """What was seen, once all runs have ended."""
+async def _ended(client: Client) -> None:
+    """Waits until all runs have ended; a schedule starts no more of them."""
     async with asyncio.timeout(LONGEST):
-        while True:
-            seen = await evidence(client, sim)
-            if len(seen.runs) >= RUNS and all(run.status != "running" for run in seen.runs):
-                return seen
-            await asyncio.sleep(2)
+        await client.get_schedule_handle(schedule_id("watched")).pause()
+        while await open_runs(client):  # the server tells nobody
+            await asyncio.sleep(1)
