@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tests.keys import KEY
 from tests.worker.processes import Process, started
+
+_TRIES: Final = 20
 
 
 @dataclass
@@ -23,25 +27,34 @@ class Crew:
     """The logs of the workers that have ended."""
 
     async def join(self, **variables: str) -> Process:
-        """One more worker, as soon as it polls."""
-        worker = await self.stack.enter_async_context(
-            started("worker", folder=self.folder, **{**self.variables, **variables})
-        )
-        await worker.url()
-        self.members.append(worker)
-        return worker
+        """One more worker, as soon as it polls. One that ends before, as without a server, is started again."""
+        for _ in range(_TRIES):
+            worker = await self.stack.enter_async_context(
+                started("worker", folder=self.folder, **{**self.variables, **variables})
+            )
+            with contextlib.suppress(AssertionError, TimeoutError):
+                await worker.url()
+                self.members.append(worker)
+                return worker
+            await self._gone(worker)
+        raise AssertionError(f"no worker starts: {self.said[-1]}")
 
     async def leave(self, worker: Process) -> int:
         """Stops a worker as an orchestrator does, by SIGTERM; gives its exit code."""
         self.members.remove(worker)
-        code = await worker.stopped()
-        self.said.append(worker.output)
-        return code
+        with contextlib.suppress(TimeoutError):
+            await worker.stopped()
+        await self._gone(worker)
+        return await worker.ended()
 
     async def die(self, worker: Process) -> None:
         """Kills a worker in the middle of whatever it does."""
         self.members.remove(worker)
-        worker.process.kill()
+        await self._gone(worker)
+
+    async def _gone(self, worker: Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            worker.process.kill()
         await worker.ended()
         self.said.append(worker.output)
 

@@ -13,15 +13,14 @@ HEALTH: Final = "health"
 """The file, in the workers' folder, that says how the thing is that an alarm watches."""
 
 OURS: Final = ("paged", "undone", "alone", "hooked", "asked", "outer", "inner", "spent", "watched")
-"""All of them. `inner` is the child of `outer`, and `watched` has a schedule."""
+"""All of them. `inner` is the child of `outer`."""
 
 SOURCE: Final = """
 from datetime import timedelta
-from pathlib import Path
 from pydantic import BaseModel
 from resolute import (
-    TerminalError, alarm, branch, budget, by_field, child, each, every, flow, gate, input_data, manual, node, repeat,
-    sleep, text, unverified, webhook,
+    TerminalError, branch, budget, by_field, child, each, flow, gate, input_data, manual, node, repeat, sleep, text,
+    unverified, webhook,
 )
 import resolute_pagerduty as pagerduty
 
@@ -40,10 +39,6 @@ async def look(number: int, fails: bool) -> int:
 @node(lane="local")
 async def glance(number: int) -> int:
     return number + 1
-
-@node(effect="read")
-async def sight() -> str:
-    return Path("health").read_text()
 
 case = input_data(Case)
 go = manual("go", input=Case)
@@ -128,6 +123,17 @@ spent = (
     .end_when()
     .build()
 )
+"""
+
+WATCHED: Final = """
+from datetime import timedelta
+from pathlib import Path
+from resolute import alarm, every, flow, node
+import resolute_pagerduty as pagerduty
+
+@node(effect="read")
+async def sight() -> str:
+    return Path("health").read_text()
 
 seen = sight().as_("seen")
 watched = (

@@ -29,7 +29,6 @@ from tests.keys import KEYS
 from tests.soak.chaos.crew import Crew
 from tests.soak.chaos.flows import GATE, HEALTH, HOOK
 
-_QUEUE: Final = "resolute"
 _OFTEN: Final = {"paged": 4, "undone": 4, "alone": 2, "hooked": 2, "asked": 1, "outer": 1, "spent": 1}
 _ASK_A_BUDGET: Final = 100
 """Of so many runs, those that ask a budget ask the same one."""
@@ -52,10 +51,11 @@ class Starts:
     client: Client
     workers: Crew
     flows: Mapping[str, Flow]
+    queue: str = "resolute"
 
     async def make(self, flow: str, case: JsonObject) -> None:
         """Starts a run. A delivery comes twice, to any worker; whoever is asked decides."""
-        name = f"{flow}-{case['number']}"
+        name = run_of(flow, case)
         if flow == "hooked":
             for _ in range(2):
                 await self._delivered(case)
@@ -68,7 +68,7 @@ class Starts:
                 else:
                     plan = self.flows[flow].plan
                     started = await start_run(
-                        self.client, plan, task_queue=_QUEUE, input_data=case, workflow_id=name, keys=KEYS
+                        self.client, plan, task_queue=self.queue, input_data=case, workflow_id=name, keys=KEYS
                     )
             except (RPCError, MessageRefusedError):
                 await asyncio.sleep(0.5)  # the server, the worker or the disk is away
@@ -80,7 +80,7 @@ class Starts:
     async def _handed_in(self, case: JsonObject) -> None:
         run = Keyed(key=("key",)).run_id("alone", case)
         start = Start(id=f"start-{case['number']}", argument=without_plan(case), while_running="queue")
-        await hand_in(self.client, "alone", run, start, task_queue=_QUEUE, keys=KEYS)
+        await hand_in(self.client, "alone", run, start, task_queue=self.queue, keys=KEYS)
 
     async def _delivered(self, case: JsonObject) -> None:
         async with httpx.AsyncClient(timeout=10, verify=False) as http:
@@ -102,6 +102,12 @@ class Starts:
                 await asyncio.sleep(0.5)
             else:
                 return
+
+
+def run_of(flow: str, case: JsonObject) -> str:
+    """The workflow id of the run that a start makes; what has a key shares it with others."""
+    number = case["number"]
+    return f"hooked/webhook{HOOK}/{number}" if flow == "hooked" else f"{flow}-{number}"
 
 
 def stands(folder: Path, health: str) -> None:

@@ -25,7 +25,7 @@ from tests.soak.chaos.crew import crew
 from tests.soak.chaos.disk import small_disk
 from tests.soak.chaos.faults import Chaos
 from tests.soak.chaos.figures import load
-from tests.soak.chaos.flows import OURS, SOURCE
+from tests.soak.chaos.flows import OURS, SOURCE, WATCHED
 from tests.soak.chaos.seen import evidence, open_runs
 from tests.soak.chaos.starts import Starts, cases_of, come_and_go, stands
 from tests.soak.chaos.wire import wired
@@ -52,6 +52,7 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
     (tmp_path / "flows").mkdir()
     source = tmp_path / "flows" / "chaos.py"
     source.write_text(SOURCE)
+    (tmp_path / "flows" / "watched.py").write_text(WATCHED)
     stands(tmp_path, "ok")
     found = runpy.run_path(str(source))
     began, clock = monotonic(), Clock(tmp_path)
@@ -73,12 +74,13 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
             async with crew(tmp_path, f"127.0.0.1:{wire.port}", WORKERS, **at, **clock.variables) as workers:
                 client, over = await Client.connect(server.address), asyncio.Event()
                 chaos = Chaos(SEED, workers, server, wire, clock, disk)
-                starts = Starts(client, workers, {name: found[name] for name in OURS})
+                starts = Starts(client, workers, {name: found[name] for name in OURS if name in found})
                 cases = list(cases_of(SEED, RUNS, incident.id))
-                beside = [asyncio.create_task(chaos.rage(over)), asyncio.create_task(come_and_go(tmp_path, SEED, over))]
-                cases = await _start(starts, cases)
-                over.set()
-                await asyncio.gather(*beside)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(chaos.rage(over))
+                    group.create_task(come_and_go(tmp_path, SEED, over))
+                    cases = await _start(starts, cases)
+                    over.set()
                 clock.step(0)
                 await _ended(client)
                 pace, seen = len(cases) / (monotonic() - began), await evidence(client, sim)
