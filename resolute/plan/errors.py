@@ -13,7 +13,8 @@ ResoluteError
 │   ├── NodeFailedError             a node failed permanently
 │   ├── RunCancelledError           the run was cancelled, by a person or by its successor
 │   ├── RunTimedOutError            the run was not done within the time that its flow allows
-│   ├── UnsupportedPlanError        the plan needs an interpreter that this worker does not have
+│   ├── UnsupportedPlanError        the plan is none that this worker can run
+│   │   └── NewerPlanError          it needs a newer worker, which may take the run over
 │   ├── UnsealedPlanError           the run came with a plan that this worker does not trust
 │   ├── UnknownStepError            the plan contains a kind of step that this worker does not know
 │   ├── EvaluationError             an expression has no value
@@ -192,7 +193,11 @@ class RunTimedOutError(FlowError):
 
 
 class UnsupportedPlanError(FlowError):
-    """The plan needs an interpreter that this worker does not have."""
+    """The plan is none that this worker can run."""
+
+
+class NewerPlanError(UnsupportedPlanError):
+    """The plan needs an interpreter that only a newer worker has."""
 
 
 class UnsealedPlanError(FlowError):

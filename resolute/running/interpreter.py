@@ -12,11 +12,11 @@ from typing import Final, cast
 
 from resolute.plan.errors import (
     FlowError,
+    NewerPlanError,
     NodeFailedError,
     ResoluteError,
     RunCancelledError,
     RunTimedOutError,
-    UnsupportedPlanError,
 )
 from resolute.plan.limits import check_value
 from resolute.plan.plan import FORMAT, INTERPRETER, Plan
@@ -146,7 +146,7 @@ class Interpreter:
 
     async def _ran(self) -> Json:
         if self._plan.format != FORMAT or self._plan.interpreter > INTERPRETER:
-            raise UnsupportedPlanError(
+            raise NewerPlanError(
                 f"the plan of flow {self._plan.name!r} needs interpreter {self._plan.interpreter}, "
                 f"this worker has {INTERPRETER}: deploy the newer worker"
             )

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +10,15 @@ from temporalio.client import WorkflowHandle
 
 from resolute import FlowError, flow, manual
 from resolute.plan.plan import Plan
+from resolute.running import interpreter
 from resolute.temporal.client.client import RunHandle
 from resolute.temporal.history.runs import describe_run
-from resolute.temporal.wire.start import RECORD_PLAN
+from resolute.temporal.wire.start import RECORD_PLAN, start_argument
+from resolute.temporal.workflows import newer
 from tests.contract.catalogue import SCENARIOS
 from tests.contract.nodes import called, double, echo, hang, inflate, quick
 from tests.contract.runtimes import TemporalScenarios
+from tests.keys import KEYS
 from tests.patience import PATIENCE
 
 START = manual("start")
@@ -81,14 +85,43 @@ async def test_an_unknown_flow(temporal: TemporalScenarios) -> None:
     assert ("failed", None, None) == (described.summary.status, described.plan, described.report)
 
 
-async def test_a_plan_of_a_newer_engine(temporal: TemporalScenarios) -> None:
-    """A run of a plan that the worker cannot run fails and says what to do, and runs nothing of it."""
-    plan = _plan("sequence").model_copy(update={"interpreter": 99})
-    run = await temporal.start(plan)
-    outcome = await temporal.outcome(run)
+async def test_a_plan_of_a_newer_engine(temporal: TemporalScenarios, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of a plan that no worker can run fails after a while and says what to do, and runs nothing of it."""
+    monkeypatch.setattr(newer, "TAKEN_OVER", timedelta(seconds=1))
+    outcome = await temporal.outcome(await _started_impatiently(temporal, _newer("sequence")))
 
     assert "needs interpreter 99, this worker has 4: deploy the newer worker" in str(outcome.error)
     assert [] == outcome.attempts
+
+
+async def test_a_newer_worker_takes_over(temporal: TemporalScenarios, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of a plan that a worker cannot run waits for a newer worker to replace it, and completes there."""
+    run = await _started_impatiently(temporal, _newer("sequence"))
+    async with asyncio.timeout(PATIENCE):
+        async for event in run.handle.fetch_history_events(wait_new_event=True):
+            if event.HasField("workflow_task_failed_event_attributes"):
+                break
+    monkeypatch.setattr(interpreter, "INTERPRETER", 99)
+    outcome = await temporal.outcome(run)
+
+    assert outcome.error is None
+    assert "completed" == outcome.report.status
+
+
+def _newer(name: str) -> Plan:
+    return _plan(name).model_copy(update={"interpreter": 99})
+
+
+async def _started_impatiently(temporal: TemporalScenarios, plan: Plan) -> RunHandle:
+    """A run whose tasks are given to the next worker after a second, and not after ten."""
+    handle = await temporal.client.start_workflow(
+        plan.name,
+        start_argument(plan, None, keys=KEYS),
+        id=uuid.uuid4().hex,
+        task_queue=temporal.task_queue,
+        task_timeout=timedelta(seconds=1),
+    )
+    return RunHandle(handle, plan.name)
 
 
 async def test_a_cancelled_run(temporal: TemporalScenarios) -> None:

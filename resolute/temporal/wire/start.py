@@ -16,8 +16,8 @@ from typing import Final, Literal, cast
 from pydantic import ValidationError
 from temporalio.common import SearchAttributeKey
 
-from resolute.plan.errors import UnsupportedPlanError
-from resolute.plan.plan import FORMAT, Plan
+from resolute.plan.errors import NewerPlanError, UnsupportedPlanError
+from resolute.plan.plan import FORMAT, INTERPRETER, Plan
 from resolute.plan.soundness import plan_problems
 from resolute.plan.values import Json
 from resolute.temporal.trust.seals import PlanKeys
@@ -228,10 +228,17 @@ def _read(value: Json) -> Plan:
     try:
         plan = Plan.model_validate(value)
     except ValidationError as error:
-        form = cast("Mapping[str, Json]", value).get("format") if isinstance(value, Mapping) else None
+        written: Mapping[str, Json] = cast("Mapping[str, Json]", value) if isinstance(value, Mapping) else {}
+        form, interpreter = written.get("format"), written.get("interpreter")
         if form != FORMAT:
-            raise UnsupportedPlanError(
+            kind = NewerPlanError if isinstance(form, int) and form > FORMAT else UnsupportedPlanError
+            raise kind(
                 f"the run's plan has format {form!r}, this worker reads {FORMAT}: deploy the newer worker"
+            ) from None
+        if isinstance(interpreter, int) and interpreter > INTERPRETER:
+            raise NewerPlanError(
+                f"the run's plan needs interpreter {interpreter}, this worker has {INTERPRETER}: "
+                "deploy the newer worker"
             ) from None
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue, VersioningBehavior
 from temporalio.exceptions import ApplicationError, FailureError
 
+from resolute.plan.errors import NewerPlanError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
 from resolute.plan.values import Json
@@ -30,6 +31,7 @@ from resolute.temporal.workflows.handed import READS_FAILURES, handed_memory
 from resolute.temporal.workflows.handing_over import handed_over
 from resolute.temporal.workflows.hearing import Hearing
 from resolute.temporal.workflows.interpreting import interpreted
+from resolute.temporal.workflows.newer import may_be_taken_over
 
 STATUS_QUERY: Final = "status"
 
@@ -77,6 +79,8 @@ class FlowWorkflow:
             tell_end("cancelled", interpreter=self._hearing.interpreter)
             raise  # Temporal's own: the run is cancelled
         except Exception as error:
+            if isinstance(error, NewerPlanError) and may_be_taken_over():
+                raise  # fails the task and not the run, which goes on at a newer worker
             failed = flow_error(error)
             ended = end_of(failed, self._hearing.interpreter, memory)
             tell_end(outcome_of(failed), text_of(failed), self._hearing.interpreter)

@@ -63,6 +63,7 @@ class Crew:
 async def crew(folder: Path, address: str, size: int, **variables: str) -> AsyncGenerator[Crew]:
     """So many workers for the length of an `async with`, of the flows in `folder`."""
     at = {"TEMPORAL_ADDRESS": address, "RESOLUTE_HTTP_PORT": "0", "RESOLUTE_PLAN_KEYS": KEY, "RESOLUTE_WATCH": "false"}
+    at["PYTHONDONTWRITEBYTECODE"] = ""  # a worker that is installed is not compiled at each start
     async with AsyncExitStack() as stack:
         there = Crew(folder, {**at, **variables}, stack)
         for _ in range(size):
