@@ -8,7 +8,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +26,9 @@ STEADY = 500
 BURST = 2_000
 CONNECTIONS = 400
 PATIENCE = 60.0
+BUSY = (429, 503)
+A_WHILE = 1.0
+"""Seconds until a sender comes again that was asked to. It is asked for five; a benchmark is not to take as long."""
 
 FLOW = """
 from pydantic import BaseModel
@@ -113,14 +116,14 @@ async def measure() -> list[Figure]:
             first.close()
             await place.ended(50)
             before = processor(place.worker), processor(place.server)
-            took = await _steadily(place)
+            took, again = await _steadily(place)
             ended = await place.ended(50 + STEADY)
             after = processor(place.worker), processor(place.server)
-            statuses, slowest = await _at_once(place)
-            accepted = 50 + STEADY + statuses[202]
+            statuses, slowest, delivered = await _at_once(place)
+            accepted = 50 + STEADY + BURST
             burst_ended = await place.ended(accepted)
             kept = await place.kept()
-    others = statuses.total() - statuses[202] - statuses[503] - statuses[429]
+    others = statuses.total() - statuses[202] - statuses[200] - sum(statuses[status] for status in BUSY)
     answers = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
     worker, server = ((b - a) / STEADY * 1000 for a, b in zip(before, after, strict=True))
     return [
@@ -128,9 +131,13 @@ async def measure() -> list[Figure]:
         at_most("p99", statistics.quantiles(took, n=100)[98] * 1000, 50, "ms", 1),
         at_most("processor time of a run: the worker", worker, 8.5, "ms", 1),
         at_most("processor time of a run: the embedded server", server, 14.5, "ms", 1),
-        Figure(f"a burst of {BURST:,} over {CONNECTIONS} connections", f"{answers}; slowest {slowest:.1f} s"),
+        Figure("of which were asked to come again", f"{again} of {STEADY}"),
         Figure(
-            "accepted and lost, or answered otherwise",
+            f"a burst of {BURST:,} over {CONNECTIONS} connections",
+            f"{answers}; slowest {slowest:.1f} s; all delivered after {delivered:.0f} s",
+        ),
+        Figure(
+            "lost, or answered otherwise than 202 and come again",
             f"{accepted - kept} and {others}" + ("" if ended and burst_ended else "; not all have ended"),
             "none",
             accepted == kept and not others and ended and burst_ended,
@@ -138,44 +145,57 @@ async def measure() -> list[Figure]:
     ]
 
 
-async def _steadily(place: Place) -> list[float]:
-    """Seconds of each delivery from its due time, so many a second; a late one delays no other."""
+async def _steadily(place: Place) -> tuple[list[float], int]:
+    """Seconds until each delivery is accepted, so many a second, and how many had to come again.
+
+    A late one delays no other.
+    """
     idle: list[Sender] = []
-    begun = time.perf_counter()
+    begun, again = time.perf_counter(), 0
 
     async def one(number: int) -> float:
         due = begun + number / PER_SECOND
         await asyncio.sleep(due - time.perf_counter())
+        nonlocal again
         sent = time.perf_counter()
         sender = idle.pop() if idle else await Sender.opened(place.port)
-        if await sender.send(number) != 202:
-            return PATIENCE
+        while await sender.send(number) != 202:
+            again += 1
+            await asyncio.sleep(A_WHILE)
         idle.append(sender)
         return time.perf_counter() - sent
 
     took = await asyncio.gather(*(one(number) for number in range(STEADY)))
     for sender in idle:
         sender.close()
-    return took
+    return took, again
 
 
-async def _at_once(place: Place) -> tuple[Counter[int], float]:
-    """The answers to a burst, and the seconds of the slowest one."""
-    numbers = iter(range(STEADY, STEADY + BURST))
+async def _at_once(place: Place) -> tuple[Counter[int], float, float]:
+    """The answers to a burst, the seconds of the slowest one, and those until everything is delivered.
+
+    What is asked to come again comes again behind the rest, as a sender of webhooks would do it.
+    """
+    numbers = deque(range(STEADY, STEADY + BURST))
+    begun = time.perf_counter()
     statuses: Counter[int] = Counter()
     slowest = 0.0
 
     async def one() -> None:
         nonlocal slowest
         sender = await Sender.opened(place.port)
-        for number in numbers:
-            sent = time.perf_counter()
-            statuses[await sender.send(number)] += 1
+        while numbers:
+            number, sent = numbers.popleft(), time.perf_counter()
+            status = await sender.send(number)
+            statuses[status] += 1
             slowest = max(slowest, time.perf_counter() - sent)
+            if status in BUSY:
+                numbers.append(number)
+                await asyncio.sleep(A_WHILE)
         sender.close()
 
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
-    return statuses, slowest
+    return statuses, slowest, time.perf_counter() - begun
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from resolute_worker.serving.connections import MOST_AHEAD
 from resolute_worker.serving.crowd import Crowd
 from resolute_worker.serving.server import HttpServer
 from tests.patience import PATIENCE
@@ -70,6 +71,35 @@ async def test_half_a_request_has_an_end_on_a_connection_that_was_of_use() -> No
             received = await reader.read()
 
         assert TOO_SLOW == received
+
+
+async def test_a_head_has_an_end() -> None:
+    """A client that sends header after header is told so and cut off: it fills no memory."""
+    async with serving() as http, connections(http.port, 1, b"GET /hello HTTP/1.1\r\n") as ((reader, writer),):
+        for number in range(200):
+            writer.write(b"X-%d: " % number + b"y" * 1_000 + b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+        async with asyncio.timeout(PATIENCE):
+            received = await reader.readline()
+            while len(http.crowd):
+                await asyncio.sleep(0.01)
+
+    assert b"HTTP/1.1 431 Request Header Fields Too Large\r\n" == received
+
+
+async def test_a_client_sends_a_few_requests_ahead() -> None:
+    """A few requests that are sent at once are answered in their order; a client that sends very many is cut off."""
+    async with serving() as http:
+        async with asyncio.timeout(PATIENCE), connections(http.port, 1, WHOLE * MOST_AHEAD) as ((reader, _),):
+            for _ in range(MOST_AHEAD):
+                await reader.readuntil(b"hello")
+        async with asyncio.timeout(PATIENCE), connections(http.port, 1, WHOLE * 1_000) as ((reader, _),):
+            with contextlib.suppress(ConnectionError):
+                received = await reader.read()
+                assert received.count(b"hello") <= MOST_AHEAD + 1
+            while len(http.crowd):
+                await asyncio.sleep(0.01)
 
 
 async def test_a_thousand_half_requests_do_not_shut_others_out() -> None:

@@ -52,6 +52,15 @@ def collect_in_small_steps() -> None:
     gc.set_threshold(*_THRESHOLDS)
 
 
+def quick_loop() -> asyncio.AbstractEventLoop:
+    """An event loop: uvloop's where that is installed, which is not on Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: float) -> None:
     """Runs a process's work, and ends it within `grace` seconds of a signal, whatever it is busy with.
 
@@ -60,15 +69,17 @@ def live(work: Callable[[StopSignals], Coroutine[Any, Any, None]], *, grace: flo
     """
     with unbreakable_streams(), StopSignals(grace + OVERTIME) as signals:
         try:
-            asyncio.run(_to_its_end(work(signals)))
+            with asyncio.Runner(loop_factory=quick_loop) as runner:
+                runner.run(_to_its_end(work, signals))
         finally:
             gc.unfreeze()
             gc.collect()  # what the Temporal SDK leaves behind may crash the interpreter at shutdown
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+async def _to_its_end(work: Callable[[StopSignals], Coroutine[Any, Any, None]], signals: StopSignals) -> None:
+    signals.take_over()
     try:
-        await work
+        await work(signals)
     except WorkLeftError as error:
         log.error("%s", error)  # the reader needs no traceback
         sys.stdout.flush()

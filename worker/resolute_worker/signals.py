@@ -49,6 +49,12 @@ class StopSignals:
         self.last_words: Callable[[], str] = str
         self.on_exit: list[Callable[[], object]] = []
 
+    def take_over(self) -> None:
+        """Hears signals in place of the running loop, which may hear them only while it turns, as uvloop does."""
+        if self._before:
+            other = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+            self._others = self._others if other == self._writer else other
+
     def sets(self, stop: asyncio.Event) -> None:
         """Makes the first signal set an event of the running loop, even if it has already arrived."""
         loop = asyncio.get_running_loop()
@@ -69,7 +75,7 @@ class StopSignals:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._before = {number: signal.signal(number, _heard_by_the_thread) for number in heard}
-        self._fd_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._others = self._fd_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
         self._thread.start()
         return self
@@ -97,7 +103,7 @@ class StopSignals:
                 return
             if numbers[0] not in self._before:
                 with contextlib.suppress(OSError):  # not our signal: it is for the previous handler
-                    os.write(self._fd_before, numbers)
+                    os.write(self._others, numbers)
             elif self.asked:
                 self._exit(KILLED_BY + numbers[0])
             else:

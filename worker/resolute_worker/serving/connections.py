@@ -1,7 +1,8 @@
-"""A connection from anywhere: how long it may keep the server waiting, and which requests are refused.
+"""A connection from anywhere: how long it may keep the server waiting, how much it may send ahead, what is refused.
 
-Uvicorn limits neither the time that a request's head takes nor the time that an answer waits to be read, so a few
-hundred half-sent requests would stay forever. Here each wait has a limit.
+Uvicorn limits neither the time nor the bytes that a request's head takes, nor how many requests are sent before others
+are answered, nor the time that an answer waits to be read: a few hundred clients would fill a worker. Here each has its
+limit.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import asyncio
 import logging
 from typing import Any, Final, cast
 
-import h11
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from resolute.plan.errors import ResoluteError
 from resolute_worker.serving.crowd import Crowd
 from resolute_worker.serving.refusals import post_in
 
@@ -26,12 +27,23 @@ IDLE_SECONDS: Final = 5
 UNREAD_SECONDS: Final = 10.0
 """How long an answer may wait for a client that does not read."""
 
+LONGEST_HEAD: Final = 64 * 1024
+"""Bytes that the head of a request may have, beyond what comes at once."""
+
+MOST_AHEAD: Final = 16
+"""Requests that a client may send before the first of them is answered."""
+
 _ANSWER: Final = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _TOO_SLOW: Final = _ANSWER % b"408 Request Timeout"
+_TOO_LONG: Final = _ANSWER % b"431 Request Header Fields Too Large"
 _TOO_MANY: Final = _ANSWER % b"503 Service Unavailable\r\nRetry-After: 5"
 
 
-class HttpConnection(H11Protocol):
+class _TooManyAheadError(ResoluteError):
+    """A client has sent more requests than it may before the first of them is answered."""
+
+
+class HttpConnection(HttpToolsProtocol):
     """One connection of a crowd."""
 
     def __init__(self, crowd: Crowd, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -43,6 +55,9 @@ class HttpConnection(H11Protocol):
         self._unread: asyncio.TimerHandle | None = None
         self._refused: bytes | None = None
         self._rest = 0
+        self._in_request = False
+        self._in_head = False
+        self._head_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Starts to wait for a request, or turns the client away."""
@@ -73,6 +88,11 @@ class HttpConnection(H11Protocol):
         if self._turns_away(data):
             return
         super().data_received(data)
+        if self._in_head:
+            self._head_size += len(data)
+            if self._head_size > LONGEST_HEAD:
+                self._end(_TOO_LONG)
+                return
         if not self._is_busy and self._head is None:
             self._await_head()
         self._note()
@@ -92,6 +112,28 @@ class HttpConnection(H11Protocol):
         """Ends the connection once its request is answered."""
         self.refuse()
         super().shutdown()
+
+    def on_message_begin(self) -> None:
+        """A request begins.
+
+        Raises:
+            _TooManyAheadError: too many of them wait already.
+        """
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise _TooManyAheadError
+        self._in_request = self._in_head = True
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is there."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is there as a whole."""
+        self._in_request = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Waits for the next request, if it is not here yet."""
@@ -116,7 +158,7 @@ class HttpConnection(H11Protocol):
 
     def _turns_away(self, data: bytes) -> bool:
         """Whether data is a refused request; nothing more is read until it is answered."""
-        if self._is_busy or self._has_begun or self.flow.write_paused or (post := post_in(data)) is None:
+        if self._is_busy or self._in_request or self.flow.write_paused or (post := post_in(data)) is None:
             return False
         self._refused = self._crowd.refusal(post.path)
         if self._refused is None:
@@ -131,11 +173,6 @@ class HttpConnection(H11Protocol):
             self._crowd.serve(self, busy=True)
             self._crowd.pace.add(self)
         return True
-
-    @property
-    def _has_begun(self) -> bool:
-        """Whether the parser has part of a request."""
-        return self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0] != b""
 
     @property
     def _is_busy(self) -> bool:
