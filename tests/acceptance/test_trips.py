@@ -47,7 +47,7 @@ tripping = (
 
 
 async def test_a_kill_in_a_trip_repeats_only_what_was_not_recorded(tmp_path: Path, temporal_client: Client) -> None:
-    """A worker that is killed at the second of three neighbours has the first two made again, and nothing before them."""
+    """A worker that is killed at the second of three neighbours has two made again, and nothing before them."""
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "tripping.py").write_text(FLOW)
     place = {
