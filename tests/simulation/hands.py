@@ -91,6 +91,7 @@ class Hands(MemoryRuntime):
         """Runs a node by its policy."""
         if local:
             self._local.add(request.step)
+            LIFE.set(self._server.life)
         else:
             self._local.discard(request.step)
         return await self._call(request)
@@ -142,6 +143,8 @@ class Hands(MemoryRuntime):
     async def _attempt(self, request: CallRequest, attempt: int, limit: Any, heartbeat: Any, began: datetime) -> Any:
         server, chance, step = self._server, self._server.chance, request.step
         local = step in self._local
+        if local and LIFE.get() != server.life:
+            await server.never()  # it died in the pause before this attempt
         if not local:
             await server.polled()
             self.attempts[step] = self.attempts.get(step, 0) + 1
