@@ -44,7 +44,8 @@ class Start:
     """A start of a run.
 
     `argument` is what the run is started with. `event` is the name and value of which a run in progress is told, for
-    starts that are told; those that are not `first` start no run. `by` shows people who or what started it.
+    starts that are told; those that are not `first` start no run. `by` shows people who or what started it. `trace` is
+    the trace that its run goes on, as W3C's `traceparent`; empty where the run begins one.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Start:
     event: tuple[str, Json] | None = None
     first: bool = True
     by: str = ""
+    trace: str = ""
 
     def as_json(self) -> JsonObject:
         """As plain data."""
@@ -64,6 +66,7 @@ class Start:
             "event": event,
             "first": self.first,
             "by": self.by,
+            **({"trace": self.trace} if self.trace else {}),
         }
 
 
@@ -82,6 +85,7 @@ def start_from(data: Json) -> Start:
         event=(str(event[0]), event[1]) if event else None,
         first=held["first"] is True,
         by=str(held["by"]),
+        trace=str(held.get("trace", "")),
     )
 
 

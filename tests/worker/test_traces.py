@@ -42,7 +42,7 @@ ABOVE = Parent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 PRIVATE = "zz-private-zz"
 
 FLOWS = """
-from resolute import flow, node, signal, unverified, wait_for, webhook
+from resolute import flow, input_data, node, signal, unverified, wait_for, webhook
 import resolute_pagerduty as pagerduty
 from pydantic import BaseModel
 
@@ -52,6 +52,20 @@ class Said(BaseModel):
 @node
 async def look(word: str) -> str:
     return word
+
+class Turn(BaseModel):
+    key: str
+    waits: bool
+
+turns = (
+    flow("traced-turns")
+    .triggered_by(webhook("/turns", input=Turn, key=input_data(Turn).key, verify=unverified()))
+    .when(input_data(Turn).waits)
+    .then(wait_for(signal("go", Said)).as_("told"))
+    .end_when()
+    .then(look(input_data(Turn).key).as_("first"))
+    .build()
+)
 
 seen = (
     flow("traced-seen")
@@ -80,13 +94,13 @@ class Collector:
         self.news.set()
         return Response(status_code=200, media_type="application/x-protobuf")
 
-    async def holds(self, name: str) -> Span:
-        """The span of a name, as soon as it is there."""
+    async def holds(self, name: str, count: int = 1) -> list[Span]:
+        """The spans of a name, as soon as there are so many."""
         async with asyncio.timeout(PATIENCE):
-            while not (found := [span for span in self.spans if span.name == name]):
+            while len(found := [span for span in self.spans if span.name == name]) < count:
                 self.news.clear()
                 await self.news.wait()
-        return found[0]
+        return found
 
 
 @asynccontextmanager
@@ -125,7 +139,7 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
         async with started("worker", folder=tmp_path, **variables) as worker:
             await worker.url()
             told = await resolute("tell", run, "go", '{"word": "zz-private-zz"}', folder=tmp_path, **variables)
-            ended = await collector.holds("run traced-seen")
+            (ended,) = await collector.holds("run traced-seen")
             line = await worker.line("run completed")
             await worker.stopped()
 
@@ -150,6 +164,41 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
     assert ABOVE.trace_id in line
     assert ended.end_time_unix_nano > ended.start_time_unix_nano
     assert 0 == collector.raw.count(PRIVATE.encode()) + collector.raw.count(b"key-of-the-tests")
+
+
+async def test_a_start_that_waits_keeps_its_trace(client: Client, tmp_path: Path) -> None:
+    """Each run of a key is below its own webhook, also where it has waited for the end of the one before."""
+    others = Parent("1" * 32, "2" * 16), Parent("3" * 32, "4" * 16)
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "turns.py").write_text(FLOWS)
+    async with collecting() as (collector, endpoint):
+        variables = {
+            "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+            "RESOLUTE_TASK_QUEUE": uuid4().hex,
+            "RESOLUTE_HTTP_PORT": "0",
+            "PAGERDUTY_API_KEY": "key-of-the-tests",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+        }
+        key = uuid4().hex
+        async with started("worker", folder=tmp_path, **variables) as worker:
+            url = await worker.url()
+            async with httpx.AsyncClient(timeout=PATIENCE) as http:
+                answers = [
+                    await http.post(
+                        f"{url}/turns", json={"key": key, "waits": waits}, headers={"traceparent": str(above)}
+                    )
+                    for waits, above in zip((True, False), others, strict=True)
+                ]
+            became = [answer.json()["flows"][0] for answer in answers]
+            told = await resolute("tell", became[0]["run"], "go", '{"word": "now"}', folder=tmp_path, **variables)
+            runs = await collector.holds("run traced-turns", 2)
+            await worker.stopped()
+
+    posted = {span.trace_id.hex(): span.span_id for span in collector.spans if span.name == "POST /turns"}
+    assert (["started", "queued"], 0) == ([each["status"] for each in became], told[0]), told
+    assert [each.trace_id for each in others] == [span.trace_id.hex() for span in runs]
+    assert [posted[each.trace_id] for each in others] == [span.parent_span_id for span in runs]
 
 
 FAILS = {"left": 0}

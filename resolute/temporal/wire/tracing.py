@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,9 @@ HEADER: Final = "traceparent"
 
 CURRENT: Final = ContextVar("resolute_traceparent", default="")
 """The trace of what this task does: what it starts belongs to it."""
+
+_STARTED_IN: Final = ContextVar[str | None]("resolute_started_in", default=None)
+"""The trace of the run that a run starts for somebody else; None where it belongs to its own."""
 
 _FORM: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
@@ -149,6 +153,21 @@ def trace_at_hand() -> tuple[Tracer, RunTrace] | None:
     return tracer, trace_of_run(info.first_execution_run_id, _header(info.headers), tracer)
 
 
+@contextmanager
+def started_in(trace: str) -> Generator[None]:
+    """Has the runs that the current run starts inside go on in a trace that is not its own; empty for none."""
+    token = _STARTED_IN.set(trace)
+    try:
+        yield
+    finally:
+        _STARTED_IN.reset(token)
+
+
+def trace_above() -> str:
+    """The trace that the current run was started in; empty where it began one."""
+    return str(_header(workflow.info().headers) or "")
+
+
 class TracedRun(WorkflowInboundInterceptor):
     """Has what a run calls, and the runs that it starts, belong to its trace."""
 
@@ -170,7 +189,11 @@ class _Begins(WorkflowOutboundInterceptor):
         self,
         input: StartChildWorkflowInput,  # noqa: A002  # the SDK's name
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
-        input.headers = self._below(input.headers)
+        above = _STARTED_IN.get()
+        if above is None:
+            input.headers = self._below(input.headers)
+        elif found := Parent.of(above):
+            input.headers = _with(input.headers, found)
         return await super().start_child_workflow(input)
 
     def continue_as_new(self, input: ContinueAsNewInput) -> Any:  # noqa: A002  # the SDK's name

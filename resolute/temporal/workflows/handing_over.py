@@ -17,6 +17,7 @@ from resolute.plan.keyed import Keyed
 from resolute.plan.values import Json
 from resolute.running.line import Start
 from resolute.temporal.wire.start import STARTED_BY
+from resolute.temporal.wire.tracing import trace_above
 
 HAND_OVER: Final = "resolute.HandOver"
 """The activity by which a run hands its start in, and its id."""
@@ -47,6 +48,7 @@ async def handed_over(keyed: Keyed, given: Json, argument: Json) -> Json:
         argument=argument,
         while_running=keyed.while_running,
         by=str(workflow.memo_value(STARTED_BY, "")),
+        trace=trace_above(),
     )
     try:
         answer: object = await workflow.execute_activity(

@@ -21,6 +21,7 @@ from resolute.running.line import REMEMBERED, Became, Line, LineFullError, Start
 from resolute.running.messages import EVENT, Message, MessageRefusedError
 from resolute.temporal.wire.messages import TELL, message_of, open_letter, sealed
 from resolute.temporal.wire.start import STARTED_BY
+from resolute.temporal.wire.tracing import started_in
 from resolute.temporal.workflows.at_hand import keys_at_hand, tell_reached
 from resolute.temporal.workflows.reached import Bound
 
@@ -73,13 +74,14 @@ class LineWorkflow:
         """Runs a start to its end, or until it cannot begin yet."""
         self._number += 1
         try:
-            child = await workflow.start_child_workflow(
-                self._flow,
-                start.argument,
-                id=self._run,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                memo={STARTED_BY: start.by} if start.by else None,
-            )
+            with started_in(start.trace):
+                child = await workflow.start_child_workflow(
+                    self._flow,
+                    start.argument,
+                    id=self._run,
+                    parent_close_policy=ParentClosePolicy.ABANDON,
+                    memo={STARTED_BY: start.by} if start.by else None,
+                )
         except WorkflowAlreadyStartedError:
             self._line.put_back(start)
             await self._other_run()

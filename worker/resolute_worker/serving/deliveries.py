@@ -37,6 +37,7 @@ from resolute.temporal.client.links import PATH
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.values.stored import StoreError
 from resolute.temporal.wire.start import without_plan
+from resolute.temporal.wire.tracing import CURRENT
 from resolute.writing.flow import Flow
 from resolute_worker.boarding import BOARD
 from resolute_worker.serving.outcomes import Outcome, Proofs
@@ -186,6 +187,7 @@ class Deliveries:
                 event=told.event_in(value) if told else None,
                 first=told is None or told.starts is None or is_true(cast("Json", told.starts), Scope(input=value)),
                 by=f"webhook {path}",
+                trace=CURRENT.get(),
             )
             patience = timedelta(seconds=PATIENCE)
             handed = await hand_in(
