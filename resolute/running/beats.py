@@ -87,6 +87,15 @@ def terms_from(data: Json) -> Terms:
     )
 
 
+def why_kept(known: Terms, said: Terms) -> str:
+    """Why a heartbeat does not take what a release says; empty where it does."""
+    if known.worker_set and not said.worker_set:
+        return f"it belongs to worker set {known.worker_set!r}, and this worker has no RESOLUTE_WORKER_SET"
+    if said.released < known.released and said.worker_set == known.worker_set:
+        return "a newer release has deployed it"
+    return ""
+
+
 @dataclass(frozen=True)
 class Overdue:
     """A run that is to start: its id, by which it starts once, and its input."""
@@ -168,10 +177,8 @@ class Pulse:
         if known is None:
             self.terms, self._since = terms, now
             return ""
-        if known.worker_set and not terms.worker_set:
-            return f"it belongs to worker set {known.worker_set!r}, and this worker has no RESOLUTE_WORKER_SET"
-        if terms.released < known.released and terms.worker_set == known.worker_set:
-            return "a newer release has deployed it"
+        if kept := why_kept(known, terms):
+            return kept
         if not terms.same_times(known):
             self._not_before = max(self._not_before, now)
         self.terms = terms

@@ -6,18 +6,20 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from resolute import NodeError, Retry, flow, manual, node
+from resolute import NodeError, Retry, flow, heartbeat, manual, node, unverified
 from resolute.execution.code import Code
 from resolute.execution.executor import NodeExecutor
 from resolute.plan.errors import ConfigurationError
+from resolute.temporal.client.beating import find_heartbeat
 from resolute.temporal.client.client import start_run
 from resolute.temporal.history.open_runs import check_open_runs
-from resolute.temporal.history.runs import is_polled
+from resolute.temporal.history.runs import is_polled, list_runs
 from resolute.temporal.versions import Build, make_current
 from resolute.writing.flow import Flow
 from resolute_worker.deploying import Load
@@ -26,6 +28,7 @@ from resolute_worker.process import running
 from resolute_worker.settings import Settings
 from resolute_worker.versioning import build_of
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 QUEUE = "pinned"
 RELEASED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -103,6 +106,38 @@ async def test_a_run_goes_on_with_its_build_while_another_is_current(client: Cli
     assert [{"first": each, "gate": each, "last": each} for each in ("a", "b")] == results
     assert ("b", True) == (current, polled)
     assert [(True, ())] * 2 == [(run.pinned, run.findings) for run in checked]
+
+
+def beaten(build: str, every: timedelta) -> Flow:
+    """A flow with a heartbeat, and the node of a build."""
+
+    @node(name="which")
+    async def which() -> str:
+        return build
+
+    trigger = heartbeat("/beat", every=every, grace=timedelta(0), verify=unverified())
+    return flow("beaten").triggered_by(trigger).then(which().as_("first")).build()
+
+
+async def test_a_heartbeat_moves_on_to_the_newest_build(client: Client) -> None:
+    """What one build has heard the next one knows, and the run for a missed beat begins with it, though both are up."""
+    later = RELEASED + timedelta(hours=1)
+    before, after = beaten("a", timedelta(hours=1)), beaten("b", timedelta(seconds=1))
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
+        old = Load(flows=[before], released=RELEASED)
+        first = await stack.enter_async_context(running(old, settings=settings("a"), client=client))
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+            heard = await http.get(f"{first.http.url}/beat")
+        new = Load(flows=[after], released=later)
+        await stack.enter_async_context(running(new, settings=settings("b"), client=client))
+        while not (runs := [run for run in await list_runs(client, flows=["beaten"]) if run.status == "completed"]):
+            await asyncio.sleep(0.1)
+        result = await client.get_workflow_handle(runs[-1].workflow_id, run_id=runs[-1].run_id).result()
+        known = await find_heartbeat(client, "beaten", "/beat")
+
+    assert (200, {"first": "b"}) == (heard.status_code, result)
+    assert known is not None
+    assert known.last_beat is not None
 
 
 async def test_a_controller_decides_which_build_new_runs_begin_with(

@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from resolute import (
     Flow,
+    MissedBeat,
     NodeError,
     TerminalError,
     branch,
@@ -25,6 +26,7 @@ from resolute import (
     each,
     flow,
     gate,
+    heartbeat,
     input_data,
     last_turn,
     manual,
@@ -33,6 +35,7 @@ from resolute import (
     repeat,
     signal,
     sleep,
+    unverified,
     wait_for,
 )
 from resolute.running.messages import Message, MessageRefusedError
@@ -261,6 +264,16 @@ ALONE: Final = (
     .build()
 )
 """At most one run of which goes on at a time, for each version."""
+
+BEATEN: Final = (
+    flow("beaten")
+    .triggered_by(
+        heartbeat("/beat", every=timedelta(seconds=2), grace=timedelta(0), recovered=True, verify=unverified())
+    )
+    .then(add(input_data(MissedBeat).missed, 1).as_("sum"))
+    .build()
+)
+"""Whose heartbeat is recorded; its runs are those of a key."""
 
 TAKEN_UP: Final = (
     flow("taken-up")

@@ -17,11 +17,14 @@ from temporalio.testing import WorkflowEnvironment
 
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
+from resolute.plan.beats import Heartbeat
 from resolute.plan.errors import FlowError
 from resolute.plan.keyed import Keyed
 from resolute.plan.plan import INTERPRETER
 from resolute.plan.triggers import Schedule
+from resolute.running.beats import Terms
 from resolute.temporal.activities.activities import Activities
+from resolute.temporal.client.beating import tell_heartbeat
 from resolute.temporal.client.client import RunHandle, start_run
 from resolute.temporal.client.rerun import prepare_rerun, start_rerun
 from resolute.temporal.schedules.change import Release
@@ -31,6 +34,7 @@ from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.wire.finding import RunKey
 from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
+from resolute.temporal.workflows.beats import BEAT, ENDED, EXPECT, REMOVE, heartbeat_id
 from resolute.temporal.workflows.keeper import LINE
 from tests.keys import KEYS
 from tests.replay import kinds
@@ -85,13 +89,7 @@ async def _working(*settings: str) -> AsyncGenerator[Client]:
 async def _record_continued(client: Client) -> None:
     run = await start_run(client, kinds.CONTINUED.plan, task_queue=QUEUE, keys=KEYS)
     await _ended(run)
-    part, number = run.handle.first_execution_run_id, 0
-    while part:
-        handle: WorkflowHandle[object, object] = client.get_workflow_handle(run.workflow_id, run_id=part)
-        number += 1
-        await _keep(f"{kinds.CONTINUED.name}-{number}", handle)
-        *_, last = (await handle.fetch_history()).events
-        part = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    await _keep_parts(kinds.CONTINUED.name, client, run.workflow_id, run.handle.first_execution_run_id)
 
 
 async def _record_queued(client: Client) -> None:
@@ -103,6 +101,53 @@ async def _record_queued(client: Client) -> None:
         await _keep(f"{kinds.ALONE.name}-handed-in-{number}", run.handle)
     line = client.get_workflow_handle(f"{LINE}/{Keyed(key=('version',)).run_id(kinds.ALONE.name, given)}")
     await _keep("line", line)
+
+
+async def record_heartbeats() -> None:
+    """A heartbeat that is missed, looked after, heard again and removed; and one whose history is continued."""
+    built = kinds.BEATEN
+    trigger = next(each for each in built.plan.triggers if isinstance(each, Heartbeat))
+    terms = Terms.of(trigger, released=datetime.now(UTC), worker_set="recording")
+    for name, settings in (("heartbeat", ()), ("heartbeat-long", ("limit.historyCount.suggestContinueAsNew=20",))):
+        async with await _server(*settings) as environment:
+            client = environment.client
+            activities = Activities([built], NodeExecutor.for_flows([built]), KEYS)
+            async with temporal_worker(client, activities, task_queue=QUEUE):
+
+                async def tell(word: str, client: Client = client) -> None:
+                    await tell_heartbeat(client, built.name, trigger.path, word, terms, task_queue=QUEUE, keys=KEYS)
+
+                await tell(EXPECT)
+                handle = client.get_workflow_handle(heartbeat_id(built.name, trigger.path))
+                begun = (await handle.describe()).run_id
+                if name == "heartbeat":
+                    await tell(BEAT)
+                    await _scheduled(handle, ENDED)
+                for _ in range(3 if name == "heartbeat" else 12):
+                    await tell(BEAT)
+                await tell(REMOVE)
+                await handle.result()
+                await _keep_parts(name, client, handle.id, begun)
+
+
+async def _scheduled(handle: WorkflowHandle[object, object], activity: str) -> None:
+    """Waits until an activity has been asked for."""
+    while True:
+        events = (await handle.fetch_history()).events
+        if activity in [event.activity_task_scheduled_event_attributes.activity_type.name for event in events]:
+            return
+        await asyncio.sleep(1)
+
+
+async def _keep_parts(name: str, client: Client, workflow_id: str, part: str | None) -> None:
+    """Keeps a history, and those that it was continued in."""
+    number = 0
+    while part:
+        handle: WorkflowHandle[object, object] = client.get_workflow_handle(workflow_id, run_id=part)
+        number += 1
+        await _keep(f"{name}-{number}", handle)
+        *_, last = (await handle.fetch_history()).events
+        part = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
 async def _record_taken_up(client: Client) -> None:
@@ -160,3 +205,4 @@ def _anonymous(history: str) -> str:
 if __name__ == "__main__":
     asyncio.run(record())
     asyncio.run(record_kinds())
+    asyncio.run(record_heartbeats())

@@ -14,6 +14,7 @@ from temporalio.workflow import NondeterminismError
 from resolute.plan.plan import INTERPRETER
 from resolute.temporal.history.reading import read_history
 from resolute.temporal.history.replaying import replayed
+from resolute.temporal.workflows.beats import HEARTBEAT, HeartbeatWorkflow
 from resolute.temporal.workflows.keeper import LINE, LineWorkflow
 from resolute.temporal.workflows.workflow import FlowWorkflow
 from tests.replay import kinds
@@ -25,7 +26,9 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 @pytest.fixture
 def replayer() -> Replayer:
     """Replays with the engine as it is, and no author's code at all."""
-    return Replayer(workflows=[FlowWorkflow, LineWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    return Replayer(
+        workflows=[FlowWorkflow, LineWorkflow, HeartbeatWorkflow], workflow_runner=UnsandboxedWorkflowRunner()
+    )
 
 
 def test_there_are_histories() -> None:
@@ -36,7 +39,8 @@ def test_there_are_histories() -> None:
     ]
 
     assert ["alone"] == missing  # whose runs are recorded by what becomes of them
-    assert {f"v{INTERPRETER}-alone-handed-in", f"v{INTERPRETER}-line"} <= recorded
+    others = ("alone-handed-in", "line", "heartbeat", "heartbeat-long")
+    assert {f"v{INTERPRETER}-{name}" for name in others} <= recorded
 
 
 def _history(path: Path, changed: str | None = None) -> WorkflowHistory:
@@ -81,7 +85,7 @@ def test_no_secret_is_recorded(path: Path) -> None:
 async def test_no_step_ends_before_it_begins(path: Path) -> None:
     """What is told of a recorded run tells no step whose end is before its beginning, whatever lane it was in."""
     history = _history(path)
-    if history.events[0].workflow_execution_started_event_attributes.workflow_type.name == LINE:
+    if history.events[0].workflow_execution_started_event_attributes.workflow_type.name in (LINE, HEARTBEAT):
         return
     report = await replayed(await read_history([list(history.events)], DataConverter.default))
     assert report is not None

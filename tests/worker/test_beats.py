@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -27,10 +28,16 @@ from resolute import (
 from resolute.execution.secrets import Environment
 from resolute.running import beats
 from resolute.running.shared import attendance
-from resolute.temporal.client.beating import KeptHeartbeat, find_heartbeat
+from resolute.running.switches import OFF, Thrown
+from resolute.temporal.client.beat_changes import preview_heartbeats
+from resolute.temporal.client.beating import KeptHeartbeat, find_heartbeat, list_heartbeats
 from resolute.temporal.history.runs import list_runs
+from resolute.temporal.schedules.change import Release
+from resolute.temporal.trust.seals import NO_KEYS
+from resolute.temporal.wire.switches import change_switches
 from resolute_worker.deploying import Load
 from resolute_worker.process import Running, running
+from resolute_worker.serving.beats import heartbeats_of
 from resolute_worker.settings import Settings
 from tests.patience import PATIENCE
 
@@ -218,3 +225,76 @@ async def test_a_beat_that_nobody_could_hear_is_waited_for_once_more(
         (told,) = await runs_of(client, built, 1)
     assert failures == [told]
     assert told.deaf_seconds > 0.2
+
+
+@pytest.mark.parametrize("word", ["pause", "brake"])
+async def test_a_stopped_heartbeat_hears_and_its_runs_wait(client: Client, word: str) -> None:
+    """While the flow is paused, or the brake is on, beats are heard and a missed one starts its run, which waits."""
+    written: list[MissedBeat] = []
+
+    @node
+    async def write(beat: MissedBeat) -> MissedBeat:
+        written.append(beat)
+        return beat
+
+    step = write(input_data(MissedBeat)).as_("written")
+    name = f"backup-{uuid4().hex[:6]}"
+    built = flow(name).triggered_by(heartbeat(PATH, verify=unverified(), **OFTEN)).then(step).returns(step.output)
+    ada = Thrown(by="ada", since=datetime.now(UTC).isoformat(), reason="a bad deploy")
+    async with serving(client, built.build()) as worker:
+        await change_switches(
+            client, NO_KEYS, lambda known: known.with_brake(ada) if word == "brake" else known.with_pause(name, ada)
+        )
+        try:
+            await worker.switches.look(timedelta(seconds=PATIENCE))
+            assert 200 == (await ask(worker)).status_code
+
+            async def waits() -> bool:
+                runs = await list_runs(client, flows=[name])
+                return [(run.status, bool(run.paused or run.stopped)) for run in runs] == [("running", True)]
+
+            await eventually(waits)
+            assert 200 == (await ask(worker)).status_code
+            assert "up" == (await beat_of(client, built.build())).state
+            assert [] == written
+        finally:
+            await change_switches(client, NO_KEYS, lambda _: OFF)
+        await worker.switches.look(timedelta(seconds=PATIENCE))
+        missed = await runs_of(client, built.build(), 1)
+    assert written[:1] == missed[:1]
+    assert "missing" == missed[0].state
+
+
+async def test_what_a_deploy_changes_about_heartbeats_is_shown_before(client: Client) -> None:
+    """As the worker that starts does it: what is new, edited, kept for a newer release, gone or somebody else's."""
+    queue, of_set = uuid4().hex, f"set-{uuid4().hex[:6]}"
+    first, gone, foreign = watching(), watching(), watching()
+    edited = watching(first.name, every=timedelta(hours=1))
+    release = Release(task_queue=queue, worker_set=of_set, released=datetime(2026, 1, 1, tzinfo=UTC), by=None)
+
+    async def shown(*flows: Flow, **changed: Any) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+        own = [(each.flow.name, each.beat) for each in heartbeats_of(flows)]
+        changes = await preview_heartbeats(client, own, replace(release, **changed))
+        return {each.flow: (each.action, each.reason, each.differs) for each in changes}
+
+    assert {first.name: ("created", "", ())} == await shown(first)
+    async with serving(client, foreign, queue=queue):
+        pass
+    async with serving(client, first, gone, queue=queue, worker_set=of_set):
+        pass
+
+    async def are_listed() -> bool:
+        return len(await list_heartbeats(client, task_queue=queue)) == 3
+
+    await eventually(are_listed)
+    assert {
+        first.name: ("updated", "", ("every",)),
+        gone.name: ("removed", "it is gone from its worker set", ()),
+        foreign.name: ("orphaned", "no flow here has it", ()),
+    } == await shown(edited)
+    assert ("unchanged", "", ()) == (await shown(first))[first.name]
+    earlier = {"released": datetime(2025, 1, 1, tzinfo=UTC)}
+    assert ("kept", "a newer release has deployed it", ("every",)) == (await shown(edited, **earlier))[first.name]
+    assert "kept" == (await shown(edited, worker_set=""))[first.name][0]
+    async with serving(client, edited, gone, queue=queue, worker_set=of_set):
+        assert ("unchanged", "", ()) == (await shown(edited, gone))[first.name]

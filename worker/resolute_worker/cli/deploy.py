@@ -16,6 +16,7 @@ from resolute_worker.settings import Settings, load_settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from resolute.temporal.client.beat_changes import BeatChange
     from resolute.temporal.schedules.change import Release, ScheduleChange
     from resolute.temporal.schedules.spec import ScheduledFlow
     from resolute.writing.flow import Flow
@@ -48,6 +49,13 @@ class _Deployment:
         orphans = await find_orphans(client, [change.flow for change in changes], self.release)
         return [*changes, *(replace(each, action="removed") if self.prune else each for each in orphans)]
 
+    async def heartbeats(self, client: Client) -> list[BeatChange]:
+        from resolute.temporal.client.beat_changes import preview_heartbeats
+        from resolute_worker.serving.beats import heartbeats_of
+
+        own = [(each.flow.name, each.beat) for each in heartbeats_of(self.flows)]
+        return await preview_heartbeats(client, own, self.release)
+
     async def apply(self, client: Client, orphans: list[str]) -> list[ScheduleChange]:
         from resolute.temporal.schedules.schedules import deploy_schedules, remove_orphans
 
@@ -71,6 +79,8 @@ def deploy(
 ) -> None:
     """Compare Temporal's schedules with the flows, and update them after asking.
 
+    Heartbeats are compared as well. A worker of these flows changes them when it starts.
+
     With --json and without --yes nothing is asked and nothing is changed.
     """
     from resolute_worker.deploying import Load, place_of, release_of_load
@@ -81,13 +91,16 @@ def deploy(
     flows = [each.flow for each in found.flows]
     load = Load(flows=flows, released=settings.released or release_of(found.files), place=place_of(found.files))
     deployment = _Deployment(flows, settings, release_of_load(load, settings, take_over=take_over), prune)
-    changes = with_temporal(deployment.preview)
+    changes, beats = with_temporal(deployment.preview), with_temporal(deployment.heartbeats)
     work = [change for change in changes if change.action in _CHANGES]
     if as_json and not yes:
-        show(True, _json(changes, applied=False), str)
+        show(True, _json(changes, beats, applied=False), str)
         return
     if not as_json:
         show(False, None, lambda: _table(changes))
+        if beats:
+            say("Heartbeats, which a worker of these flows changes when it starts:")
+            show(False, None, lambda: _table_of_beats(beats))
     if work:
         if not yes and not confirmed(f"Change {len(work)} schedule(s)?"):
             say("nothing was changed")
@@ -95,7 +108,7 @@ def deploy(
         orphans = [change.flow for change in work if change.action == "removed"] if prune else []
         changes = with_temporal(lambda client: deployment.apply(client, orphans))
     if as_json:
-        show(True, _json(changes, applied=True), str)
+        show(True, _json(changes, beats, applied=True), str)
     else:
         done = [f"{change.flow} {change.action}" for change in changes if work and change.action in _CHANGES]
         say(", ".join(done) or "nothing to change")
@@ -114,6 +127,20 @@ def _table(changes: list[ScheduleChange]) -> Any:
     return table(("Flow", "Change", "What", "As it is"), rows, empty="no flow has a schedule")
 
 
-def _json(changes: list[ScheduleChange], *, applied: bool) -> dict[str, Any]:
+def _table_of_beats(changes: list[BeatChange]) -> Any:
+    rows = [
+        (
+            escape(change.flow),
+            escape(change.path),
+            f"[{_COLOURS.get(change.action, 'dim')}]{change.action}[/]",
+            escape("; ".join(each for each in (", ".join(change.differs), change.reason) if each)),
+        )
+        for change in changes
+    ]
+    return table(("Flow", "Path", "Change", "What"), rows, empty="no flow has a heartbeat")
+
+
+def _json(changes: list[ScheduleChange], beats: list[BeatChange], *, applied: bool) -> dict[str, Any]:
+    """Whether the schedules were changed, and what was or would be."""
     said = [{**asdict(change), "by": change.by.model_dump() if change.by else None} for change in changes]
-    return {"applied": applied, "schedules": said}
+    return {"applied": applied, "schedules": said, "heartbeats": [asdict(each) for each in beats]}

@@ -18,14 +18,13 @@ from resolute.plan.beats import Heartbeat
 from resolute.plan.errors import ConfigurationError, FlowError
 from resolute.plan.provider import Verifier
 from resolute.plan.triggers import Webhook
-from resolute.running.beats import Terms
 from resolute.running.messages import MessageRefusedError
 from resolute.running.shared.asking import Asking
 from resolute.running.shared.attendance import ATTENDANCE, EVERY, HERE
+from resolute.temporal.client.beat_changes import may_begin, terms_of, without_a_flow
 from resolute.temporal.client.beating import find_heartbeat, list_heartbeats, remove_heartbeat, tell_heartbeat
 from resolute.temporal.client.sharing import ask_shared_once
 from resolute.temporal.schedules.change import Release
-from resolute.temporal.schedules.record import read_record
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.workflows.beats import BEAT, EXPECT
 from resolute.writing.flow import Flow
@@ -157,7 +156,7 @@ class Beats:
         release = self._release
         if release is None:
             return ""
-        terms = Terms.of(beaten.beat, released=release.released, worker_set=release.worker_set)
+        terms = terms_of(beaten.beat, release)
         flow, path = beaten.place
         told = await tell_heartbeat(
             self._client, flow, path, word, terms, task_queue=self._task_queue, keys=self._keys, patience=patience
@@ -180,7 +179,7 @@ class Beats:
             return
         own = [each for routes in self._routes.values() for each in routes]
         for each in own:
-            if each.place in self._deployed or not await self._may_begin(each, release):
+            if each.place in self._deployed or not await may_begin(self._client, *each.place, release):
                 continue
             flow = {"flow": each.flow.name}
             if kept := await self._tell(each, EXPECT, _DEPLOYING):
@@ -188,25 +187,15 @@ class Beats:
             self._deployed.add(each.place)
         places = {each.place for each in own}
         for other in await list_heartbeats(self._client, task_queue=self._task_queue):
-            if (other.flow, other.path) in places or other.terms is None:
+            if (other.flow, other.path) in places:
                 continue
-            flow, whose = {"flow": other.flow}, other.terms.worker_set
-            older = other.terms.released <= release.released.timestamp()
-            if whose and whose == release.worker_set and (older or release.take_over):
+            action, flow = without_a_flow(other, release), {"flow": other.flow}
+            if action == "removed":
                 await remove_heartbeat(self._client, other, keys=self._keys, patience=_DEPLOYING)
                 log.warning("heartbeat %s removed: it is gone from its worker set", other.path, extra=flow)
-            elif not whose:
+            elif action == "orphaned":
                 hint = "if no worker has its flow any longer, remove it with resolute beats delete"
                 log.warning("heartbeat %s without a flow here: it stays; %s", other.path, hint, extra=flow)
-
-    async def _may_begin(self, each: Beaten, release: Release) -> bool:
-        """Whether a heartbeat may be deployed: an older release brings none back that a newer one has removed."""
-        if not release.worker_set or release.take_over:
-            return True
-        record = await read_record(self._client, release.worker_set)
-        if record is None or record.released <= release.released:
-            return True
-        return await find_heartbeat(self._client, *each.place) is not None
 
     async def keep(self) -> None:
         """Says again and again that beats can be heard here, and puts back what has gone missing; never ends."""
