@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic_settings import SettingsConfigDict
-
 from resolute.plan.provider import NodeDefinition, Verifier
 from resolute.plan.values import Json
 from resolute.providing.access import AccessSettings
 from resolute.providing.config import Words
 from resolute_pagerduty import inlet
 from resolute_pagerduty.account.accounts import Accounts
-from resolute_pagerduty.account.config import PagerDutyConfig
+from resolute_pagerduty.account.config import PREFIX, PagerDutyConfig
 from resolute_pagerduty.nodes import FACTORIES
 from resolute_pagerduty.webhooks import SCHEME, verify
 
@@ -47,15 +45,11 @@ class PagerDuty(Accounts):
         Raises:
             ConfigurationError: a variable is invalid; the message names it, never its value.
         """
-        settings = _Access.from_env()
+        settings = _Settings.read(PREFIX)
         return cls(
             PagerDutyConfig.from_env(),
             accounts={name: PagerDutyConfig.from_env(name) for name in settings.accounts},
-            grants=settings.grants if grants is None else grants,
-            read_only=read_only or settings.read_only,
-            audit_log=settings.audit_log,
-            audit_largest=settings.audit_largest,
-            audit_kept=settings.audit_kept,
+            **settings.given(grants=grants, read_only=read_only),
         )
 
     @classmethod
@@ -86,9 +80,7 @@ class PagerDuty(Accounts):
         return {SCHEME: verify, inlet.SCHEME: inlet.verify}
 
 
-class _Access(AccessSettings):
+class _Settings(AccessSettings):
     """What the environment says about the provider as a whole."""
-
-    model_config = SettingsConfigDict(env_prefix="PAGERDUTY_")
 
     accounts: Words = ()

@@ -93,7 +93,7 @@ class Clicks:
         """Writes down a request that is not Slack's, unless there are too many of them."""
         if not self._refusals.passes():
             return None
-        return lambda: self._refusals.write(self._slack.audit, _entry("refused", error=problem))
+        return lambda: self._refusals.write(self._slack.guard.audit, _entry("refused", error=problem))
 
     async def _decide(self, click: Click, gates: Gates) -> None:
         """Decides, and shows what came of it.
@@ -110,7 +110,7 @@ class Clicks:
         if clicker.problem:
             log.warning("a click was not decided: Slack user %s %s", click.user, clicker.problem)
             said = f"the account {clicker.problem}"
-            await self._slack.audit.refused(_entry("refused", click, by=f"Slack user {click.user}", error=said))
+            await self._slack.guard.audit.refused(_entry("refused", click, by=f"Slack user {click.user}", error=said))
             await self._whisper(click, f"Not decided: your account {clicker.problem}.")
             return
         # One after the other, so that what the message says last is what was decided last.
@@ -118,13 +118,13 @@ class Clicks:
         async with lock:
             entry = _entry("unknown", click, by=clicker.email)
             try:
-                await self._slack.audit.begin(entry)
+                await self._slack.guard.audit.begin(entry)
             except AuditError as error:
                 log.error("a click was not decided: %s", error)
                 await self._whisper(click, "Not decided: the audit log of the worker cannot be written.")
                 return
             answer = await gates.decide(click.button, approve=click.approve, by=clicker.email)
-            await self._slack.audit.end(entry.model_copy(update=_came(answer)))
+            await self._slack.guard.audit.end(entry.model_copy(update=_came(answer)))
             await self._show(click, answer)
 
     async def _clicker(self, user: str) -> Clicker:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pydantic_settings import SettingsConfigDict
-
 from resolute.plan.inlets import Inlet
 from resolute.plan.provider import NodeDefinition
 from resolute.providing.access import AccessSettings
 from resolute_slack.clicks import PATH, Clicks
-from resolute_slack.config import SlackConfig
+from resolute_slack.config import PREFIX, SlackConfig
 from resolute_slack.nodes import FACTORIES
 from resolute_slack.workspace import Workspace
 
@@ -41,15 +39,8 @@ class Slack(Workspace):
         Raises:
             ConfigurationError: a variable is invalid; the message names it, never its value.
         """
-        settings = _Access.from_env()
-        return cls(
-            SlackConfig.from_env(),
-            grants=settings.grants if grants is None else grants,
-            read_only=read_only or settings.read_only,
-            audit_log=settings.audit_log,
-            audit_largest=settings.audit_largest,
-            audit_kept=settings.audit_kept,
-        )
+        access = AccessSettings.read(PREFIX).given(grants=grants, read_only=read_only)
+        return cls(SlackConfig.from_env(), **access)
 
     def inlets(self) -> Mapping[str, Inlet]:
         """Clicks on the buttons of gates."""
@@ -59,9 +50,3 @@ class Slack(Workspace):
     def nodes(cls) -> Sequence[NodeDefinition]:
         """Every node of the provider."""
         return [factory.definition for factory in FACTORIES]
-
-
-class _Access(AccessSettings):
-    """What the environment says about the provider as a whole."""
-
-    model_config = SettingsConfigDict(env_prefix="SLACK_")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import EnvSettingsSource
 
 from resolute.plan.errors import ConfigurationError
 from resolute.plan.settings import said_of_settings
 from resolute.providing.audit import KEPT, LARGEST
-from resolute.providing.config import Words
+from resolute.providing.config import GivenSettings, Words
+from resolute.providing.granted import Access
 
 AUDIT_LOG: Final = Path(".resolute/audit.jsonl")
 """The audit log of all providers, unless one has a file of its own."""
 
 
-class AccessSettings(BaseSettings):
-    """Grants and audit log of a provider. A subclass sets `env_prefix`.
+class AccessSettings(GivenSettings):
+    """Grants and audit log of a provider.
 
     Attributes:
         grants: what nodes may do; set but empty, nothing; not set, all that the credential may.
@@ -27,8 +29,6 @@ class AccessSettings(BaseSettings):
         audit_largest: the size in bytes at which it is rotated; 0 for never.
         audit_kept: how many rotated files are kept.
     """
-
-    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -43,13 +43,23 @@ class AccessSettings(BaseSettings):
     audit_kept: Annotated[int, Field(ge=0)] = KEPT
 
     @classmethod
-    def from_env(cls) -> Self:
-        """The settings from the environment.
+    def read(cls, prefix: str) -> Self:
+        """The settings from the environment, by variables that begin with a prefix such as `PAGERDUTY_`.
 
         Raises:
             ConfigurationError: a variable is invalid; the message names it, never its value.
         """
         try:
-            return cls()
+            return cls(**EnvSettingsSource(cls, env_prefix=prefix)())
         except ValidationError as error:
-            raise ConfigurationError(said_of_settings(error, cls.model_config.get("env_prefix", ""))) from None
+            raise ConfigurationError(said_of_settings(error, prefix)) from None
+
+    def given(self, *, grants: Sequence[str] | None = None, read_only: bool = False) -> Access:
+        """What a provider is opened with: as the environment says, unless the arguments say more."""
+        return {
+            "grants": self.grants if grants is None else grants,
+            "read_only": read_only or self.read_only,
+            "audit_log": self.audit_log,
+            "audit_largest": self.audit_largest,
+            "audit_kept": self.audit_kept,
+        }

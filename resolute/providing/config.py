@@ -63,10 +63,26 @@ Address: TypeAlias = Annotated[str | None, AfterValidator(_address)]
 """Another URL of a service, without a slash at its end."""
 
 
-class ProviderConfig(BaseSettings):
-    """What the settings of all providers share: they are frozen, and no message about them shows a value."""
+class GivenSettings(BaseSettings):
+    """Settings that never read the environment by themselves, are frozen, and of which no message shows a value."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments alone."""
+        return (init_settings,)
+
+
+class ProviderConfig(GivenSettings):
+    """What the settings of all providers share; a mistake in them is one that a person can read."""
 
     def problem(self) -> str:
         """What is wrong with settings that are right each by itself; empty if nothing is."""
@@ -85,18 +101,6 @@ class ProviderConfig(BaseSettings):
             return handler(values)
         except ValidationError as error:
             raise InvalidConfigError(cls.__name__, error) from None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Settings given as arguments never read the environment."""
-        return (init_settings,)
 
     @classmethod
     def read(cls, prefix: str) -> Self:

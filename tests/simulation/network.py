@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from resolute.memory.clock import START
 from resolute.plan.context import current_call
-from resolute.providing.audit import NoAudit
 from resolute.testing.simulating import Request as Arrived
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.account.account import Account
@@ -49,9 +48,7 @@ class InProcess(PagerDuty):
         )
         super().__init__(config)
         self.network: Network | None = None
-        self._account = Account(
-            "default", config, prefix="PAGERDUTY_", transport=self, grants=self.grants, audit=NoAudit()
-        )
+        self._account = Account("default", config, prefix="PAGERDUTY_", transport=self, guard=self.guard)
         self._open = {"default": self._account}
         self.incident = self.prepare()
 

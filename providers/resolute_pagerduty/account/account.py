@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, cast
 
-from resolute.plan.errors import NotGrantedError
-from resolute.providing.audit import AuditSink
-from resolute.providing.grants import Grants
+from resolute.providing.guard import Guard
 from resolute_pagerduty.account.config import PagerDutyConfig
 from resolute_pagerduty.account.credentials import Credential, credential_of
 from resolute_pagerduty.account.sender import Sender
@@ -40,15 +38,12 @@ class Account:
         credential: who makes the requests.
     """
 
-    def __init__(
-        self, name: str, config: PagerDutyConfig, *, prefix: str, transport: Transport, grants: Grants, audit: AuditSink
-    ) -> None:
+    def __init__(self, name: str, config: PagerDutyConfig, *, prefix: str, transport: Transport, guard: Guard) -> None:
         self.name = name
         self.config = config
         self.prefix = prefix
         self._transport = transport
-        self._grants = grants
-        self._sender = Sender(name, transport, audit, settle=config.settle_seconds, prefix=prefix)
+        self._sender = Sender(name, transport, guard, settle=config.settle_seconds, prefix=prefix)
         self.credential: Credential = credential_of(config, self._post_form)
         self._from = config.from_email
         self._full_until: dict[str, float] = {}
@@ -77,7 +72,7 @@ class Account:
             PagerDutyAPIError: PagerDuty refused, or did not answer.
         """
         where = path_of(operation, path or {})
-        await self._check_grant(operation, where)
+        await self._sender.check_grant(operation, where)
         self._check_limit(operation)
         header = await self.credential.header()
         if self.credential.lacks(operation.scope):
@@ -113,7 +108,7 @@ class Account:
             NotGrantedError: the provider was not granted the operation; nothing was sent.
             PagerDutyAPIError: PagerDuty refused, or did not answer.
         """
-        await self._check_grant(operation, resource)
+        await self._sender.check_grant(operation, resource)
         request = Request(
             method=operation.method,
             base=self.config.events_base,
@@ -146,15 +141,6 @@ class Account:
             return None
         found = self._judged(GET_ME, request, answer, header)
         return object_in(found, "user")
-
-    async def _check_grant(self, operation: Operation, resource: str) -> None:
-        if self._grants.allow(operation.grant):
-            return
-        await self._sender.refused(operation, resource)
-        raise NotGrantedError(
-            f"{operation.method} {operation.path} needs the grant {operation.grant}, "
-            f"this provider has {self._grants}; nothing was sent"
-        )
 
     def _check_limit(self, operation: Operation) -> None:
         """Holds back a request that PagerDuty has said it will refuse, so that it does not count again."""

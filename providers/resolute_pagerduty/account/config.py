@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 from resolute.providing.config import Address, Key, ProviderConfig, Words
 from resolute_pagerduty.account.doubt import USUAL_SETTLE
 
+PREFIX: Final = "PAGERDUTY_"
+
 _REST: Final = {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
 _EVENTS: Final = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 _IDENTITY: Final = "https://identity.pagerduty.com"
@@ -83,8 +85,7 @@ class PagerDutyConfig(ProviderConfig):
         Raises:
             ConfigurationError: a value is invalid; the message names the variable, never the value.
         """
-        prefix = "PAGERDUTY_" if account is None else f"PAGERDUTY_{account.upper().replace('-', '_')}_"
-        return cls.read(prefix)
+        return cls.read(prefix_of(account))
 
     @property
     def rest_base(self) -> str:
@@ -105,3 +106,12 @@ class PagerDutyConfig(ProviderConfig):
     def events_key(self) -> SecretStr | None:
         """The routing key for events that name none."""
         return self.routing_key or self.service_key
+
+
+def prefix_of(account: str | None) -> str:
+    """What the names of the variables of an account begin with; None is the account that nodes use by default.
+
+    >>> prefix_of("eu")
+    'PAGERDUTY_EU_'
+    """
+    return PREFIX if account is None else f"{PREFIX}{account.upper().replace('-', '_')}_"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Literal
 
 from resolute.plan.attempts import leave, left
-from resolute.plan.context import check_may_write
-from resolute.plan.errors import BrakedError, DryRunError, NotGrantedError
-from resolute.providing.audit import AuditEntry, AuditSink, entry_of_now
+from resolute.providing.audit import AuditEntry, entry_of_now
+from resolute.providing.guard import Guard
 from resolute_pagerduty.account.doubt import (
     ANSWERED,
     LOST,
@@ -32,12 +30,12 @@ class Sender:
         prefix: what the names of the account's settings start with, for messages.
     """
 
-    def __init__(self, account: str, transport: Transport, audit: AuditSink, *, settle: float, prefix: str) -> None:
+    def __init__(self, account: str, transport: Transport, guard: Guard, *, settle: float, prefix: str) -> None:
         self.account = account
         self.settle = settle
         self.prefix = prefix
         self._transport = transport
-        self._audit = audit
+        self._guard = guard
 
     async def send(self, operation: Operation, request: Request, resource: str, *, settles: bool) -> Answer:
         """Sends a request and returns whatever the answer is, including errors.
@@ -57,11 +55,11 @@ class Sender:
             PagerDutyAPIError: a gateway hung up while PagerDuty may still be processing a request that settles.
         """
         if request.writes:
-            await self._check_may_write(operation, request, resource)
+            await self._guard.check_write(request.what, self._entry(operation, resource))
         if settles:
             check_settled(request.what, self.settle)
-        entry = self._entry(operation, resource, "unknown")
-        await self._audit.begin(entry)
+        entry = self._entry(operation, resource)
+        await self._guard.audit.begin(entry)
         # What an earlier attempt lost stays in doubt, whatever happens to this one: its result may still appear.
         certain = LOST if left().get(REQUEST) == LOST else ANSWERED
         began = monotonic()
@@ -73,42 +71,37 @@ class Sender:
             if settles:
                 leave(**{REQUEST: LOST if error.sent else certain})
             outcome = "unknown" if error.sent else "failed"
-            await self._audit.end(entry.model_copy(update={"outcome": outcome, "error": type(error).__name__}))
+            await self._guard.audit.end(entry.model_copy(update={"outcome": outcome, "error": type(error).__name__}))
             if settles and error.sent:
                 raise paused(error, self._rest(began)) from None
             raise
         doubtful = settles and is_doubtful(answer.status)
         if settles:
             leave(**{REQUEST: LOST if doubtful else certain})
-        await self._audit.end(entry.model_copy(update=_came(answer)))
+        await self._guard.audit.end(entry.model_copy(update=_came(answer)))
         if doubtful:
             raise paused(answer.error(request.what, prefix=self.prefix), self._rest(began))
         return answer
 
-    async def refused(self, operation: Operation, resource: str) -> None:
-        """Records that the grants refused a request."""
-        await self._audit.refused(self._entry(operation, resource, "refused", error=NotGrantedError.__name__))
+    async def check_grant(self, operation: Operation, resource: str) -> None:
+        """Lets pass what the grants allow.
 
-    async def _check_may_write(self, operation: Operation, request: Request, resource: str) -> None:
-        try:
-            check_may_write(request.what)
-        except (DryRunError, BrakedError) as error:
-            await self._audit.refused(self._entry(operation, resource, "refused", error=type(error).__name__))
-            raise
+        Raises:
+            NotGrantedError: they do not; nothing was sent.
+        """
+        what = f"{operation.method} {operation.path}"
+        await self._guard.check_grant(what, operation.grant, self._entry(operation, resource))
 
     def _rest(self, began: float) -> float:
         return max(self.settle - (monotonic() - began), 0.0)
 
-    def _entry(
-        self, operation: Operation, resource: str, outcome: Literal["unknown", "refused"], *, error: str | None = None
-    ) -> AuditEntry:
+    def _entry(self, operation: Operation, resource: str) -> AuditEntry:
         return entry_of_now(
             account=self.account,
             operation=operation.id,
             method=operation.method,
             resource=resource,
-            outcome=outcome,
-            error=error,
+            outcome="unknown",
         )
 
 

@@ -2,23 +2,15 @@
 
 import dataclasses
 import json
-import math
-from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from pydantic import SecretStr, TypeAdapter
+from pydantic import SecretStr
 
-from resolute.execution.executor import NodeExecutor
-from resolute.plan.context import CallContext
-from resolute.plan.errors import NodeError
-from resolute.plan.expressions import encode
-from resolute.writing.node import NodeFactory
+from resolute import testing
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.simulator import Recorded, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.providers.openapi.validator import validate_request
-
-ATTEMPTS: Final = 6
 
 
 def config_for(sim: Simulator, **settings: Any) -> PagerDutyConfig:
@@ -49,51 +41,12 @@ def _without_caches(value: Any) -> Any:
             return value
 
 
-class Bench:
-    """A provider on the bench, with the simulator that it talks to. `time` is what a step has for all its attempts."""
+class Bench(testing.Bench[PagerDuty]):
+    """A provider on the bench, with the simulator that it talks to."""
 
     def __init__(self, sim: Simulator, provider: PagerDuty) -> None:
+        super().__init__(provider)
         self.sim = sim
-        self.provider = provider
-        self.executor = NodeExecutor([], [provider])
-        self.beats: list[Any] = []
-        self.time = math.inf
-
-    async def run(
-        self,
-        factory: NodeFactory[..., Any],
-        *,
-        step: str = "step",
-        attempt: int = 1,
-        within: float = math.inf,
-        **given: Any,
-    ) -> Any:
-        """One attempt of a node, which is given up after some seconds; its output as its model."""
-        definition = factory.definition
-        call = CallContext(
-            flow="flow",
-            run_id="run",
-            step=step,
-            node=definition.name,
-            attempt=attempt,
-            heartbeat=lambda *details: self.beats.append(details),
-            last_heartbeat=self.beats[-1] if self.beats else (),
-            deadline=monotonic() + within,
-            last_deadline=monotonic() + self.time,
-        )
-        arguments: Any = encode(given)
-        output = await self.executor.execute(call, arguments)
-        return TypeAdapter(definition.result_type).validate_python(output)
-
-    async def insist(self, factory: NodeFactory[..., Any], *, step: str = "step", **given: Any) -> Any:
-        """As `run`, tried again after every error that is retryable, as the engine would."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return await self.run(factory, step=step, attempt=attempt, **given)
-            except NodeError as error:
-                if not error.retryable:
-                    raise
-        return await self.run(factory, step=step, attempt=ATTEMPTS, **given)
 
     def sent(self, method: str = "*", path: str = "") -> list[Recorded]:
         """The requests that came in, in order."""

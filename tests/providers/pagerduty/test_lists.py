@@ -8,8 +8,7 @@ import pytest
 
 import resolute_pagerduty as pagerduty
 from resolute.plan.context import CallContext, enter_call
-from resolute.providing.audit import NoAudit
-from resolute.providing.grants import Grants
+from resolute.providing.guard import Guard
 from resolute.writing.node import NodeFactory
 from resolute_pagerduty import errors
 from resolute_pagerduty.account.account import Account
@@ -104,9 +103,7 @@ async def test_an_empty_page_that_promises_more_is_an_error(sim: Simulator):
 
     transport = Empty()
     enter_call(CallContext(flow="flow", run_id="run", step="step", node="node"))
-    account = Account(
-        "default", config_for(sim), prefix="PAGERDUTY_", transport=transport, grants=Grants(), audit=NoAudit()
-    )
+    account = Account("default", config_for(sim), prefix="PAGERDUTY_", transport=transport, guard=Guard())
     with pytest.raises(errors.UnreadableAnswerError, match="an empty page that says there is more"):
         await paging.walk(account, LIST_SERVICES, "services", Service)
 
