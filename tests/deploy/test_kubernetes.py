@@ -62,6 +62,32 @@ def test_a_wrong_field_is_found() -> None:
     assert [1, 1, 1] == [len(wrong(each)) for each in (unknown, typed, scaled)]
 
 
+@pytest.mark.parametrize("key", ["namespace", "workerDeploymentName", "workerDeploymentBuildId"])
+def test_what_the_controller_fills_in_is_left_empty(key: str) -> None:
+    """Its webhook refuses a trigger that names a build or a namespace, and fills in nothing that is left out."""
+    (template, _) = documents(KUBERNETES / "controller" / "scaling.yaml")
+    named, left_out = copy.deepcopy(template), copy.deepcopy(template)
+    named["spec"]["template"]["spec"]["triggers"][0]["metadata"][key] = "resolute"
+    del left_out["spec"]["template"]["spec"]["triggers"][0]["metadata"][key]
+
+    assert [] == wrong(template)
+    assert wrong(named)
+    assert wrong(left_out)
+
+
+def test_a_progressive_rollout_has_steps_that_the_controller_takes() -> None:
+    """With none, or with one that gives a build all of the runs, its definition refuses it."""
+    (workers,) = documents(KUBERNETES / "controller" / "workers.yaml")
+
+    def refused(*ramps: int) -> bool:
+        found = copy.deepcopy(workers)
+        steps = [{"rampPercentage": ramp, "pauseDuration": "60s"} for ramp in ramps]
+        found["spec"]["rollout"] = {"strategy": "Progressive", **({"steps": steps} if steps else {})}
+        return bool(wrong(found))
+
+    assert [True, True, False] == [refused(), refused(100), refused(10, 50)]
+
+
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in KUBERNETES.rglob("kustomization.yaml")))
 def test_a_kustomization_is_whole(folder: str) -> None:
     """Every file that it names exists, none is forgotten, and each patch, merge and image has something to change."""

@@ -50,17 +50,18 @@ def test_the_wheel_is_typed_and_licensed(wheel: zipfile.ZipFile) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    """What runs from the checkout runs installed."""
-    homes = {
-        "resolute": ROOT,
-        "resolute_pagerduty": ROOT / "providers",
-        "resolute_slack": ROOT / "providers",
-        "resolute_worker": ROOT / "worker",
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    """What runs from the checkout runs installed: modules, templates of projects, pages and pictures of the board."""
+    homes = dict.fromkeys(PACKAGES, ROOT / "providers") | {"resolute": ROOT, "resolute_worker": ROOT / "worker"}
+    files = {
+        str(path.relative_to(home))
+        for name, home in homes.items()
+        for path in (home / name).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
-    sources = {str(path.relative_to(home)) for name, home in homes.items() for path in (home / name).rglob("*.py")}
 
-    assert sources <= set(wheel.namelist())
+    assert {"resolute_worker/project/provider/account.py.txt", "resolute_grafana/webhooks.py"} <= files
+    assert set() == files - set(wheel.namelist())
 
 
 def test_the_lock_is_hashed_and_names_no_host() -> None:
