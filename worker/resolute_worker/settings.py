@@ -80,6 +80,7 @@ class Settings(BaseSettings):
         http_port: their port; 0 takes a free one.
         public_url: the address under which people reach the worker's HTTP server, for links to gates. Without it, the
             server's own address.
+        trace_url: where traces are shown, with `{trace_id}` in the place of the id: the board links to it.
         board: whether the worker serves the board, at /board/ of its HTTP server.
         board_token: with what people log in to the board: `TOKEN`, or `PERSON:ROLES:TOKEN` for each person, separated
             by commas or spaces. Roles are `viewer`, `operator` and `approver`, joined by `+`.
@@ -142,6 +143,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    trace_url: Annotated[str, Field(pattern=r"^https?://[^\s{}]+(\{trace_id\}[^\s{}]*)+$")] | None = None
     board: bool = False
     board_token: SecretStr | None = None
     board_oidc_issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from temporalio.api.common.v1 import Memo, Payload
+from temporalio.api.common.v1 import Header, Memo, Payload
 from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
@@ -43,6 +43,7 @@ from resolute.temporal.wire.start import (
     read_start,
 )
 from resolute.temporal.wire.together import TOGETHER, Round, Said, round_in
+from resolute.temporal.wire.tracing import parent_in
 from resolute.temporal.workflows.handed import of_failure
 from resolute.temporal.workflows.hearing import REFUSED
 
@@ -112,6 +113,7 @@ class Reader:
             began_at=_time(first),
             scheduled_for=decode_typed_search_attributes(started.search_attributes).get(SCHEDULED_FOR),
             origin=Origin(started.first_execution_run_id, await self._person(started.memo)),
+            trace_id=_trace_id(started.header),
         )
         handed = recorded.start.earlier.memory
         if handed is not None:
@@ -146,8 +148,9 @@ class Reader:
             case EventKind.ACTIVITY_TASK_SCHEDULED:
                 step = await self._step_of(event)
                 self._scheduled[event.event_id] = step
-                queue = event.activity_task_scheduled_event_attributes.task_queue.name
-                recorded.add(step, Answer(began_at=_time(event), queue=queue))
+                scheduled = event.activity_task_scheduled_event_attributes
+                recorded.add(step, Answer(began_at=_time(event), queue=scheduled.task_queue.name))
+                recorded.trace_id = recorded.trace_id or _trace_id(scheduled.header)
             case EventKind.ACTIVITY_TASK_STARTED:
                 begun = event.activity_task_started_event_attributes
                 if begun.HasField(
@@ -216,6 +219,7 @@ class Reader:
 
     async def _child(self, event: HistoryEvent, recorded: Recorded) -> None:
         begun = event.start_child_workflow_execution_initiated_event_attributes
+        recorded.trace_id = recorded.trace_id or _trace_id(begun.header)
         if STARTED_BY_STEP in begun.memo.fields:
             step = str((await self._values([begun.memo.fields[STARTED_BY_STEP]]))[0])
             self._scheduled[event.event_id] = step
@@ -361,6 +365,12 @@ def _other_end(event: HistoryEvent) -> FailureError:
         case _:
             refused = event.start_child_workflow_execution_failed_event_attributes
             return WorkflowAlreadyStartedError(refused.workflow_id, refused.workflow_type.name)
+
+
+def _trace_id(header: Header) -> str:
+    """The trace that a run is started in, or starts calls in; empty where there is none, or none that is recorded."""
+    parent = parent_in(header.fields)
+    return parent.trace_id if parent is not None and parent.is_sampled else ""
 
 
 def _moment(said: Mapping[str, int] | None, event: HistoryEvent) -> datetime:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from temporalio.exceptions import (
     FailureError,
@@ -21,6 +22,8 @@ from resolute.temporal.wire.attempts import Attempts
 from resolute.temporal.wire.start import (
     Start,
 )
+
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -54,7 +57,8 @@ class Recorded:
     are the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task
     brought what is recorded since the one before. `continued` are the later histories, each by the number of its
     first event, and when its first task began. `ahead` are the steps whose calls were made before the run came to
-    them, each behind the number of the event that says so.
+    them, each behind the number of the event that says so. `trace_id` is that of its trace, where it has one that is
+    recorded.
     """
 
     start: Start
@@ -76,11 +80,16 @@ class Recorded:
     failure: BaseException | None = None
     cancelled_by: int | None = None
     has_ended: bool = False
+    trace_id: str = ""
 
     def told_at(self, event: int, at: datetime) -> datetime:
         """When the run was told of an event that came at a time: by its own clock, which stands still in a task."""
-        following = bisect_right(self.tasks, event, key=lambda task: task[0])
+        following = self.task_behind(event)
         return max(at, self.tasks[following][1]) if following < len(self.tasks) else at
+
+    def task_behind(self, event: int) -> int:
+        """The place of the first task that began behind an event."""
+        return bisect_right(self.tasks, (event, _LATEST))
 
     def again(self) -> Recorded:
         """The same, to be read again: reading takes calls and timers away, one after the other."""

@@ -10,7 +10,6 @@ import asyncio
 import heapq
 import json
 import sys
-from bisect import bisect_right
 from collections.abc import Callable, Sequence, Sized
 from contextlib import suppress
 from datetime import datetime
@@ -82,7 +81,7 @@ class RecordedRuntime:
             return False
         began, at = following
         tasks = self._recorded.tasks
-        task = bisect_right(tasks, self._brought, key=lambda each: each[0])
+        task = self._recorded.task_behind(self._brought)
         if tasks[task][0] > began:  # the last task of its history, which had nothing more to wait for
             self._brought, self._now, self._ended_before = tasks[task][0], max(self._now, at), ended
         return False
@@ -222,7 +221,7 @@ class RecordedRuntime:
         if not following:
             return False
         tasks = self._recorded.tasks
-        task = bisect_right(tasks, min(following), key=lambda each: each[0])
+        task = self._recorded.task_behind(min(following))
         end = self._brought = tasks[task][0] if task < len(tasks) else _AT_LAST
         while self._coming and self._coming[0][0] <= end:
             self._tell(interpreter, *self._coming.pop(0)[1:])

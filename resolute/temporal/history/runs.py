@@ -81,7 +81,7 @@ class RunDescription:
     """One complete run. `plan` and `report` are None if the run has not started to run its plan.
 
     `unpolled` are the task queues that it waits for but no worker polls. `failure` says why the run itself ended, even
-    if that was before it had a plan.
+    if that was before it had a plan. `trace_id` is that of its trace; empty where its history names none.
     """
 
     summary: RunSummary
@@ -89,6 +89,7 @@ class RunDescription:
     report: RunReport | None
     unpolled: tuple[str, ...] = ()
     failure: Failure | None = None
+    trace_id: str = ""
 
 
 async def list_runs(
@@ -164,7 +165,12 @@ async def describe_read(client: Client, description: WorkflowExecutionDescriptio
         report = await _with_pending(client, report, description)
     unpolled = await _unpolled(client, description, recorded)
     return RunDescription(
-        summary=summary, plan=read.plan, report=report, unpolled=unpolled, failure=run_failure_of(recorded.failure)
+        summary=summary,
+        plan=read.plan,
+        report=report,
+        unpolled=unpolled,
+        failure=run_failure_of(recorded.failure),
+        trace_id=recorded.trace_id,
     )
 
 

@@ -107,7 +107,8 @@ def _digest(kind: str, text: str) -> str:
     return hashlib.sha256(f"resolute {kind}\0{text}".encode()).hexdigest()
 
 
-def _header(headers: Mapping[str, Payload]) -> Parent | None:
+def parent_in(headers: Mapping[str, Payload]) -> Parent | None:
+    """What Temporal's headers say of a trace, in a history too: of a run what stands above it, of a call its run."""
     payload = headers.get(HEADER)
     if payload is None or payload.metadata.get("encoding") != b"json/plain" or len(payload.data) > 100:
         return None
@@ -150,7 +151,7 @@ def trace_at_hand() -> tuple[Tracer, RunTrace] | None:
     if TRACER not in functions:
         return None
     tracer, info = cast("Tracer", functions[TRACER]()), workflow.info()
-    return tracer, trace_of_run(info.first_execution_run_id, _header(info.headers), tracer)
+    return tracer, trace_of_run(info.first_execution_run_id, parent_in(info.headers), tracer)
 
 
 @contextmanager
@@ -218,7 +219,7 @@ class TracedCalls(WorkerInterceptor):
 class _Attempt(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # the SDK's name
         """Enters the trace for the length of the attempt."""
-        parent = _header(input.headers)
+        parent = parent_in(input.headers)
         token = CURRENT.set("" if parent is None else str(parent))
         try:
             return await super().execute_activity(input)

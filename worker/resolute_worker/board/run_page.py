@@ -59,6 +59,7 @@ async def run_page(board: Board, request: Request, *, patience: float = SOON) ->
         "outline": _outline(plan, report, progress),
         "timeline": timeline(report, summary.ended_at or datetime.now().astimezone()) if report else None,
         "temporal": _in_temporal(board, found),
+        "trace_url": (board.settings.trace_url or "").replace("{trace_id}", found.trace_id),
     }
     title = f"{summary.flow}: {summary.status}"
     sight = board.poll.sight
@@ -72,7 +73,7 @@ async def run_page(board: Board, request: Request, *, patience: float = SOON) ->
 async def run_json(board: Board, request: Request) -> Response:
     """The run as data, masked."""
     found = await board.reads.run(key_of(request))
-    value = {**asdict(found.summary), "plan": found.plan, "report": found.report}
+    value = {**asdict(found.summary), "trace_id": found.trace_id, "plan": found.plan, "report": found.report}
     text = board.environment.mask(to_json(value, indent=2).decode())
     return Response(text, media_type="application/json")
 
