@@ -16,6 +16,8 @@ from urllib.parse import quote
 import httpx
 
 _DONE = re.compile(r'id="s-(\w+)"><div class="step completed')
+_VERSION = re.compile(r'data-version="([^"]*)"')
+_READING = "is still being read"
 _LOOK = """() => {
   window.seen = {};
   const look = () => {
@@ -55,6 +57,23 @@ class Onlooker:
             first = 0.0
             async for _ in answer.aiter_raw():
                 first = first or time.perf_counter() - began
+        return Shown(first * 1000, (time.perf_counter() - began) * 1000)
+
+    async def completed(self, page: str) -> Shown:
+        """A page that is loaded once: when it was on the screen, in `first`, and when it showed all that there is."""
+        began = time.perf_counter()
+        answer = await self._http.get(self.address + page)
+        answer.raise_for_status()
+        first, version = time.perf_counter() - began, _VERSION.search(answer.text)
+        if _READING in answer.text and version is not None:
+            async with self._http.stream("GET", f"{self.address}{live(page)}&last={quote(version[1])}") as events:
+                event = ""
+                async for line in events.aiter_lines():
+                    event += line
+                    if not line:
+                        if "event: page" in event and _READING not in event:
+                            break
+                        event = ""
         return Shown(first * 1000, (time.perf_counter() - began) * 1000)
 
     async def reconnects(self, page: str, times: int) -> None:

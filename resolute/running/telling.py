@@ -45,8 +45,12 @@ class Telling:
 
     def report(self) -> StepReport:
         """The step as a value."""
-        facts: dict[str, Any] = {**self.facts, "counts": {**self.counts}}
-        return StepReport.model_construct(id=self.id, kind=self.kind, node=self.node, **facts)
+        facts = {**self.facts, "counts": {**self.counts}, "id": self.id, "kind": self.kind, "node": self.node}
+        return _BLANK.model_copy(update=facts)
+
+
+_BLANK: Final = StepReport(id="", kind="")
+"""What a report says of a step of which nothing is told: to copy it costs a tenth of making one."""
 
 
 def telling_of(step: Step, step_id: str | None = None) -> Telling:

@@ -58,10 +58,14 @@ class Browser:
         return await self.http.get(f"/board/{path}", **options)
 
     async def text(self, path: str) -> str:
-        """A page that is there."""
-        answer = await self.get(path)
-        assert 200 == answer.status_code, answer.text
-        return answer.text
+        """A page that is there, as soon as it shows all that there is."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                answer = await self.get(path)
+                assert 200 == answer.status_code, answer.text
+                if "is still being read" not in answer.text:
+                    return answer.text
+                await asyncio.sleep(0.05)
 
     async def form_token(self) -> str:
         """What the forms of this browser send."""

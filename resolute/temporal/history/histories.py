@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
@@ -29,6 +29,9 @@ BYTES: Final = 16 * 1024 * 1024
 
 MOST: Final = 200
 """Runs that are kept."""
+
+_AT_ONCE: Final = 500
+"""Events that are read before others have their turn."""
 
 _PATIENCE: Final = timedelta(seconds=20)
 
@@ -98,6 +101,8 @@ class _Known:
         self.is_whole = False
         self.is_sound = False
         """Whether reading can go on where it is: not while events are being read, or earlier histories."""
+        self.came = asyncio.Event()
+        """Whether something was fetched since this was cleared."""
         self.before = 0
         """How many events the earlier histories have."""
         self._read_to = 0
@@ -151,40 +156,53 @@ class _Known:
             rpc_timeout=_PATIENCE,
         )
 
-    async def fetch(self, pages: WorkflowHistoryEventAsyncIterator) -> None:
-        """Fetches a page."""
-        await pages.fetch_next_page()
-        self._token = pages.next_page_token
-        self.is_whole = self._token is None
-        self._pending |= {event.event_id: event for event in pages.current_page or ()}
+    async def fetch(self, pages: WorkflowHistoryEventAsyncIterator, length: int | None) -> None:
+        """Fetches so many events; without a length, all of a history that has ended."""
+        while self.lacks(length):
+            await pages.fetch_next_page()
+            self._token = pages.next_page_token
+            self.is_whole = self._token is None
+            self._pending |= {event.event_id: event for event in pages.current_page or ()}
+            self.came.set()
 
     async def take(self, chain: _Chain, length: int) -> None:
         """Reads what was fetched, up to an event; of a history that has ended, all of it."""
-        async with self.resting:
-            self.is_sound, fresh = False, list[HistoryEvent]()
-            while self._waits(length):
-                self._taken += 1
-                fresh.append(self._pending.pop(self._taken))
-            await chain.take(fresh)
-            self.is_sound = True
+        while self._waits(length):
+            async with self.resting:
+                self.is_sound, fresh = False, list[HistoryEvent]()
+                while self._waits(length) and len(fresh) < _AT_ONCE:
+                    self._taken += 1
+                    fresh.append(self._pending.pop(self._taken))
+                await chain.take(fresh)
+                self.is_sound = True
+            await asyncio.sleep(0)  # others have something to do as well
 
-    async def take_all(self, chain: _Chain, pages: WorkflowHistoryEventAsyncIterator, length: int | None) -> None:
-        """Reads so many events; without a length, all of a history that has ended. A page comes while one is read."""
-        coming: asyncio.Task[None] | None = None
-        try:
-            while True:
-                if self.lacks(length):
-                    coming = asyncio.create_task(self.fetch(pages))
-                    await asyncio.sleep(0)  # it is asked for before this thread is busy
-                await self.take(chain, length or 0)
-                if coming is None:
-                    return
-                await coming
-                coming = None
-        finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+    async def take_all(self, chain: _Chain, coming: asyncio.Task[None], length: int) -> None:
+        """Reads so many events, as they come; of a history that has ended, all of it."""
+        while True:
+            is_there = coming.done()
+            await self.take(chain, length)
+            if is_there:
+                return coming.result()
+            await self.comes(coming)
+
+    async def comes(self, coming: asyncio.Task[None]) -> None:
+        """Waits until something was fetched, or cannot be."""
+        self.came.clear()
+        came = asyncio.ensure_future(self.came.wait())
+        await asyncio.wait((came, coming), return_when=asyncio.FIRST_COMPLETED)
+        came.cancel()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[asyncio.Task[None]]:
+    """Something that goes on at the same time; it is given up where what it is for ends before."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Histories:
@@ -243,11 +261,15 @@ class Histories:
 
     async def _grown(self, known: _Known, workflow_id: str, run_id: str, length: int) -> ReadRun:
         pages = known.pages(self._client, workflow_id, run_id)
-        if known.chain is None:
-            await known.fetch(pages)
-            await self._read_before(known, workflow_id)
-        chain = cast("_Chain", known.chain)  # which was just made
-        await known.take_all(chain, pages, length)
+        async with _beside(known.fetch(pages, length)) as coming:
+            if known.chain is None:
+                while not (known.has_begun or coming.done()):
+                    await known.comes(coming)
+                if not known.has_begun:
+                    coming.result()
+                await self._read_before(known, workflow_id)
+            chain = cast("_Chain", known.chain)  # which was just made
+            await known.take_all(chain, coming, length)
         return ReadRun(chain.recorded, await replayed(chain.recorded.again()))
 
     async def _read_before(self, known: _Known, workflow_id: str) -> None:
@@ -258,7 +280,8 @@ class Histories:
             async with earlier.turn:
                 chain = earlier.chain
                 try:
-                    await earlier.take_all(chain, earlier.pages(self._client, workflow_id, before), None)
+                    await earlier.fetch(earlier.pages(self._client, workflow_id, before), None)
+                    await earlier.take(chain, 0)
                 finally:
                     earlier.begin()  # what was read of it goes on as that of the later history, or is not known
                     self._known.pop(before, None)

@@ -30,8 +30,10 @@ class Reading(Generic[R]):
 
     @property
     def is_in_vain(self) -> bool:
-        """Whether it has ended without a result, so that somebody who wants one begins anew."""
-        return self._task.done() and (self._task.cancelled() or self._task.exception() is not None)
+        """Whether it was given up, or has failed, so that somebody who wants a result begins anew."""
+        if self._task.cancelling() or self._task.cancelled():
+            return True
+        return self._task.done() and self._task.exception() is not None
 
     @contextmanager
     def wanted(self) -> Generator[None]:
