@@ -166,7 +166,7 @@ def started_in(trace: str) -> Generator[None]:
 
 def trace_above() -> str:
     """The trace that the current run was started in; empty where it began one."""
-    return str(_header(workflow.info().headers) or "")
+    return str(parent_in(workflow.info().headers) or "")
 
 
 class TracedRun(WorkflowInboundInterceptor):
