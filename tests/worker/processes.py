@@ -13,6 +13,9 @@ from uuid import uuid4
 
 RESOLUTE: Final = str(Path(sys.executable).with_name("resolute"))
 PATIENCE: Final = 60.0
+LONGEST_LINE: Final = 16 * 1024 * 1024
+"""Bytes; nobody would read on behind a longer one, and the process would stand still as soon as its pipe is full."""
+
 INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
@@ -99,6 +102,7 @@ async def started(*arguments: str, folder: Path, **variables: str) -> AsyncGener
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            limit=LONGEST_LINE,
         )
     )
     try:
