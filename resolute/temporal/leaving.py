@@ -36,6 +36,10 @@ HELD: Final = 0.5
 _ARRIVES: Final = 0.25
 """Seconds in which a task arrives that was handed out before the polls ended."""
 
+_ARRIVES_AT_MOST: Final = 2.0
+_SLOWER: Final = 6
+"""So many times as long as it took to ask for it: where all takes longer, so does what is on its way."""
+
 _TO_STOP: Final = 0.05
 """Seconds from when a worker is told to stop until it has hung up."""
 
@@ -60,7 +64,7 @@ async def leave(workers: Iterable[Worker], running: asyncio.Task[None]) -> bool:
         async with asyncio.timeout(_ANSWERS):
             ended = [await _polls_end(worker) for worker in there]
         if any(ended):
-            await asyncio.sleep(_ARRIVES + 2 * (monotonic() - began))  # longer where all takes longer
+            await asyncio.sleep(min(_ARRIVES + _SLOWER * (monotonic() - began), _ARRIVES_AT_MOST))
     except (RPCError, TimeoutError):
         return False
     else:
