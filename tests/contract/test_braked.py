@@ -20,6 +20,7 @@ DONE: Counter[str] = Counter()
 TRIED: defaultdict[str, list[int]] = defaultdict(list)
 _REFUSE: set[str] = set()
 _THEN_BRAKED: set[str] = set()
+_THEN_PAUSED: set[str] = set()
 
 
 @node
@@ -39,6 +40,8 @@ def _written(what: str) -> str:
     DONE[what] += 1
     if what in _THEN_BRAKED:
         _PLACE[0].switches = BRAKED
+    if what in _THEN_PAUSED:
+        _PLACE[0].switches = OFF.with_pause(neighbours.name, ADA)
     return what
 
 
@@ -108,7 +111,15 @@ undone = (
 )
 inner = flow("braked-inner").triggered_by(manual("go")).then(read("inside").as_("inside")).build()
 outer = flow("braked-outer").triggered_by(manual("go")).then(child(inner).as_("other")).build()
-FLOWS = (sentence, liar, retried, undone, inner, outer)
+neighbours = (
+    flow("braked-neighbours")
+    .triggered_by(manual("go"))
+    .then(quick("first").as_("first"))
+    .then(quick("second").as_("second"))
+    .then(quick("third").as_("third"))
+    .build()
+)
+FLOWS = (sentence, liar, retried, undone, inner, outer, neighbours)
 
 
 @pytest.fixture(params=PLACES)
@@ -117,6 +128,7 @@ async def place(request: pytest.FixtureRequest, temporal_client: Client) -> Asyn
     DONE.clear()
     TRIED.clear()
     _THEN_BRAKED.clear()
+    _THEN_PAUSED.clear()
     continues = request.param.endswith("continuing")
     if request.param.startswith("memory"):
         found: Place = MemoryPlace(continues=continues)
@@ -210,6 +222,20 @@ async def test_a_paused_flow_begins_nothing(place: Place, paused: str) -> None:
     await _released(place, other or run)
     await run.result()
     assert {"inside": 1} == DONE
+
+
+async def test_a_pause_in_a_trip_of_neighbours_begins_nothing_more(place: Place) -> None:
+    """A flow is paused while one of several neighbours is at work, which go in one trip: that one ends, none begins."""
+    _THEN_PAUSED.add("first")
+    run = await place.begin(neighbours)
+    await run.stands(lambda standing: "paused" in standing)
+    before = dict(DONE)
+    _THEN_PAUSED.clear()
+    await _released(place, run)
+    await run.result()
+
+    assert {"first": 1} == before
+    assert {"first": 1, "second": 1, "third": 1} == DONE
 
 
 async def _released(place: Place, run: Going) -> None:

@@ -40,7 +40,16 @@ async def quick(what: Any) -> Any:
     return what
 
 
+@node(lane="local")
+async def quick_behind(door: str) -> str:
+    """As `behind`, in the local lane."""
+    _BEGUN[door].set()
+    await _DOORS[door].wait()
+    return door
+
+
 DOOR = "door"
+NEXT = "next door"
 
 inner = flow("paused-inner").triggered_by(manual("go")).then(behind(DOOR).as_("held")).then(say(1).as_("after")).build()
 plain = (
@@ -68,7 +77,17 @@ bounded = (
     .build()
 )
 outer = flow("paused-outer").triggered_by(manual("go")).then(child(inner).as_("other")).then(say(4).as_("end")).build()
-FLOWS = (plain, timed, bounded, outer, inner)
+neighbours = (
+    flow("paused-neighbours")
+    .triggered_by(manual("go"))
+    .then(quick(1).as_("one"))
+    .then(quick_behind(DOOR).as_("two"))
+    .then(quick(3).as_("three"))
+    .then(behind(NEXT).as_("next"))
+    .then(quick(5).as_("last"))
+    .build()
+)
+FLOWS = (plain, timed, bounded, outer, inner, neighbours)
 
 
 @pytest.fixture(params=PLACES)
@@ -102,6 +121,28 @@ async def test_nothing_new_is_begun_until_the_run_goes_on(place: Place) -> None:
     result: Any = await run.result()
     assert (2, [1, 2], 3) == (result["told"], result["items"], result["last"])
     assert {} == await run.standing()
+
+
+async def test_a_pause_in_a_trip_of_neighbours(place: Place) -> None:
+    """A pause that comes while neighbours are at work, which go in one trip, is answered behind it at the latest.
+
+    From then on nothing is begun; what was begun with the trip ends.
+    """
+    run = await place.begin(neighbours)
+    await _BEGUN[DOOR].wait()
+    asked = asyncio.create_task(run.say("pause"))
+    _DOORS[DOOR].set()
+    await asked
+    _DOORS[NEXT].set()
+    steps = await run.comes_to(two="completed")
+    if steps["next"] == "running":
+        steps = await run.comes_to(next="completed")
+    await run.stands(lambda standing: "paused" in standing)
+
+    assert "pending" == steps["last"]
+    await run.say("resume")
+    result: Any = await run.result()
+    assert (1, DOOR, 3, NEXT, 5) == tuple(result[step] for step in ("one", "two", "three", "next", "last"))
 
 
 async def test_a_run_is_paused_and_resumed_once(place: Place) -> None:
