@@ -25,11 +25,15 @@ class Limit:
 
 
 class Heartbeat:
-    """The heartbeats of one call: the details of the last one, and how long ago it was."""
+    """The heartbeats of one call: the details of the last one, and how long ago it was.
+
+    `heard` says whether the end of the last attempt was heard of.
+    """
 
     def __init__(self, every: float | None, details: tuple[Json, ...]) -> None:
         self.every = every or 0.0
         self.details = details
+        self.heard = True
         self._watch: asyncio.Timeout | None = None
         self._end: float | None = None
         self._loop = asyncio.get_running_loop()

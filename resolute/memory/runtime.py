@@ -293,7 +293,10 @@ class MemoryRuntime:
             last_heartbeat=heartbeat.details,
             deadline=monotonic() + patience,
             last_deadline=math.inf if within is None else monotonic() + within - self._since(began),
+            clock_offset=self._clock.now().timestamp() - monotonic(),
+            unheard=not heartbeat.heard,
         )
+        heartbeat.heard = False
         recorded = self._recorded(request, context)
         self.calls.append(recorded)
         watch = asyncio.timeout(patience)
@@ -302,11 +305,13 @@ class MemoryRuntime:
                 heartbeat.begin(watch)
                 return Output(await in_task(self._executor.execute(context, request.arguments)))
         except CallStoppedError as stopped:
+            heartbeat.heard = True
             if not stopped.begun:
                 self.calls.remove(recorded)
             raise
         except Exception as error:
             if not (isinstance(error, TimeoutError) and watch.expired()):
+                heartbeat.heard = True
                 return self._executor.failure_facts(error, request.node)
         finally:
             ended.append(attempt)

@@ -54,6 +54,16 @@ class CallContext:
     """When this attempt is given up, on the clock of `time.monotonic()`. A client should not wait longer."""
     last_deadline: float = math.inf
     """When the step is given up, however many attempts are left, on the same clock."""
+    clock_offset: float = 0.0
+    """What to add to `time.monotonic()` for the clock of whatever runs the flow, in seconds.
+
+    That clock is the same in all attempts of a step, whichever machines they are on.
+    """
+    unheard: bool = False
+    """Whether nothing was heard of the end of the attempt before this one: its worker died, or it hung.
+
+    Then what it left in `last_heartbeat` may be older than what it did.
+    """
     check_brake: Callable[[], None] = _ignore
     """Raises `BrakedError` while the brake is on; see `check_may_write`."""
     flows: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ class Bench(Generic[P]):
     Attributes:
         provider: the provider, which is open.
         time: what a step has for all its attempts, in seconds.
+        between: seconds from one attempt to the next, by the clock that they share: longer than any pause at first.
         beats: what attempts have left, the last one last.
         errors: what attempts have failed with, which `insist` tried again.
     """
@@ -38,6 +39,7 @@ class Bench(Generic[P]):
     def __init__(self, provider: P) -> None:
         self.provider = provider
         self.time = math.inf
+        self.between = 3600.0
         self.beats: list[Any] = []
         self.errors: list[NodeError] = []
         self._executor = NodeExecutor([], [provider])
@@ -49,6 +51,7 @@ class Bench(Generic[P]):
         step: str = "step",
         attempt: int = 1,
         within: float = math.inf,
+        unheard: bool = False,
         **given: Any,
     ) -> Any:
         """One attempt of a node; gives its output as its model.
@@ -58,6 +61,7 @@ class Bench(Generic[P]):
             step: the step that it is run as: the same step is the same work, tried again.
             attempt: which attempt of the step it is.
             within: seconds after which the attempt is given up.
+            unheard: whether nothing was heard of the end of the attempt before it: its worker died, or it hung.
             **given: what the node is given.
 
         Raises:
@@ -74,6 +78,8 @@ class Bench(Generic[P]):
             last_heartbeat=self.beats[-1] if self.beats else (),
             deadline=monotonic() + within,
             last_deadline=monotonic() + self.time,
+            clock_offset=attempt * self.between,
+            unheard=unheard,
         )
         output = await self._executor.execute(call, cast("JsonObject", encode(given)))
         return TypeAdapter(definition.result_type).validate_python(output)

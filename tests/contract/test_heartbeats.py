@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from resolute import Flow, FlowError, current_call, flow, manual, node
+from resolute import Flow, FlowError, NodeError, Retry, current_call, flow, manual, node
 from resolute.execution.executor import NodeExecutor
+from resolute.memory.runtime import run_in_memory
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.activities.loops import NodeLoops
 from resolute.temporal.client.client import RunHandle, start_run
@@ -95,6 +96,33 @@ async def test_a_blocked_event_loop_is_no_dead_worker(temporal_client: Client, a
     async with started(temporal_client, block(), apart=apart) as run:
         assert {"step": "done"} == await run.result()
     assert [1] == attempts
+
+
+@pytest.mark.parametrize("where", ["memory", "temporal"])
+async def test_an_attempt_knows_whether_the_one_before_it_was_heard_of(temporal_client: Client, where: str) -> None:
+    """One that hung has said nothing of its end, one that failed has; and all of them share one clock."""
+    seen: list[tuple[int, bool, float]] = []
+
+    @node(timeout=timedelta(seconds=1.5), retry=Retry(attempts=3, initial=0.1, maximum=0.1))
+    async def try_again() -> None:
+        call = current_call()
+        seen.append((call.attempt, call.unheard, time.monotonic() + call.clock_offset))
+        if call.attempt == 1:
+            await asyncio.Event().wait()
+        if call.attempt == 2:
+            raise NodeError("not yet")
+
+    step = try_again()
+    if where == "temporal":
+        async with started(temporal_client, step) as run:
+            await run.result()
+    else:
+        written = flow("try-again").triggered_by(manual("go")).then(step.as_("step")).build()
+        await run_in_memory(written.plan, NodeExecutor.for_flows([written]))
+
+    clock = [at for _, _, at in seen]
+    assert [(1, False), (2, True), (3, False)] == [(attempt, unheard) for attempt, unheard, _ in seen]
+    assert sorted(clock) == clock
 
 
 @pytest.mark.usefixtures("quick")

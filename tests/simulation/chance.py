@@ -9,6 +9,7 @@ from typing import Final
 
 DEATHS: Final = (
     "death before a call",
+    "death on the way",
     "death in a request",
     "death after a call",
     "death after a record",
@@ -36,6 +37,7 @@ REQUESTS: Final = (
 """What may happen to a request to the provider, before and after it was carried out."""
 
 OTHERS: Final = (
+    "heartbeat lost",
     "run replayed",
     "task in the middle",
     "run continued",
@@ -53,9 +55,11 @@ _WEATHERS: Final[tuple[Mapping[str, float], ...]] = (
     dict.fromkeys(ERRORS, 0.15),
     dict.fromkeys(REQUESTS, 0.2),
     dict.fromkeys((*DEATHS, *REQUESTS), 0.12),
+    dict.fromkeys(("death on the way", "request arrives late", "death after a call", "heartbeat lost"), 0.4),
     dict.fromkeys(EVERY, 0.08),
 )
 _ALWAYS: Final = {
+    "heartbeat lost": 0.3,
     "run replayed": 0.15,
     "task in the middle": 0.5,
     "run cancelled": 0.12,

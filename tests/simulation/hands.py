@@ -148,9 +148,9 @@ class Hands(MemoryRuntime):
         if not local:
             await server.polled()
             self.attempts[step] = self.attempts.get(step, 0) + 1
-        life = server.life
+        life, before = server.life, heartbeat.details
         if self._dies("death in a workflow task" if local else "death before a call"):
-            return await self._lost(limit, local=local)
+            return await self._lost(limit, heartbeat, local=local)
         # Where nobody is told, somebody waits for ever, and should.
         if not request.node.endswith(TELLING) and chance.happens("permanent error"):
             self._run.permanent.add(step)
@@ -173,8 +173,12 @@ class Hands(MemoryRuntime):
             self._run.attempts.remove(ended)
         if life != server.life or self._dies("death in a workflow task" if local else "death after a call"):
             server.left.append(work)
-            return await self._lost(limit, local=local)
+            told = _has_failed(work) and chance.draw.random() < 0.5  # and died before the failure was recorded
+            if not told and chance.happens("heartbeat lost"):
+                heartbeat.details = before
+            return await self._lost(limit, heartbeat, local=local, told=told)
         if not local and chance.happens("answer lost"):
+            heartbeat.heard = False
             await server.sleep(limit.seconds)
             return FailureFacts(error_type="TimeoutError", message="no answer", retryable=True)
         return await work
@@ -190,9 +194,17 @@ class Hands(MemoryRuntime):
         self._server.die()
         return True
 
-    async def _lost(self, limit: Any, *, local: bool) -> FailureFacts:
-        """The worker died with the attempt: the server notices when there is no sign of life from it."""
+    async def _lost(self, limit: Any, heartbeat: Any, *, local: bool, told: bool = False) -> FailureFacts:
+        """The worker died with the attempt: the server notices when there is no sign of life from it.
+
+        `told` says that its last heartbeat was of its end.
+        """
+        heartbeat.heard = told
         if local:
             await self._server.never()
         await self._server.sleep(min(limit.seconds, SIGN_OF_LIFE))
         return FailureFacts(error_type="TimeoutError", message="no sign of life", retryable=True)
+
+
+def _has_failed(work: asyncio.Task[Any]) -> bool:
+    return work.done() and not work.cancelled() and not work.exception() and isinstance(work.result(), FailureFacts)

@@ -12,12 +12,14 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
+import resolute.providing.settling as settling
 import resolute.running.interpreter as interpreter
 import resolute.running.kinds.alarm as alarm
 import resolute.running.kinds.call as call
 import resolute.running.shared.shared as shared
 import resolute.temporal.activities.several as several
 import resolute.temporal.workflows.trips as trips
+import resolute_pagerduty.account.doubt as doubt
 import resolute_pagerduty.account.sender as sender
 import resolute_pagerduty.calls.notes as notes
 import resolute_pagerduty.nodes.events as events
@@ -86,6 +88,18 @@ def _nothing_looked_for(_: Any) -> Any:
 
 def _not_settled(_: Any) -> Any:
     return lambda what, settle: None
+
+
+def _only_who_was_sending(_: Any) -> Any:
+    return lambda settle, *, sending: settle if sending else 0.0
+
+
+def _lost_once_and_for_all(_: Any) -> Any:
+    return lambda seconds: None
+
+
+def _last_word_believed(current: Any) -> Any:
+    return lambda: replace(current(), unheard=False)
 
 
 def _outcome_forgotten(as_json: Any) -> Any:
@@ -237,6 +251,9 @@ MUTANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     "a dedup key for each attempt": (events, "derived_key", _key_of_an_attempt),
     "a note is not looked for": (notes, "_the_only_one", _nothing_looked_for),
     "a note is repeated before the first has settled": (sender, "check_settled", _not_settled),
+    "only where an attempt was sending it is waited for": (doubt, "unsettled_for", _only_who_was_sending),
+    "nobody says when a lost request has settled": (doubt, "settles_in", _lost_once_and_for_all),
+    "what a dead worker has said last is believed": (settling, "current_call", _last_word_believed),
     "an outcome is not kept": (Kept, "as_json", _outcome_forgotten),
     "a failure is not kept": (Kept, "as_json", _failure_forgotten),
     "what a step knows so far is not kept": (Kept, "as_json", _part_forgotten),

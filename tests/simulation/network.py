@@ -15,6 +15,7 @@ from resolute.plan.context import current_call
 from resolute.testing.simulating import Request as Arrived
 from resolute_pagerduty import PagerDuty, PagerDutyConfig
 from resolute_pagerduty.account.account import Account
+from resolute_pagerduty.account.doubt import USUAL_SETTLE
 from resolute_pagerduty.errors import UnreachableError
 from resolute_pagerduty.http.exchange import Answer, Request
 from resolute_pagerduty.simulator import Simulator
@@ -23,13 +24,14 @@ from resolute_pagerduty.simulator.limits import Limits
 from tests.simulation.checker import Effect, Opened
 
 if TYPE_CHECKING:
+    from tests.simulation.chance import Chance
     from tests.simulation.server import Server
 
 LIFE: Final[ContextVar[int]] = ContextVar("life", default=0)
 """The life of the worker in which this code runs: one that has died sends nothing any more."""
 
-_ON_ITS_WAY: Final = 60.0
-"""Seconds within which PagerDuty carries out what a dead worker has sent, where it adds something."""
+_ON_ITS_WAY: Final = USUAL_SETTLE - 5.0
+"""Seconds within which PagerDuty carries out what a worker has sent that died, where it adds something."""
 
 PATIENCE: Final = 30.0
 """Seconds for which a client waits for an answer, as the real one does."""
@@ -90,9 +92,13 @@ class Network:
             await self._wait(chance.lag(PATIENCE), life)
             raise UnreachableError(f"{request.what}: no connection", sent=False)
         await server.sleep(chance.lag())
-        if life != server.life:
+        writes = request.method != "GET"
+        dies = writes and life == server.life and server.is_well and chance.happens("death on the way")
+        if dies:
+            server.die()
+        if dies or life != server.life:
             if chance.draw.random() < 0.5:  # it was on its way when the worker died
-                late = 0.0 if request.path == "/v2/enqueue" else chance.draw.random() * _ON_ITS_WAY
+                late = 0.0 if request.path == "/v2/enqueue" else _late(chance) * _ON_ITS_WAY
                 server.loop.call_later(late, self._carry_out, request, call.run_id, call.step)
             await server.never()
         if chance.happens("request refused"):
@@ -100,8 +106,14 @@ class Network:
         if chance.happens("request throttled"):
             return Answer(status=429, headers={}, content=b"{}")
         # PagerDuty has no way to refuse a late event: TriggerEvent says what remains.
-        if request.path != "/v2/enqueue" and chance.happens("request arrives late"):
-            server.loop.call_later(PATIENCE + chance.lag(5.0), self._carry_out, request, call.run_id, call.step)
+        if writes and request.path != "/v2/enqueue" and chance.happens("request arrives late"):
+            server.loop.call_later(
+                PATIENCE + _late(chance) * (_ON_ITS_WAY - PATIENCE),
+                self._carry_out,
+                request,
+                call.run_id,
+                call.step,
+            )
             await self._wait(PATIENCE, life)
             raise UnreachableError(f"{request.what}: no answer in time", sent=True)
         answer = self._carry_out(request, call.run_id, call.step)
@@ -161,3 +173,8 @@ class Network:
         if request.method == "DELETE":
             return request.path, "delete", False
         return "", "", False
+
+
+def _late(chance: Chance) -> float:
+    """How late something is, of the latest that it may be: mostly very late."""
+    return 1.0 - chance.draw.random() ** 2

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from resolute import FlowBuilder, NodeError, Retry, budget, node, text
+from resolute import FlowBuilder, NodeError, Retry, branch, budget, node, text
 from resolute_pagerduty import add_note, resolve_event, trigger_event
+from tests.contract.generated.calls import mix, refuse
 from tests.contract.generated.generated import EVERY, KINDS
 from tests.contract.generated.piece import FailedPieceError, Inside, Kind, Piece, Reads, Story, Within
 from tests.contract.nodes import note
@@ -19,6 +20,9 @@ GRANTS: Final = 2
 """How many a budget grants that runs share."""
 
 WINDOW: Final = timedelta(minutes=10)
+
+_LONG: Final = 3
+"""Steps of a branch beside one that fails."""
 
 
 def _write_page(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
@@ -90,12 +94,29 @@ def _foretell_hopeless(piece: Piece, path: str, within: Within, story: Story) ->
     raise FailedPieceError(path + piece.name)
 
 
+def _write_torn(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
+    """A step that fails while another branch goes on, perhaps in a further history."""
+    bad = branch().then(refuse(reads[-1], 1).as_(f"bad_{piece.name}"))
+    other = branch()
+    for number in range(_LONG):
+        other = other.then(mix(reads[-1], number).as_(f"other_{piece.name}_{number}"))
+    return chain.then_parallel(bad, other), reads
+
+
+def _foretell_torn(piece: Piece, path: str, within: Within, story: Story) -> None:
+    for number in range(_LONG):
+        story.call(f"{path}other_{piece.name}_{number}")
+    story.call(f"{path}bad_{piece.name}")
+    raise FailedPieceError(f"{path}bad_{piece.name}")
+
+
 PAGING: Final = {
     "page": Kind(_write_page, _foretell_page),
     "incident": Kind(_write_incident, _foretell_incident, blocks=1),
     "note": Kind(_write_note, _foretell_call),
     "metered": Kind(_write_metered, _foretell_nothing),
     "hopeless": Kind(_write_hopeless, _foretell_hopeless, raises=lambda _: True),
+    "torn": Kind(_write_torn, _foretell_torn, raises=lambda _: True),
 }
 
 EVERY_KIND: Final[dict[str, Kind]] = {**EVERY, **PAGING, **QUICK}
@@ -103,7 +124,7 @@ _WORDS: Final = {
     **dict.fromkeys((word for word, kind in KINDS.items() if not kind.blocks), 1.0),
     **dict.fromkeys((word for word, kind in KINDS.items() if kind.blocks), 1.2),
     **dict.fromkeys(PAGING, 2.5),
-    "note": 5.0,
+    "note": 9.0,
     **dict.fromkeys(QUICK, 1.0),
     "trip": 3.0,
     "wavering_trip": 3.0,
@@ -111,6 +132,7 @@ _WORDS: Final = {
     "failing_batch": 0.5,
     "fails": 1.0,
     "hopeless": 0.5,
+    "torn": 1.0,
     "exhausted": 0.3,
 }
 _DEEPEST: Final = 2

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import current_call
 from resolute.plan.errors import ResoluteError
+from resolute.providing.settling import settles_in, unsettled_for
 from resolute_pagerduty.errors import PagerDutyAPIError, UnsettledError
 
 E = TypeVar("E", bound=PagerDutyAPIError)
@@ -54,14 +55,21 @@ def check_settled(what: str, settle: float) -> None:
     Raises:
         UnsettledError: an earlier request may be.
     """
-    if left().get(REQUEST) != SENDING:
+    rest = unsettled_for(settle, sending=left().get(REQUEST) == SENDING)
+    if not rest:
         return
-    leave(**{REQUEST: LOST})
+    lose(rest)
     error = UnsettledError(
-        f"{what}: an earlier attempt ended while it was sending, and PagerDuty may still be processing that; "
+        f"{what}: an earlier attempt may have ended while it was sending, and PagerDuty may still be processing that; "
         "nothing was sent"
     )
-    raise paused(error, settle)
+    raise paused(error, rest)
+
+
+def lose(rest: float) -> None:
+    """Leaves word that an answer was lost, and in how many seconds PagerDuty is no longer processing the request."""
+    settles_in(rest)
+    leave(**{REQUEST: LOST})
 
 
 def paused(error: E, pause: float) -> E:

@@ -14,6 +14,7 @@ from resolute_pagerduty.account.doubt import (
     SENDING,
     check_settled,
     is_doubtful,
+    lose,
     paused,
 )
 from resolute_pagerduty.errors import UnreachableError, class_for
@@ -68,16 +69,20 @@ class Sender:
         try:
             answer = await self._transport.send(request)
         except UnreachableError as error:
-            if settles:
-                leave(**{REQUEST: LOST if error.sent else certain})
+            if settles and error.sent:
+                lose(self._rest(began))
+            elif settles:
+                leave(**{REQUEST: certain})
             outcome = "unknown" if error.sent else "failed"
             await self._guard.audit.end(entry.model_copy(update={"outcome": outcome, "error": type(error).__name__}))
             if settles and error.sent:
                 raise paused(error, self._rest(began)) from None
             raise
         doubtful = settles and is_doubtful(answer.status)
-        if settles:
-            leave(**{REQUEST: LOST if doubtful else certain})
+        if doubtful:
+            lose(self._rest(began))
+        elif settles:
+            leave(**{REQUEST: certain})
         await self._guard.audit.end(entry.model_copy(update=_came(answer)))
         if doubtful:
             raise paused(answer.error(request.what, prefix=self.prefix), self._rest(began))

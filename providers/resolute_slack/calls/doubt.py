@@ -15,6 +15,7 @@ from typing import Final
 
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import current_call
+from resolute.providing.settling import settles_in, unsettled_for
 from resolute_slack.errors import SlackAPIError, UnsettledError, may_be_done
 
 _REQUEST: Final = "request"
@@ -51,13 +52,15 @@ def check_settled(what: str, settle: float) -> None:
     Raises:
         UnsettledError: an earlier request may be.
     """
-    if left().get(_REQUEST) != _SENDING:
+    rest = unsettled_for(settle, sending=left().get(_REQUEST) == _SENDING)
+    if not rest:
         return
+    settles_in(rest)
     leave(**{_REQUEST: _LOST})
     raise UnsettledError(
-        f"{what}: an earlier attempt ended while it was sending, and Slack may still be at work on that; "
-        f"nothing was sent; looked for, and sent again where it is not there, in {settle:g} s",
-        retry_after=timedelta(seconds=settle),
+        f"{what}: an earlier attempt may have ended while it was sending, and Slack may still be at work on that; "
+        f"nothing was sent; looked for, and sent again where it is not there, in {rest:.0f} s",
+        retry_after=timedelta(seconds=rest),
     )
 
 
@@ -75,6 +78,7 @@ async def posting(settle: float) -> AsyncGenerator[None]:
         yield
     except SlackAPIError as error:
         if may_be_done(error):
+            settles_in(settle)
             leave(**{_REQUEST: _LOST})
             error.retry_after = max(error.retry_after or timedelta(0), timedelta(seconds=settle))
             error.args = (f"{error}; looked for, and sent again where it is not there, in {settle:g} s",)

@@ -270,5 +270,7 @@ def _call_context(info: activity.Info, heart: Heart | None, first: str | None, a
         deadline=min(deadline, last_deadline),
         last_deadline=last_deadline,
         dry=about.dry,
+        clock_offset=info.started_time.timestamp() - began,
+        unheard=heart is not None and heart.unheard,
     )
     return replace(context, heartbeat=heart.beat) if heart else context

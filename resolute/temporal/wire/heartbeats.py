@@ -44,7 +44,8 @@ class Heart:
     """The heartbeats of one attempt of a node: its own and those that its worker sends for it.
 
     `node_thread` is the thread of the loop that the node runs on, if that is not the worker's loop; `made` are attempts
-    before a switch stopped the call. `before` are the attempts that failed before this one.
+    before a switch stopped the call. `before` are the attempts that failed before this one, and `unheard` says that the
+    last one before it is not among them: nobody knows how that ended.
     """
 
     def __init__(self, info: activity.Info, node_thread: int | None = None, made: Made = NOTHING_MADE) -> None:
@@ -54,6 +55,8 @@ class Heart:
         if made and not info.heartbeat_details:  # the first attempt since a switch stopped the call
             self.said, self.before = made.heartbeat, split([made.failed])[1]
         self._attempts = self.before
+        last = made.attempts + info.attempt - 1
+        self.unheard = info.attempt > 1 and all(each.number != last for each in self.before)
         self._loop = asyncio.get_running_loop()
         self.thread, self._node_thread = threading.get_ident(), node_thread
         self._context = copy_context()

@@ -163,6 +163,42 @@ async def test_a_killed_worker_is_waited_for_too(bench: Bench) -> None:
     assert (0, 1) == (unsent, len(incident.notes))
 
 
+async def test_a_pause_that_nobody_heard_of_is_kept(bench: Bench) -> None:
+    """A worker that is killed behind a lost answer, before its failure is recorded: the next attempt comes too early.
+
+    It looks, sends nothing, and waits for what is left of the pause.
+    """
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    bench.sim.faults.add(action="hang", method="POST")
+    bench.between = 40
+    with pytest.raises(errors.UnreachableError):
+        await bench.run(pagerduty.add_note, within=0.5, incident_id=incident.id, content="x")
+
+    with pytest.raises(errors.UnsettledError, match="nothing was sent; looked for") as caught:
+        await bench.run(pagerduty.add_note, attempt=2, incident_id=incident.id, content="x")
+    unsent = posted(bench)
+    await bench.run(pagerduty.add_note, attempt=4, incident_id=incident.id, content="x")
+
+    assert caught.value.retry_after is not None
+    assert USUAL_SETTLE - 43 < caught.value.retry_after.total_seconds() <= USUAL_SETTLE - 40
+    assert (1, 2) == (unsent, posted(bench))
+
+
+@pytest.mark.parametrize("left", [(), ({"request": "answered"},)])
+async def test_an_attempt_of_which_nothing_was_heard_is_waited_for(bench: Bench, left: tuple[Any, ...]) -> None:
+    """What a killed worker left last may never have arrived: the next attempt looks, and sends only after the pause."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    bench.beats.append(left)
+
+    with pytest.raises(errors.UnsettledError, match="nothing was sent; looked for") as caught:
+        await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2, unheard=True)
+    unsent = posted(bench)
+    await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=3)
+
+    assert timedelta(seconds=USUAL_SETTLE) == caught.value.retry_after
+    assert (0, 1) == (unsent, len(incident.notes))
+
+
 async def test_what_is_there_is_found_without_a_pause(bench: Bench) -> None:
     """A killed worker's note that has arrived already ends the wait."""
     incident = bench.sim.add_incident("Slow", WORLD.service)

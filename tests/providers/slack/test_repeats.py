@@ -116,6 +116,25 @@ async def test_a_lost_answer_is_looked_for_only_when_slack_has_had_its_time(sim:
     assert timedelta(seconds=30) == failed.value.retry_after
 
 
+@pytest.mark.parametrize(("between", "unheard", "pause"), [(10.0, False, 20.0), (3600.0, True, 30.0)])
+async def test_a_pause_that_nobody_heard_of_is_kept(
+    sim: Simulator, between: float, unheard: bool, pause: float
+) -> None:
+    """A worker that is killed behind a lost answer: what is left of the pause is waited for, or all if nobody knows."""
+    async with Slack(simulated_config(sim).model_copy(update={"settle_seconds": 30.0})) as provider:
+        bench = Bench(sim, provider)
+        bench.between = between
+        sim.faults.add(path=POST, action="reset")
+        with pytest.raises(errors.UnreachableError):
+            await bench.run(slack.post_message, channel="#ops", text="x")
+
+        with pytest.raises(errors.UnsettledError) as failed:
+            await bench.run(slack.post_message, attempt=2, unheard=unheard, channel="#ops", text="x")
+
+    assert pause == pytest.approx(failed.value.retry_after.total_seconds(), abs=3)
+    assert 0 == len(sim.messages())
+
+
 async def test_a_second_message_of_a_step_is_deleted(bench: Bench) -> None:
     """Where a lost request was carried out after all, beside the one that was sent for it, the later message goes."""
     await bench.run(slack.post_message, channel="#ops", text="x")
