@@ -131,6 +131,7 @@ async def test_a_pause_that_nobody_heard_of_is_kept(
         with pytest.raises(errors.UnsettledError) as failed:
             await bench.run(slack.post_message, attempt=2, unheard=unheard, channel="#ops", text="x")
 
+    assert failed.value.retry_after is not None
     assert pause == pytest.approx(failed.value.retry_after.total_seconds(), abs=3)
     assert 0 == len(sim.messages())
 
