@@ -55,6 +55,10 @@ _KEPT: Final = 64
 _LONGEST_KEPT: Final = 64 * 1024
 """How many plans that were read are kept, and how many characters each may have."""
 
+_KEPT_LARGE: Final = 2
+_LARGEST_KEPT: Final = 1024 * 1024
+"""The same of large ones: each history of a run holds its plan, and to read a large one takes a tenth of a second."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Earlier:
@@ -216,11 +220,18 @@ def read_plan(value: Json) -> Plan:
         UnsupportedPlanError: this worker cannot read it.
     """
     written = json.dumps(value)  # in the order in which it stands there, which is the order of what the run computes
-    return _kept_plan(written) if len(written) <= _LONGEST_KEPT else _read(value)
+    if len(written) <= _LONGEST_KEPT:
+        return _kept_plan(written)
+    return _kept_large_plan(written) if len(written) <= _LARGEST_KEPT else _read(value)
 
 
 @lru_cache(maxsize=_KEPT)
 def _kept_plan(written: str) -> Plan:
+    return _read(json.loads(written))
+
+
+@lru_cache(maxsize=_KEPT_LARGE)
+def _kept_large_plan(written: str) -> Plan:
     return _read(json.loads(written))
 
 
