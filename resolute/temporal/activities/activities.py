@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 from typing import Final, Literal, cast
 
@@ -122,7 +122,7 @@ class Activities:
             return await Several(executor, self._belief, self.at_work, self._loops, _tell).run(info, arguments)
         loop = self._loops.of(executor.definitions.get(info.activity_type)) if self._loops else None
         heart = None if info.is_local else Heart(info, loop.ident if loop else None, about.made)
-        call = _call_context(info, heart, first, about)
+        call = call_context(info, heart, first, about)
         try:
             self._belief.check(call, info.workflow_id or "", arguments, seal)
             if info.activity_type == SHARE and heart is not None:
@@ -249,14 +249,15 @@ def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts
     )
 
 
-def _call_context(info: activity.Info, heart: Heart | None, first: str | None, about: About) -> CallContext:
+def call_context(info: activity.Info, heart: Heart | None, first: str | None, about: About) -> CallContext:
+    """What a node is told of its call. `heart` is that of a call of the activity lane, `first` the run's first id."""
     began, deadline, last_deadline = monotonic(), math.inf, math.inf
     if info.start_to_close_timeout:
         deadline = began + info.start_to_close_timeout.total_seconds()
     if info.schedule_to_close_timeout:
         within = info.schedule_to_close_timeout - (GRACE if info.is_local else timedelta(0))
-        left = info.scheduled_time + within - datetime.now(UTC)
-        last_deadline = began + left.total_seconds()
+        # Both as the server has them: this machine's clock may be an hour off.
+        last_deadline = began + (info.scheduled_time + within - info.started_time).total_seconds()
     context = CallContext(
         flow=info.workflow_type or "",
         run_id=first or info.workflow_run_id or "",

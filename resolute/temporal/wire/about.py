@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from time import monotonic
 from typing import cast
 
 from temporalio import activity
@@ -14,7 +14,6 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.made import NOTHING_MADE, Made, made_from
 from resolute.running.pausing import said_of
 from resolute.running.switches import Stop
-from resolute.temporal.wire.activity import GRACE
 from resolute.temporal.wire.attempts import as_detail, split
 from resolute.temporal.wire.heartbeats import Heart
 
@@ -44,10 +43,7 @@ class About:
 
 def made_until(info: activity.Info, call: CallContext, before: Made, heart: Heart | None, *, begun: bool) -> Made:
     """What has become of a call that is stopped now; `begun` says that its node had begun."""
-    left = None
-    if info.schedule_to_close_timeout is not None:
-        within = info.schedule_to_close_timeout - (GRACE if info.is_local else 0 * GRACE)
-        left = (info.scheduled_time + within - datetime.now(UTC)).total_seconds()
+    left = None if info.schedule_to_close_timeout is None else call.last_deadline - monotonic()
     failed = heart.before if heart else split([before.failed])[1]
     return Made(
         attempts=call.attempt - (not begun),
