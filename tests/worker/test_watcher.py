@@ -79,7 +79,8 @@ async def test_a_schedule_that_starts_nothing_is_noticed(own: Client, caplog: py
     """Paused, deleted behind the worker's back, and failing three times in a row: each is said once, and its end."""
     caplog.set_level(logging.INFO, "resolute_worker.watch.watcher")
     good, bad = beating(well()), beating(ill())
-    watcher = Watcher(own, lambda: [good.name, bad.name], **QUICKLY)
+    # A busy machine starts runs late, which is another finding.
+    watcher = Watcher(own, lambda: [good.name, bad.name], every=QUICKLY["every"], margin=timedelta(seconds=PATIENCE))
     async with at_work(own, good, bad):
         await found(watcher, "failing")
         await pause_schedule(own, good.name, "maintenance")
