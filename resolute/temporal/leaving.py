@@ -30,7 +30,7 @@ from temporalio.worker import Worker
 from resolute.temporal.client.client import is_unreachable
 from resolute.temporal.wire.finding import quoted
 
-HELD: Final = 0.5
+_HELD: Final = 0.5
 """Seconds for which a worker holds back its answers: many times what a server needs to hand out a task."""
 
 _ARRIVES: Final = 0.25
@@ -43,8 +43,14 @@ _SLOWER: Final = 6
 _TO_STOP: Final = 0.05
 """Seconds from when a worker is told to stop until it has hung up."""
 
-_ANSWERS: Final = 5.0
-"""Seconds within which a server answers that is there."""
+_LONGEST: Final = 4.0
+"""Seconds of a worker's grace period that leaving may take, however slow its server is."""
+
+_SHARE: Final = 0.25
+"""Of a grace period: the nodes at work have the rest."""
+
+_LEAST: Final = 1.0
+"""Seconds of a grace period below which a worker stops without further ado."""
 
 _RUNS_READ: Final = 3
 _EVENTS_READ: Final = 20
@@ -52,19 +58,29 @@ _EVENTS_READ: Final = 20
 Answer = Callable[..., Coroutine[Any, Any, None]]
 
 
-async def leave(workers: Iterable[Worker], running: asyncio.Task[None]) -> bool:
-    """Tells workers to stop, which a task runs; whether their server answers, without which polls may not end."""
-    there, leaves = list(workers), asyncio.Event()
+def leaving_within(grace: float) -> float:
+    """Seconds that a worker may take to leave, of the seconds that it has to stop; none where these are too few."""
+    return min(grace * _SHARE, _LONGEST) if grace >= _LEAST else 0.0
+
+
+async def leave(workers: Iterable[Worker], running: asyncio.Task[None], *, within: float = _LONGEST) -> bool:
+    """Tells workers to stop, which a task runs, after so many seconds at most.
+
+    Gives whether their server answers, without which polls may not end.
+    """
+    there, leaves = list(workers) if within else [], asyncio.Event()
     for worker in there:
         _hold_back(worker, leaves)
     busy = any(_runs_of(worker) for worker in there)
+    until = monotonic() + within
     try:
-        await asyncio.sleep(HELD if busy else 0)
+        await asyncio.sleep(min(_HELD, within / 2) if busy else 0)
         began = monotonic()
-        async with asyncio.timeout(_ANSWERS):
+        async with asyncio.timeout(until - began):
             ended = [await _polls_end(worker) for worker in there]
         if any(ended):
-            await asyncio.sleep(min(_ARRIVES + _SLOWER * (monotonic() - began), _ARRIVES_AT_MOST))
+            arrived = min(_ARRIVES + _SLOWER * (monotonic() - began), _ARRIVES_AT_MOST)
+            await asyncio.sleep(min(arrived, until - monotonic()))
     except (RPCError, TimeoutError):
         return False
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -23,7 +25,7 @@ from resolute import current_call, flow, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.client.client import RunHandle, start_run
-from resolute.temporal.leaving import leave
+from resolute.temporal.leaving import leave, leaving_within
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEY, KEYS
@@ -118,6 +120,22 @@ async def test_a_worker_ends_whose_server_is_away(tmp_path: Path) -> None:
 
     assert 0 == code
     assert "abandoned" not in worker.output
+
+
+async def test_a_worker_waits_no_longer_than_it_may(tmp_path: Path) -> None:
+    """A server that stands still does not take the time that the nodes at work have to end."""
+    async with EmbeddedServer(tmp_path / "state", port=0) as server:
+        worker, running = await _at_work(await Client.connect(server.address), uuid4().hex)
+        await _is_known(worker)
+        os.kill(server.pid or 0, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                answers = await leave([worker], running, within=leaving_within(1))
+        finally:
+            os.kill(server.pid or 0, signal.SIGCONT)
+        await asyncio.wait([running])
+
+    assert not answers
 
 
 async def _begin(client: Client, queue: str, over: asyncio.Event) -> list[RunHandle]:

@@ -27,7 +27,7 @@ from resolute.temporal.activities.at_work import AtWork, NodeThreads
 from resolute.temporal.activities.loops import NodeLoops
 from resolute.temporal.client.buttons import button_maker
 from resolute.temporal.client.links import link_maker
-from resolute.temporal.leaving import HELD, leave
+from resolute.temporal.leaving import leave, leaving_within
 from resolute.temporal.versions import Build
 from resolute.temporal.wire.tracing import traced_client
 from resolute.temporal.worker import queue_worker, temporal_worker
@@ -388,7 +388,7 @@ async def running(
 
 def _pollers(worker: Running, settings: Settings, build: Build | None) -> list[TemporalWorker]:
     """One for runs and nodes, and one for each queue of a provider."""
-    grace = timedelta(seconds=settings.shutdown_seconds)
+    grace = timedelta(seconds=settings.shutdown_seconds - leaving_within(settings.shutdown_seconds))
     runs = temporal_worker(
         worker.client,
         worker.activities,
@@ -447,7 +447,7 @@ async def _polling(worker: Running, settings: Settings, build: Build | None) -> 
         worker.health.phase = "stopping"
         # Like `poller.shutdown()`, which would wait for an unreachable server if the worker has not started to poll.
         began = monotonic()
-        answers = await leave(pollers if settings.shutdown_seconds > HELD else [], task)
+        answers = await leave(pollers, task, within=leaving_within(settings.shutdown_seconds))
         # The SDK waits forever for a node that ignores its cancellation, and for a run that cannot be evicted.
         until = began + settings.shutdown_seconds + _OVERTIME
         while not task.done() and (left := until - monotonic()) > 0:
