@@ -18,6 +18,7 @@ from resolute.temporal.schedules.control import delete_schedule, trigger_schedul
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.wire.start import start_argument
+from resolute.temporal.workflows import newer
 from tests.contract.nodes import called, count, double, echo, hum, read
 from tests.contract.runtimes import TemporalScenarios
 from tests.contract.scenario import Outcome
@@ -98,8 +99,9 @@ async def test_a_successor_that_cancels_reads_the_memory(scheduled: Scheduled) -
     assert {"the run was cancelled"} == {str(outcome.error) for outcome in outcomes}
 
 
-async def test_a_run_that_cannot_begin_loses_nothing(scheduled: Scheduled) -> None:
+async def test_a_run_that_cannot_begin_loses_nothing(scheduled: Scheduled, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release that no worker can run fails, and hands on what it was handed."""
+    monkeypatch.setattr(newer, "TAKEN_OVER", timedelta())
     await scheduled.run(counting)
 
     failed = await scheduled.run(counting.plan.model_copy(update={"interpreter": 99}))
