@@ -113,4 +113,4 @@ async def screen(
         yield shown
     finally:
         await context.close()
-    assert [] == shown.wrong
+    assert not shown.wrong, shown.wrong

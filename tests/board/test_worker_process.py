@@ -54,4 +54,5 @@ async def test_a_page_outlives_its_worker(browser: Browser, temporal_client: Cli
                 await expect(bob.at("h1 .state")).to_contain_text("terminated")
                 await expect(bob.at("body.offline")).not_to_be_attached()
                 assert await bob.is_same()
+                await bob.page.close()  # before this worker ends as well
             bob.wrong.clear()  # the browser says that nobody answered meanwhile
