@@ -56,14 +56,18 @@ number = input_data(Order).number
 key = text("order-{}", number)
 paged = pagerduty.trigger_event(summary=key, source="shop", severity="error", dedup_key=key)
 
-order = (
-    flow("order").triggered_by(manual("go", input=Order))
-    .then(glance(number).as_("before"))
-    .then(paged)
-    .then(glance(number).as_("after"))
-    .build()
-)
+def taken(name, page):
+    return (
+        flow(name).triggered_by(manual("go", input=Order))
+        .then(glance(number).as_("before"))
+        .then(page)
+        .then(glance(number).as_("after"))
+        .build()
+    )
+
+order, express = taken("order", paged), taken("express", paged.lane("local"))
 """
+"""Every other run pages in the local lane, which costs a third."""
 
 pytestmark = pytest.mark.soak
 
@@ -73,7 +77,8 @@ async def test_three_workers_are_restarted_one_after_the_other(tmp_path: Path) -
     (tmp_path / "flows").mkdir()
     source = tmp_path / "flows" / "order.py"
     source.write_text(FLOW)
-    order: Flow = runpy.run_path(str(source))["order"]
+    found = runpy.run_path(str(source))
+    flows: list[Flow] = [found["order"], found["express"]]
     async with Simulator.serve(limits=Limits.none()) as sim, EmbeddedServer(tmp_path / "state", port=0) as server:
         client = await Client.connect(server.address)
         at = {
@@ -86,7 +91,7 @@ async def test_three_workers_are_restarted_one_after_the_other(tmp_path: Path) -
             over = asyncio.Event()
             members = [worker.process.pid for worker in workers.members]
             before = (processor_seconds([server.pid]), processor_seconds(members) + ended_seconds(), own_seconds())
-            starting = asyncio.create_task(_load(client, order, over))
+            starting = asyncio.create_task(_load(client, flows, over))
             await asyncio.sleep(BESIDE)
             codes = await _restarted(workers)
             await asyncio.sleep(BESIDE)
@@ -119,24 +124,25 @@ async def test_three_workers_are_restarted_one_after_the_other(tmp_path: Path) -
     assert [] == slow
 
 
-async def _load(client: Client, order: Flow, over: asyncio.Event) -> list[RunHandle]:
+async def _load(client: Client, flows: list[Flow], over: asyncio.Event) -> list[RunHandle]:
     """Starts runs at an even pace until it is over, whatever those that have begun are doing."""
     loop = asyncio.get_running_loop()
     began, starting = loop.time(), list[asyncio.Task[RunHandle]]()
     while not over.is_set():
         number = len(starting)
         await asyncio.sleep(max(0.0, began + number / PER_SECOND - loop.time()))
-        starting.append(asyncio.create_task(_until_accepted(client, order, number)))
+        flow = flows[number % len(flows)]
+        starting.append(asyncio.create_task(_until_accepted(client, flow, number)))
     return list(await asyncio.gather(*starting))
 
 
-async def _until_accepted(client: Client, order: Flow, number: int) -> RunHandle:
+async def _until_accepted(client: Client, flow: Flow, number: int) -> RunHandle:
     """The run of a start; a server that is too busy for it is asked again."""
     name, given = f"order-{number}", {"number": number}
     while True:
         try:
             return await start_run(
-                client, order.plan, task_queue="resolute", input_data=given, workflow_id=name, keys=KEYS
+                client, flow.plan, task_queue="resolute", input_data=given, workflow_id=name, keys=KEYS
             )
         except RPCError as error:
             if error.status != RPCStatusCode.RESOURCE_EXHAUSTED:
