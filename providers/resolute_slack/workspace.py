@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from resolute.plan.errors import NodeError
 from resolute.providing.audit import AuditEntry, entry_of_now
 from resolute.providing.granted import Access, GrantedProvider
+from resolute_slack.calls.doubt import pass_doubt_on
 from resolute_slack.config import SlackConfig
 from resolute_slack.errors import SlackAPIError, may_be_done
 from resolute_slack.http.methods import RESOURCES, Method
@@ -73,6 +74,7 @@ class Workspace(GrantedProvider):
             AuditError: the audit log cannot be written; nothing was sent.
             SlackAPIError: Slack refused, or did not answer.
         """
+        pass_doubt_on(self.config.settle_seconds)
         await self.guard.check_grant(method.name, method.grant, _entry(method, arguments))
         return await self.respond(method, **arguments)
 

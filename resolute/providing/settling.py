@@ -26,6 +26,20 @@ def settles_in(seconds: float) -> None:
         leave(**{_SETTLED: now + seconds})
 
 
+def carry_doubt(settle: float) -> bool:
+    """Leaves word for the next attempt where nothing was heard of the one before this; says whether that is so.
+
+    Before the first request of an attempt: that may fail, and what is heard of this attempt then hides the other one.
+    """
+    now = _now()
+    if now is None or not current_call().unheard:
+        return False
+    until = left().get(_SETTLED)
+    if not isinstance(until, (int, float)) or until < now + settle - _ROUNDING:
+        settles_in(settle)
+    return True
+
+
 def unsettled_for(settle: float, *, sending: bool) -> float:
     """How many seconds to wait before anything is sent again; 0 where no earlier request can be in progress.
 

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import current_call
 from resolute.plan.errors import ResoluteError
-from resolute.providing.settling import settles_in, unsettled_for
+from resolute.providing.settling import carry_doubt, settles_in, unsettled_for
 from resolute_pagerduty.errors import PagerDutyAPIError, UnsettledError
 
 E = TypeVar("E", bound=PagerDutyAPIError)
@@ -45,6 +45,12 @@ def may_have_sent() -> bool:
 def is_doubtful(status: int) -> bool:
     """Whether PagerDuty may still be processing a request that was answered like this."""
     return status in _DOUBTFUL or status > 504
+
+
+def pass_doubt_on(settle: float) -> None:
+    """Leaves word of an earlier attempt of which nothing was heard, before this one fails of something else."""
+    if carry_doubt(settle) and left().get(REQUEST) != SENDING:
+        leave(**{REQUEST: LOST})
 
 
 def check_settled(what: str, settle: float) -> None:

@@ -15,6 +15,7 @@ from resolute_pagerduty.account.doubt import (
     check_settled,
     is_doubtful,
     lose,
+    pass_doubt_on,
     paused,
 )
 from resolute_pagerduty.errors import UnreachableError, class_for
@@ -55,6 +56,7 @@ class Sender:
             UnreachableError: there was no connection, or no answer in time.
             PagerDutyAPIError: a gateway hung up while PagerDuty may still be processing a request that settles.
         """
+        pass_doubt_on(self.settle)
         if request.writes:
             await self._guard.check_write(request.what, self._entry(operation, resource))
         if settles:

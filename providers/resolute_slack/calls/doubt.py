@@ -15,7 +15,7 @@ from typing import Final
 
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import current_call
-from resolute.providing.settling import settles_in, unsettled_for
+from resolute.providing.settling import carry_doubt, settles_in, unsettled_for
 from resolute_slack.errors import SlackAPIError, UnsettledError, may_be_done
 
 _REQUEST: Final = "request"
@@ -34,13 +34,20 @@ _LONG_AGO: Final = 24 * 3600.0
 
 def may_have_posted() -> bool:
     """Whether an earlier attempt of this step may have posted."""
-    return current_call().attempt > 1 and left().get(_REQUEST) != _REFUSED
+    call = current_call()
+    return call.attempt > 1 and (call.unheard or left().get(_REQUEST) != _REFUSED)
 
 
 def since() -> float:
     """From which time on a message of this step can be, in seconds since 1970."""
     known = left().get(_SINCE)
     return (known if isinstance(known, (int, float)) else time.time() - _LONG_AGO) - _SKEW
+
+
+def pass_doubt_on(settle: float) -> None:
+    """Leaves word of an earlier attempt of which nothing was heard, before this one fails of something else."""
+    if carry_doubt(settle) and left().get(_REQUEST) != _SENDING:
+        leave(**{_REQUEST: _LOST})
 
 
 def check_settled(what: str, settle: float) -> None:

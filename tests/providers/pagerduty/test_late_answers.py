@@ -199,6 +199,19 @@ async def test_an_attempt_of_which_nothing_was_heard_is_waited_for(bench: Bench,
     assert (0, 1) == (unsent, len(incident.notes))
 
 
+async def test_an_attempt_that_fails_passes_the_doubt_on(bench: Bench) -> None:
+    """Nothing was heard of the first attempt, and the second cannot look: the third still waits before it sends."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    bench.sim.faults.add(action="status", status=500, method="GET", times=1)
+    bench.between = 40
+    with pytest.raises(errors.PagerDutyAPIError):
+        await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=2, unheard=True)
+
+    with pytest.raises(errors.UnsettledError, match="nothing was sent; looked for"):
+        await bench.run(pagerduty.add_note, incident_id=incident.id, content="x", attempt=3)
+    assert 0 == posted(bench)
+
+
 async def test_what_is_there_is_found_without_a_pause(bench: Bench) -> None:
     """A killed worker's note that has arrived already ends the wait."""
     incident = bench.sim.add_incident("Slow", WORLD.service)
