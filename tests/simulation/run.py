@@ -124,6 +124,8 @@ class SimulatedRun:
         for number in [each for each in self._work if each >= len(self.history.commands) or each in self._here]:
             del self._work[number]
         self._here.clear()
+        for number in [each for each in self._requests if each >= len(self.history.commands)]:
+            del self._requests[number]  # it may be something else's the next time
         for ended in self.attempts:
             if not ended.done():
                 ended.set_result(None)
