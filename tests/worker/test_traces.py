@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from resolute import TerminalError, child, current_call, flow, manual, node, sleep
@@ -135,6 +136,7 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
             run = str(answer.json()["flows"][0]["run"])
             await collector.holds("POST /traced")
             await collector.holds("step first")
+            await _recorded(client, run)
             worker.process.kill()
         async with started("worker", folder=tmp_path, **variables) as worker:
             await worker.url()
@@ -164,6 +166,14 @@ async def test_one_trace_from_the_webhook_to_pagerduty(client: Client, tmp_path:
     assert ABOVE.trace_id in line
     assert ended.end_time_unix_nano > ended.start_time_unix_nano
     assert 0 == collector.raw.count(PRIVATE.encode()) + collector.raw.count(b"key-of-the-tests")
+
+
+async def _recorded(client: Client, run: str) -> None:
+    """Waits until the first step of a run has ended for Temporal as well; else it would be made once more."""
+    async with asyncio.timeout(PATIENCE):
+        async for event in client.get_workflow_handle(run).fetch_history_events(wait_new_event=True):
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                return
 
 
 async def test_a_start_that_waits_keeps_its_trace(client: Client, tmp_path: Path) -> None:

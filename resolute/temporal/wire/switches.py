@@ -7,6 +7,7 @@ event to any history, and they outlive every worker. With keys the state is seal
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,9 +28,14 @@ SWITCHES: Final = "resolute.Switches"
 """The workflow type and id; also the name of its memo and of its task queue, which nobody polls."""
 
 _NEVER: Final = timedelta(days=3650)
+_AGAIN: Final = WorkflowIDReusePolicy.ALLOW_DUPLICATE
 
 _TRIES: Final = 10
 """Times that a change is tried while others change something too."""
+
+_LOOKS: Final = 40
+_SOON: Final = 0.05
+"""Seconds between two looks for what somebody puts in the place of a state that has ended."""
 
 _PATIENCE: Final = timedelta(seconds=5)
 
@@ -75,7 +81,7 @@ async def change_switches(client: Client, keys: PlanKeys, change: Callable[[Swit
         temporalio.service.RPCError: Temporal refused, or did not answer.
     """
     for _ in range(_TRIES):
-        found = await read_switches(client, keys)
+        found = await _settled(client, keys)
         changed = change(found.switches)
         if changed == found.switches and found.believed:
             return changed
@@ -86,6 +92,21 @@ async def change_switches(client: Client, keys: PlanKeys, change: Callable[[Swit
         if await _put(client, keys, found, changed):
             return changed
     raise SwitchesUnsureError("others change the switches all the time: try again")
+
+
+async def _settled(client: Client, keys: PlanKeys) -> Found:
+    """The switches as they are stored, while nobody replaces them.
+
+    Who does has ended the state before, and is about to start the next. Another one that starts in that moment would
+    undo a change that came between; so it looks again until there is one, or nobody seems to be about to.
+    """
+    found = await read_switches(client, keys)
+    for _ in range(_LOOKS):
+        if found.is_open or not found.run_id:
+            break
+        await asyncio.sleep(_SOON)
+        found = await read_switches(client, keys)
+    return found
 
 
 async def seal_anew(client: Client, keys: PlanKeys, found: Found) -> None:
@@ -118,7 +139,8 @@ async def _put(client: Client, keys: PlanKeys, found: Found, switches: Switches)
             memo={SWITCHES: memo},
             start_delay=_NEVER,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            # Where none was found, another one may have come and been replaced since.
+            id_reuse_policy=_AGAIN if found.run_id else WorkflowIDReusePolicy.REJECT_DUPLICATE,
             rpc_timeout=_PATIENCE,
         )
     except WorkflowAlreadyStartedError:
