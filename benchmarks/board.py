@@ -74,6 +74,7 @@ async def measure() -> list[Figure]:
             seen = await looker.completed(page)
             warm = await looker.shown(page, TIMES)
             fresh = Board(client, KEYS, board.settings, Environment({}), Boarding(is_open=True))
+            fresh.pages.prepare()  # as a board does when it starts
             async with _served(fresh) as other:
                 unseen = await other.completed(page)
             fresh.reads.close()
