@@ -6,7 +6,7 @@
 PYTHON ?=
 VENV ?= .venv
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 4
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -16,6 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 MCP_SERVER := .venv-peers
 CLI := pagerduty-cli@0.1.18
 DBOS := .peers/dbos
+PREFECT := .peers/prefect
 PEERS_PYTHON ?= python3 python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python3)
 
 # pyright and its node come from the lock: no newer one is looked for, none of the machine is used.
@@ -59,7 +60,7 @@ check: $(READY) ## check format, lint and types
 dev: $(READY) ## run flows/ locally with Temporal and webhooks, reloading on change
 	@$(BIN)/resolute dev flows/ $(ARGS)
 
-bench: $(READY) $(if $(findstring peers,$(ARGS)),$(DBOS)/.ready) ## measure speed and memory, as ratios within one run
+bench: $(READY) $(if $(findstring peers,$(ARGS)),$(DBOS)/.ready $(PREFECT)/.ready) ## measure speed and memory, as ratios within one run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: $(READY) ## take the README's pictures of the board, from the demo, with this machine's chromium
@@ -111,10 +112,10 @@ $(MCP_SERVER)/.ready: tests/peers/mcp-server.txt
 	done; echo "PagerDuty's MCP server needs Python 3.12: install it, or name it with PEERS_PYTHON=/path/to/python3" >&2
 
 # What `make bench ARGS=peers` measures against.
-$(DBOS)/.ready: benchmarks/peers/dbos.txt $(READY)
-	@echo "Setting up $(DBOS)" >&2
-	@$(BIN)/python -m venv --clear $(DBOS)
-	@$(DBOS)/bin/python -m pip --disable-pip-version-check --no-input -qq install -r $<
+$(DBOS)/.ready $(PREFECT)/.ready: .peers/%/.ready: benchmarks/peers/%.txt $(READY)
+	@echo "Setting up .peers/$*" >&2
+	@$(BIN)/python -m venv --clear .peers/$*
+	@.peers/$*/bin/python -m pip --disable-pip-version-check --no-input -qq install -r $<
 	@touch $@
 
 .peers/$(CLI):

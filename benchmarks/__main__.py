@@ -7,11 +7,12 @@ import asyncio
 import gc
 import os
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from benchmarks import backtests, board, events, gates, items, lanes, pagerduty, processes, turns, webhooks, writing
-from benchmarks.figures import show
+from benchmarks.figures import Figure, show
 from benchmarks.peers import measure as peers
 from benchmarks.peers.curves import curves
 
@@ -71,17 +72,20 @@ def main() -> int:
 
 
 def _peers(console: Console) -> None:
-    """Peers and curves, and then every goal in one table."""
-    parts = {
-        **asyncio.run(peers.measure()),
-        "Curves, on the embedded server": asyncio.run(curves()),
-        f"{items.ITEMS:,} items": asyncio.run(items.measure()),
-        "Webhooks": asyncio.run(webhooks.measure()),
-        "Processes": [*writing.import_time(), *processes.measure()],
-    }
-    for title, figures in parts.items():
-        show(console, title, [figure for figure in figures if figure.met is None])
-    show(console, "Goals", [figure for figures in parts.values() for figure in figures if figure.met is not None])
+    """Peers and curves, each part as soon as it is measured, and then every goal in one table."""
+    goals: list[Figure] = []
+
+    def told(title: str, figures: Sequence[Figure]) -> None:
+        show(console, title, figures)
+        goals.extend(figure for figure in figures if figure.met is not None)
+
+    for title, figures in asyncio.run(peers.measure()).items():
+        told(title, figures)
+    told("Webhooks", asyncio.run(webhooks.measure()))
+    told("Processes", [*writing.import_time(), *processes.measure()])
+    told(f"{items.ITEMS:,} items", asyncio.run(items.measure()))
+    told("Curves, on the embedded server", asyncio.run(curves()))
+    show(console, "Goals", goals)
 
 
 if __name__ == "__main__":

@@ -37,3 +37,4 @@ def show(console: Console, title: str, figures: Iterable[Figure]) -> None:
         table.add_row("  " + figure.what, figure.value, figure.goal, mark)
     console.print(table)
     console.print()
+    console.file.flush()

@@ -19,7 +19,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from benchmarks.figures import Figure, at_least, at_most
-from benchmarks.lanes import KEYS
+from benchmarks.program import KEYS
 from benchmarks.servers import tuned
 from resolute import Flow, each, flow, input_data, manual, node
 from resolute.execution.executor import NodeExecutor

@@ -37,7 +37,7 @@ def measure() -> list[Figure]:
             other = free_port()
             with started(["worker", "monitor.py", "--http-port", str(other)], folder, f"{HOST}:{temporal}") as worker:
                 ready(worker, other)
-                time.sleep(2)  # what it needed only to start is given back by then
+                time.sleep(8)  # what it needed only to start is given back by then
                 memory = resident(worker.pid)
     return [
         at_most("resolute dev is ready after", after, 6, "s", 1),

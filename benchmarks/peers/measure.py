@@ -8,11 +8,10 @@ import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from benchmarks.figures import Figure, at_least, at_most
-from benchmarks.lanes import Runner, runners
-from benchmarks.peers.other import DBOS, dbos
+from benchmarks.lanes import ACTIVITY, HAND, LOCAL, SANDBOXED, programs
+from benchmarks.other import DBOS, PREFECT, Program, dbos, prefect
 from benchmarks.peers.postgres import postgres
 from benchmarks.servers import stock, tuned
 
@@ -21,23 +20,9 @@ FLOWS = 40
 AT_ONCE = 20
 ALONE = 7
 CURVE = (1, 4, 16, 64)
+PREFECT_ROUNDS = 3
 
-
-class Way(Protocol):
-    """One way to run the three steps."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in the figures."""
-        ...
-
-    async def rate(self, count: int, at_once: int) -> float:
-        """Runs per second, so many at once."""
-        ...
-
-    async def alone(self, count: int) -> float:
-        """Milliseconds of one run while nothing else runs: the median."""
-        ...
+QUICK = ("by hand, with the loop and collector of `resolute worker`", "hand-quick")
 
 
 @dataclass
@@ -72,7 +57,28 @@ async def measure() -> dict[str, list[Figure]]:
             for at_once in CURVE:
                 for way in ways:
                     found[way.name].curve.append(await way.rate(max(8, 2 * at_once), at_once))
-    return {"Three quick steps, each way durable on disk": [*_told(found), *_goals(found)]}
+            figures = [*_told(found), *_goals(found), *await _beside_prefect(ways[0], Path(name))]
+    return {"Three quick steps, each way durable on disk": figures}
+
+
+async def _beside_prefect(local: Program, folder: Path) -> list[Figure]:
+    """Prefect in turn with the local lane, after the others: its server is busy also while nothing runs."""
+    if not PREFECT.exists():
+        return [Figure("Prefect is not installed", "run `make bench ARGS=peers`")]
+    try:
+        async with prefect("Prefect", folder) as way:
+            rates, alone, ours = list[float](), list[float](), list[float]()
+            for _ in range(PREFECT_ROUNDS):
+                rates.append(await way.rate(8, 4))
+                alone.append(await way.alone(3))
+                ours.append(await local.rate(FLOWS, AT_ONCE))
+    except RuntimeError as error:
+        return [Figure("Prefect does not start", str(error))]
+    told = f"{statistics.median(rates):.1f} flows/s, {statistics.median(alone):.0f} ms alone"
+    return [
+        Figure("Prefect on its own server and SQLite", told),
+        Figure("flows/s, local lane / Prefect", f"{_ratio(ours, rates):.0f}"),
+    ]
 
 
 def _told(found: dict[str, Measured]) -> list[Figure]:
@@ -103,32 +109,15 @@ def _ratio(ours: list[float], theirs: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A runner under another name."""
-
-    name: str
-    runner: Runner
-
-    async def rate(self, count: int, at_once: int) -> float:
-        """See `Way`."""
-        return await self.runner.rate(count, at_once)
-
-    async def alone(self, count: int) -> float:
-        """See `Way`."""
-        return await self.runner.alone(count)
-
-
 @contextlib.asynccontextmanager
-async def _ways(folder: Path) -> AsyncGenerator[list[Way]]:
+async def _ways(folder: Path) -> AsyncGenerator[list[Program]]:
     async with contextlib.AsyncExitStack() as stack:
-        own = await stack.enter_async_context(runners(await stack.enter_async_context(tuned(folder / "tuned"))))
-        other = await stack.enter_async_context(runners(await stack.enter_async_context(stock(folder / "stock"))))
-        ways: list[Way] = [
-            _Named("local lane", own[2]),
-            _Named("activity lane", own[1]),
-            _Named("by hand", own[0]),
-            _Named("by hand, stock server", other[0]),
+        enter = stack.enter_async_context
+        on_tuned = (await enter(tuned(folder / "tuned"))).service_client.config.target_host
+        on_stock = (await enter(stock(folder / "stock"))).service_client.config.target_host
+        ways = [
+            *await enter(programs(on_tuned, LOCAL, ACTIVITY, HAND, QUICK)),
+            *await enter(programs(on_stock, HAND, SANDBOXED, suffix=", stock server")),
         ]
         databases = {"DBOS on SQLite": f"sqlite:///{folder / 'dbos.db'}"}
         try:
@@ -136,5 +125,5 @@ async def _ways(folder: Path) -> AsyncGenerator[list[Way]]:
         except FileNotFoundError as error:
             print(f"Without DBOS on PostgreSQL: {error}")  # what is missing from the figures is said
         for name, database in databases.items():
-            ways.append(await stack.enter_async_context(dbos(name, database, folder)))
+            ways.append(await enter(dbos(name, database, folder)))
         yield ways
