@@ -19,7 +19,12 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--mutants", type=int, help="look for each bug put in on purpose, in so many seeds at most")
+    parser.add_argument("--digests", type=int, nargs="+", help="tell a digest of the world of each of these seeds")
     chosen = parser.parse_args()
+    for seed in chosen.digests or ():
+        sys.stdout.write(f"{play(seed, tells_all=True).digest}\n")
+    if chosen.digests:
+        return 0
     if chosen.mutants:
         sys.stdout.write(f"{table(chosen.mutants)}\n")
         return 0

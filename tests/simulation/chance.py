@@ -77,6 +77,7 @@ class Chance:
     """All that is drawn in one world. `faults` counts what went wrong, by its sort."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.draw = random.Random(seed)
         self.faults: Counter[str] = Counter()
         rates = dict(self.draw.choice(_WEATHERS))
@@ -97,6 +98,15 @@ class Chance:
         self._left -= 1
         self.faults[sort] += 1
         return True
+
+    def apart(self, name: str) -> random.Random:
+        """A stream of its own: who draws from it changes nothing of what is drawn elsewhere."""
+        return random.Random(f"{self.seed}/{name}")
+
+    @property
+    def may_go_wrong(self) -> bool:
+        """Whether anything may go wrong any more."""
+        return self._left > 0
 
     def calm(self) -> None:
         """Nothing more goes wrong."""

@@ -14,6 +14,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
+from tests.simulation.orders import (
+    Begun,
+    Decided,
+    Halted,
+    Refused,
+    Sent,
+    brake_kept,
+    decisions_kept,
+    dry_writes_nothing,
+    pauses_kept,
+)
+
 RunEnd: TypeAlias = Literal["completed", "failed", "cancelled", "timed_out", "terminated", "running"]
 Became: TypeAlias = Literal["started", "queued", "skipped", "replaced", "told", "ignored", "refused"]
 
@@ -72,7 +84,10 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class RunTold:
-    """A run as it told what it did. `holds` is the key of which it is the only run while it goes on."""
+    """A run as it told what it did. `holds` is the key of which it is the only run while it goes on.
+
+    `dry` says that it may write nothing.
+    """
 
     run: str
     flow: str
@@ -80,6 +95,7 @@ class RunTold:
     began: float
     ended: float = NEVER
     holds: str = ""
+    dry: bool = False
     steps: tuple[Recorded, ...] = ()
 
 
@@ -148,6 +164,11 @@ class Evidence:
     reads: Sequence[Read] = ()
     asked: Sequence[Asked] = ()
     starts: Sequence[Start] = ()
+    halted: Sequence[Halted] = ()
+    begun: Sequence[Begun] = ()
+    sent: Sequence[Sent] = ()
+    refused: Sequence[Refused] = ()
+    decided: Sequence[Decided] = ()
     others: frozenset[str] = field(default_factory=frozenset[str])
     """Runs of which there is no record, and whose effects are their own affair."""
 
@@ -377,6 +398,10 @@ RULES: Final[Mapping[str, Callable[[Evidence], Iterable[str]]]] = {
     "undo complete": undo_complete,
     "memory right": memory_right,
     "budgets kept": budgets_kept,
+    "pauses kept": pauses_kept,
+    "brake kept": brake_kept,
+    "dry runs write nothing": dry_writes_nothing,
+    "decisions kept": decisions_kept,
 }
 """Every rule, by its name."""
 

@@ -41,6 +41,11 @@ def evidence(
         reads=reads,
         asked=tuple(server.asked.values()),
         starts=starts,
+        halted=[*server.switches.halted(), *(each for run in server.runs.values() for each in run.heard.halted())],
+        begun=server.begun,
+        sent=server.sent,
+        refused=server.refused,
+        decided=[each for run in server.runs.values() for each in run.heard.decided],
     )
 
 
@@ -56,6 +61,7 @@ def _told(run: SimulatedRun, notes: dict[tuple[str, str], str]) -> RunTold:
         began=run.began,
         ended=run.ended or float("inf"),
         holds=run.holds,
+        dry=run.plan.is_dry,
         steps=tuple(sorted(steps, key=lambda step: step.at)),
     )
 
@@ -70,7 +76,7 @@ def _recorded(
 ) -> Recorded:
     path, _, name = request.step.rpartition(".")
     ok = done.failure is None and not done.gone
-    does = _DOES.get(request.node, CALL)
+    does = CALL if run.plan.is_dry else _DOES.get(request.node, CALL)
     key = f"{run.id}/{request.step}"
     if does == "note":
         key = notes.get((run.id, request.step), "?")

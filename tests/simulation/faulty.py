@@ -8,6 +8,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.plan.context import CallContext
 from resolute.plan.errors import NodeError, TerminalError
 from resolute.plan.values import Json, JsonObject
+from resolute.running.made import CallStoppedError
 
 if TYPE_CHECKING:
     from tests.simulation.run import SimulatedRun
@@ -32,18 +33,23 @@ class Faulty(NodeExecutor):
         """Runs a node; see `NodeExecutor.execute`."""
         server, run, chance = self._run.server, self._run, self._run.server.chance
         await self._live()
-        run.hands.attempts[call.step] = max(run.hands.attempts.get(call.step, 0), call.attempt)
+        number = call.attempt - call.earlier
+        run.hands.attempts[call.step] = max(run.hands.attempts.get(call.step, 0), number)
         if not call.node.endswith(TELLING) and chance.happens("permanent error"):
             run.permanent.add(call.step)
             raise TerminalError("this can not be done")
         if chance.happens("error before a call"):
             raise NodeError("not now")
-        run.begins(call.step, call.attempt, local=True)
         if run.parent is None and chance.happens("run cancelled in a trip"):
             server.cancel(run)
         await server.sleep(chance.lag(_LONGEST))
         await self._live()
-        output = await self._of.execute(call, arguments)
+        effect = run.begins(call.step, call.node, number, local=True)
+        try:
+            output = await self._of.execute(call, arguments)
+        except CallStoppedError as stopped:
+            run.was_stopped(effect, call.node, stopped)
+            raise
         await self._live()
         return output
 

@@ -14,13 +14,16 @@ from resolute.memory.clock import VirtualClock
 from resolute.memory.runtime import MemoryRuntime
 from resolute.plan.policies import SIGN_OF_LIFE
 from resolute.plan.values import Json, JsonObject
+from resolute.running.made import CallStoppedError
 from resolute.running.runtime import CallRequest
 from resolute.running.shared.asking import Asking
+from resolute.running.shared.budgets import TAKE
+from resolute.running.switches import Stop
 from resolute.temporal.activities.at_work import AtWork
 from resolute.temporal.activities.several import Several
 from resolute.temporal.trust.belief import Belief
 from resolute.temporal.trust.seals import NO_KEYS
-from tests.simulation.checker import Asked
+from tests.simulation.checker import Asked, Effect
 from tests.simulation.faulty import TELLING, Faulty
 from tests.simulation.history import Carried
 from tests.simulation.network import LIFE
@@ -34,6 +37,12 @@ if TYPE_CHECKING:
 
 _BELIEF: Final = Belief(NO_KEYS, ())
 _AT_WORK: Final = AtWork()
+
+METERED: Final = "budget/metered"
+"""What a budget is called that all runs of a world share, and use up."""
+
+_LOST: Final = 0.35
+"""How often an answer of it is lost."""
 
 
 class LoopClock(VirtualClock):
@@ -79,13 +88,15 @@ class Hands(MemoryRuntime):
             run_id=run.id,
             patience=float("inf"),
             shared=server.shared,
+            flows=run.flows,
         )
         self._run = run
         self._server = server
         self._local: set[str] = set()
+        self._questions: set[tuple[str, str]] = set()
         self._info = cast("Info", SimpleNamespace(workflow_type=run.plan.name, workflow_id=run.id))
         self.attempts: dict[str, int] = {}
-        """The attempts of each step in the activity lane, which its policy bounds."""
+        """The attempts of each step that its policy counts."""
 
     async def make(self, request: CallRequest, *, local: bool) -> Json:
         """Runs a node by its policy."""
@@ -99,7 +110,7 @@ class Hands(MemoryRuntime):
     async def carry(self, number: int, arguments: JsonObject) -> Carried:
         """Makes a trip, as a worker does, and brings its record back."""
         server = self._server
-        said = json.loads(json.dumps({**arguments, "run_id": self._run.id}))
+        said = json.loads(json.dumps({**arguments, "run_id": self._run.id, "flows": self._run.flows}))
         several = Several(
             Faulty(self._run, server.life), _BELIEF, _AT_WORK, None, lambda call, facts: None, clock=server.loop.time
         )
@@ -109,6 +120,15 @@ class Hands(MemoryRuntime):
             await server.never()
         return Carried(number, json.loads(json.dumps(record)))
 
+    async def look(self, stop: Stop) -> Json:
+        """What now stops a call that was stopped, as the worker knows."""
+        server, life = self._server, self._server.life
+        await server.sleep(server.people.draw.random() * 0.1)
+        if life != server.life or self._dies("death in a workflow task"):
+            await server.never()
+        now = await self.still("", stop)
+        return None if now is None else now.as_json()
+
     async def ask(self, asking: Asking) -> Json:
         """Asks what runs share, until the answer has come."""
         server, pause = self._server, 0.2
@@ -117,14 +137,25 @@ class Hands(MemoryRuntime):
             if not server.chance.happens("question lost"):
                 answer = await self.share(asking)
                 self._note(asking, answer)
-                if not server.chance.happens("answer to a question lost"):
+                if not (server.chance.happens("answer to a question lost") or self._is_lost(asking)):
                     return answer
             await server.sleep(pause)
             pause = min(pause * 2, 60.0)
 
+    def _is_lost(self, asking: Asking) -> bool:
+        """Whether the answer of a budget is lost that runs use up, and so of which it matters that it counts once."""
+        server = self._server
+        if asking.of != METERED or (self._run.id, asking.step) in self._questions:
+            return False
+        self._questions.add((self._run.id, asking.step))
+        if not server.chance.may_go_wrong or server.questions.random() >= _LOST:
+            return False
+        server.chance.faults["answer to a question lost"] += 1
+        return True
+
     def _note(self, asking: Asking, answer: Json) -> None:
         """What a budget says; when it was asked first is when it counts."""
-        if asking.of != "budget/metered":
+        if asking.of != METERED or asking.word != TAKE:
             return
         server, data = self._server, cast("JsonObject", asking.data)
         name = (self._run.id, asking.step)
@@ -145,7 +176,9 @@ class Hands(MemoryRuntime):
         local = step in self._local
         if local and LIFE.get() != server.life:
             await server.never()  # it died in the pause before this attempt
-        if not local:
+        if local:  # where the worker dies, they begin anew
+            self.attempts[step] = max(self.attempts.get(step, 0), request.made.counted + attempt)
+        else:
             await server.polled()
             self.attempts[step] = self.attempts.get(step, 0) + 1
         life, before = server.life, heartbeat.details
@@ -157,8 +190,10 @@ class Hands(MemoryRuntime):
             return FailureFacts(error_type="TerminalError", message="this can not be done", retryable=False)
         if chance.happens("error before a call"):
             return FailureFacts(error_type="NodeError", message="not now", retryable=True)
-        self._run.begins(step, request.made.attempts + attempt, local=local)
-        work = self._begin(super()._attempt(request, attempt, limit, heartbeat, began), life)
+        number = request.made.attempts + attempt - request.made.earlier
+        effect = self._run.begins(step, request.node, number, local=local, lifted=request.lifted)
+        made = super()._attempt(request, attempt, limit, heartbeat, began)
+        work = self._begin(self._unless_stopped(effect, request, made), life)
         ended = server.loop.create_future()
         work.add_done_callback(lambda _: ended.done() or ended.set_result(None))
         self._run.attempts.append(ended)
@@ -168,7 +203,7 @@ class Hands(MemoryRuntime):
             if life != server.life:
                 raise
             work.cancel()
-            return await work
+            return await self._uncounted(step, work, local=local)
         finally:
             self._run.attempts.remove(ended)
         if life != server.life or self._dies("death in a workflow task" if local else "death after a call"):
@@ -181,7 +216,27 @@ class Hands(MemoryRuntime):
             heartbeat.heard = False
             await server.sleep(limit.seconds)
             return FailureFacts(error_type="TimeoutError", message="no answer", retryable=True)
-        return await work
+        return await self._uncounted(step, work, local=local)
+
+    async def _unless_stopped(self, effect: Effect, request: CallRequest, work: Any) -> Any:
+        """An attempt, which a switch may stop."""
+        try:
+            return await work
+        except CallStoppedError as stopped:
+            self._run.was_stopped(effect, request.node, stopped)
+            raise
+
+    async def _uncounted(self, step: str, work: asyncio.Task[Any], *, local: bool) -> Any:
+        """What came of an attempt, as the server hears it: one that a switch has stopped does not count.
+
+        It does where its worker died before the server heard so.
+        """
+        try:
+            return await work
+        except CallStoppedError:
+            if not local:
+                self.attempts[step] -= 1
+            raise
 
     def _begin(self, work: Any, life: int) -> asyncio.Task[Any]:
         context = copy_context()

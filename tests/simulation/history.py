@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,12 +14,18 @@ from resolute.running.report import RunReport
 
 @dataclass(frozen=True)
 class Done:
-    """A call or a question came to its end: `failure` are the facts of its failure, `gone` says it was given up."""
+    """A call or a question came to its end: `failure` are the facts of its failure, `gone` says it was given up.
+
+    `left` is what a call that failed has left for another one, and `stopped` what a switch has made of it, which is no
+    end.
+    """
 
     command: int
     output: Json = None
     failure: JsonObject | None = None
+    left: Mapping[str, Any] | None = None
     gone: bool = False
+    stopped: JsonObject | None = None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
+import resolute.execution.executor as executor
+import resolute.memory.runtime as runtime
 import resolute.providing.settling as settling
 import resolute.running.interpreter as interpreter
 import resolute.running.kinds.alarm as alarm
 import resolute.running.kinds.call as call
+import resolute.running.run as run
 import resolute.running.shared.shared as shared
 import resolute.temporal.activities.several as several
 import resolute.temporal.workflows.trips as trips
@@ -23,16 +26,23 @@ import resolute_pagerduty.account.doubt as doubt
 import resolute_pagerduty.account.sender as sender
 import resolute_pagerduty.calls.notes as notes
 import resolute_pagerduty.nodes.events as events
+from resolute.execution.boundary import output_of
+from resolute.execution.executor import NodeExecutor
 from resolute.plan.context import current_call
 from resolute.plan.kinds.call import Call
+from resolute.plan.whole import Plan
+from resolute.running.dry import DryAnswer
 from resolute.running.frame import Kept
 from resolute.running.interpreter import Interpreter
 from resolute.running.line import Line
 from resolute.running.messages import Inbox, Message
 from resolute.running.outcomes import Ending, Outcomes
+from resolute.running.pausing import Pausing
 from resolute.running.run import Run
 from resolute.running.runtime import CallRequest
 from resolute.running.saga import Saga
+from resolute.running.stopping import Stopping
+from resolute.running.switches import Switches
 from resolute.temporal.wire.together import Round
 from resolute.temporal.workflows.rounds import Ahead
 from resolute.temporal.workflows.trips import Trips
@@ -111,6 +121,10 @@ def _outcome_forgotten(as_json: Any) -> Any:
 
 def _failure_forgotten(as_json: Any) -> Any:
     return lambda self: as_json(replace(self, failed={}))
+
+
+def _held_forgotten(as_json: Any) -> Any:
+    return lambda self: as_json(replace(self, held={}))
 
 
 def _part_forgotten(as_json: Any) -> Any:
@@ -241,6 +255,61 @@ def _never_ahead(_: Any) -> Any:
     return property(lambda self: False)
 
 
+def _never_barred(_: Any) -> Any:
+    async def changed(*_: object) -> None:
+        return None
+
+    return changed
+
+
+def _nobody_woken(_: Any) -> Any:
+    def changed(self: Pausing, *sources: str) -> None:
+        for source in sources or tuple(self._paused):  # pyright: ignore[reportPrivateUsage]  # the bug is in there
+            self._paused.pop(source, None)  # pyright: ignore[reportPrivateUsage]  # as above
+
+    return changed
+
+
+def _stopped_alone(passed: Any) -> Any:
+    async def changed(self: Stopping, step_id: str, stop: Any) -> None:
+        over, self._run.pausing.over = self._run.pausing.over, _never_barred(None)  # pyright: ignore[reportPrivateUsage]
+        try:
+            await passed(self, step_id, stop)
+        finally:
+            self._run.pausing.over = over  # pyright: ignore[reportPrivateUsage]
+
+    return changed
+
+
+def _brake_for_reads(stop_of: Any) -> Any:
+    return lambda switches, flows, effect, **how: stop_of(switches, flows, "write", **how)
+
+
+def _brake_for_none(stop_of: Any) -> Any:
+    return lambda switches, flows, effect, **how: stop_of(switches, flows, "read", **how)
+
+
+def _what_was_left_forgotten(made: Any) -> Any:
+    return lambda **told: made(**{**told, "heartbeat": (), "unheard": False})
+
+
+def _written_in_a_dry_run(_: Any) -> Any:
+    async def changed(self: NodeExecutor, definition: Any, function: Any, call: Any, arguments: Any) -> Any:
+        result = await self._made(definition, function, call, arguments)  # pyright: ignore[reportPrivateUsage]
+        return DryAnswer(output_of(definition, result, self.environment)).as_json()
+
+    return changed
+
+
+def _decided_and_run(settled: Any) -> Any:
+    async def changed(step: Any, frame: Any, of: Any) -> bool:
+        await settled(step, frame, of)
+        frame.kept.outputs.pop(step.id, None)
+        return False
+
+    return changed
+
+
 MUTANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     "an undo step is left out": (Saga, "due", _undo_left_out),
     "undo steps run first step first": (Saga, "due", _undo_forwards),
@@ -276,6 +345,20 @@ MUTANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     "what follows a failed step of a trip is run nonetheless": (several, "_goes_on", _followers_run_nonetheless),
     "a trip holds a step that is not safe to repeat": (call, "is_quick", _any_call_is_quick),
     "a cancel stops a run before it knows what its trip has done": (Trips, "is_ahead", _never_ahead),
+    "a paused run goes on": (Pausing, "passed", _never_barred),
+    "a pause is forgotten when a run is continued": (Pausing, "as_json", lambda _: lambda self: {}),
+    "a run that is resumed does not go on": (Pausing, "end", _nobody_woken),
+    "a call that was stopped is made in a pause": (Stopping, "passed", _stopped_alone),
+    "a paused flow goes on": (Switches, "stop", lambda _: lambda self, flows: None),
+    "the brake stops nothing but requests": (executor, "stop_of", _brake_for_none),
+    "the brake stops no request of what has begun": (NodeExecutor, "_check_brake", lambda _: lambda self, braked: None),
+    "the brake stops what reads": (executor, "stop_of", _brake_for_reads),
+    "what an attempt before the brake has left is forgotten": (runtime, "Made", _what_was_left_forgotten),
+    "a dry run is a live one": (Plan, "is_dry", _never_ahead),
+    "a dry run does what nodes write": (NodeExecutor, "_dry", _written_in_a_dry_run),
+    "what a shadow made up is remembered": (interpreter, "memory_from", lambda _: lambda mode, given, own: own),
+    "a held step is run again whatever was decided": (run, "settled", _decided_and_run),
+    "a held step is not held in another history": (Kept, "as_json", _held_forgotten),
 }
 """Every bug, by what it does: where it is put, and what it makes of what is there."""
 

@@ -22,6 +22,7 @@ from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.clock import Clock
 from resolute_pagerduty.simulator.limits import Limits
 from tests.simulation.checker import Effect, Opened
+from tests.simulation.orders import Sent
 
 if TYPE_CHECKING:
     from tests.simulation.chance import Chance
@@ -88,12 +89,16 @@ class Network:
             await server.never()
         chance = server.chance
         server.say(f"{call.run_id} {call.step} sends {request.what} (attempt {call.attempt})")
+        if server.people.are_there and request.method != "GET":
+            server.sent.append(Sent(at=server.tick(), run=call.run_id, step=call.step, what=request.what))
+        if request.method == "GET":
+            server.people.meet("a read", server)
         if chance.happens("request never arrives"):
             await self._wait(chance.lag(PATIENCE), life)
             raise UnreachableError(f"{request.what}: no connection", sent=False)
         await server.sleep(chance.lag())
         writes = request.method != "GET"
-        dies = writes and life == server.life and server.is_well and chance.happens("death on the way")
+        dies = writes and life == server.life and server.is_well and self._dies(request)
         if dies:
             server.die()
         if dies or life != server.life:
@@ -127,6 +132,15 @@ class Network:
             return Answer(status=504, headers={}, content=b"<html>")
         await self._wait(chance.lag(), life)
         return answer
+
+    def _dies(self, request: Request) -> bool:
+        """Whether the worker dies while a request is on the way."""
+        server, sort = self._server, "death on the way"
+        if request.path != "/v2/enqueue" and server.people.is_deadly():
+            server.people.meet("a death", server)
+            server.chance.faults[sort] += 1
+            return True
+        return server.chance.happens(sort)
 
     async def _wait(self, seconds: float, life: int) -> None:
         """Lets time pass for code of a life of the worker, which goes on only in that life."""

@@ -19,11 +19,13 @@ from temporalio.exceptions import CancelledError
 from resolute.memory.children import recorded_of_child
 from resolute.memory.ended import MemoryRun
 from resolute.plan.errors import NodeFailedError
+from resolute.plan.policies import Policy
 from resolute.plan.values import Json, JsonObject, digest
+from resolute.running.made import stopped_from
 from resolute.running.messages import Message
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest, Paused
 from resolute.running.shared.asking import Asking
-from resolute.running.switches import Stop
+from resolute.running.switches import Stop, stop_from
 from resolute.temporal.wire.together import Asked as AskedOfTrip
 from resolute.temporal.workflows.trips import Trips
 from tests.simulation.history import Carried, ChildDone, Done, Event, Fired
@@ -50,6 +52,7 @@ class _Asked:
     answer: asyncio.Future[Any]
     start: Callable[[], None]
     local: bool
+    is_new: bool
     is_given_up: bool = False
 
 
@@ -64,6 +67,8 @@ class Part:
         self.at_work_here = 0
         """Local calls at work: the turn ends with them."""
         self.turns = 0
+        self.is_gone = False
+        """Whether its worker has died, or has let go of it: what is left of it ends, and writes nothing."""
         self.is_cancelled = False
         self._run = run
         self._asked: dict[int, _Asked] = {}
@@ -71,6 +76,7 @@ class Part:
         self._trips = Trips(self, lambda _: None, run.plan.interpreter)
         self._given_up: list[str] = []
         self._pauses: dict[str, asyncio.Future[None]] = {}
+        self._standing = run.stood
 
     @property
     def is_through(self) -> bool:
@@ -113,11 +119,13 @@ class Part:
         """Whether calls have been begun to which the run has not come yet."""
         return self._trips.is_ahead
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """Runs a node; in the local lane with those behind it."""
         local = request.lane == "local"
         if local and (behind or request.step in self._trips):
-            return (await self._trips.in_turn(request, behind)).value()
+            return (await self._trips.in_turn(request, behind, paused)).value()
         asked = self._ask(
             f"call {request.node} {digest(repr(request.arguments))} {request.lane}",
             request.step,
@@ -125,18 +133,25 @@ class Part:
             local=local,
         )
         self._run.noted(asked.number, request)
+        self._note_asked(asked, request.step)
         self._check_cancelled(request.step)
         return _output(await asked.answer)
+
+    def _note_asked(self, asked: _Asked, step: str) -> None:
+        if asked.is_new and self._run.server.people.are_there:
+            self._run.asked_at[step] = self._run.server.tick()
 
     def _check_cancelled(self, step: str) -> None:
         """A run that is cancelled begins nothing more, but what undoes its work."""
         if self.is_cancelled and not self.replays and not _UNDOES.match(step.rpartition(".")[2]):
             self._run.server.strange.append(f"{self._run.id} begins {step} although it is cancelled")
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """Runs nodes, so many at once, in one trip for the attempts that are due."""
-        answers = await self._trips.beside(requests, at_once=at_once, stops=stops)
-        self._run.completed(requests)
+        answers = await self._trips.beside(requests, at_once=at_once, stops=stops, paused=paused)
+        self._run.completed([each for each, answer in zip(requests, answers, strict=True) if not answer.put_off])
         return answers
 
     @property
@@ -176,11 +191,12 @@ class Part:
         self._run.noted(
             asked.number,
             *(
-                CallRequest(step=each.step, node=each.node, arguments=each.arguments, policy=each.policy, lane="local")
+                CallRequest(step=each.step, node=each.node, arguments=each.arguments, policy=_whole(each), lane="local")
                 for each in calls
             ),
         )
         for each in calls:
+            self._note_asked(asked, each.step)
             self._check_cancelled(each.step)
         try:
             carried: Carried = await asked.answer
@@ -215,11 +231,21 @@ class Part:
         return f"{self._run.id}/{step}"
 
     async def still(self, name: str, stop: Stop) -> Stop | None:
-        """No switch stops anything here."""
-        return None
+        """Asks the worker, in a local call."""
+        asked = self._ask(
+            f"still {digest(repr(stop))}",
+            name,
+            lambda number: self._work(number, lambda: self._run.hands.look(stop), local=True),
+            local=True,
+        )
+        now = _output(await asked.answer)
+        return None if now is None else stop_from(now)
 
     def stand(self, standing: JsonObject) -> None:
-        """Nobody looks."""
+        """Tells people, where it has changed."""
+        if standing != self._standing and not self.is_gone:
+            self._standing = standing
+            self._order(f"stand {digest(json.dumps(standing))}", lambda: self._run.stands(standing))
 
     def tell_children(self, message: Message) -> None:
         """Passes a message on."""
@@ -255,7 +281,7 @@ class Part:
     def bring(self, event: Event) -> None:
         """Brings an event to who waits for it."""
         match event:
-            case Done(command, _, _, gone) if gone:
+            case Done(command, gone=True):
                 self._end(command, None)
             case Done(command) | Carried(command) | ChildDone(command) | Fired(command):
                 self._end(command, event)
@@ -277,7 +303,7 @@ class Part:
     def _ask(self, what: str, step: str, start: Callable[[int], Callable[[], None]], *, local: bool = False) -> _Asked:
         number = self._count
         is_new = self._write(f"{what} {step}")
-        asked = self._asked[number] = _Asked(number, step, self._loop.create_future(), start(number), local)
+        asked = self._asked[number] = _Asked(number, step, self._loop.create_future(), start(number), local, is_new)
         if is_new and local:
             self.at_work_here += 1
             asked.start()
@@ -307,7 +333,18 @@ class Part:
         return self._run.server.loop
 
 
+def _whole(asked: AskedOfTrip) -> Policy:
+    """The policy of a call, of which a trip is told what is left behind a switch that has stopped it."""
+    retry = asked.policy.retry
+    if not (retry.attempts and asked.made.counted):
+        return asked.policy
+    attempts = retry.attempts + asked.made.counted
+    return asked.policy.model_copy(update={"retry": retry.model_copy(update={"attempts": attempts})})
+
+
 def _output(done: Done) -> Json:
+    if done.stopped is not None:
+        raise stopped_from(done.stopped)
     if done.failure is not None:
-        raise NodeFailedError.from_facts(done.failure)
+        raise NodeFailedError(**cast("Any", done.failure), made=done.left)
     return done.output

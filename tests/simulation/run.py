@@ -13,10 +13,12 @@ from resolute.memory.ended import MemoryRun
 from resolute.plan.errors import FlowError, NodeFailedError, RunCancelledError, RunTimedOutError
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
-from resolute.plan.values import Json
+from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter, RunContinuedError
-from resolute.running.messages import EVENT, Message, MessageRefusedError
+from resolute.running.made import CallStoppedError
+from resolute.running.messages import Message, MessageRefusedError
 from resolute.running.outcomes import outcomes_from
+from resolute.running.pausing import RESUME
 from resolute.running.recall import Memory
 from resolute.running.report import RunReport, RunStatus
 from resolute.running.result import result_of
@@ -25,15 +27,17 @@ from resolute.temporal.wire.together import Said as SaidOfCall
 from resolute.temporal.wire.together import round_in
 from tests.simulation.checker import CALL, Effect
 from tests.simulation.hands import Hands
+from tests.simulation.heard import Heard
 from tests.simulation.history import Cancel, Carried, ChildDone, Done, Event, Fired, History, Said
 from tests.simulation.history import Turn as HistoryTurn
+from tests.simulation.orders import Begun, Refused
 from tests.simulation.part import Part, StrangeError
 
 if TYPE_CHECKING:
     from tests.simulation.server import Server
 
-_AGAIN: Final = 200
-"""How often somebody says something again that is refused."""
+_TRIES: Final = 1_000
+"""More attempts than a step makes, until somebody has it tried again."""
 
 
 class SimulatedRun:
@@ -64,7 +68,16 @@ class SimulatedRun:
         self.memory: Memory | None = None
         self.report: RunReport | None = None
         self.history = History()
+        self.flows: tuple[str, ...] = () if parent is None else (*parent.flows, parent.plan.name)
+        """The flows of the runs that have started it, the first one first."""
         self.hands = Hands(self)
+        self.heard = Heard(self)
+        self.asked_at: dict[str, int] = {}
+        """When the run asked for a call, for the last time."""
+        self.stood: JsonObject = {}
+        """How the run stood when its history began."""
+        self._stands: JsonObject = {}
+        self._tries: dict[str, int] = {}
         self.attempts: list[asyncio.Future[Any]] = []
         self.permanent: set[str] = set()
         self.ends: list[tuple[int, CallRequest, Done]] = []
@@ -120,6 +133,7 @@ class SimulatedRun:
             return
         self._waiting = [*self.history.lose(), *self._waiting]
         self._completed.clear()
+        self.heard.lose()
         self._drop()
         for number in [each for each in self._work if each >= len(self.history.commands) or each in self._here]:
             del self._work[number]
@@ -131,6 +145,8 @@ class SimulatedRun:
                 ended.set_result(None)
 
     def _drop(self) -> None:
+        if self._part is not None:
+            self._part.is_gone = True
         self._part = self._interpreter = self._task = None
         self._in_turn = False
 
@@ -140,9 +156,10 @@ class SimulatedRun:
         self._timers[number] = self.server.loop.call_at(at, self._fire, number)
 
     def stop_timer(self, number: int) -> None:
-        """Stops a timer, unless it has fired."""
+        """Stops a timer. One that has fired, of which the run has not heard, is as if it had not."""
         if (timer := self._timers.pop(number, None)) is not None:
             timer.cancel()
+        self._waiting = [event for event in self._waiting if event != Fired(number)]
 
     def _fire(self, number: int) -> None:
         del self._timers[number]
@@ -189,9 +206,9 @@ class SimulatedRun:
             )
             self.bring(ChildDone(number, end, number in self._given_up, end.report))
 
-        run = self.server.start(
-            request.plan, f"{self.id}/{request.step}", given=request.input, parent=self, ended=ended
-        )
+        tries = self._tries.get(request.step, 0)
+        name = f"{self.id}/{request.step}" + (f"~{tries + 1}" if tries else "")
+        run = self.server.start(request.plan, name, given=request.input, parent=self, ended=ended)
         self._runs_of_steps[number] = self.children[request.step] = run
 
     def tell_children(self, message: Message) -> None:
@@ -210,13 +227,62 @@ class SimulatedRun:
         """Which calls a command is of."""
         self._requests[number] = requests
 
-    def begins(self, step: str, attempt: int, *, local: bool) -> None:
+    def begins(self, step: str, node: str, attempt: int, *, local: bool, lifted: bool = False) -> Effect:
         """An attempt of a step begins. Those of quick steps are not counted where their record is lost."""
         server = self.server
-        counted = 0 if step.rpartition(".")[2] in self._quick else attempt
+        counted = 0 if step.rpartition(".")[2] in self._quick else attempt + self._tries.get(step, 0) * _TRIES
         effect = Effect(at=server.tick(), run=self.id, step=step, does=CALL, key=f"{self.id}/{step}", attempt=counted)
         server.effects.append(effect)
         server.say(f"{self.id} {step} begins (attempt {attempt}{', local' if local else ''})")
+        if server.people.are_there:
+            begun = Begun(
+                at=effect.at,
+                run=self.id,
+                step=step,
+                asked=self.asked_at.get(step, 0),
+                first=attempt == 1,
+                writes=self._writes(node),
+                lifted=lifted,
+                flows=(self.plan.name, *self.flows),
+            )
+            server.begun.append(begun)
+        return effect
+
+    def was_stopped(self, effect: Effect, node: str, stopped: CallStoppedError) -> None:
+        """An attempt that seemed to begin did not: a switch has stopped it, or stopped it at a write."""
+        server = self.server
+        server.say(f"{self.id} {effect.step} is stopped ({stopped.stop.why})")
+        if stopped.begun:
+            return
+        server.effects = [each for each in server.effects if each is not effect]
+        server.begun = [each for each in server.begun if each.at != effect.at]
+        if stopped.stop.why != "pause":
+            at, writes = server.tick(), self._writes(node)
+            server.refused.append(Refused(at=at, run=self.id, step=effect.step, writes=writes))
+
+    def _writes(self, node: str) -> bool:
+        definition = self.server.executor.definitions.get(node)
+        return definition is not None and definition.effect == "write" and not self.plan.is_dry
+
+    def stands(self, standing: JsonObject) -> None:
+        """How the run stands now, for people."""
+        self._stands = standing
+        self.server.people.see(self, standing)
+
+    def end_of(self, step: str) -> float:
+        """When the failure of a step was recorded, of which somebody decides."""
+        ends = [at for at, request, _ in self.ends if request.step == step]
+        ends += [at for at, name in self.children_ended if name == step]
+        return float(max(ends, default=0))
+
+    def forget_end(self, step: str) -> float:
+        """A step is tried again: what it came to is no end. Gives when that was recorded."""
+        at = self.end_of(step)
+        self.ends = [each for each in self.ends if each[0] != at]
+        self.children_ended = [each for each in self.children_ended if each[0] != at]
+        self._tries[step] = self._tries.get(step, 0) + 1
+        self.hands.attempts.pop(step, None)
+        return at
 
     def completed(self, requests: Sequence[CallRequest]) -> None:
         """The run knows of calls that were made beside each other."""
@@ -246,8 +312,8 @@ class SimulatedRun:
             self._take(events)
 
     def _replay(self) -> None:
+        self._drop()
         part = self._part = Part(self)
-        self._interpreter = self._task = None
         for turn in self.history.turns:
             self._play(part, turn)
         part.replays = False
@@ -283,6 +349,8 @@ class SimulatedRun:
             if isinstance(event, Cancel):
                 cast("Interpreter", self._interpreter).cancel()
                 part.is_cancelled = True
+                if not part.replays:
+                    self.heard.take(len(self.history.turns), None)
             elif not isinstance(event, Said):
                 part.bring(event)
         loop.drain()
@@ -303,9 +371,13 @@ class SimulatedRun:
         interpreter = cast("Interpreter", self._interpreter)
         try:
             interpreter.take(said.message)
+            if is_new:
+                self.heard.take(len(self.history.turns), said.message)
         except MessageRefusedError as error:
-            if error.why == "moving" and said.message.to.startswith(EVENT):
+            if error.why == "moving" and not said.again:
                 interpreter.put_by(said.message)
+                if is_new and said.message.word == RESUME:
+                    self.heard.take(len(self.history.turns), said.message)
             elif is_new and said.again and error.why in ("unknown", "moving"):
                 self.server.loop.call_later(0.5, self.bring, said)
 
@@ -323,6 +395,7 @@ class SimulatedRun:
         part = cast("Part", self._part)
         before = self.history.kept[1]
         for number, turn in enumerate(self.history.keep(), start=before + 1):
+            self.heard.keep(number)
             for event in turn.events:
                 self._keep(event)
             for known_in, steps in self._completed:
@@ -351,12 +424,17 @@ class SimulatedRun:
     def _keep_trip(self, command: int, record: Json) -> None:
         requests = {request.step: request for request in self._requests[command]}
         for step, said in round_in(record).said.items():
-            if (done := _done(command, said)) is not None:
+            if said.word == "stopped":
+                self.server.say(f"{self.id} {step} waits for a switch")
+            elif (done := _done(command, said)) is not None:
                 self._keep_call(requests[step], done)
             else:
                 self.server.say(f"{self.id} {step} is to be tried again")
 
     def _keep_call(self, request: CallRequest, done: Done) -> None:
+        if done.stopped is not None:
+            self.server.say(f"{self.id} {request.step} waits for a switch")
+            return
         at = self.server.tick()
         self.ends.append((at, request, done))
         how = "given up" if done.gone else "failed" if done.failure else json.dumps(done.output)
@@ -393,7 +471,11 @@ class SimulatedRun:
         left = [number for number, work in self._work.items() if not work.done()]
         if left or self._timers:
             self.server.strange.append(f"{self.id} is continued while {left or list(self._timers)} is at work")
+        late = [event for event in self._waiting if not isinstance(event, (Said, Cancel))]
+        if late:
+            self.server.strange.append(f"{self.id} is continued, and has not heard of {late}")
         self.parts += 1
+        self.stood = self._stands
         self._drop()
         self._forget()
         self.wake()
@@ -416,7 +498,9 @@ def _came(number: int, ended: asyncio.Task[Any]) -> Event:
         return Done(number, gone=True)
     error = ended.exception()
     if isinstance(error, NodeFailedError):
-        return Done(number, failure=error.facts())
+        return Done(number, failure=error.facts(), left=error.made)
+    if isinstance(error, CallStoppedError):
+        return Done(number, stopped=error.as_json())
     if error is not None:
         raise error
     result: Any = ended.result()

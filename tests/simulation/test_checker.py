@@ -18,6 +18,7 @@ from tests.simulation.checker import (
     Start,
     broken,
 )
+from tests.simulation.orders import Begun, Decided, Halted, Refused, Sent
 
 PAGE = Effect(at=2, run="a", step="page", does="trigger", key="db")
 NOTE = Effect(at=4, run="a", step="say", does="note", key="I1", adds=True)
@@ -47,6 +48,13 @@ SECOND = RunTold(
     steps=(Recorded(at=11, step="close", does="resolve", key="db", undo=("reopen",)),),
 )
 ASKED = Asked(at=1, of="pages", run="a", step="ask", time=0.0, granted=True, at_most=1, per=60)
+PAUSED = Halted(what="run paused", of="b", since=9.2, until=9.8)
+FLOW_PAUSED = Halted(what="flow paused", of="watch", since=9.2, until=9.8)
+BRAKED = Halted(what="brake", since=3.2, until=3.8)
+BEGUN = Begun(at=9.9, run="b", step="close", asked=9.85, flows=("watch",))
+SENT = Sent(at=3.9, run="a", step="say", what="a note")
+DRY = RunTold(run="d", flow="watch", status="completed", began=12, ended=14, dry=True)
+HELD = Decided(at=10.6, run="b", step="close", word="retry", failed=10.5)
 START = Start(at=1, id="1", key="db", became="started", while_running="queue", runs=("a",))
 RIGHT = Evidence(
     effects=(PAGE, NOTE, replace(CLOSE, at=10)),
@@ -56,6 +64,17 @@ RIGHT = Evidence(
     reads=(Read(at=9, run="b", step="page", got=1, expected=1),),
     asked=(ASKED, replace(ASKED, at=2, step="again", granted=False, time=5.0), replace(ASKED, at=3, time=61.0)),
     starts=(START, replace(START, at=2, id="2", became="queued", runs=("b",))),
+    halted=(PAUSED, FLOW_PAUSED, BRAKED),
+    begun=(
+        replace(BEGUN, at=9.5, asked=9.1, first=False),  # at work before
+        BEGUN,
+        replace(BEGUN, at=10.7),
+        Begun(at=3.5, run="a", step="look", asked=3, writes=False),  # reads go on
+        replace(BEGUN, at=9.5, step="undo", asked=9, lifted=True),
+    ),
+    sent=(SENT,),
+    refused=(Refused(at=3.5, run="a", step="say", writes=True),),
+    decided=(HELD,),
 )
 
 
@@ -131,6 +150,34 @@ WRONG = {
     ),
     "a value of another run": ("memory right", changed(reads=(replace(RIGHT.reads[0], got=0),))),
     "a budget that is exceeded": ("budgets kept", changed(asked=(ASKED, replace(ASKED, at=2, time=1.0)))),
+    "a step that begins in a pause of its run": (
+        "pauses kept",
+        changed(begun=(*RIGHT.begun, replace(BEGUN, at=100, step="next", asked=9.5))),
+    ),
+    "a step that begins in a pause of its flow": (
+        "pauses kept",
+        changed(begun=(*RIGHT.begun, replace(BEGUN, at=9.5, step="next", asked=9.1))),
+    ),
+    "a step that writes under the brake": ("brake kept", changed(begun=(replace(BEGUN, at=3.5),))),
+    "a request that writes under the brake": ("brake kept", changed(sent=(replace(SENT, at=3.5),))),
+    "a step that reads and is stopped by the brake": (
+        "brake kept",
+        changed(refused=(replace(RIGHT.refused[0], writes=False),)),
+    ),
+    "a dry run that writes": (
+        "dry runs write nothing",
+        changed(runs=(*RIGHT.runs, DRY), sent=(replace(SENT, run="d", at=13),)),
+    ),
+    "a held step that goes on by itself": (
+        "decisions kept",
+        changed(begun=(*RIGHT.begun, replace(BEGUN, at=10.55, asked=10.55))),
+    ),
+    "a step that was left out and runs": ("decisions kept", changed(decided=(replace(HELD, word="skip"),))),
+    "a step that is to be tried again and is not": ("decisions kept", changed(begun=(BEGUN,))),
+    "a run that completes with a step that was to fail": (
+        "decisions kept",
+        changed(begun=(BEGUN,), decided=(replace(HELD, word="fail"),)),
+    ),
     "a budget that refuses too early": ("budgets kept", changed(asked=(replace(ASKED, granted=False),))),
 }
 

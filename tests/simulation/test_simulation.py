@@ -1,17 +1,25 @@
 """Flows of every kind in worlds where things fail, die and come late: what must hold holds."""
 
 import os
+import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.simulation.chance import EVERY
 from tests.simulation.many import Figures, many, of_seeds
+from tests.simulation.people import PEOPLE
 from tests.simulation.towns import SORTS
 from tests.simulation.worlds import RUNS_OF_A_TOWN, play
 
 RUNS = 2_000
+ELSEWHERE = range(0, 240, 7)
+"""Seeds that are simulated in two processes: of each sort of world, and of all that people do."""
+
+ROOT = Path(__file__).parents[2]
 CHUNKS = range(8)
 OF_A_CHUNK = 84
 A_MILLION = int(os.environ.get("SIMULATED_RUNS", "1000000"))
@@ -38,7 +46,7 @@ def test_so_many_runs_with_so_many_faults() -> None:
 
     assert figures.runs >= RUNS
     assert set(SORTS) == set(figures.sorts)
-    assert [] == [sort for sort in EVERY if not figures.faults[sort]]
+    assert [] == [sort for sort in (*EVERY, *PEOPLE) if not figures.faults[sort]]
 
 
 @pytest.mark.parametrize("seed", [5, 3 * RUNS_OF_A_TOWN, 956])
@@ -51,6 +59,18 @@ def test_a_seed_is_always_the_same_world(seed: int) -> None:
 
     assert first.told == again.told
     assert first.evidence == again.evidence
+
+
+def test_a_seed_is_the_same_world_in_another_process() -> None:
+    """A process in which sets have another order simulates the same, to the last byte: what happens and how it ends."""
+    here = "".join(f"{play(seed, tells_all=True).digest}\n" for seed in ELSEWHERE)
+    environment = {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+    command = [sys.executable, "-m", "tests.simulation", "--digests", *map(str, ELSEWHERE)]
+    there = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+
+    assert here == there.stdout
 
 
 @pytest.mark.soak

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from resolute import FlowBuilder, alarm, every, node, output, previous, signal, wait_for
 from resolute.execution.executor import NodeExecutor
-from resolute.plan.plan import Plan
+from resolute.plan.plan import Mode, Plan, WhenStuck
 from resolute_pagerduty import incident_for
 from tests.contract.generated.generated import Generated, generated
 from tests.contract.generated.order import Ordered
@@ -62,6 +62,7 @@ class Town:
     raise_after: int = 1
     clear_after: int = 1
     within: bool = False
+    when_stuck: WhenStuck = "fail"
 
     @property
     def remembers(self) -> bool:
@@ -71,7 +72,27 @@ class Town:
     @property
     def plan(self) -> Plan:
         """The flow's plan."""
-        return self.case.flow.plan
+        return _plan(self, "live")
+
+    def plan_in(self, mode: Mode) -> Plan:
+        """The plan of a run in a mode."""
+        return _plan(self, mode)
+
+
+def _plan(place: Town, mode: Mode) -> Plan:
+    plan = place.case.flow.plan
+    name = (place.number, place.when_stuck, mode)
+    if (known := _PLANS.get(name)) is None:
+        if len(_PLANS) > _MOST_PLANS:
+            _PLANS.clear()
+        if place.when_stuck == "fail":
+            plan = plan.model_copy(update={"when_stuck": "fail", "types": {}})
+        known = _PLANS[name] = plan.in_mode(mode)
+    return known
+
+
+_MOST_PLANS: Final = 64
+_PLANS: Final[dict[tuple[int, WhenStuck, Mode], Plan]] = {}
 
 
 def _write_counted(chain: FlowBuilder, piece: Piece, reads: Reads, inside: Inside) -> tuple[FlowBuilder, Reads]:
@@ -132,7 +153,8 @@ def town(number: int) -> Town:
         pieces = [*pieces[:1], Piece("awaited")]
     if within:
         extra["within"] = timedelta(seconds=draw.choice((4, 20, 60)))
-    case = generated(f"town-{number}", pieces, kinds=kinds, **extra)
+    # As one that holds, because such a plan knows more; one that does not is made of it.
+    case = generated(f"town-{number}", pieces, when_stuck="hold", kinds=kinds, **extra)
     return Town(
         number=number,
         sort=sort,
