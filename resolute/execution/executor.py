@@ -222,7 +222,7 @@ class NodeExecutor:
                 result = await result
         except BaseException as error:
             self._remember(definition)
-            exhausted = definition.attempts is not None and call.attempt >= definition.attempts
+            exhausted = definition.attempts is not None and call.attempt - call.earlier >= definition.attempts
             if exhausted and isinstance(error, Exception):
                 raise LastAttemptError(error) from error
             raise
@@ -238,7 +238,7 @@ class NodeExecutor:
             self.environment.switches(),
             (call.flow, *call.flows),
             "read" if call.dry else definition.effect,
-            begun=call.attempt > 1,
+            begun=not call.is_first,
             lifted=call.lifted,
         )
         if stop is None:

@@ -30,10 +30,10 @@ class Heartbeat:
     `heard` says whether the end of the last attempt was heard of.
     """
 
-    def __init__(self, every: float | None, details: tuple[Json, ...]) -> None:
+    def __init__(self, every: float | None, details: tuple[Json, ...], *, heard: bool = True) -> None:
         self.every = every or 0.0
         self.details = details
-        self.heard = True
+        self.heard = heard
         self._watch: asyncio.Timeout | None = None
         self._end: float | None = None
         self._loop = asyncio.get_running_loop()

@@ -37,7 +37,7 @@ from resolute.plan.step import walk
 from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import evaluate
 from resolute.running.interpreter import Interpreter, RunContinuedError
-from resolute.running.made import CallStoppedError, Made
+from resolute.running.made import CallStoppedError, Made, left_behind
 from resolute.running.messages import Message
 from resolute.running.origin import Origin
 from resolute.running.outcomes import outcomes_from
@@ -45,7 +45,7 @@ from resolute.running.recall import Memory
 from resolute.running.record import Answer
 from resolute.running.report import RunStatus
 from resolute.running.result import result_of
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest, Paused
 from resolute.running.shared.asking import SHARE, Asking
 from resolute.running.state import TOLD
 from resolute.running.switches import Stop
@@ -120,7 +120,9 @@ class MemoryRuntime:
         """No call is made ahead: here a trip costs nothing."""
         return False
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """Runs a node by its policy; see `Runtime.call`."""
         known = self.played.next(self.within + request.step, request.node) if self.played else None
         if known is None:
@@ -172,7 +174,9 @@ class MemoryRuntime:
             if isinstance(child, RunningChild):
                 child.tell(message)
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """Runs nodes by their policies, so many at once; see `Runtime.call_together`."""
         if self.played:
             known = [self.played.next(self.within + request.step, request.node) for request in requests]
@@ -180,10 +184,14 @@ class MemoryRuntime:
             if len(answers) == len(known):
                 return await self._known_together(requests, answers)
         made = AtOnce[CallRequest, Answered](
-            requests, at_once=at_once, stops=lambda answer: stops and answer.failure is not None
+            requests,
+            at_once=at_once,
+            stops=lambda answer: stops and answer.failure is not None,
+            goes_on=lambda: not paused,
         )
         await made.run(lambda request: answered(self.call(request)))
-        return [made.answers.get(index, Answered(given_up=True)) for index in range(len(requests))]
+        rest = Answered(given_up=made.stopped, put_off=not made.stopped)
+        return [made.answers.get(index, rest) for index in range(len(requests))]
 
     async def share(self, asking: Asking) -> Json:
         """Asks what the runs of this process share; see `Runtime.share`."""
@@ -246,7 +254,7 @@ class MemoryRuntime:
 
     async def _call(self, request: CallRequest) -> Json:
         policy, began, attempt = request.left, self._clock.now(), 1
-        heartbeat = Heartbeat(policy.heartbeat, request.made.heartbeat)
+        heartbeat = Heartbeat(policy.heartbeat, request.made.heartbeat, heard=not request.made.unheard)
         with self._clock.busy():
             while True:
                 try:
@@ -254,9 +262,11 @@ class MemoryRuntime:
                 except CallStoppedError as stopped:
                     made = Made(
                         attempts=request.made.attempts + attempt - (not stopped.begun),
+                        earlier=request.made.earlier,
                         counted=request.made.counted + attempt - 1,
                         heartbeat=heartbeat.details,
                         left=None if policy.within is None else policy.within - self._since(began),
+                        unheard=not heartbeat.heard,
                     )
                     raise CallStoppedError(stopped.stop, made) from None
                 if not isinstance(facts, FailureFacts):
@@ -264,14 +274,16 @@ class MemoryRuntime:
                 pause = policy.retry.pause(attempt) if facts.retry_after is None else facts.retry_after.total_seconds()
                 late = policy.within is not None and self._since(began) + pause >= policy.within
                 if late or not facts.retryable or attempt == policy.retry.attempts:
+                    attempts = request.made.attempts + attempt
                     raise NodeFailedError(
                         step=request.step,
                         node=request.node,
                         error_type=facts.error_type,
                         reason=facts.message,
                         retryable=facts.retryable,
-                        attempts=request.made.attempts + attempt,
+                        attempts=attempts,
                         trace=facts.trace,
+                        made=left_behind(attempts, heartbeat.details, unheard=not heartbeat.heard),
                     ) from facts.error
                 await self._clock.sleep(pause)
                 attempt += 1
@@ -305,7 +317,7 @@ class MemoryRuntime:
                 heartbeat.begin(watch)
                 return Output(await in_task(self._executor.execute(context, request.arguments)))
         except CallStoppedError as stopped:
-            heartbeat.heard = True
+            heartbeat.heard = stopped.begun or not context.unheard
             if not stopped.begun:
                 self.calls.remove(recorded)
             raise
@@ -331,6 +343,7 @@ class MemoryRuntime:
             step=request.step,
             node=request.node,
             attempt=attempt,
+            earlier=request.made.earlier,
             flows=self._flows,
             dry=request.dry,
             lifted=request.lifted,

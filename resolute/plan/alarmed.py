@@ -17,7 +17,8 @@ CheckOutcome: TypeAlias = Literal[
 
 - `paged`: the alarm is raised, now or in an earlier run whose page may not have got through.
 - `resolved`: it is cleared, now or in an earlier run whose resolve may not have got through.
-- `held`: it is cleared, and its incident stays open because a person has taken it over.
+- `held`: it is cleared, and its incident stays open because a person has taken it over; or a person has skipped a step
+  that was to open or to close it.
 - `pending`: bad, and not for long enough to be raised.
 - `muted`: bad for long enough, and these are quiet hours, or somebody has muted the alarm or its flow.
 - `damped`: raised before; nothing further is said until it clears.

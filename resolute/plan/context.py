@@ -32,6 +32,7 @@ TraceRequest: TypeAlias = Callable[[str, str], AbstractContextManager[Answered]]
 class CallContext:
     """The call of a node: which flow, run and step it belongs to, and which attempt it is (from 1).
 
+    Attempts are counted on where the step has failed for good and a person has it tried again; see `earlier`.
     `run_id` is Temporal's run id, `workflow_id` is the name of the run in lists and logs (Temporal's workflow id).
     """
 
@@ -68,6 +69,8 @@ class CallContext:
     """Raises `BrakedError` while the brake is on; see `check_may_write`."""
     flows: tuple[str, ...] = ()
     """The flows of the runs that have started this run, the first one first."""
+    earlier: int = 0
+    """How many of the attempts before this one had failed for good when a person had the step tried again."""
     lifted: bool = False
     """Whether no pause stops the call: it undoes the work of a run that somebody has cancelled."""
 
@@ -80,6 +83,11 @@ class CallContext:
     def run(self) -> str:
         """The name of the run in lists, logs and the audit log, and for every command that takes a run."""
         return self.workflow_id or self.run_id
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first attempt, or the first one since a person has had the step tried again."""
+        return self.attempt == self.earlier + 1
 
     @property
     def idempotency_key(self) -> str:

@@ -135,7 +135,8 @@ class NodeFailedError(FlowError):
     """A node failed permanently: its attempts are used up, or its error is one that is never retried.
 
     `error_type` is the class name of the error that the node raised, `reason` its text. `trace` are the
-    lines of the author's code that it came from, or of Resolute's where that failed itself.
+    lines of the author's code that it came from, or of Resolute's where that failed itself. `made` is what the attempts
+    of its call have left for another one, as `resolute.running.made` writes it; it is none of the error's facts.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class NodeFailedError(FlowError):
         retryable: bool = False,
         attempts: int | None = None,
         trace: str = "",
+        made: Mapping[str, Any] | None = None,
     ) -> None:
         self.step = step
         self.node = node
@@ -156,6 +158,7 @@ class NodeFailedError(FlowError):
         self.retryable = retryable
         self.attempts = attempts
         self.trace = trace
+        self.made = made
         called = f" ({node})" if node else ""
         super().__init__(f"step {step!r}{called} failed: {self.error_type}: {self.reason}")
 

@@ -45,6 +45,8 @@ class NodeDefinition:
     `queue` is the provider's queue whose rate limit applies to the node; None for no limit.
     `effect` is what the node does to the world; "write" unless its author says otherwise.
     `attempts` limits how often the function's own errors are retried, if that is less than the policy's limit.
+    `leaves_word` says that repeating it is safe only because an attempt knows of the one before it, and what that one
+    left in its heartbeat. The local lane has no heartbeat, and makes what was cut off again as a first attempt.
     `facts` are for readers of the reference, such as the scope that is needed.
     """
 
@@ -56,6 +58,7 @@ class NodeDefinition:
     queue: str | None = None
     effect: Effect = "write"
     attempts: int | None = None
+    leaves_word: bool = False
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property

@@ -19,7 +19,7 @@ from resolute.plan.values import JsonObject, digest
 FORMAT: Final = 1
 """The version of the shape of plans."""
 
-INTERPRETER: Final = 4
+INTERPRETER: Final = 5
 """The version of the interpreter: what changes the commands of a run is gated on the number that its plan carries."""
 
 

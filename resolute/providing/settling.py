@@ -26,13 +26,21 @@ def settles_in(seconds: float) -> None:
         leave(**{_SETTLED: now + seconds})
 
 
+def is_unheard() -> bool:
+    """Whether nothing was heard of the end of the attempt before this one; False where no step is running."""
+    try:
+        return current_call().unheard
+    except ResoluteError:
+        return False
+
+
 def carry_doubt(settle: float) -> bool:
     """Leaves word for the next attempt where nothing was heard of the one before this; says whether that is so.
 
     Before the first request of an attempt: that may fail, and what is heard of this attempt then hides the other one.
     """
     now = _now()
-    if now is None or not current_call().unheard:
+    if now is None or not is_unheard():
         return False
     until = left().get(_SETTLED)
     if not isinstance(until, (int, float)) or until < now + settle - _ROUNDING:
@@ -47,7 +55,7 @@ def unsettled_for(settle: float, *, sending: bool) -> float:
     attempt is that it was about to send.
     """
     now = _now()
-    if sending or (now is not None and current_call().unheard):
+    if sending or is_unheard():
         return settle
     until = left().get(_SETTLED)
     rest = until - now if now is not None and isinstance(until, (int, float)) else 0.0

@@ -51,13 +51,15 @@ class Holding(Protocol):
 
 
 def hold(step: Step, frame: Frame, run: Holding, error: NodeFailedError) -> None:
-    """Keeps that a step has failed for good and waits for a person."""
+    """Keeps that a step has failed for good and waits for a person, and what its call has left for a retry."""
     before = cast("JsonObject", frame.kept.held.get(step.id) or {})
+    made = cast("Json", error.made) or before.get("made")
     frame.kept.held[step.id] = {
         "error": cast("Json", error.facts()),
         "since": run.runtime.now().isoformat(),
         "times": int(cast("int", before.get("times", 0))) + 1,
         "decided": "",
+        **({"made": made} if made else {}),
     }
     run.state.hold(step, frame, error, _held(frame.kept.held[step.id]))
 
@@ -89,6 +91,12 @@ async def settled(step: Step, frame: Frame, run: Holding) -> bool:
         case _:
             run.state.retry(step, frame, _held(decision))
             return False
+
+
+def skipped_by(step: Step, frame: Frame) -> str:
+    """Who has skipped a step that was held; empty where nobody has."""
+    held = cast("JsonObject", frame.kept.held.get(step.id) or {})
+    return str(held.get("by") or "somebody") if held.get("decided") == SKIP else ""
 
 
 async def _decision(step: Step, frame: Frame, run: Holding, error: NodeFailedError) -> JsonObject:

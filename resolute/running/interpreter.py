@@ -37,6 +37,7 @@ from resolute.running.result import recorded_of, with_undo
 from resolute.running.run import Run, RunSuspendedError
 from resolute.running.runtime import Runtime
 from resolute.running.state import TOLD, RunState, failure_of
+from resolute.running.torn_down import is_torn_down
 from resolute.running.window import Window
 
 WITHIN: Final = "run:within"
@@ -107,6 +108,7 @@ class Interpreter:
         self._run = Run(plan, runtime, self.state, RUNNING, self._window, origin, notebook)
         self._run.saga.restore(self._earlier.undo, self.state.top)
         self._run.inbox.restore(self._earlier.inbox)
+        self._run.lifted = self._ending is not None and isinstance(self._ending.error, RunCancelledError)
         self._run.pausing.listen(self._earlier.paused)
         self._run.stopping.listen()
         self._run.pausing.ended.append(self._end_where_late)
@@ -159,7 +161,7 @@ class Interpreter:
                 self._run.stop_where_cancelled()
                 return self._result() if not self._window.only else self._tried()
             except asyncio.CancelledError:
-                if not self._run.cancelled or _is_torn_down():
+                if not self._run.cancelled or is_torn_down():
                     raise
                 error = self._ended_early()
             except RunSuspendedError:
@@ -357,12 +359,6 @@ class Interpreter:
             recorded = with_undo(recorded, self._run.saga.as_json(self.state))
         check_value(f"the result of flow {plan.name!r}", recorded)
         return recorded
-
-
-def _is_torn_down() -> bool:
-    """Whether the task itself is cancelled: its engine lets go of the run, which goes on elsewhere or later."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _result_value(plan: Plan, scope: Scope) -> Json:

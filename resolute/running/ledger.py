@@ -34,7 +34,8 @@ Outcome: TypeAlias = Literal[
 
 - `paged`: somebody was called; `resolved`: an incident was closed.
 - `broken`: the run failed, was ended, or a value that decides was missing, so it says nothing.
-- `held`: the run waits for a person, or left an incident open because a person has taken it over.
+- `held`: the run waits for a person, or left an incident open because a person has taken it over, or a person has
+  skipped the page or the resolve of an alarm.
 - `over budget`: the page was not granted; `muted`: it was bad for long enough, and nobody wanted to be called;
   `dry`: the run could write nothing.
 - `damped`: bad, and called for already; `pending`: bad, and not for long enough.

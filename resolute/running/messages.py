@@ -32,6 +32,12 @@ EVENT: Final = "event:"
 ITSELF: Final = "run:"
 """How the addresses of a run itself begin. There it listens from its beginning to its end."""
 
+HEARS_OF_ITSELF: Final = 5
+"""The first interpreter whose runs are paused, resumed and told of switches also while they move to another history.
+
+What is still at work may wait for just that. What older ones did must come again in a replay.
+"""
+
 MOST_BYTES: Final = 1_000_000
 """Bytes of the events that a run keeps: they have to fit into what it takes over to another history."""
 
@@ -111,9 +117,10 @@ class Listener:
 
 
 class Inbox:
-    """The messages of one run."""
+    """The messages of one run. `interpreter` says which of them it takes while it moves to another history."""
 
-    def __init__(self) -> None:
+    def __init__(self, interpreter: int) -> None:
+        self._taken_moving = (EVENT, ITSELF) if interpreter >= HEARS_OF_ITSELF else (EVENT,)
         self._listeners: dict[str, list[tuple[Order, Listener]]] = {}
         self._kept: list[Message] = []
         self._known: dict[str, Json] = {}
@@ -121,7 +128,7 @@ class Inbox:
         self._expected: dict[str, None] = {}
         self._early: list[Message] = []
         self.moving = False
-        """Whether the run is moving to another history: then only events are taken."""
+        """Whether the run is moving to another history: then events are taken, and what is said to the run itself."""
 
     def listen(self, to: str, listener: Listener, order: Order | None = None) -> None:
         """Opens an address. Where several may listen, `order` says who is asked first; without it there is one."""
@@ -180,7 +187,7 @@ class Inbox:
         """
         if message.id in self._known:
             return
-        if self.moving and not message.to.startswith(EVENT):
+        if self.moving and not message.to.startswith(self._taken_moving):
             raise MessageRefusedError("the run is moving to a new history: send the message again", why="moving")
         if not self.is_ready(message):
             self._check_room(message)

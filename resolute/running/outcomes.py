@@ -30,9 +30,9 @@ class Ending:
 class Outcomes:
     """Outcomes of the steps of a run, what is due if it fails, and when the run was due.
 
-    `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run. `cursors`
-    are those that the run has read, and `recalled` what it was told of earlier runs; None before that. A run that is
-    `apart` takes an earlier one up again, and tells later runs nothing.
+    `told` is how the plan's steps stood (see `resolute.running.told`), and `paused` who has paused the run (see
+    `Pausing.as_json`). `cursors` are those that the run has read, and `recalled` what it was told of earlier runs; None
+    before that. A run that is `apart` takes an earlier one up again, and tells later runs nothing.
     """
 
     kept: Kept = field(default_factory=Kept)

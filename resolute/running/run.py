@@ -25,7 +25,7 @@ from resolute.running.notebook import Notebook
 from resolute.running.origin import NOWHERE, Origin
 from resolute.running.pausing import Pausing
 from resolute.running.runtime import Runtime
-from resolute.running.saga import Saga, undo_of
+from resolute.running.saga import KEEPS_PARTS, Saga, undo_of
 from resolute.running.standing import Standing
 from resolute.running.state import RunState
 from resolute.running.stopping import Stopping
@@ -87,8 +87,8 @@ class Run:
         self.window = window or Window()
         self.runtime = runtime
         self.state = state
-        self.saga = Saga()
-        self.inbox = Inbox()
+        self.saga = Saga(keeps_parts=plan.interpreter >= KEEPS_PARTS)
+        self.inbox = Inbox(plan.interpreter)
         self.standing = Standing()
         self.pausing = Pausing(self)
         self.stopping = Stopping(self)
@@ -126,7 +126,7 @@ class Run:
             asyncio.CancelledError: it was given up.
             RunSuspendedError: the run is to be continued.
         """
-        self.stop_where_cancelled(frame)
+        self.stop_where_cancelled(frame.path)
         kind = self._kinds.get(type(step))
         if kind is None:
             # Without this a second copy of the plan's classes would make a run complete and do nothing.
@@ -136,7 +136,7 @@ class Run:
             self.window.carried = step.id in frame.kept.outputs or step.id in frame.kept.done
             raise RunSuspendedError
         while not await settled(step, frame, self) and not await self._tried(step, kind, frame):
-            self.stop_where_cancelled(frame)
+            self.stop_where_cancelled(frame.path)
 
     async def _tried(self, step: Step, kind: Running, frame: Frame) -> bool:
         """Runs a step; False where it is held now, so that a person decides what becomes of it."""
@@ -145,7 +145,7 @@ class Run:
             return await self._step(step, kind, frame)
         self.moves += 1
         async with self._turns.of(1):
-            self.stop_where_cancelled(frame)
+            self.stop_where_cancelled(frame.path)
             return await self._step(step, kind, frame)
 
     async def _step(self, step: Step, kind: Running, frame: Frame) -> bool:
@@ -200,7 +200,7 @@ class Run:
 
     def _holds(self, kind: Running, frame: Frame) -> bool:
         """Whether a step that has failed for good is held: where nobody else says what becomes of it."""
-        busy_ending = self.undoing or self.cancelled or self._is_given_up(frame) or bool(self.window.only)
+        busy_ending = self.undoing or self.cancelled or self._is_given_up(frame.path) or bool(self.window.only)
         return self.plan.holds and kind.is_held and not frame.collected and not busy_ending
 
     def stand_held(self, step_id: str, held: JsonObject | None, error: NodeFailedError) -> None:
@@ -211,11 +211,13 @@ class Run:
             self.standing.hold(step_id, held["since"], error)
         self.runtime.stand(self.standing.as_json())
 
-    def _is_given_up(self, frame: Frame) -> bool:
-        return any(frame.path.startswith(part) for part in self._given_up)
+    def _is_given_up(self, at: str) -> bool:
+        return any(at.startswith(part) for part in self._given_up)
 
-    def stop_where_cancelled(self, frame: Frame | None = None) -> None:
+    def stop_where_cancelled(self, at: str = "") -> None:
         """Begins nothing more in a run that has been cancelled, or in a part of it that has been given up.
+
+        `at` is the path of a block in the run, or the id of a step.
 
         Raises:
             asyncio.CancelledError: it has been, and does not undo its work yet.
@@ -224,7 +226,7 @@ class Run:
             return
         if self.cancelled and not self.undoing:
             raise asyncio.CancelledError
-        if frame is not None and self._is_given_up(frame):
+        if self._is_given_up(at):
             raise asyncio.CancelledError
 
     def rest(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -49,12 +49,16 @@ class CallRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What one of several calls came to: an output or a failure, unless it was given up or stopped by a switch."""
+    """What one of several calls came to: an output or a failure, unless it was given up or stopped by a switch.
+
+    One that is `put_off` has not begun: its run is paused, and it is to be made when that goes on.
+    """
 
     output: Json = None
     failure: NodeFailedError | None = None
     given_up: bool = False
     stopped: CallStoppedError | None = None
+    put_off: bool = False
 
     def value(self) -> Json:
         """The output.
@@ -103,6 +107,17 @@ class ChildFailedError(ResoluteError):
         super().__init__(f"{failure.error_type}: {failure.message}")
 
 
+class Paused(Protocol):
+    """Whether a run is paused now, so that nothing of it begins: true while it is."""
+
+    @property
+    def ended(self) -> list[Callable[[], None]]:
+        """What is called when the run goes on."""
+        ...
+
+    def __bool__(self) -> bool: ...
+
+
 class Runtime(Protocol):
     """What the interpreter needs of the world."""
 
@@ -121,10 +136,13 @@ class Runtime(Protocol):
         """Waits until a time for a step, or, without one, until the wait is cancelled."""
         ...
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """Runs a node by its policy and gives its output.
 
-        Of the calls that come `behind` it in the local lane, those that follow may be made with it.
+        Of the calls that come `behind` it in the local lane, those that follow may be made with it, as long as the run
+        is not `paused`: then what has begun is tried again without them.
 
         Raises:
             NodeFailedError: the node failed for good.
@@ -146,10 +164,13 @@ class Runtime(Protocol):
         """Tells people how the run stands (see `Standing`), so that they find it among many."""
         ...
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """Runs nodes of the local lane by their policies, so many at once, where nothing else of the run is at work.
 
-        With `stops` a failure gives up the calls beside it.
+        With `stops` a failure gives up the calls beside it. While the run is `paused` none of them begins: once what
+        has begun has ended, the others are put off.
         """
         ...
 

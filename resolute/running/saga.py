@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Final, cast
 
 from resolute.plan.kinds.call import Call
 from resolute.plan.step import Step
@@ -11,6 +11,12 @@ from resolute.plan.values import Json, JsonObject
 from resolute.running.evaluate import close_over
 from resolute.running.frame import Frame, Kept
 from resolute.running.state import RunState
+
+KEEPS_PARTS: Final = 5
+"""The first interpreter by which an undo step of an item goes on in the next history from what a switch has stopped.
+
+What older ones did must come again in a replay.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,9 +29,13 @@ class Undo:
 
 
 class Saga:
-    """Collects the undo steps of a run, in the order in which their steps completed."""
+    """Collects the undo steps of a run, in the order in which their steps completed.
 
-    def __init__(self) -> None:
+    With `keeps_parts`, what those know so far that have begun is written down as well.
+    """
+
+    def __init__(self, *, keeps_parts: bool) -> None:
+        self._keeps_parts = keeps_parts
         self._undo: list[Undo] = []
 
     def completed(self, step: Step, frame: Frame) -> None:
@@ -47,9 +57,17 @@ class Saga:
                     cast("Json", {**call.model_dump(mode="json"), "arguments": _closed(call, undo.frame, state)})
                     for call in undo.calls
                 ],
+                **({"parts": parts} if (parts := self._parts(undo)) else {}),
             }
             for undo in self._undo
         ]
+
+    def _parts(self, undo: Undo) -> JsonObject:
+        """What undo steps know so far; those at the top of the flow have it kept with all else that is there."""
+        if not (self._keeps_parts and undo.frame.path):
+            return {}
+        known = undo.frame.kept.parts
+        return {call.id: known[call.id] for call in undo.calls if call.id in known}
 
     def restore(self, data: list[Json], top: Frame, path: str = "") -> None:
         """Takes up what `as_json` wrote; what another run wrote, below the path of the step that ran it.
@@ -59,7 +77,8 @@ class Saga:
         for each in data:
             held = cast("JsonObject", each)
             at = path + str(held["path"])
-            frame = replace(top, kept=Kept(), path=at) if at else top
+            kept = Kept(parts=dict(cast("JsonObject", held.get("parts", {}))))
+            frame = replace(top, kept=kept, path=at) if at else top
             calls = tuple(Call.model_validate(call) for call in cast("list[Json]", held["calls"]))
             self._undo.append(Undo(path + str(held["step"]), calls, frame))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.running.messages import ITSELF, Inbox, Listener, Message
 from resolute.running.pausing import Pausing
@@ -23,9 +24,23 @@ _LONGEST: Final = timedelta(minutes=5)
 """How long a run waits before it asks again: twice as long each time."""
 
 
+WAITS_FOR_BOTH: Final = 4
+"""The first interpreter that does not make a call in a pause of its run that a switch had stopped before.
+
+What older ones did must come again in a replay.
+"""
+
+STOPS_WHERE_CANCELLED: Final = 5
+"""The first interpreter that does not make a call whose run was cancelled while it asked about the switch.
+
+What older ones did must come again in a replay.
+"""
+
+
 class Stoppable(Protocol):
     """What stopping calls needs of the run."""
 
+    plan: Plan
     runtime: Runtime
     inbox: Inbox
     standing: Standing
@@ -38,6 +53,9 @@ class Stoppable(Protocol):
 
     def wake(self, step_id: str) -> None:
         """Ends a wait; see `Run.wake`."""
+
+    def stop_where_cancelled(self, at: str = "") -> None:
+        """See `Run.stop_where_cancelled`."""
 
 
 class Stopping:
@@ -54,7 +72,7 @@ class Stopping:
         self._run.inbox.listen(SWITCHES, Listener(lambda _: None, self._look))
 
     async def passed(self, step_id: str, stop: Stop) -> None:
-        """Waits until what has stopped a call is off.
+        """Waits until what has stopped a call is off, and then as long as the run itself is paused.
 
         Raises:
             asyncio.CancelledError: the run is cancelled, or the part of it that the step is in.
@@ -77,6 +95,10 @@ class Stopping:
                 for other in tuple(self._waiting)[:1]:
                     self._run.wake(other)  # it asks from now on
             self._stand()
+        if self._run.plan.interpreter >= WAITS_FOR_BOTH:
+            await self._run.pausing.over(name)
+        if self._run.plan.interpreter >= STOPS_WHERE_CANCELLED:
+            self._run.stop_where_cancelled(step_id)
 
     async def _ask(self, name: str) -> None:
         """Waits, asks whether the switch is still on, and lets all calls go where it is not."""

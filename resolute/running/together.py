@@ -14,11 +14,23 @@ from resolute.plan.errors import NodeFailedError, ResoluteError
 from resolute.plan.limits import PAYLOAD_LIMIT
 from resolute.plan.values import Json
 from resolute.running.made import CallStoppedError
-from resolute.running.runtime import Answered, CallRequest, Runtime
+from resolute.running.runtime import Answered, CallRequest, Paused, Runtime
 from resolute.running.switches import Stop
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+KEEPS_ALL: Final = 4
+"""The first interpreter that forgets no call of a cancelled run because another was stopped by a switch.
+
+What older ones did must come again in a replay.
+"""
+
+PUTS_OFF: Final = 5
+"""The first interpreter of which no call begins beside others that have begun, once its run is paused.
+
+What older ones did must come again in a replay.
+"""
 
 _TURNS: Final = 5
 """Turns of the event loop in which what ended at the same moment as a failure has ended."""
@@ -28,6 +40,8 @@ Keep: TypeAlias = Callable[[CallStoppedError], None]
 """Takes what has stopped a call, for another part of the run."""
 
 Passed: TypeAlias = Callable[[str, Stop], Awaitable[None]]
+
+Over: TypeAlias = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -45,11 +59,27 @@ class Together:
     """Collects the calls of so many items, and makes them when each item has come to its call or to its end.
 
     `stops` says that a failure gives up the calls beside it, and `passed` waits until what has stopped a step is off.
+    While the run is `paused` no call begins; `over` waits for the end of that, for a step. With `keeps_all`, what has
+    ended is kept where the run was cancelled and another call was stopped.
     """
 
-    def __init__(self, runtime: Runtime, items: int, *, at_once: int, stops: bool, passed: Passed) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        items: int,
+        *,
+        at_once: int,
+        stops: bool,
+        passed: Passed,
+        paused: Paused | None,
+        over: Over,
+        keeps_all: bool,
+    ) -> None:
         self._runtime = runtime
         self._passed = passed
+        self._paused = paused
+        self._over = over
+        self._keeps_all = keeps_all
         self._missing = items
         self._at_once = at_once
         self._stops = stops
@@ -85,13 +115,21 @@ class Together:
                     call.answer.cancel()
 
     async def _made(self, group: list[_Begun]) -> bool:
-        """Makes calls until none of them is stopped any more; whether further ones are to be made."""
+        """Makes calls until none of them is stopped or put off any more; whether further ones are to be made."""
         while group:
             requests = [call.request for call in group]
-            answers = await self._runtime.call_together(requests, at_once=self._at_once, stops=self._stops)
+            answers = await self._runtime.call_together(
+                requests, at_once=self._at_once, stops=self._stops, paused=self._paused
+            )
+            pairs = list(zip(group, answers, strict=True))
+            if self._keeps_all:  # `again` ends the rest where the run was cancelled: first what has ended
+                pairs.sort(key=lambda each: each[1].stopped is not None)
             stopped: list[_Begun] = []
-            for call, answer in zip(group, answers, strict=True):
-                if answer.stopped is None:
+            put_off: list[_Begun] = []
+            for call, answer in pairs:
+                if answer.put_off:
+                    put_off.append(call)
+                elif answer.stopped is None:
                     _give(call.answer, answer)
                 else:
                     stopped.append(call.again(answer.stopped))
@@ -99,8 +137,10 @@ class Together:
                 return False
             stops = [answer.stopped.stop for answer in answers if answer.stopped is not None]
             if stops:
-                await self._passed(stopped[0].request.step, stops[0])
-            group = stopped
+                await self._passed(stopped[0].request.step, stops[0])  # and as long as the run is paused
+            elif put_off:
+                await self._over(put_off[0].request.step)
+            group = stopped + put_off
         return True
 
     def _groups(self) -> Iterator[list[_Begun]]:

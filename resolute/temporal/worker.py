@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, MutableMapping
 from datetime import timedelta
 from typing import Any, Final, cast
 
-import temporalio.bridge.worker
 from temporalio.client import Client
 from temporalio.worker import (
     Interceptor,
@@ -19,6 +17,7 @@ from temporalio.worker import (
 )
 
 from resolute.temporal.activities.activities import Activities
+from resolute.temporal.passes import leave_out_passes
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.versions import Build
 from resolute.temporal.wire.activity import queue_of
@@ -126,7 +125,7 @@ def temporal_worker(
         activity_task_poller_behavior=POLLERS,
     )
     _bear_with_slow_tasks(worker)
-    _write_as_it_is()
+    leave_out_passes()
     return worker
 
 
@@ -143,26 +142,6 @@ def _bear_with_slow_tasks(worker: Worker) -> None:
     """
     within: Any = worker
     within._workflow_worker._deadlock_timeout_seconds = None
-
-
-def _write_as_it_is() -> None:
-    """Has the SDK not go through what a task answers, where there is nothing to do to it.
-
-    It goes through every command of every task three times, to encrypt values, to store large ones, and to encrypt
-    where those are stored. Where a worker does none of that, this is a tenth of its time. The SDK has no option for it.
-    """
-    sdk: Any = temporalio.bridge.worker
-    passes = sdk.encode_completion
-    if hasattr(passes, "__wrapped__"):
-        return
-
-    @functools.wraps(passes)
-    async def encode(completion: Any, data_converter: Any, *rest: Any, **options: Any) -> Any:
-        if data_converter.payload_codec is None and data_converter.external_storage is None:
-            return sdk.temporalio.converter._extstore.StorageOperationMetrics()
-        return await passes(completion, data_converter, *rest, **options)
-
-    sdk.encode_completion = encode
 
 
 def queue_worker(

@@ -50,6 +50,7 @@ class Bench(Generic[P]):
         *,
         step: str = "step",
         attempt: int = 1,
+        earlier: int = 0,
         within: float = math.inf,
         unheard: bool = False,
         **given: Any,
@@ -60,6 +61,7 @@ class Bench(Generic[P]):
             factory: the node.
             step: the step that it is run as: the same step is the same work, tried again.
             attempt: which attempt of the step it is.
+            earlier: how many attempts there had been when a person had the step tried again.
             within: seconds after which the attempt is given up.
             unheard: whether nothing was heard of the end of the attempt before it: its worker died, or it hung.
             **given: what the node is given.
@@ -74,6 +76,7 @@ class Bench(Generic[P]):
             step=step,
             node=definition.name,
             attempt=attempt,
+            earlier=earlier,
             heartbeat=lambda *details: self.beats.append(details),
             last_heartbeat=self.beats[-1] if self.beats else (),
             deadline=monotonic() + within,

@@ -126,12 +126,15 @@ def provider_node(
     lane: Lane = "activity",
     queue: str | None = None,
     effect: Effect = "write",
+    leaves_word: bool = False,
     facts: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], NodeFactory[P, R]]:
     """Declares a node of a provider: the function's first argument is the provider's instance on the worker.
 
     `name` is the documented name of the operation (`TriggerEvent`); the activity type is `provider.name`.
-    `queue` is one of `Provider.queues()`, where calls of the node count against a rate limit.
+    `queue` is one of `Provider.queues()`, where calls of the node count against a rate limit. `leaves_word` says that
+    it is safe to repeat only by what an attempt leaves for the next one (see `resolute.plan.attempts`): `build()` keeps
+    such a node out of the local lane, where nothing is left.
     """
 
     def declare(function: Callable[Concatenate[Any, P], Awaitable[R]]) -> NodeFactory[P, R]:
@@ -144,6 +147,7 @@ def provider_node(
                 provider=provider,
                 queue=queue,
                 effect=effect,
+                leaves_word=leaves_word,
                 facts=dict(facts or {}),
             )
         )

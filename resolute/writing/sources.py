@@ -25,7 +25,6 @@ from resolute.plan.shapes import (
 from resolute.plan.values import Json
 from resolute.writing.scope import Report, Scope
 
-_FAILURE: Final = shape_of_type(Failure, "serialization")
 _STATE: Final = Shape({"type": "object", "additionalProperties": True})
 
 
@@ -45,7 +44,7 @@ def shape_of_source(operator: str, inner: list[Json], scope: Scope, report: Repo
         case "$failure":
             if not scope.in_failure:
                 report("failure() is known in on_failure steps only", "move the step to .on_failure(...)")
-            return shape_at(_FAILURE, "failure", inner, report)
+            return shape_at(shape_of_type(Failure, "serialization"), "failure", inner, report)
         case "$now" | "$scheduled":
             return TIME
         case "$secret" | "$link" | "$button":

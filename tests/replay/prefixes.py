@@ -140,6 +140,12 @@ def commanded(command: Any) -> list[Named]:
             return []
 
 
+def _recorded(commands: Sequence[Any]) -> list[Named]:
+    """The commands of a task, as they are recorded: a timer that it has started and stopped is not."""
+    stopped = [("timer", str(each.cancel_timer.seq)) for each in commands if each.HasField("cancel_timer")]
+    return [named for each in commands for named in commanded(each) if named not in stopped]
+
+
 def as_far_as(followed: list[Named], given: list[Named]) -> list[Named]:
     """What followed, as far as it can be given before a local activity has been run."""
     return followed[: len(given)] if LOCAL in given else followed
@@ -174,7 +180,7 @@ class _WatchedInstance(WorkflowInstance):
     def activate(self, act: Any) -> Any:
         completion = self._inner.activate(act)
         if not any(job.HasField("remove_from_cache") for job in act.jobs):
-            self._commands.append([n for each in completion.successful.commands for n in commanded(each)])
+            self._commands.append(_recorded(completion.successful.commands))
         return completion
 
     def get_serialization_context(self, command_info: Any) -> Any:

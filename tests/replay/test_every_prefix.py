@@ -28,7 +28,7 @@ NEWEST: Final = [path for path in HISTORIES if path.stem.startswith(f"v{INTERPRE
 @pytest.mark.parametrize("path", NEWEST, ids=lambda path: path.stem)
 async def test_the_next_worker_gives_the_same_answer(path: Path) -> None:
     """Up to each task of a recorded run, its replay ends in the commands that followed: all, in their order."""
-    watched, cut = Watched(), list(boundaries(_history(path)))
+    watched, cut = Watched(), list(boundaries(history_of(path)))
     results = await _replayed(watched, [history for history, _ in cut])
     given = [activations[-1] for activations in watched.commands]
 
@@ -39,7 +39,7 @@ async def test_the_next_worker_gives_the_same_answer(path: Path) -> None:
 def test_an_answer_is_told_from_another() -> None:
     """Commands are compared by what they are and by their ids: there are hundreds, of every kind that a flow gives."""
     followed: list[Named] = [
-        named for path in NEWEST for _, commands in boundaries(_history(path)) for named in commands
+        named for path in NEWEST for _, commands in boundaries(history_of(path)) for named in commands
     ]
 
     assert {"activity", "local activity", "timer", "child", "end"} == {kind for kind, _ in followed}
@@ -49,13 +49,14 @@ def test_an_answer_is_told_from_another() -> None:
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_worker_may_die_behind_every_event(path: Path) -> None:
     """Up to each event, and with the task behind it that the next worker gets, a recorded run replays."""
-    results = await _replayed(Watched(), list(crashes(_history(path))))
+    results = await _replayed(Watched(), list(crashes(history_of(path))))
 
     assert results
     assert [] == [result.replay_failure for result in results if result.replay_failure]
 
 
-def _history(path: Path) -> WorkflowHistory:
+def history_of(path: Path) -> WorkflowHistory:
+    """A recorded history."""
     text = path.read_text()
     first = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
     return WorkflowHistory.from_json(first.get("workflowId", path.stem), text)
@@ -70,6 +71,7 @@ async def _replayed(watched: Watched, histories: Iterable[WorkflowHistory]) -> l
         workflows=[FlowWorkflow, LineWorkflow, SharedWorkflow, HeartbeatWorkflow],
         workflow_runner=watched,
         interceptors=[AtHand(KEYS, None)],
+        debug_mode=True,  # else a task of 2 s would be taken for one that hangs
     )
     async with replayer.workflow_replay_iterator(each()) as results:
         return [result async for result in results]

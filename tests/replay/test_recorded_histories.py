@@ -27,7 +27,9 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 def replayer() -> Replayer:
     """Replays with the engine as it is, and no author's code at all."""
     return Replayer(
-        workflows=[FlowWorkflow, LineWorkflow, HeartbeatWorkflow], workflow_runner=UnsandboxedWorkflowRunner()
+        workflows=[FlowWorkflow, LineWorkflow, HeartbeatWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,  # else a task of 2 s would be taken for one that hangs
     )
 
 

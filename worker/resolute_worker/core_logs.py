@@ -55,8 +55,8 @@ class WithoutRepeats(logging.Filter):
         return True
 
 
-_KNOWN_WITHIN: Final = timedelta(seconds=10)
-"""How soon a server knows a worker by the name by which it is asked to end its polls."""
+_KNOWN_WITHIN: Final = timedelta(seconds=3)
+"""How soon a server knows a worker by the name by which it is asked to end its polls: one small request so often."""
 
 
 def forward_core_logs(metrics: str | None = None) -> None:

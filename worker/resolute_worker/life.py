@@ -9,7 +9,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from resolute.plan.errors import ResoluteError
@@ -21,6 +21,12 @@ OVERTIME: Final = 2.0
 
 _THRESHOLDS: Final = (700, 10, 3)
 """Python's own are (700, 10, 10): a full collection three times as often, each with a third of the garbage."""
+
+_SETTLED: Final = 5.0
+"""Seconds after which a process has started, and no longer needs what it took to start."""
+
+_BETWEEN: Final = 60.0
+"""Seconds between two times that memory is given back. It takes some milliseconds, in a thread."""
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +53,39 @@ def collect_in_small_steps() -> None:
 
     A full collection walks through everything that has been loaded, and a finished run leaves some hundred objects that
     only it can find: 0.2 s every few hundred runs. What has been loaded so far stays until the process ends, so it is
-    left out; and a collection takes place before there is much to collect. What was needed only to start is given back
-    to the system.
+    left out; and a collection takes place before there is much to collect.
     """
     gc.collect()
+    _give_back()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
+
+
+@contextlib.asynccontextmanager
+async def giving_back_memory() -> AsyncGenerator[None]:
+    """Gives memory that nothing uses any more back to the system, for the length of the block.
+
+    The C library keeps what was needed to start, or for a burst of work, until it is told to.
+    """
+
+    async def in_turn() -> None:
+        await asyncio.sleep(_SETTLED)
+        while True:
+            await asyncio.to_thread(_give_back)
+            await asyncio.sleep(_BETWEEN)
+
+    task = asyncio.create_task(in_turn(), name="giving back memory")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _give_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # another C library than glibc
             ctypes.CDLL(None).malloc_trim(0)
-    gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)
 
 
 def quick_loop() -> asyncio.AbstractEventLoop:

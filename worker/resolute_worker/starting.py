@@ -13,6 +13,7 @@ from resolute.execution.inputs import read_any_input
 from resolute.plan.errors import InvalidInputError, UnknownFlowError
 from resolute.plan.plan import Plan
 from resolute.plan.values import Json
+from resolute.running.report import Failure
 from resolute.temporal.client.client import RunHandle, start_deployed, start_run
 from resolute.temporal.history.remembering import memory_of_latest
 from resolute.temporal.history.runs import describe_run
@@ -26,6 +27,8 @@ from resolute.writing.flow import Flow
 _REFUSALS: Final = {error.__name__: error for error in (InvalidInputError, UnknownFlowError)}
 _PATIENCE: Final = 3.0
 _GLANCE: Final = 0.1
+_ANOTHER: Final = 1.0
+"""Seconds for another worker, where the one that was given the run does not have its flow."""
 
 
 async def start_on_request(
@@ -107,13 +110,14 @@ async def known_plan(client: Client, flow: str) -> tuple[Plan, str] | None:
 
 
 async def _begun(client: Client, run: RunHandle) -> None:
-    """Waits a moment for the worker to pick up the run.
+    """Waits a moment for a worker to take up the run; where none has its flow, the run is cancelled.
 
     Raises:
         InvalidInputError: the worker refused the input.
-        UnknownFlowError: the worker has no such flow.
+        UnknownFlowError: no worker has such a flow.
     """
     deadline = time.monotonic() + _PATIENCE
+    unknown: Failure | None = None
     while time.monotonic() < deadline:
         found = await describe_run(client, run.workflow_id, run.run_id)
         if found.plan is not None:
@@ -121,7 +125,13 @@ async def _begun(client: Client, run: RunHandle) -> None:
         if found.summary.status == "failed":
             await _refused(run)
             return
+        if unknown is None and found.handed_back and found.handed_back.error_type == UnknownFlowError.__name__:
+            unknown, deadline = found.handed_back, time.monotonic() + _ANOTHER
         await asyncio.sleep(_GLANCE)  # Temporal reports nothing before a run ends
+    if unknown is not None:
+        # Whoever starts it by hand is there to be told: a run of a mistyped name does not wait for a rollout.
+        await run.handle.cancel()
+        raise UnknownFlowError(f"{unknown.message}; started by hand, run {run.workflow_id} is cancelled instead")
 
 
 async def _refused(run: RunHandle) -> None:

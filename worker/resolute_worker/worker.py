@@ -15,7 +15,7 @@ from resolute.plan.errors import ConfigurationError, ResoluteError
 from resolute.plan.provider import NodeDefinition, Provider
 from resolute.writing.flow import Flow
 from resolute.writing.node import NodeFactory
-from resolute_worker.life import OVERTIME, collect_in_small_steps, live
+from resolute_worker.life import OVERTIME, collect_in_small_steps, giving_back_memory, live
 from resolute_worker.needs import missing_variables
 from resolute_worker.nodes import nodes_beside
 from resolute_worker.providers import check_providers
@@ -95,7 +95,8 @@ class Worker:
                 set_up_logs(environment, self.settings.log_format, self.settings.log_level)
             mask_handlers(environment)
             forward_core_logs(self.settings.metrics_address)
-            await self._serve(signals, ready=lambda _: collect_in_small_steps(), environment=environment)
+            async with giving_back_memory():
+                await self._serve(signals, ready=lambda _: collect_in_small_steps(), environment=environment)
 
         try:
             live(work, grace=self.settings.shutdown_seconds)

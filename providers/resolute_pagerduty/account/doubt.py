@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from resolute.plan.attempts import leave, left
 from resolute.plan.context import current_call
 from resolute.plan.errors import ResoluteError
-from resolute.providing.settling import carry_doubt, settles_in, unsettled_for
+from resolute.providing.settling import carry_doubt, is_unheard, settles_in, unsettled_for
 from resolute_pagerduty.errors import PagerDutyAPIError, UnsettledError
 
 E = TypeVar("E", bound=PagerDutyAPIError)
@@ -38,8 +38,11 @@ _DOUBTFUL: Final = frozenset({408, 502, 504})
 
 
 def may_have_sent() -> bool:
-    """Whether an earlier attempt of this step sent a request that may have been carried out."""
-    return left().get(REQUEST) in (SENDING, LOST)
+    """Whether an earlier attempt of this step sent a request that may have been carried out.
+
+    One of which nothing was heard may have: its worker can be killed before its word that it sends has arrived.
+    """
+    return left().get(REQUEST) in (SENDING, LOST) or is_unheard()
 
 
 def is_doubtful(status: int) -> bool:

@@ -62,17 +62,25 @@ def is_repeat() -> bool:
     return current_call().attempt > 1
 
 
+def is_ordered() -> bool:
+    """Whether a person has just said that this step is to be tried again, who could look what has become of it."""
+    call = current_call()
+    return call.attempt > 1 and call.is_first
+
+
 def is_news(newest: str) -> bool:
     """Whether something is newer than it was when the first attempt of this step started.
 
     This shows whether an earlier attempt did its work, whatever the clocks say. The first attempt records what it
-    found in its heartbeat; if that was lost with its worker, the next attempt counts as the first.
+    found in its heartbeat; if that was lost with its worker, the next attempt counts as the first. So does one that a
+    person has ordered, where nothing of before is in doubt: what is newer since is somebody else's.
 
     Args:
         newest: identifies the newest of what is looked at; empty if there is none.
     """
     before = left().get(_NEWEST)
-    if is_repeat() and isinstance(before, str):
+    counts = may_have_sent() or not current_call().earlier
+    if is_repeat() and counts and isinstance(before, str):
         return newest != before
     leave(**{_NEWEST: newest})
     return False
@@ -91,7 +99,8 @@ async def take_back(account: Account, operation: Operation, path: Mapping[str, s
 async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: bool) -> T:
     """Sends something that PagerDuty keeps no trace of.
 
-    It is retried only if it was certainly not done: there was no connection, or it was refused.
+    It is retried only if it was certainly not done: there was no connection, or it was refused. A person who has a held
+    step tried again has it sent once more.
 
     Args:
         send: sends it.
@@ -101,7 +110,7 @@ async def at_most_once(send: Callable[[], Awaitable[T]], what: str, *, repeat: b
     Raises:
         UncertainOutcomeError: it may have been done, in this attempt or in one before that died.
     """
-    if may_have_sent() and not repeat:
+    if may_have_sent() and not (repeat or is_ordered()):
         raise UncertainOutcomeError(f"an earlier attempt may have sent {what}: it is not sent again. {_ADVICE}")
     leave(**{REQUEST: SENDING})
     try:

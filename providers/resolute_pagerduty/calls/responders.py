@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from resolute_pagerduty.account.account import Account, list_in, object_in
 from resolute_pagerduty.account.doubt import may_have_sent
 from resolute_pagerduty.calls.incidents import read_incident, reference
-from resolute_pagerduty.calls.repeats import is_news
+from resolute_pagerduty.calls.repeats import is_news, is_ordered
 from resolute_pagerduty.errors import MissingSettingError, UncertainOutcomeError
 from resolute_pagerduty.http.exchange import JsonBody
 from resolute_pagerduty.http.operations import LIST_USERS, REQUEST_RESPONDERS
@@ -35,7 +35,7 @@ async def request_once(
     ]
     if is_news(str(len(equal))) and equal:
         return max(equal, key=lambda each: (str(each.requested_at), each.id)), False
-    if may_have_sent() and not isinstance(incident.get("responder_requests"), list):
+    if may_have_sent() and not (is_ordered() or isinstance(incident.get("responder_requests"), list)):
         raise UncertainOutcomeError(
             "an earlier attempt may have asked the responders, and PagerDuty does not show whom it asked: "
             "they are not asked again. Look at the incident"

@@ -37,7 +37,12 @@ _FROM: Final = {True: "sent; PAGERDUTY_FROM_EMAIL, or the user that the credenti
 
 
 def pagerduty_node(
-    name: str, *operations: Operation, repeat: str, remains: str = "", policy: Policy = REST_POLICY
+    name: str,
+    *operations: Operation,
+    repeat: str,
+    remains: str = "",
+    policy: Policy = REST_POLICY,
+    leaves_word: bool = False,
 ) -> Callable[[Callable[Concatenate[Accounts, P], Awaitable[R]]], NodeFactory[P, R]]:
     """Declares a node. Its first operation is its purpose; the others help it.
 
@@ -47,6 +52,7 @@ def pagerduty_node(
         repeat: why it is safe to repeat.
         remains: for a write, what a repeat may still cause.
         policy: how it is retried.
+        leaves_word: whether an attempt has to know of the one before it, also where none of the operations settles.
     """
     main = operations[0]
     queue = None if main.limit == "routing_key" else QUEUE  # alerts never wait behind a long queue of reads
@@ -61,7 +67,10 @@ def pagerduty_node(
         "page": main.page,
     }
     effect = "read" if all(each.reads for each in operations) else "write"
-    return provider_node("pagerduty", name, policy=policy, queue=queue, effect=effect, facts=facts)
+    leaves_word = leaves_word or any(each.settles for each in operations)
+    return provider_node(
+        "pagerduty", name, policy=policy, queue=queue, effect=effect, leaves_word=leaves_word, facts=facts
+    )
 
 
 def _limit(operation: Operation) -> str:

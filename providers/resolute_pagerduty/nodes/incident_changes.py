@@ -113,6 +113,7 @@ async def create_incident(
     LIST_LOG_ENTRIES,
     repeat="it reads first and sends only what differs; a late acknowledgement never reopens",
     remains=f"a second escalation, assignment or resolution note {LATE}; an acknowledgement may then reopen it",
+    leaves_word=True,
 )
 async def update_incident(
     pagerduty: Accounts,
@@ -281,6 +282,7 @@ async def snooze_incident(
     SEND_STATUS_UPDATE,
     repeat="PagerDuty shows no trace of it, so it is sent at most once: if the answer is lost, the step ends",
     remains="if the answer is lost, nobody knows whether the update was sent; the step says so and fails",
+    leaves_word=True,
 )
 async def send_status_update(
     pagerduty: Accounts,

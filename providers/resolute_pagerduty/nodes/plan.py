@@ -149,6 +149,7 @@ async def get_incident_workflow(
     START_WORKFLOW,
     repeat="PagerDuty shows no trace of it, so it is started at most once: if the answer is lost, the step ends",
     remains="if the answer is lost, nobody knows whether the workflow was started; the step says so and fails",
+    leaves_word=True,
 )
 async def start_incident_workflow(
     pagerduty: Accounts,

@@ -224,6 +224,7 @@ async def list_status_page_post_updates(
     CREATE_STATUS_PAGE_POST_UPDATE,
     repeat="customers are told at most once: if the answer is lost, the step ends",
     remains="if the answer is lost, nobody knows whether customers were told; the step says so and fails",
+    leaves_word=True,
 )
 async def create_status_page_post_update(
     pagerduty: Accounts,

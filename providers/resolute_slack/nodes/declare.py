@@ -71,4 +71,6 @@ def slack_node(
         "page": main.page,
     }
     effect = "read" if all(each.reads for each in methods) else "write"
-    return provider_node("slack", name, policy=policy, queue=QUEUE, effect=effect, facts=facts)
+    return provider_node(
+        "slack", name, policy=policy, queue=QUEUE, effect=effect, leaves_word=POST in methods, facts=facts
+    )

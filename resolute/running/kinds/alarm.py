@@ -20,6 +20,7 @@ from resolute.plan.triggers import Schedule
 from resolute.plan.values import Json, JsonObject, digest
 from resolute.running.evaluate import evaluate
 from resolute.running.frame import Frame
+from resolute.running.hold import skipped_by
 from resolute.running.kinds.watching import (
     Signal,
     Watched,
@@ -38,6 +39,12 @@ from resolute.running.run import Run
 from resolute.running.shared.asking import Asking
 from resolute.running.shared.mutes import MUTED, MUTES, text_of_mute
 from resolute.running.truth import truth_of
+
+TELLS_SKIPPED: Final = 5
+"""The first interpreter by which a check whose page a person has skipped has not paged.
+
+A flow may go on by what its check came to, so what older ones said must come again in a replay.
+"""
 
 _LONGEST_KEY: Final = 150
 
@@ -73,6 +80,8 @@ class _Check:
         if is_due(self._alarm, after, self._signal) and not muted:
             after = raised(after)
         after, did = await self._with_incident(after)
+        if did and self._is_skipped(did):
+            return self._output(after, "held")
         return self._output(after, self._outcome(after, did, muted=muted))
 
     def _look(self) -> None:
@@ -199,6 +208,20 @@ class _Check:
         self._leave_out(did)
         self._write(after)
         return after, did
+
+    def _is_skipped(self, did: str) -> bool:
+        """Whether a person has skipped a step that was to open or close the incident; the report says who, and which.
+
+        Somebody knows then: as far as the alarm is concerned it is done, and is not tried again in the next check.
+        """
+        if self._run.plan.interpreter < TELLS_SKIPPED:
+            return False
+        frame, steps = self._frame, self._alarm.raises if did == "raises" else self._alarm.clears
+        skipped = [(step, by) for step in steps if (by := skipped_by(step, frame))]
+        if skipped:
+            said = "; ".join(f"{by} has skipped {frame.path}{step.id}" for step, by in skipped)
+            self._run.state.tell(self._alarm, frame, {SAID: said})
+        return bool(skipped)
 
     def _outcome(self, after: Watched, did: str, *, muted: bool) -> CheckOutcome:
         alarm, signal = self._alarm, self._signal

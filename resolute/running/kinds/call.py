@@ -15,7 +15,7 @@ from resolute.running.ahead import MAKES_AHEAD, MOST, outputs_read, reads_its_ti
 from resolute.running.dry import DryAnswer
 from resolute.running.evaluate import prepare
 from resolute.running.frame import Frame
-from resolute.running.made import CallStoppedError, stopped_from
+from resolute.running.made import CallStoppedError, made_again, stopped_from
 from resolute.running.run import Run
 from resolute.running.runtime import CallRequest
 
@@ -62,12 +62,17 @@ def _request(call: Call, frame: Frame, run: Run, later: Sequence[str] = ()) -> C
 
 
 async def _made(call: Call, request: CallRequest, frame: Frame, run: Run) -> Json:
-    """What the worker answers, as soon as no switch stops the call."""
+    """What the worker answers, as soon as no switch stops the call.
+
+    One that was held and is tried again goes on from what its attempts have left: their requests may still arrive.
+    """
 
     def keep(stopped: CallStoppedError) -> None:
         frame.kept.parts[call.id] = stopped.as_json()
-        run.stop_where_cancelled(frame)
+        run.stop_where_cancelled(frame.path)
 
+    if call.id in frame.kept.held:
+        request = replace(request, made=made_again(cast("JsonObject", frame.kept.held[call.id]).get("made")))
     if call.id in frame.kept.parts:
         stopped = stopped_from(frame.kept.parts[call.id])
         await run.stopping.passed(request.step, stopped.stop)
@@ -77,7 +82,7 @@ async def _made(call: Call, request: CallRequest, frame: Frame, run: Run) -> Jso
     behind = list(_behind(call, request, frame, run))
     while True:
         try:
-            return await run.runtime.call(request, behind)
+            return await run.runtime.call(request, behind, run.pausing)
         except CallStoppedError as stopped:
             keep(stopped)
             await run.stopping.passed(request.step, stopped.stop)

@@ -14,7 +14,7 @@ from resolute.running.frame import Frame
 from resolute.running.kinds.call import is_quick
 from resolute.running.kinds.items import Items
 from resolute.running.run import Run, RunSuspendedError
-from resolute.running.together import OneOfTogether, Together
+from resolute.running.together import KEEPS_ALL, PUTS_OFF, OneOfTogether, Together
 
 TOGETHER: Final = 100
 """Items whose calls in the local lane are made as one, at most."""
@@ -78,6 +78,9 @@ class _Working:
                 at_once=self._each.at_once,
                 stops=stops,
                 passed=self._run.stopping.passed,
+                paused=self._run.pausing if self._run.plan.interpreter >= PUTS_OFF else None,
+                over=self._run.pausing.over,
+                keeps_all=self._run.plan.interpreter >= KEEPS_ALL,
             )
             items = (self._item_of(number, together) for number in numbers)
             self._settle(await asyncio.gather(*items, together.make(), return_exceptions=True))

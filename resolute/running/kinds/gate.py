@@ -17,6 +17,7 @@ from resolute.running.frame import Frame
 from resolute.running.kinds.deciding import GATE, Deciding, deciding_from, people_of, text_from
 from resolute.running.messages import Listener, Message
 from resolute.running.run import Run, RunSuspendedError
+from resolute.running.torn_down import is_torn_down
 
 LINK_LIFE: Final = timedelta(days=30)
 """How long a link decides for, where the gate is open longer. A reminder brings a new one."""
@@ -103,7 +104,7 @@ class _Open:
         except RunSuspendedError:
             await self._told()  # what is at work comes to its end, and is not begun again
             raise  # the gate stays open: what comes meanwhile waits for the run to go on
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             self._run.inbox.close(GATE + self._id)
             await self._given_up()
             raise
@@ -218,8 +219,10 @@ class _Open:
             await self._telling
 
     async def _given_up(self) -> None:
-        """Waits for what is given up with the run."""
+        """Waits for what is given up with the run. One whose engine lets go of it is given no answer any more."""
         if self._telling is not None:
+            if is_torn_down():
+                self._telling.cancel()
             await self._telling
 
     def _leave(self) -> None:

@@ -19,12 +19,18 @@ from temporalio.exceptions import ApplicationError
 from resolute.execution.executor import FailureFacts, NodeExecutor
 from resolute.execution.inputs import read_any_input, triggers_with_input
 from resolute.plan.context import CallContext
-from resolute.plan.errors import InvalidInputError, PayloadTooLargeError, ResoluteError, UnknownFlowError
+from resolute.plan.errors import (
+    InvalidInputError,
+    PayloadTooLargeError,
+    ResoluteError,
+    UnknownFlowError,
+    UnknownNodeError,
+)
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.plan import Mode, with_inner
 from resolute.plan.shapes import did_you_mean
 from resolute.plan.values import Json, JsonObject
-from resolute.running.made import STOPPED, CallStoppedError, Made
+from resolute.running.made import STOPPED, CallStoppedError, Made, left_behind
 from resolute.running.shared.asking import SHARE
 from resolute.running.switches import stop_from
 from resolute.temporal.activities.at_work import AtWork, Work
@@ -32,6 +38,7 @@ from resolute.temporal.activities.beat_activities import listened, overdue_ended
 from resolute.temporal.activities.line_activities import await_run, hand_over
 from resolute.temporal.activities.local import LocalAttempts, failed_attempt, in_time, is_last
 from resolute.temporal.activities.loops import NodeLoops, run_on
+from resolute.temporal.activities.rollout import in_rollout
 from resolute.temporal.activities.several import Several
 from resolute.temporal.client.sharing import Post
 from resolute.temporal.trust.belief import Belief
@@ -39,9 +46,11 @@ from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
 from resolute.temporal.wire.about import About, made_until, tell_stopped
 from resolute.temporal.wire.activity import ASK_SWITCHES, GRACE
 from resolute.temporal.wire.attempts import KEPT, Attempts, as_detail, split
+from resolute.temporal.wire.elsewhere import elsewhere
 from resolute.temporal.wire.failures import traced
 from resolute.temporal.wire.heartbeats import Heart
 from resolute.temporal.wire.ids import activity_id
+from resolute.temporal.wire.left import left_detail
 from resolute.temporal.wire.start import RECORD_PLAN, recorded_plan
 from resolute.temporal.wire.together import TOGETHER
 from resolute.temporal.wire.tracing import Tracer
@@ -140,12 +149,16 @@ class Activities:
             return {STOPPED: CallStoppedError(stopped.stop, made).as_json()}
         except Exception as error:
             facts = executor.failure_facts(error, call.node)
+            if heart is None:
+                facts = in_rollout(call.step, facts, about.waits)
             if heart is None and facts.retryable and is_last(info, facts.retry_after):
                 facts = replace(facts, retryable=False)
             attempts = self._attempts(info, facts, heart, about.made)
             _tell(call, facts)
+            said = heart.said if heart else about.made.heartbeat
+            left = left_behind(call.attempt, said, unheard=_passes_doubt_by(call, facts))
             # From None: a chained error would be recorded unmasked.
-            raise traced(_activity_failure(facts, call, attempts), facts.trace, activity.payload_converter()) from None
+            raise traced(_failure(facts, call, attempts, left), facts.trace, activity.payload_converter()) from None
 
     async def _beat(self, info: activity.Info, arguments: JsonObject) -> Json:
         """What a heartbeat asks of its worker."""
@@ -169,13 +182,15 @@ class Activities:
             self._local.keep(run_id, step, attempts)
         else:
             attempts = (*heart.before, this)[-KEPT:]
-            heart.remember(attempts)
+            if not (heart.unheard and isinstance(facts.error, UnknownNodeError)):
+                heart.remember(attempts)
         return attempts
 
     def _plan(self, arguments: JsonObject, info: activity.Info) -> Json:
         name = str(arguments.get("flow"))
         # Only a run of that flow records it, and only on its own worker: others would only be after the seal.
-        flow = self._flows.get(name) if name == info.workflow_type and info.is_local else None
+        is_own = name == info.workflow_type and info.is_local
+        flow = self._flows.get(name) if is_own else None
         try:
             if flow is None:
                 known = did_you_mean(name, list(self._flows))
@@ -188,6 +203,8 @@ class Activities:
             if (size := recorded_size(record)) > PAYLOAD_LIMIT:
                 raise PayloadTooLargeError(what=f"plan and input of flow {name!r}", size=size, limit=PAYLOAD_LIMIT)
         except ResoluteError as error:
+            if is_own and flow is None:
+                raise elsewhere(str(error), type(error).__name__) from None
             raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
         return record
 
@@ -236,12 +253,18 @@ def _tell(call: CallContext, facts: FailureFacts) -> None:
     log.warning("step %s failed: %s: %s", call.step, facts.error_type, facts.message, extra={**about, **trace})
 
 
-def _activity_failure(facts: FailureFacts, call: CallContext, attempts: Attempts) -> ApplicationError:
+def _passes_doubt_by(call: CallContext, facts: FailureFacts) -> bool:
+    """Whether the attempt before this one stays unheard of: a node that never ran has passed on no doubt about it."""
+    return call.unheard and isinstance(facts.error, UnknownNodeError)
+
+
+def _failure(facts: FailureFacts, call: CallContext, attempts: Attempts, left: JsonObject) -> ApplicationError:
     """What an activity raises for an error of its node, so that Temporal retries it or not."""
     return ApplicationError(
         facts.message,
         {"attempt": call.attempt},
         as_detail(attempts),
+        left_detail(left),
         type=facts.error_type,
         non_retryable=not facts.retryable,
         # A delay of zero would count as unset, and the policy's pause would apply.
@@ -265,6 +288,7 @@ def call_context(info: activity.Info, heart: Heart | None, first: str | None, ab
         step=activity_id(info.activity_id),  # the same in both lanes
         node=info.activity_type,
         attempt=about.made.attempts + info.attempt,
+        earlier=about.made.earlier,
         flows=about.flows,
         lifted=about.lifted,
         last_heartbeat=heart.said if heart else about.made.heartbeat,
@@ -272,6 +296,6 @@ def call_context(info: activity.Info, heart: Heart | None, first: str | None, ab
         last_deadline=last_deadline,
         dry=about.dry,
         clock_offset=info.started_time.timestamp() - began,
-        unheard=heart is not None and heart.unheard,
+        unheard=heart.unheard if heart else info.attempt == 1 and about.made.unheard,
     )
     return replace(context, heartbeat=heart.beat) if heart else context

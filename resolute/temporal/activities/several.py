@@ -22,8 +22,10 @@ from resolute.running.together import AtOnce
 from resolute.temporal.activities.at_work import AtWork, Work
 from resolute.temporal.activities.local import failed_attempt
 from resolute.temporal.activities.loops import NodeLoops, run_on
+from resolute.temporal.activities.rollout import in_rollout
 from resolute.temporal.trust.belief import Belief
 from resolute.temporal.wire.attempts import KEPT, Attempts, as_detail
+from resolute.temporal.wire.elsewhere import Waits
 from resolute.temporal.wire.ids import activity_id
 from resolute.temporal.wire.together import Asked, Said
 
@@ -57,10 +59,17 @@ class Several:
         self._tell = tell
         self._clock = clock
         self._flows: tuple[str, ...] = ()
+        self._waits: Waits | None = None
 
     async def run(self, info: activity.Info, arguments: JsonObject) -> Json:
-        """What is recorded of the calls; the next activity makes those that are not in it."""
+        """What is recorded of the calls; the next activity makes those that are not in it.
+
+        Raises:
+            ApplicationError: another worker may have the node of one, and the run waits for it. What was made by then
+                is lost with the workflow task and made again: only what is safe to repeat is in the local lane.
+        """
         self._flows = tuple(str(flow) for flow in cast("list[Json]", arguments.get("flows", [])))
+        self._waits = Waits.of(arguments.get("waits"))
         asked = [Asked.of(each) for each in cast("list[Json]", arguments["calls"])]
         run_id = str(arguments["run_id"])
         if "in_turn" in arguments:
@@ -137,11 +146,13 @@ class Several:
             step=activity_id(asked.step),
             node=asked.node,
             attempt=asked.made.attempts + asked.attempt,
+            earlier=asked.made.earlier,
             last_heartbeat=asked.made.heartbeat,
             flows=self._flows,
             deadline=began + min(policy.timeout, left),
             last_deadline=began + left,
             dry=asked.dry,
+            unheard=asked.attempt == 1 and asked.made.unheard,
         )
         loop = self._loops.of(executor.definitions.get(asked.node)) if self._loops else None
         watch = asyncio.timeout(max(min(policy.timeout, left), 0))
@@ -154,15 +165,18 @@ class Several:
         except CallStoppedError as stopped:
             made = Made(
                 attempts=call.attempt - (not stopped.begun),
+                earlier=asked.made.earlier,
                 counted=asked.made.counted + asked.attempt - 1,
                 heartbeat=asked.made.heartbeat,
                 failed=as_detail(asked.before),
                 left=None if asked.left is None else left - (self._clock() - began),
+                unheard=call.unheard and not stopped.begun,
             )
             return Said(word="stopped", facts=CallStoppedError(stopped.stop, made).as_json())
         except Exception as error:
             late = isinstance(error, TimeoutError) and watch.expired()
             facts = _late(policy, left) if late else executor.failure_facts(error, asked.node)
+            facts = in_rollout(call.step, facts, self._waits)
         self._tell(call, facts)
         attempts = (*asked.before, failed_attempt(call.attempt, facts))[-KEPT:]
         pause = policy.retry.pause(asked.attempt) if facts.retry_after is None else facts.retry_after.total_seconds()

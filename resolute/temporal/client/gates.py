@@ -19,7 +19,7 @@ from resolute.running.report import RunReport, StepReport
 from resolute.temporal.history.histories import ReadRun
 from resolute.temporal.history.reading import read_history
 from resolute.temporal.history.replaying import replayed
-from resolute.temporal.history.runs import describe_run
+from resolute.temporal.history.runs import RunDescription, describe_run
 from resolute.temporal.trust.seals import PlanKeys
 from resolute.temporal.wire.finding import RunKey, UnknownRunError, quoted
 from resolute.temporal.wire.messages import ask_run
@@ -133,6 +133,8 @@ def _gate(step: StepReport, key: RunKey, flow: str) -> GateOfRun:
 async def gate_of_run(client: Client, workflow_id: str, first_run_id: str, gate: str) -> GateOfRun:
     """A gate of a run that began with a run id, in whatever history the run is now.
 
+    A gate that is open stands in the latest history, so however long the run is, no more than that is read for it.
+
     Raises:
         UnknownRunError: there is no such run any more, or it has not come to the gate.
         temporalio.service.RPCError: Temporal refused, or did not answer.
@@ -147,20 +149,21 @@ async def gate_of_run(client: Client, workflow_id: str, first_run_id: str, gate:
     first = description.raw_description.workflow_execution_info.first_run_id or description.run_id
     if first != first_run_id:
         raise gone
-    return await gate_in(client, RunKey(workflow_id, description.run_id), gate)
+    try:
+        return gate_in(await describe_run(client, workflow_id, description.run_id, parts=1), gate)
+    except UnknownRunError:
+        return gate_in(await describe_run(client, workflow_id, description.run_id), gate)  # it was decided before
 
 
-async def gate_in(client: Client, key: RunKey, gate: str) -> GateOfRun:
-    """A gate of a run.
+def gate_in(found: RunDescription, gate: str) -> GateOfRun:
+    """A gate of a run that was described.
 
     Raises:
-        UnknownRunError: there is no such run any more, or it has not come to the gate.
-        temporalio.service.RPCError: Temporal refused, or did not answer.
+        UnknownRunError: the run has not come to the gate.
     """
-    described = await describe_run(client, key.workflow_id, key.run_id)
-    latest = RunKey(key.workflow_id, described.summary.run_id)
-    found = _gates(described.report, latest, described.summary.flow) if described.report else []
-    for each in found:
+    summary = found.summary
+    latest = RunKey(summary.workflow_id, summary.run_id)
+    for each in _gates(found.report, latest, summary.flow) if found.report else ():
         if each.gate == gate:
             return each
     raise UnknownRunError(f"the run is not at gate {gate!r}")

@@ -9,23 +9,22 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from resolute.execution.executor import NodeExecutor
-from resolute.plan.errors import FlowError, RunCancelledError, RunTimedOutError
+from resolute.plan.errors import RunCancelledError, RunTimedOutError
 from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute.plan.policies import Effect
 from resolute.plan.values import Json
-from resolute.running.interpreter import Interpreter, RunContinuedError
+from resolute.running.interpreter import Interpreter
 from resolute.running.recall import Memory
 from resolute.temporal.history.acts import Act, differences
 from resolute.temporal.history.edited import EditedRuntime
 from resolute.temporal.history.past import PastRuntime
 from resolute.temporal.history.recorded import Recorded
-from resolute.temporal.history.replaying import memory_handed
+from resolute.temporal.history.replaying import let_go, memory_handed
 from resolute.temporal.workflows.handing_over import HAND_OVER
 
 Word: TypeAlias = Literal["same", "different", "unknown", "left out"]
@@ -127,9 +126,7 @@ class Backtest:
             ended = _ended(run)  # before it is let go of, which looks like a cancel
             return Played(ended, tuple(runtime.acts), interpreter.handed_on())
         finally:
-            run.cancel()
-            with suppress(FlowError, RunContinuedError, asyncio.CancelledError):
-                await run
+            await let_go(run)
 
 
 def _ended(run: asyncio.Task[Json]) -> str:

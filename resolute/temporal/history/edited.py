@@ -20,7 +20,7 @@ from resolute.plan.policies import Effect
 from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter
 from resolute.running.made import stopped_in
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest, Paused
 from resolute.running.together import answered
 from resolute.temporal.history.acts import Act, alike
 from resolute.temporal.history.past import Asked, PastRuntime
@@ -87,7 +87,9 @@ class EditedRuntime(PastRuntime):
         """No call is made ahead: another plan may come to none of them."""
         return False
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """What was answered then; what only computes is computed anew."""
         self._signs += 1
         effect = self.effect_of(request.node)
@@ -111,7 +113,9 @@ class EditedRuntime(PastRuntime):
             request.step, f"{request.node} was never asked what step {request.step!r} asks now"
         )
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """Each by itself: what is recorded of each tells them apart."""
         return list(await asyncio.gather(*(answered(self.call(request)) for request in requests)))
 

@@ -18,7 +18,7 @@ from resolute.running.made import CallStoppedError
 from resolute.running.messages import Message
 from resolute.running.record import MOST_TOLD, Answer, OtherRun, RunRecord, Said
 from resolute.running.report import RunStatus
-from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildFailedError, ChildRequest, Paused
 from resolute.running.shared.asking import Asking
 from resolute.running.window import Window
 from resolute.temporal.history.reading import read_history
@@ -150,7 +150,9 @@ class _Listening(RecordedRuntime):
             return self._now
         return max(self._now, self.cancelled_at or self._now)
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """See `Runtime.call`."""
         with self._noting(request.step) as noted:
             noted.output = await super().call(request)
@@ -168,11 +170,13 @@ class _Listening(RecordedRuntime):
             noted.output = await super().child(request)
         return noted.output
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """See `Runtime.call_together`."""
-        answers = await super().call_together(requests, at_once=at_once, stops=stops)
+        answers = await super().call_together(requests, at_once=at_once, stops=stops, paused=paused)
         for request, answer in zip(requests, answers, strict=True):
-            if answer.stopped is not None:
+            if answer.stopped is not None or answer.put_off:
                 continue
             ended_at = None if answer.given_up else self._moment()
             noted = _Noted(ended_at=ended_at, output=answer.output, error=answer.failure)

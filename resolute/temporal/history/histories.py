@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
+from temporalio.converter import DataConverter
 
 from resolute.plan.plan import Plan
 from resolute.running.report import RunReport
@@ -23,6 +24,7 @@ from resolute.temporal.history.reading import Reader, start_of
 from resolute.temporal.history.recorded import Recorded
 from resolute.temporal.history.replaying import replayed
 from resolute.temporal.wire.parts import part_before
+from resolute.temporal.wire.start import Start
 
 BYTES: Final = 16 * 1024 * 1024
 """Bytes of histories that are kept, as Temporal sends them: of more, those that were asked for last."""
@@ -90,6 +92,7 @@ class _Known:
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
+        self._starting = asyncio.Lock()
         self.resting = asyncio.Lock()
         """Held while events are read: in between, what they say is whole."""
         self.begin()
@@ -109,6 +112,7 @@ class _Known:
         self._taken = 0
         self._token: bytes | None = None
         self._pending: dict[int, HistoryEvent] = {}
+        self._start: Start | None = None
 
     @property
     def size(self) -> int:
@@ -124,6 +128,13 @@ class _Known:
     def first(self) -> HistoryEvent:
         """The first event of a history of which none was taken."""
         return self._pending[1]
+
+    async def start(self, converter: DataConverter) -> Start:
+        """What the history of which none was taken was started with, decoded once: a plan may be large and far away."""
+        async with self._starting:
+            if self._start is None:
+                self._start = await start_of(self.first, converter)
+            return self._start
 
     def until(self, length: int) -> ReadRun | None:
         """The run as it was read, if so many events of it were."""
@@ -256,7 +267,7 @@ class Histories:
                     async with known.resting:
                         report = await replayed(known.chain.recorded.again())
                 elif known.has_begun:
-                    plan = (await start_of(known.first, self._client.data_converter)).plan
+                    plan = (await known.start(self._client.data_converter)).plan
         return SoFar(progress, plan, report)
 
     async def _grown(self, known: _Known, workflow_id: str, run_id: str, length: int) -> ReadRun:
@@ -289,7 +300,11 @@ class Histories:
                 return
         parts = await parts_before(self._client, workflow_id, before)
         reader = Reader(self._client.data_converter)
-        chain = _Chain(reader, await reader.begin(parts[0].first if parts else known.first))
+        if parts:
+            chain = _Chain(reader, await reader.begin(parts[0].first))
+        else:
+            start = await known.start(self._client.data_converter)
+            chain = _Chain(reader, await reader.begin(known.first, start))
         known.chain, known.before = chain, sum(part.length for part in parts)
         for part in parts:
             async with aclosing(read_ahead(part)) as pages:

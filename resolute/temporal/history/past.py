@@ -11,7 +11,7 @@ from resolute.plan.kinds.call import DECISIONS
 from resolute.plan.policies import Effect
 from resolute.plan.values import Json, JsonObject
 from resolute.running.interpreter import Interpreter
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest, Paused
 from resolute.temporal.history.acts import Act
 from resolute.temporal.history.recorded import Answer, Recorded
 from resolute.temporal.history.replaying import RecordedRuntime
@@ -51,17 +51,21 @@ class PastRuntime(RecordedRuntime):
         self.asked.listened |= dict.fromkeys(interpreter.open_at(""))
         return self.bring(interpreter)
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """As it was answered; see `RecordedRuntime.call`."""
         waiting = self._recorded.calls.get(request.step)
         self._note(request, waiting[0] if waiting else None)
         return await super().call(request)
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """As they were answered; see `RecordedRuntime.call_together`."""
         for request in requests:
             self._note(request, self._recorded.answers.get(request.step))
-        return await super().call_together(requests, at_once=at_once, stops=stops)
+        return await super().call_together(requests, at_once=at_once, stops=stops, paused=paused)
 
     async def child(self, request: ChildRequest) -> Json:
         """As it was answered; see `RecordedRuntime.child`."""
@@ -69,8 +73,8 @@ class PastRuntime(RecordedRuntime):
         return await super().child(request)
 
     def _note(self, request: CallRequest, answer: Answer | None) -> None:
-        if answer is None:
-            return  # it was never begun
+        if answer is None or any(noted is answer for *_, noted in self.asked.calls[request.step]):
+            return  # it was never begun, or is asked for again
         self.asked.calls[request.step].append((request.node, request.arguments, answer))
         if self.effect_of(request.node) == "write":
             self.acts.append(Act(request.step, request.node, request.arguments))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import Header, Memo, Payload
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import CanceledFailureInfo
 from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.api.history.v1 import HistoryEvent
@@ -48,6 +49,7 @@ from resolute.temporal.workflows.handed import of_failure
 from resolute.temporal.workflows.hearing import REFUSED
 
 _CANCELLED: Final = FailureMessage(message="cancelled", canceled_failure_info=CanceledFailureInfo())
+_HANDED_BACK: Final = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
 _ENDS: Final = (
     EventKind.WORKFLOW_EXECUTION_COMPLETED,
     EventKind.WORKFLOW_EXECUTION_FAILED,
@@ -100,14 +102,14 @@ class Reader:
         self._known = 0
         self._continued_by = 0
 
-    async def begin(self, first: HistoryEvent) -> Recorded:
-        """What a run began with."""
+    async def begin(self, first: HistoryEvent, start: Start | None = None) -> Recorded:
+        """What a run began with; `start` is what it was started with, where that was read already."""
         started = first.workflow_execution_started_event_attributes
-        arguments = await self._values(started.input.payloads)
+        start = start or await start_of(first, self._converter)
         last = await self._values(started.last_completion_result.payloads)
         failure = await self._failure(started.continued_failure) if started.HasField("continued_failure") else None
         recorded = Recorded(
-            start=read_start(arguments[0] if arguments else None),
+            start=start,
             completed=_readable(lambda: memory_in_result(last[0] if last else None)),
             failed=_readable(lambda: of_failure(failure)),
             began_at=_time(first),
@@ -179,6 +181,11 @@ class Reader:
             case EventKind.WORKFLOW_TASK_COMPLETED:
                 began = event.workflow_task_completed_event_attributes.started_event_id
                 recorded.tasks.append((self._before + began, self._tasks[began]))
+                recorded.handed_back = None
+            case EventKind.WORKFLOW_TASK_FAILED:
+                untaken = event.workflow_task_failed_event_attributes
+                if untaken.cause == _HANDED_BACK:
+                    recorded.handed_back = await self._failure(untaken.failure)
             case EventKind.TIMER_STARTED:
                 timer = event.timer_started_event_attributes.timer_id
                 self._timers[timer] = await self._summary(event)

@@ -57,7 +57,8 @@ class Recorded:
     are the workflow tasks that ended well, each by the number of the event that began it, and when that was: a task
     brought what is recorded since the one before. `continued` are the later histories, each by the number of its
     first event, and when its first task began. `ahead` are the steps whose calls were made before the run came to
-    them, each behind the number of the event that says so. `trace_id` is that of its trace, where it has one that is
+    them, each behind the number of the event that says so. `handed_back` says why the worker that was given the run
+    last could not take it up, until one has. `trace_id` is that of its trace, where it has one that is
     recorded.
     """
 
@@ -78,6 +79,7 @@ class Recorded:
     plan: Plan | None = None
     result: Json = None
     failure: BaseException | None = None
+    handed_back: BaseException | None = None
     cancelled_by: int | None = None
     has_ended: bool = False
     trace_id: str = ""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence, Sized
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
-from typing import Final
+from typing import Final, NoReturn
 
 from temporalio.exceptions import is_cancelled_exception
 
@@ -28,7 +28,7 @@ from resolute.running.outcomes import Outcomes, outcomes_from
 from resolute.running.recall import Memory, newest
 from resolute.running.report import RunReport, StepReport
 from resolute.running.result import result_of
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest, Paused
 from resolute.running.shared.asking import Asking
 from resolute.running.state import TOLD
 from resolute.running.switches import Stop, stop_from
@@ -110,7 +110,9 @@ class RecordedRuntime:
         """Whether calls were made by now to which the run comes later."""
         return any(event <= self._brought for event, _ in self._recorded.ahead)
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """What is recorded of the next call of the step."""
         was_ahead = self._recorded.come_to(request.step, self._brought)
         answer = self._recorded.next_call(request.step)
@@ -159,10 +161,9 @@ class RecordedRuntime:
             if given_up and self._recorded.has_ended:
                 await self._until(_AT_LAST)
                 raise asyncio.CancelledError
-            ends = asyncio.get_running_loop().create_future()
             if answer is None:
-                self._never_begun[step] = ends
-            await ends
+                await self._cancelled(step)
+            await asyncio.get_running_loop().create_future()
             raise asyncio.CancelledError
         await self._until(answer.ended_by)
         ended = answer.ended_at if answer.is_local else self._recorded.told_at(answer.ended_by, answer.ended_at)
@@ -172,13 +173,21 @@ class RecordedRuntime:
             raise asyncio.CancelledError
         return answer
 
+    async def _cancelled(self, step: str) -> NoReturn:
+        """Waits until a step is given up that has come to nothing."""
+        ends = self._never_begun[step] = asyncio.get_running_loop().create_future()
+        await ends
+        raise asyncio.CancelledError
+
     def stand(self, standing: JsonObject) -> None:
         """Nobody is told."""
 
     def tell_children(self, message: Message) -> None:
         """They were told then."""
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """What is recorded of each of the calls."""
         self._signs += 1
         answers = [self._recorded.answers.get(request.step) for request in requests]
@@ -191,10 +200,18 @@ class RecordedRuntime:
             if self._was_at_work(None) and self._recorded.has_ended:
                 await self._until(_AT_LAST)
                 raise asyncio.CancelledError
-            await asyncio.get_running_loop().create_future()
+            await self._cancelled(requests[0].step)
         await self._until(max(answer.ended_by for answer in ended))
         self._now = max([self._now, *(answer.ended_at for answer in ended if answer.ended_at)])
-        return [_answered(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        return [self._answered(request, answer) for request, answer in zip(requests, answers, strict=True)]
+
+    def _answered(self, request: CallRequest, answer: Answer | None) -> Answered:
+        if answer is not None and answer.ended_at is not None:
+            return _answered(request, answer)
+        was_given_up = self._recorded.has_ended and not self._was_at_work(None)
+        if was_given_up or self._is_given_up(request.step):
+            return Answered(given_up=True)
+        return Answered(put_off=True)  # it may still come to something, or be given up
 
     def cancel(self, part: str = "") -> None:
         """Gives up what was given up then."""
@@ -262,9 +279,7 @@ class RecordedRuntime:
         return answer is None or answer.ended_at is None or answer.ended_by > cancelled_by
 
 
-def _answered(request: CallRequest, answer: Answer | None) -> Answered:
-    if answer is None or answer.ended_at is None:
-        return Answered(given_up=True)
+def _answered(request: CallRequest, answer: Answer) -> Answered:
     if answer.failure is not None:
         if is_cancelled_exception(answer.failure):
             return Answered(given_up=True)
@@ -347,9 +362,16 @@ async def replay(
             outcomes = outcomes_from(json.loads(json.dumps(interpreter.outcomes().as_json())))
         return report, outcomes
     finally:
-        run.cancel()
-        with suppress(FlowError, RunContinuedError, asyncio.CancelledError):
-            await run
+        await let_go(run)
+
+
+async def let_go(run: asyncio.Task[Json]) -> None:
+    """Ends an interpreter wherever it waits. Whoever waits here can be cancelled, and then is."""
+    run.cancel()
+    await asyncio.wait((run,))
+    error = None if run.cancelled() else run.exception()
+    if error is not None and not isinstance(error, (FlowError, RunContinuedError)):
+        raise error
 
 
 def _with_answer(step: StepReport, answer: Answer | None) -> StepReport:

@@ -26,7 +26,7 @@ from resolute.temporal.wire.failures import ENDED, last_failure, run_failure_of
 from resolute.temporal.wire.finding import UnknownRunError, quoted
 from resolute.temporal.wire.ids import activity_id
 from resolute.temporal.wire.memos import noted
-from resolute.temporal.wire.parts import NOT_CONTINUED, described, histories
+from resolute.temporal.wire.parts import MOST_PARTS, NOT_CONTINUED, described, histories
 from resolute.temporal.wire.start import BEGAN_AT, MODE, STARTED_BY
 from resolute.temporal.wire.switches import SWITCHES
 from resolute.temporal.workflows.beats import HEARTBEAT
@@ -81,7 +81,8 @@ class RunDescription:
     """One complete run. `plan` and `report` are None if the run has not started to run its plan.
 
     `unpolled` are the task queues that it waits for but no worker polls. `failure` says why the run itself ended, even
-    if that was before it had a plan. `trace_id` is that of its trace; empty where its history names none.
+    if that was before it had a plan. `handed_back` says why it waits for another worker than the one that was given it.
+    `trace_id` is that of its trace; empty where its history names none.
     """
 
     summary: RunSummary
@@ -89,6 +90,7 @@ class RunDescription:
     report: RunReport | None
     unpolled: tuple[str, ...] = ()
     failure: Failure | None = None
+    handed_back: Failure | None = None
     trace_id: str = ""
 
 
@@ -129,8 +131,10 @@ async def list_runs(
     return found
 
 
-async def describe_run(client: Client, workflow_id: str, run_id: str | None = None) -> RunDescription:
-    """The state of a run, read from its history: no worker is needed.
+async def describe_run(
+    client: Client, workflow_id: str, run_id: str | None = None, *, parts: int = MOST_PARTS
+) -> RunDescription:
+    """The state of a run, read from the latest of its histories, so many of them: no worker is needed.
 
     Raises:
         UnknownRunError: Temporal knows no such run, or no longer.
@@ -138,14 +142,14 @@ async def describe_run(client: Client, workflow_id: str, run_id: str | None = No
     """
     try:
         description = await described(client, workflow_id, run_id)
-        parts = await histories(client, workflow_id, description.run_id)
+        read = await histories(client, workflow_id, description.run_id, most=parts)
     except RPCError as error:
         if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
             raise UnknownRunError(
                 f"Temporal knows no run {workflow_id!r}, or no longer: see `resolute runs` for the ones it has"
             ) from None
         raise
-    recorded = await read_history(parts, client.data_converter)
+    recorded = await read_history(read, client.data_converter)
     return await describe_read(client, description, ReadRun(recorded, await replayed(recorded)))
 
 
@@ -170,6 +174,7 @@ async def describe_read(client: Client, description: WorkflowExecutionDescriptio
         report=report,
         unpolled=unpolled,
         failure=run_failure_of(recorded.failure),
+        handed_back=run_failure_of(recorded.handed_back),
         trace_id=recorded.trace_id,
     )
 

@@ -15,6 +15,7 @@ from resolute.running.made import NOTHING_MADE, Made, made_from
 from resolute.running.pausing import said_of
 from resolute.running.switches import Stop
 from resolute.temporal.wire.attempts import as_detail, split
+from resolute.temporal.wire.elsewhere import Waits
 from resolute.temporal.wire.heartbeats import Heart
 
 log = logging.getLogger(__name__)
@@ -22,12 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What a run says of a call beside its arguments: see `CallRequest` and `CallContext`."""
+    """What a run says of a call beside its arguments: see `CallRequest`, `CallContext` and `Waits`."""
 
     flows: tuple[str, ...] = ()
     made: Made = NOTHING_MADE
     lifted: bool = False
     dry: bool = False
+    waits: Waits | None = None
 
     @classmethod
     def of(cls, data: Json, *, dry: bool) -> About:
@@ -38,6 +40,7 @@ class About:
             made=made_from(held.get("made")),
             lifted=held.get("lifted") is True,
             dry=dry,
+            waits=Waits.of(held.get("waits")),
         )
 
 
@@ -47,10 +50,12 @@ def made_until(info: activity.Info, call: CallContext, before: Made, heart: Hear
     failed = heart.before if heart else split([before.failed])[1]
     return Made(
         attempts=call.attempt - (not begun),
+        earlier=before.earlier,
         counted=before.counted + info.attempt - 1,
         heartbeat=heart.said if heart else before.heartbeat,
         failed=as_detail(failed),
         left=left,
+        unheard=call.unheard and not begun,
     )
 
 

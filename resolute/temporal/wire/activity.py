@@ -33,12 +33,15 @@ def queue_of(task_queue: str, queue: str) -> str:
 
 
 def activity(
-    request: CallRequest, seal: str | None, cancellation: ActivityCancellationType
+    request: CallRequest, seal: str | None, cancellation: ActivityCancellationType, waits: Json = None
 ) -> workflow.ActivityHandle[Any]:
-    """Starts the activity of a call, whose id and summary are the step's (see `ids`)."""
+    """Starts the activity of a call, whose id and summary are the step's (see `ids`).
+
+    `waits` tells the worker of a local call until when the run waits for another one (see `elsewhere.Waits`).
+    """
     policy = request.left
     retry, timeout, within = _temporal_policy(policy)
-    arguments = [request.arguments, *_beside(request, seal)]
+    arguments = [request.arguments, *_beside(request, seal, waits if request.lane == "local" else None)]
     if request.lane == "local":
         return workflow.start_local_activity(
             request.node,
@@ -65,11 +68,11 @@ def activity(
     )
 
 
-def _beside(request: CallRequest, seal: str | None) -> list[Json]:
+def _beside(request: CallRequest, seal: str | None, waits: Json) -> list[Json]:
     """What a node's worker is told beside the arguments.
 
     The seal, in a later part of a run which run it is, in a dry run that it is one, and then what decides whether a
-    switch stops the call, where there is something to say of that.
+    switch stops the call, and until when the run waits for another worker, where there is something to say of that.
     """
     info = workflow.info()
     first = info.first_execution_run_id
@@ -80,6 +83,8 @@ def _beside(request: CallRequest, seal: str | None) -> list[Json]:
         about["made"] = request.made.as_json()
     if request.lifted:
         about["lifted"] = True
+    if waits is not None:
+        about["waits"] = waits
     is_later = first != info.run_id
     told: list[Json] = [seal, first if is_later or request.dry else None, request.dry or None, about or None]
     while told and told[-1] is None:

@@ -34,6 +34,7 @@ from resolute.plan.values import JsonObject
 from resolute.running.recall import Memory
 from resolute.running.runtime import CallRequest, ChildFailedError
 from resolute.running.state import failure_of
+from resolute.temporal.wire.left import left_in
 
 ENDED: Final = "resolute.ended"
 """The memo of a run that was cancelled and ended with a failure, so that lists can show it as cancelled."""
@@ -46,12 +47,17 @@ _MOST: Final = 20
 def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
     """What the interpreter gets when an activity failed permanently."""
     cause = error.cause if isinstance(error, ActivityError) else error
+    made = left_in(error, request.made)
     if isinstance(cause, TemporalTimeoutError):
         if isinstance(cause.cause, ApplicationError):
             cause = cause.cause
         else:
             return NodeFailedError(
-                step=request.step, node=request.node, error_type="TimeoutError", reason=_timeout(cause, request)
+                step=request.step,
+                node=request.node,
+                error_type="TimeoutError",
+                reason=_timeout(cause, request),
+                made=made,
             )
     if isinstance(cause, ApplicationError):
         return NodeFailedError(
@@ -62,9 +68,14 @@ def node_failure(request: CallRequest, error: FailureError) -> NodeFailedError:
             retryable=not cause.non_retryable,
             attempts=_attempts(cause),
             trace=cause.failure.stack_trace if cause.failure else "",
+            made=made,
         )
     return NodeFailedError(
-        step=request.step, node=request.node, error_type=type(cause or error).__name__, reason=text_of(cause or error)
+        step=request.step,
+        node=request.node,
+        error_type=type(cause or error).__name__,
+        reason=text_of(cause or error),
+        made=made,
     )
 
 

@@ -56,7 +56,8 @@ class Heart:
             self.said, self.before = made.heartbeat, split([made.failed])[1]
         self._attempts = self.before
         last = made.attempts + info.attempt - 1
-        self.unheard = info.attempt > 1 and all(each.number != last for each in self.before)
+        never_ended = info.attempt > 1 and all(each.number != last for each in self.before)
+        self.unheard = never_ended or (info.attempt == 1 and made.unheard)
         self._loop = asyncio.get_running_loop()
         self.thread, self._node_thread = threading.get_ident(), node_thread
         self._context = copy_context()

@@ -15,8 +15,10 @@ from resolute.plan.errors import UnknownFlowError, UnsealedPlanError
 from resolute.plan.limits import recorded_size
 from resolute.plan.values import Json
 from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
+from resolute.temporal.wire.elsewhere import is_elsewhere
 from resolute.temporal.wire.start import RECORD_PLAN, Envelope, Record, open_record
 from resolute.temporal.workflows.hearing import REFUSED
+from resolute.temporal.workflows.newer import may_be_taken_over, taken_over_until
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ async def carried(envelope: Envelope, keys: PlanKeys) -> Carried:
 
     Raises:
         UnsealedPlanError: the run came with a plan that is not sealed, and has just begun.
-        ApplicationError: the worker has no such flow, or the flow does not take the input.
+        UnknownFlowError: this worker has no such flow, and another one may be given the task.
+        ApplicationError: no worker has no such flow, or the flow does not take the input.
     """
     if envelope.plan is not None:
         return Carried(envelope.plan, envelope.input, keys if _is_believed(envelope, keys) else NO_KEYS)
@@ -81,7 +84,8 @@ async def _recorded(envelope: Envelope) -> Record:
     """What the run records at its first step: the plan that the worker has for the flow, and the input as it reads it.
 
     Raises:
-        ApplicationError: the worker has no such flow, or the flow does not take the input.
+        UnknownFlowError: this worker has no such flow, and another one may be given the task.
+        ApplicationError: no worker has such a flow, or the flow does not take the input.
     """
     flow = workflow.info().workflow_type
     try:
@@ -103,10 +107,22 @@ async def _recorded(envelope: Envelope) -> Record:
         # What a local activity raised comes as it is, where that of another activity comes as a cause.
         cause = error if isinstance(error, ApplicationError) else error.cause
         if isinstance(cause, ApplicationError) and cause.non_retryable:
-            raise ApplicationError(cause.message, type=cause.type, non_retryable=True) from None
-        raise ApplicationError(
-            f"no worker gave the plan of flow {flow!r}: {cause or error}",
-            type=UnknownFlowError.__name__,
-            non_retryable=True,
-        ) from None
+            raise _unknown(cause) if is_elsewhere(cause) else _refused(cause.message, cause.type) from None
+        why = f"no worker gave the plan of flow {flow!r}: {cause or error}"
+        raise _refused(why, UnknownFlowError.__name__) from None
     return open_record(cast("Json", recorded))
+
+
+def _unknown(cause: ApplicationError) -> UnknownFlowError | ApplicationError:
+    """What to raise where this worker does not have the flow: while workers are replaced, another one may have it.
+
+    Releases that did not say so failed the run at once, and their histories do so again.
+    """
+    until = taken_over_until()
+    if may_be_taken_over():
+        return UnknownFlowError(f"{cause.message}; until {until} the run waits for a worker that has it")
+    return _refused(f"{cause.message}; until {until} the run waited for a worker that has it", cause.type)
+
+
+def _refused(message: str, kind: str | None) -> ApplicationError:
+    return ApplicationError(message, type=kind, non_retryable=True)

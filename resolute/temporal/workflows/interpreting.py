@@ -45,6 +45,7 @@ async def interpreted(plan: Plan, carried: Carried, memory: Memory | None, earli
 
     Raises:
         FlowError: the run failed, was cancelled or ran out of time.
+        UnknownNodeError: this worker lacks a node, and another one may be given the task.
     """
     full, recorded = history_is_full, carried.recorded
     while True:
@@ -53,7 +54,9 @@ async def interpreted(plan: Plan, carried: Carried, memory: Memory | None, earli
         hearing.begin(interpreter)
         run = _run(interpreter, runtime)
         try:
-            return await (sheltered(run, interpreter.cancel) if plan.interpreter >= SHELTERS else run)
+            if plan.interpreter < SHELTERS:
+                return await run
+            return await sheltered(run, interpreter.cancel, runtime.handed_back)
         except RunContinuedError:
             # What has been accepted is answered first. A cancel that comes until then goes on in the next history.
             await sheltered(_ready_to_end(runtime), interpreter.cancel)

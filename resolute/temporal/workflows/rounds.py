@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from resolute.plan.errors import NodeFailedError
-from resolute.running.made import stopped_from
+from resolute.running.made import left_behind, stopped_from
 from resolute.running.runtime import Answered, CallRequest
 from resolute.temporal.wire.attempts import Attempts, split
 from resolute.temporal.wire.together import Asked, Round, Said
@@ -32,6 +32,11 @@ class Trying:
         """A call that is about to be made."""
         before = split([request.made.failed])[1] if request.made else ()
         return cls(request, began=now, due=now, before=before)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is to be tried again."""
+        return self.attempt > 1
 
     def asked(self, seal: Seal, now: datetime) -> Asked:
         """The next attempt."""
@@ -57,7 +62,9 @@ class Trying:
             case "output":
                 self.answer = Answered(output=said.output)
             case "failed":
-                self.answer = Answered(failure=NodeFailedError.from_facts(said.facts))
+                failure, made = NodeFailedError.from_facts(said.facts), self.request.made
+                failure.made = left_behind(made.attempts + self.attempt, made.heartbeat, unheard=False)
+                self.answer = Answered(failure=failure)
             case "again":
                 self.attempt += 1
                 self.before = said.attempts
@@ -80,13 +87,24 @@ class Rounds:
         """What each call has come to, in order; what has not ended is given up."""
         return [call.answer or Answered(given_up=True) for call in self._calls.values()]
 
-    def due(self) -> list[datetime]:
-        """When the next attempt is due of each call that has not ended."""
-        return [call.due for call in self._open()]
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are calls that have not begun."""
+        return any(not call.has_begun for call in self._open())
 
-    def asked(self, now: datetime) -> list[Asked]:
-        """The attempts that are due."""
-        return [call.asked(self._seal, now) for call in self._open() if call.due <= now]
+    def due(self, *, paused: bool) -> list[datetime]:
+        """When the next attempt is due of each call that has not ended; in a pause, of each that has begun."""
+        return [call.due for call in self._open() if call.has_begun or not paused]
+
+    def asked(self, now: datetime, *, paused: bool) -> list[Asked]:
+        """The attempts that are due; in a pause no first ones."""
+        at_work = (call for call in self._open() if call.has_begun or not paused)
+        return [call.asked(self._seal, now) for call in at_work if call.due <= now]
+
+    def put_off(self) -> None:
+        """Puts off every call that has not ended: none of them has begun."""
+        for call in self._open():
+            call.answer = Answered(put_off=True)
 
     def take(self, made: Round, now: datetime) -> bool:
         """Takes what came of attempts; whether one of them was given up, which ends the rest."""
@@ -124,11 +142,18 @@ class Ahead:
     def __contains__(self, step: str) -> bool:
         return step in self._calls
 
-    def begin(self, request: CallRequest, behind: Sequence[CallRequest], now: datetime) -> list[Asked]:
-        """The next attempts: that of a call to which the run has come, and the first ones of those behind it."""
+    def begin(
+        self, request: CallRequest, behind: Sequence[CallRequest], now: datetime, *, alone: bool = False
+    ) -> list[Asked]:
+        """The next attempts: that of a call to which the run has come, and the first ones of those behind it.
+
+        Where it goes `alone`, those behind it are not asked for; the record of an earlier release may have them all the
+        same.
+        """
         for each in (request, *behind):
             self._calls.setdefault(each.step, Trying.of(each, now)).request = each  # as it is known by now
-        return [self._calls[each.step].asked(self._seal, now) for each in (request, *behind)]
+        asked = (request,) if alone else (request, *behind)
+        return [self._calls[each.step].asked(self._seal, now) for each in asked]
 
     def due(self, step: str, now: datetime) -> datetime | None:
         """When the next attempt of a call is due; None where that is now."""

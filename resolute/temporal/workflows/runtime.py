@@ -12,21 +12,23 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType
 
-from resolute.plan.errors import PayloadTooLargeError
+from resolute.plan.errors import PayloadTooLargeError, UnknownNodeError
 from resolute.plan.limits import MESSAGE_LIMIT, PAYLOAD_LIMIT, recorded_size
 from resolute.plan.plan import INTERPRETER
 from resolute.plan.values import Json, JsonObject
 from resolute.running.made import stopped_in
 from resolute.running.messages import Message
-from resolute.running.runtime import Answered, CallRequest, ChildRequest
+from resolute.running.runtime import Answered, CallRequest, ChildRequest, Paused
 from resolute.running.shared.asking import Asking
 from resolute.running.switches import Stop, stop_from
 from resolute.running.turns import Turns
 from resolute.temporal.wire.activity import ASK_SWITCHES, activity, flows_above
+from resolute.temporal.wire.elsewhere import is_elsewhere
 from resolute.temporal.wire.failures import child_failure, node_failure
 from resolute.temporal.wire.ids import activity_id
 from resolute.temporal.wire.together import TOGETHER
 from resolute.temporal.workflows.child import StartedRun, child_id, child_run
+from resolute.temporal.workflows.newer import may_be_taken_over, waiting
 from resolute.temporal.workflows.shared import answer_in, question
 from resolute.temporal.workflows.trips import Trips
 
@@ -85,6 +87,9 @@ class TemporalRuntime:
         self._scheduled = 0
         self._is_full = full
         self._trips = Trips(self, seal, interpreter)
+        self._waiting = waiting if waits else lambda: None
+        self.handed_back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails where only another worker may have the node of a local call: then the workflow task is to fail."""
 
     def is_full(self, ended: int) -> bool:
         """Whether Temporal wants the run to be continued in another history; see `Runtime.is_full`."""
@@ -106,7 +111,9 @@ class TemporalRuntime:
         """See `Runtime.is_ahead`."""
         return self._trips.is_ahead
 
-    async def call(self, request: CallRequest, behind: Sequence[CallRequest] = ()) -> Json:
+    async def call(
+        self, request: CallRequest, behind: Sequence[CallRequest] = (), paused: Paused | None = None
+    ) -> Json:
         """Runs a node as an activity whose id is the step's name; see `Runtime.call`."""
         if not self._bounded:
             self._check_task(request)
@@ -114,7 +121,7 @@ class TemporalRuntime:
         given_up = len(self._given_up)
         if request.lane == "local":
             if behind or request.step in self._trips:
-                return (await self._trips.in_turn(request, behind)).value()
+                return (await self._trips.in_turn(request, behind, paused)).value()
             await self.make_room(PAYLOAD_LIMIT)
             self.stop_where_given_up(request.step, given_up)
             output = await self._called(request)
@@ -150,7 +157,7 @@ class TemporalRuntime:
             self._unsent = 0
 
     async def _called(self, request: CallRequest) -> Json:
-        handle = activity(request, self._seal(request), self._cancellation)
+        handle = activity(request, self._seal(request), self._cancellation, self._waiting())
         self._at_work[request.step] = handle
         try:
             output = cast("Json", await handle)
@@ -158,6 +165,7 @@ class TemporalRuntime:
                 raise stopped
             return output
         except FailureError as error:
+            await self._unless_elsewhere(error)
             if is_cancelled_exception(error) and self._is_given_up(request.step):
                 raise asyncio.CancelledError from None  # the run is cancelled, which is not a failure of the step
             raise node_failure(request, error) from None
@@ -186,9 +194,11 @@ class TemporalRuntime:
         if (workflow.memo_value(STANDING, None) or {}) != standing:
             workflow.upsert_memo({STANDING: standing or None})
 
-    async def call_together(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def call_together(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None = None
+    ) -> list[Answered]:
         """Runs nodes in local activities, one for the attempts that are due; see `Runtime.call_together`."""
-        return await self._trips.beside(requests, at_once=at_once, stops=stops)
+        return await self._trips.beside(requests, at_once=at_once, stops=stops, paused=paused)
 
     async def pause(self, name: str, step: str, until: datetime) -> None:
         """Waits for the next attempt of a step; see `Way.pause`."""
@@ -201,7 +211,7 @@ class TemporalRuntime:
             name,
             workflow.start_local_activity(
                 TOGETHER,
-                args=[{**arguments, "run_id": run_id, "flows": flows_above()}],
+                args=[{**arguments, "run_id": run_id, "flows": flows_above(), "waits": self._waiting()}],
                 activity_id=name,
                 start_to_close_timeout=time + _PATIENCE,
                 retry_policy=RetryPolicy(maximum_attempts=1),
@@ -216,8 +226,23 @@ class TemporalRuntime:
         self._at_work[name] = work
         try:
             return await work
+        except FailureError as error:
+            await self._unless_elsewhere(error)
+            raise
         finally:
             del self._at_work[name]
+
+    async def _unless_elsewhere(self, error: FailureError) -> None:
+        """Does not come back where a local call failed whose node a newer worker may have: the task is handed back.
+
+        Nothing that this task has brought is recorded then, neither the failure nor what local calls before it gave,
+        be it in the same trip: all of it is made again, which is safe for whatever is in the local lane. Once the
+        time is over the call has failed, and so it has in a replay.
+        """
+        if is_elsewhere(error) and may_be_taken_over():
+            if not self.handed_back.done():
+                self.handed_back.set_exception(UnknownNodeError(error.message))
+            await asyncio.get_running_loop().create_future()  # the interpreter is not to take it for a failure
 
     async def share(self, asking: Asking) -> Json:
         """Asks by an activity, whose worker asks the workflow that keeps it; see `Runtime.share`."""

@@ -14,7 +14,7 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from resolute.plan.limits import PAYLOAD_LIMIT
 from resolute.plan.values import Json, JsonObject
-from resolute.running.runtime import Answered, CallRequest
+from resolute.running.runtime import Answered, CallRequest, Paused
 from resolute.temporal.wire.failures import node_failure
 from resolute.temporal.wire.together import Asked, Round, round_in
 from resolute.temporal.workflows.rounds import Ahead, Rounds
@@ -78,8 +78,12 @@ class Trips:
         """Gives up what has not ended, of the steps whose ids begin so."""
         self._ahead.give_up(part)
 
-    async def in_turn(self, request: CallRequest, behind: Sequence[CallRequest]) -> Answered:
-        """Runs a node, with those behind it, in one trip after the other until it has come to its end."""
+    async def in_turn(self, request: CallRequest, behind: Sequence[CallRequest], paused: Paused | None) -> Answered:
+        """Runs a node, with those behind it, in one trip after the other until it has come to its end.
+
+        While the run is paused it goes alone. A trip is named by all that may go with it: what did is in its record,
+        so that a replay takes the record as it is, whatever the release that made the trip would have done.
+        """
         way, ahead, name = self._way, self._ahead, f"{request.step} +{len(behind)}"
         given_up = way.given_up
         try:
@@ -89,7 +93,7 @@ class Trips:
                 await way.make_room(PAYLOAD_LIMIT)
                 way.stop_where_given_up(request.step, given_up)
                 began = way.now()
-                asked = ahead.begin(request, behind, began)
+                asked = ahead.begin(request, behind, began, alone=bool(paused))
                 ahead.take(await self._round(name, asked, {"in_turn": self._interpreter}), began, way.now())
         except asyncio.CancelledError:
             ahead.forget()
@@ -101,22 +105,29 @@ class Trips:
             return Answered(failure=node_failure(request, error))
         return answer
 
-    async def beside(self, requests: Sequence[CallRequest], *, at_once: int, stops: bool) -> list[Answered]:
+    async def beside(
+        self, requests: Sequence[CallRequest], *, at_once: int, stops: bool, paused: Paused | None
+    ) -> list[Answered]:
         """Runs nodes, one trip for the attempts that are due; see `Runtime.call_together`."""
         way, first, name = self._way, requests[0].step, f"{requests[0].step} +{len(requests) - 1}"
         rounds, given_up = Rounds(requests, self._seal, way.now()), way.given_up
         try:
-            while due := rounds.due():
-                asked = rounds.asked(way.now())
-                if not asked:
-                    await way.pause(name, first, min(due))
+            while due := rounds.due(paused=bool(paused)):
+                if min(due) > way.now():
+                    woken_by = paused if paused and rounds.is_waiting else None
+                    await self._pause(name, first, min(due), woken_by)
+                    way.stop_where_given_up(first, given_up)
                     continue
                 await way.make_room(PAYLOAD_LIMIT)
                 way.stop_where_given_up(first, given_up)
+                if not (asked := rounds.asked(way.now(), paused=bool(paused))):
+                    continue  # the run was paused meanwhile
                 made = await self._round(name, asked, {"at_once": at_once, "stops": stops})
                 if rounds.take(made, way.now()) or (stops and rounds.has_failed()):
                     break
                 way.stop_where_given_up(first, given_up)
+            else:  # all have ended that have begun
+                rounds.put_off()
         except asyncio.CancelledError:
             if way.given_up == given_up:
                 raise
@@ -124,6 +135,26 @@ class Trips:
             if not (is_cancelled_exception(error) and way.given_up > given_up):
                 rounds.fail({request.step: node_failure(request, error) for request in requests})
         return rounds.answers
+
+    async def _pause(self, name: str, step: str, until: datetime, paused: Paused | None) -> None:
+        """Waits for the next attempt of a step; in a pause that keeps others from beginning, until its end at most."""
+        if paused is None:
+            await self._way.pause(name, step, until)
+            return
+        waiting = asyncio.ensure_future(self._way.pause(name, step, until))
+
+        def wake() -> None:
+            waiting.cancel()
+
+        paused.ended.append(wake)
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if paused or (task is not None and task.cancelling()):
+                raise
+        finally:
+            paused.ended.remove(wake)
 
     async def _round(self, name: str, asked: list[Asked], how: JsonObject) -> Round:
         """Makes one attempt of each: so many at once, each for itself, or in turn."""

@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue, VersioningBehavior
 from temporalio.exceptions import ApplicationError, FailureError
 
-from resolute.plan.errors import NewerPlanError
+from resolute.plan.errors import NewerPlanError, UnknownFlowError, UnknownNodeError
 from resolute.plan.limits import PAYLOAD_LIMIT, recorded_size
 from resolute.plan.texts import text_of
 from resolute.plan.values import Json
@@ -72,6 +72,8 @@ class FlowWorkflow:
             result = await interpreted(plan, given, memory, envelope.earlier, self._hearing)
         except UnreadablePayloadError:
             raise  # fails the task and not the run, which goes on at a worker that has the key
+        except (UnknownFlowError, UnknownNodeError):
+            raise  # the same, for a worker that has the flow or the node
         except ApplicationError as error:
             tell_end("failed", error.message, self._hearing.interpreter)
             raise with_memory(error, memory) from None

@@ -162,9 +162,8 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
             steps.mistakes.report(place, refusal, "grant it, or take the step out")
     for problem in node.mistakes:
         steps.mistakes.report(place, problem.message, problem.hint)
-    if node.placement == "local" and node.policy.heartbeat is not None:
-        message = "a heartbeat in the local lane is heard by nobody"
-        steps.mistakes.report(place, message, 'take .timeout(heartbeat=...) out, or use .lane("activity")')
+    if node.placement == "local":
+        _check_local(node, steps, place)
     return Call(
         id=step_id,
         node=definition.name,
@@ -175,6 +174,19 @@ def compiled_call(node: Node[Any], steps: Steps, step_id: str, scope: Scope, pla
         effect=definition.effect,
         contract=definition.contract,
     )
+
+
+def _check_local(node: Node[Any], steps: Steps, place: str) -> None:
+    """Says what has no place in the local lane, where nobody hears what an attempt leaves behind."""
+    if node.policy.heartbeat is not None:
+        message = "a heartbeat in the local lane is heard by nobody"
+        steps.mistakes.report(place, message, 'take .timeout(heartbeat=...) out, or use .lane("activity")')
+    if node.definition.leaves_word:
+        message = (
+            f"node {node.definition.name!r} may do its work twice in the local lane: if its worker is killed while it "
+            "sends, the next attempt does not know that there was one"
+        )
+        steps.mistakes.report(place, message, 'use .lane("activity")')
 
 
 def call_inside(

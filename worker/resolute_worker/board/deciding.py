@@ -54,7 +54,8 @@ async def decide(board: Board, person: Person, form: Mapping[str, str]) -> Done:
     if word not in ("approve", "reject"):
         raise ConfigurationError("choose whether to approve or to reject")
     approve = word == "approve"
-    gate = await gate_in(board.client, RunKey(form.get("id", ""), form.get("run", "")), form.get("gate", ""))
+    found = await board.reads.run(RunKey(form.get("id", ""), form.get("run", "")))
+    gate = gate_in(found, form.get("gate", ""))
     try:
         await decide_gate(
             board.client,
@@ -88,8 +89,8 @@ async def _shown(
     sent: Mapping[str, str] | None = None,
     error: FormError | None = None,
 ) -> Response:
-    gate = await gate_in(board.client, key, name)
-    found = await board.reads.run(RunKey(gate.workflow_id, gate.run_id))
+    found = await board.reads.run(key)
+    gate = gate_in(found, name)
     fields = error.fields if error else {}
     values = {
         "gate": gate,

@@ -19,7 +19,7 @@ from resolute.plan.errors import ConfigurationError, TemporalUnreachableError
 from resolute.plan.provider import Provider
 from resolute.writing.flow import Flow
 from resolute_worker.cli.loading import Paths, paths_or_default, tell_mistakes
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.discovery import discover
 from resolute_worker.settings import Settings, load_settings
 

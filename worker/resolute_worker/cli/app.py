@@ -16,37 +16,8 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from resolute.plan.errors import ConfigurationError, ResoluteError
-from resolute_worker.cli import (
-    agents,
-    audit,
-    backtest,
-    backup,
-    beats,
-    board,
-    brake,
-    clean,
-    codec,
-    deploy,
-    documents,
-    exporting,
-    flows,
-    gates,
-    held,
-    lines,
-    mutes,
-    new,
-    nodes,
-    pagerduty,
-    pausing,
-    replay,
-    rerun,
-    runs,
-    schedules,
-    serve,
-    tell,
-    why,
-)
-from resolute_worker.cli.output import say
+from resolute_worker.cli.commands import Commands
+from resolute_worker.cli.saying import say
 from resolute_worker.streams import open_missing_streams
 
 FLOW_MISTAKE: Final = 1
@@ -55,63 +26,12 @@ INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="resolute",
+    cls=Commands,
     help="Durable automation for on-call teams.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
-    new.new,
-    flows.check,
-    flows.graph,
-    documents.import_,
-    documents.schema,
-    runs.run,
-    flows.list_,
-    runs.runs,
-    runs.show,
-    runs.cancel,
-    pausing.pause,
-    pausing.resume,
-    exporting.export,
-    exporting.diff,
-    held.held,
-    held.retry,
-    held.skip,
-    held.fail,
-    tell.tell,
-    lines.lines,
-    mutes.mute,
-    mutes.unmute,
-    mutes.mutes,
-    gates.gates,
-    gates.approve,
-    gates.reject,
-    rerun.rerun,
-    rerun.try_,
-    backtest.backtest,
-    why.why,
-    why.report,
-    replay.replay,
-    nodes.nodes,
-    serve.worker,
-    board.board,
-    deploy.deploy,
-    serve.dev,
-    serve.simulator,
-    serve.demo,
-    agents.mcp,
-    audit.audit,
-    clean.clean,
-    backup.backup,
-    backup.restore,
-    codec.codec,
-):
-    app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
-app.add_typer(schedules.app, name="schedules")
-app.add_typer(beats.app, name="beats")
-app.add_typer(brake.app, name="brake")
-app.add_typer(pagerduty.app, name="pagerduty")
 
 
 def _tell_version(wanted: bool) -> None:

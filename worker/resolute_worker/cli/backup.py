@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from resolute_worker.cli.output import AsJson, clock, say, show
+from resolute_worker.cli.output import AsJson, clock, show
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from rich.markup import escape
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.asking import Yes, confirmed
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, clock, say, show, table
+from resolute_worker.cli.output import AsJson, clock, show, table
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 

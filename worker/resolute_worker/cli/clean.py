@@ -13,7 +13,8 @@ import typer
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.asking import Yes, confirmed
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, clock, say, show
+from resolute_worker.cli.output import AsJson, clock, show
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

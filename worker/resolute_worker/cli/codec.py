@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from resolute.plan.errors import ConfigurationError
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

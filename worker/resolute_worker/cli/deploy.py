@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from resolute_worker.cli.asking import Yes, confirmed
 from resolute_worker.cli.loading import Paths, loaded, with_temporal
-from resolute_worker.cli.output import AsJson, say, show, table
+from resolute_worker.cli.output import AsJson, show, table
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import typer
 
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.loading import flow_named
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 
 
 def write_flow(name: str, paths: Sequence[Path] | None, *, as_json: bool) -> None:

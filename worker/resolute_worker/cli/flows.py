@@ -17,7 +17,8 @@ from resolute.plan.kinds.call import calls_in
 from resolute.plan.plan import Plan
 from resolute_worker.cli.against import Against, held_against
 from resolute_worker.cli.loading import Paths, flow_named, loaded, paths_or_default, tell_mistakes, with_temporal
-from resolute_worker.cli.output import AsJson, clock, console, say, show, table
+from resolute_worker.cli.output import AsJson, clock, console, show, table
+from resolute_worker.cli.saying import say
 from resolute_worker.discovery import Discovery, Mistake, discover, shown
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from resolute.plan.errors import ConfigurationError
 from resolute.plan.values import Json, JsonObject
 from resolute_worker.cli.asking import By, given_json, user
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, clock, lasted, say, table
+from resolute_worker.cli.output import AsJson, clock, lasted, table
 from resolute_worker.cli.output import show as display
 from resolute_worker.cli.runs import RunId, RunName
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from resolute.plan.errors import ConfigurationError, TemporalUnreachableError, U
 from resolute.plan.shapes import did_you_mean
 from resolute.writing.data import SUFFIXES
 from resolute.writing.flow import Flow
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.discovery import Discovery, discover
 from resolute_worker.settings import load_settings
 

@@ -11,7 +11,7 @@ from resolute.plan.plan import Plan
 from resolute.plan.values import Json
 from resolute.writing.diagram import outline
 from resolute.writing.flow import Flow
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resolute.plan.errors import ConfigurationError
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 
 if TYPE_CHECKING:
     from resolute_worker.project.new import NewProject

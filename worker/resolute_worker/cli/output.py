@@ -88,11 +88,6 @@ def show(as_json: bool, value: Any, render: Callable[[], RenderableType]) -> Non
         console().print(render())
 
 
-def say(message: str) -> None:
-    """A line for a person, on stderr."""
-    console(to_stderr=True).print(escape(message), soft_wrap=True)
-
-
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> RenderableType:
     """Rows under headers; `empty` if there are none. Cells may contain rich markup."""
     made = Table(*headers, box=None, pad_edge=False, header_style="bold")

@@ -9,11 +9,13 @@ from typing import Any, Final
 from temporalio.client import Client
 
 from resolute.plan.errors import FlowError
-from resolute.running.report import StepReport
+from resolute.running.report import Failure, StepReport
 from resolute.temporal.client.client import RunHandle
 from resolute.temporal.history.runs import describe_run, is_polled
 from resolute.temporal.wire.finding import UnknownRunError, find_run
-from resolute_worker.cli.output import lasted, say
+from resolute_worker.cli.output import lasted
+from resolute_worker.cli.saying import say
+from resolute_worker.cli.showing import handed_back_text
 from resolute_worker.undone import undone
 
 _GLANCE: Final = 0.3
@@ -34,6 +36,13 @@ class Progress:
         line = self._line(step)
         if line and self._said.get(step.id) != line:
             self._said[step.id] = line
+            say(line)
+
+    def tell_handed_back(self, why: Failure) -> None:
+        """Reports that a worker could not take the run up, each time for another reason."""
+        line = handed_back_text(why)
+        if self._said.get("") != line:
+            self._said[""] = line
             say(line)
 
     def _line(self, step: StepReport) -> str | None:
@@ -78,9 +87,11 @@ async def follow(client: Client, run: RunHandle, progress: Progress) -> dict[str
     result = asyncio.ensure_future(run.result())
     while not result.done():
         await asyncio.wait([result], timeout=_GLANCE)
-        report = (await describe_run(client, run.workflow_id, run.run_id)).report
-        for step in report.steps if report else ():
+        found = await describe_run(client, run.workflow_id, run.run_id)
+        for step in found.report.steps if found.report else ():
             progress.tell(step)
+        if found.handed_back is not None:
+            progress.tell_handed_back(found.handed_back)
         if not warned and not result.done() and time.monotonic() - began > _LONELY:
             warned = True
             if not await is_polled(client, progress.task_queue):

@@ -17,8 +17,9 @@ from rich.markup import escape
 
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, say, table
+from resolute_worker.cli.output import AsJson, table
 from resolute_worker.cli.output import show as display
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

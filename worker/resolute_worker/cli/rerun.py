@@ -16,8 +16,9 @@ from resolute.plan.values import Json
 from resolute_worker.cli.asking import Yes, confirmed, given_json, user
 from resolute_worker.cli.lengths import length
 from resolute_worker.cli.loading import flow_named, with_temporal
-from resolute_worker.cli.output import AsJson, clock, console, say, show, table
+from resolute_worker.cli.output import AsJson, clock, console, show, table
 from resolute_worker.cli.runs import PlanChoice, RunId, Status
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from rich.markup import escape
 
 from resolute_worker.cli.asking import given_json, user
 from resolute_worker.cli.loading import Paths, flow_named, with_temporal
-from resolute_worker.cli.output import AsJson, clock, coloured, lasted, mode_text, say, table
+from resolute_worker.cli.output import AsJson, clock, coloured, lasted, mode_text, table
 from resolute_worker.cli.output import show as display
+from resolute_worker.cli.saying import say
 from resolute_worker.cli.showing import failure_text, rendered_run, would_lines
 from resolute_worker.cli.switched import tell_switches
 from resolute_worker.settings import load_settings

@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from resolute_worker.cli.asking import Yes, confirmed
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, clock, say, show, table
+from resolute_worker.cli.output import AsJson, clock, show, table
+from resolute_worker.cli.saying import say
 
 if TYPE_CHECKING:
     from temporalio.client import Client

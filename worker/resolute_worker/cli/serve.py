@@ -11,7 +11,7 @@ import typer
 
 from resolute.plan.errors import ConfigurationError
 from resolute_worker.cli.loading import Paths, loaded, paths_or_default
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 TaskQueue = Annotated[

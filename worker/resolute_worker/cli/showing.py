@@ -15,7 +15,7 @@ from resolute.plan.step import KINDS, plan_name
 from resolute.plan.values import Json
 from resolute.running.pausing import said_of
 from resolute.running.pictured import states_of
-from resolute.running.report import Held, StepReport
+from resolute.running.report import Failure, Held, StepReport
 from resolute.writing.diagram import outline
 from resolute_worker.cli.advice import advice
 from resolute_worker.cli.output import clock, coloured, lasted
@@ -42,6 +42,8 @@ def rendered_run(found: RunDescription) -> RenderableType:
         f"[yellow]no worker polls task queue {escape(queue)}: the run continues once you start one (resolute worker)[/]"
         for queue in found.unpolled
     ]
+    if found.handed_back is not None:
+        waiting.append(f"[yellow]{escape(handed_back_text(found.handed_back))}[/]")
     if found.report is None or found.plan is None:
         if found.failure is None:
             return Group(head, *(waiting or ["it has not started to run its plan"]))
@@ -75,6 +77,11 @@ def _stands(run: RunSummary) -> Iterator[str]:
     if run.stopped:
         undoes = ": the run waits to undo its work" if run.stopped.get("undoing") else ""
         yield f"the brake stops its writes, {said_of(run.stopped)}{undoes} (resolute brake status)"
+
+
+def handed_back_text(why: Failure) -> str:
+    """Why a run waits for another worker than the one that was given it."""
+    return f"handed back by a worker, for another one to take it up: {failure_text(why.model_dump())}"
 
 
 def failure_text(failure: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resolute.plan.errors import ConfigurationError
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 from resolute_worker.settings import load_settings
 
 if TYPE_CHECKING:

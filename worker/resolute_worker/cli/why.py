@@ -17,8 +17,9 @@ from resolute.plan.texts import shortened
 from resolute.plan.values import Json
 from resolute_worker.cli.lengths import length
 from resolute_worker.cli.loading import with_temporal
-from resolute_worker.cli.output import AsJson, clock, coloured, say, table
+from resolute_worker.cli.output import AsJson, clock, coloured, table
 from resolute_worker.cli.output import show as display
+from resolute_worker.cli.saying import say
 
 if TYPE_CHECKING:
     from temporalio.client import Client

@@ -23,7 +23,7 @@ from resolute.plan.errors import (
 from resolute.plan.expressions import encode
 from resolute.writing.node import Node
 from resolute_worker.calling import Caller
-from resolute_worker.cli.output import say
+from resolute_worker.cli.saying import say
 
 if TYPE_CHECKING:
     from resolute.plan.values import JsonObject

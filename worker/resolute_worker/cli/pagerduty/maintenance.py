@@ -10,11 +10,12 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from resolute.plan.errors import ConfigurationError
-from resolute_worker.cli.output import AsJson, clock, say, show, table
+from resolute_worker.cli.output import AsJson, clock, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
 from resolute_worker.cli.pagerduty.moments import moment
 from resolute_worker.cli.pagerduty.names import SERVICE, TEAM, ids_of
 from resolute_worker.cli.pagerduty.options import Services, Teams, names_cell
+from resolute_worker.cli.saying import say
 
 if TYPE_CHECKING:
     from resolute_pagerduty.models.services import MaintenanceWindow

@@ -16,9 +16,10 @@ from rich.markup import escape
 
 from resolute.plan.errors import ConfigurationError, NodeError
 from resolute.plan.shapes import did_you_mean
-from resolute_worker.cli.output import AsJson, say, show, table
+from resolute_worker.cli.output import AsJson, show, table
 from resolute_worker.cli.pagerduty.desk import AccountName, Desk, at_desk
 from resolute_worker.cli.pagerduty.names import SERVICE, TEAM, one
+from resolute_worker.cli.saying import say
 
 if TYPE_CHECKING:
     from resolute_pagerduty.models.account import WebhookSubscription
