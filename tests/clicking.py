@@ -81,7 +81,7 @@ class Office:
         """Starts a run, and gives the message that it posts."""
         before = len(self.sim.messages(of))
         run = await start_run(self.worker.client, asked.plan, task_queue=self._task_queue, keys=KEYS)
-        await self.sim.until(lambda: len(self.sim.messages(of)) > before, 30)
+        await self.sim.until(lambda: len(self.sim.messages(of)) > before, PATIENCE)
         return run, self.sim.messages(of)[-1]
 
     async def click(self, message: Posted, button: str, *, by: str) -> httpx.Response:

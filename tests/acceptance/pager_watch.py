@@ -22,9 +22,9 @@ from resolute.temporal.wire.finding import RunKey
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.resources import Incident
 from tests.keys import KEY
+from tests.patience import PATIENCE
 from tests.worker.processes import Process, started
 
-PATIENCE: Final = 120.0
 HASTY: Final = 10.0
 """Seconds that a run of a hasty flow has: more than it needs on a busy machine, as long as nothing hangs."""
 
@@ -33,7 +33,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from resolute import TerminalError, alarm, every, flow, node
+from resolute import TerminalError, alarm, flow, node, schedule
 import resolute_pagerduty as pagerduty
 
 HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 async def look(at: str) -> str:
     return (HERE / at / "health").read_text()
 
-@node(timeout=timedelta(seconds=3))
+@node(timeout=timedelta(seconds=8))
 async def notify(at: str, state: str) -> None:
     (HERE / at / "notifying").touch()
     if (HERE / at / "deaf").exists():
@@ -56,12 +56,12 @@ def made(name, after, **options):
     health = look(name).as_("health")
     opened = pagerduty.incident_for(dedup_key=name)
     soon = replace(opened, **{
-        each: getattr(opened, each).timeout(timedelta(seconds=3)) for each in ("raises", "clears")
+        each: getattr(opened, each).timeout(timedelta(seconds=8)) for each in ("raises", "clears")
     })
     service = alarm("service", bad=health.output == "bad", raise_after=after, clear_after=after, incident=soon)
     changed = service.output.raised | service.output.cleared
     return (
-        flow(name, **options).triggered_by(every(timedelta(hours=1))).then(health).then(service)
+        flow(name, **options).triggered_by(schedule("0 0 29 2 *")).then(health).then(service)
         .when(changed).then(notify(name, service.output.state).as_("notify")).end_when()
         .build()
     )

@@ -13,8 +13,7 @@ import pytest
 from resolute_pagerduty.simulator import Simulator
 from resolute_worker.demo.evidence import evidence
 from resolute_worker.demo.town import Town
-
-PATIENCE = 90
+from tests.patience import PATIENCE
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:

@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.docs.pages import Block, Page
 from tests.house.reading import ROOT
 from tests.worker.processes import Process
 
 README: Final = Page(ROOT / "README.md")
-LONGEST_BLOCK: Final = 120.0
+LONGEST_BLOCK: Final = 600.0
 PORT_OF_THE_SHOP: Final = "8081"
 SAID_TO_OTHERS: Final = "In other terminals: "
 
@@ -109,6 +111,7 @@ def _shell_blocks(section: str) -> list[Block]:
     return [block for block in README.section(section) if block.language == "sh"]
 
 
+@pytest.mark.timeout(900)
 async def test_the_readme_from_an_empty_folder(tmp_path: Path) -> None:
     """Installation, a new project, the README's own flow and its test: every command works as the README says."""
     newcomer = Newcomer(tmp_path)

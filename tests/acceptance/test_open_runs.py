@@ -16,7 +16,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.client.client import start_run
 from resolute.temporal.history.open_runs import CheckedRun, check_open_runs
-from resolute.temporal.history.runs import describe_run, list_runs
+from resolute.temporal.history.runs import RunSummary, describe_run, list_runs
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.cli.against import code_of
 from resolute_worker.discovery import discover
@@ -106,11 +106,15 @@ async def opened(temporal_client: Client, tmp_path_factory: pytest.TempPathFacto
         runs = [await start_run(there.client, flow.plan, task_queue=there.queue, keys=KEYS) for flow in starting]
         for run in runs:
             await _waits(there.client, run.workflow_id, "ran" if run.flow == "outer" else "")
-        while len(await list_runs(there.client, task_queue=there.queue, status="running")) < len(WAITING):
-            await asyncio.sleep(0.1)  # the list is told of a run a moment after it has begun
+        while sorted(WAITING) != sorted(run.flow for run in await _running(there)):
+            await asyncio.sleep(0.1)  # the list is told a moment later of a run that has begun, or was continued
     yield there
-    for run in await list_runs(there.client, task_queue=there.queue, status="running"):
+    for run in await _running(there):
         await there.client.get_workflow_handle(run.workflow_id).terminate()
+
+
+async def _running(there: Open) -> list[RunSummary]:
+    return await list_runs(there.client, task_queue=there.queue, status="running")
 
 
 async def _waits(client: Client, run: str, step: str) -> None:

@@ -18,7 +18,7 @@ from resolute.execution.executor import NodeExecutor
 from resolute.plan.errors import ConfigurationError
 from resolute.temporal.client.beating import find_heartbeat
 from resolute.temporal.client.client import start_run
-from resolute.temporal.history.open_runs import check_open_runs
+from resolute.temporal.history.open_runs import CheckedRun, check_open_runs
 from resolute.temporal.history.runs import is_polled, list_runs
 from resolute.temporal.versions import Build, make_current
 from resolute.writing.flow import Flow
@@ -89,7 +89,7 @@ async def test_a_run_goes_on_with_its_build_while_another_is_current(client: Cli
     """
     OPEN.clear()
     later = RELEASED + timedelta(hours=1)
-    async with AsyncExitStack() as stack, asyncio.timeout(120):
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
         await stack.enter_async_context(running(load("a", RELEASED), settings=settings("a"), client=client))
         old = await start_run(client, code("a").plan, task_queue=QUEUE, keys=KEYS)
         while (await old.handle.describe()).raw_description.pending_activities == []:
@@ -98,14 +98,20 @@ async def test_a_run_goes_on_with_its_build_while_another_is_current(client: Cli
         new = await start_run(client, code("b").plan, task_queue=QUEUE, keys=KEYS)
         current = await make_current(client, Build(deployment=QUEUE, id="a", released=RELEASED), [QUEUE])
         polled = await is_polled(client, QUEUE)
-        while len(checked := await check_open_runs(client, Code(NodeExecutor([])), task_queue=QUEUE)) < 2:
-            await asyncio.sleep(0.1)  # the list is told of a run a moment after it has begun
+        while len([run for run in await check(client) if run.pinned]) < 2:
+            await asyncio.sleep(0.1)  # the list is told a moment later that a run has begun, and with which build
+        checked = await check(client)
         OPEN.set()
         results = [await old.result(), await new.result()]
 
     assert [{"first": each, "gate": each, "last": each} for each in ("a", "b")] == results
     assert ("b", True) == (current, polled)
     assert [(True, ())] * 2 == [(run.pinned, run.findings) for run in checked]
+
+
+async def check(client: Client) -> list[CheckedRun]:
+    """The open runs, held against code that has no nodes."""
+    return await check_open_runs(client, Code(NodeExecutor([])), task_queue=QUEUE)
 
 
 def beaten(build: str, every: timedelta) -> Flow:
@@ -149,8 +155,8 @@ async def test_a_controller_decides_which_build_new_runs_begin_with(
     given = settings("a").model_copy(update={"versioning": "controller", "build_id": None})
     build = build_of(given, load("a", RELEASED))
 
-    async with running(load("a", RELEASED), settings=given, client=client), asyncio.timeout(120):
-        while not (found := await _deployment(client, "resolute/worker")):
+    async with running(load("a", RELEASED), settings=given, client=client), asyncio.timeout(PATIENCE):
+        while not ((found := await _deployment(client, "resolute/worker")) and found[0]):
             await asyncio.sleep(0.1)
 
     assert build == Build(deployment="resolute/worker", id="v2-ddb6", released=RELEASED)

@@ -1,5 +1,6 @@
 """After deliveries, failures and restarts, no secret is on disk, in a log, or in a plan."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -94,6 +95,9 @@ async def test_webhooks_start_one_run_and_leave_no_secret(tmp_path: Path) -> Non
                 failed, _, said = await resolute(
                     "run", "failing", folder=tmp_path, TEMPORAL_ADDRESS=address, **variables
                 )
+                async with asyncio.timeout(PATIENCE):
+                    while not [each async for each in client.list_workflows("WorkflowType = 'on-incident'")]:
+                        await asyncio.sleep(0.05)  # the list is told of a run a moment after it has begun
                 listed = await resolute(
                     "runs", "on-incident", "--json", folder=tmp_path, TEMPORAL_ADDRESS=address, **variables
                 )

@@ -22,7 +22,7 @@ from resolute.temporal.activities.activities import Activities
 from resolute.temporal.client.client import RunHandle, start_run
 from resolute.temporal.history.runs import describe_run
 from resolute.temporal.schedules.change import Release
-from resolute.temporal.schedules.control import delete_schedule
+from resolute.temporal.schedules.control import delete_schedule, list_schedules
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.values.ciphers import UnreadablePayloadError
@@ -168,6 +168,9 @@ async def test_what_nothing_refers_to_is_removed(temporal_client: Client, tmp_pa
     deployed = ScheduledFlow(name=name, schedule=trigger, start_argument=start_argument(made.plan, None, keys=KEYS))
     release = Release(task_queue=name, worker_set="", released=datetime.now(UTC), by=None)
     await deploy_schedules(client, [deployed], release)
+    async with asyncio.timeout(PATIENCE):
+        while name not in [each.flow for each in await list_schedules(client)]:
+            await asyncio.sleep(0.05)  # the list is told of a schedule a moment after it was made
     (needed,) = files(tmp_path)
     old, fresh = (needed.with_name(each) for each in ("old", "fresh"))
     old.touch()

@@ -57,9 +57,10 @@ async def test_a_kill_in_a_trip_repeats_only_what_was_not_recorded(tmp_path: Pat
     }
     async with started("worker", folder=tmp_path, **place) as first:
         await first.url()
-        # Temporal gives a task to another worker when its time is over, by default after ten seconds.
+        # Temporal gives a task to another worker when its time is over, by default after ten seconds. A task that takes
+        # longer without a kill is repeated as well, so this is far more than one takes.
         run = await temporal_client.start_workflow(
-            "tripping", id=uuid4().hex, task_queue=place["RESOLUTE_TASK_QUEUE"], task_timeout=timedelta(seconds=2)
+            "tripping", id=uuid4().hex, task_queue=place["RESOLUTE_TASK_QUEUE"], task_timeout=timedelta(seconds=5)
         )
         await first.line("at the gate")
         first.process.kill()

@@ -14,7 +14,8 @@ import pytest
 from temporalio.client import Client
 
 from resolute.temporal.client.client import RunHandle
-from tests.acceptance.pager_watch import HASTY, PATIENCE, Monitor, PagerWatch, watched
+from tests.acceptance.pager_watch import HASTY, Monitor, PagerWatch, watched
+from tests.patience import PATIENCE
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,9 @@ async def in_trouble(watch: PagerWatch, of: Mapping[str, Monitor], how: str) -> 
     await until_at_work(watch, of)
     times = None if how == "timed-out" else len(others)
     watch.sim.faults.add(action="hang", path=ENQUEUE, times=times, after=True)
-    runs |= {step: await each.begin(HEALTHS[step]) for step, each in others.items()}
+    # Side by side, so that none is tried again, and takes the fault of another, before all are at work.
+    begun = await asyncio.gather(*(each.begin(HEALTHS[step]) for step, each in others.items()))
+    runs |= dict(zip(others, begun, strict=True))
     if how != "timed-out":
         await until_at_work(watch, of)
     if how == "killed":
@@ -100,7 +103,7 @@ def statuses(monitor: Monitor) -> list[str]:
     return [incident.status for incident in monitor.incidents]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 async def test_a_worker_that_is_killed_again_and_again(temporal_client: Client, tmp_path: Path) -> None:
     """Kills, cancels and faults, whenever: never two incidents at once, none forgotten, and nobody is paged twice."""
     await Walk(random.Random(7)).go(temporal_client, tmp_path, steps=6, kills=1)

@@ -82,7 +82,9 @@ async def test_no_http_interface_starts_runs(server: EmbeddedServer) -> None:
 
 async def test_the_web_interface_is_where_no_page_finds_it(server: EmbeddedServer) -> None:
     """The web interface itself, which checks nothing, listens on an address that is different at each start."""
-    hidden = [place for place in listening(server.pid or 0) if not place.startswith("127.0.0.1:")]
+    async with asyncio.timeout(PATIENCE):
+        while not (hidden := [each for each in listening(server.pid or 0) if not each.startswith("127.0.0.1:")]):
+            await asyncio.sleep(0.05)  # it comes up beside the server, and announces nothing
     async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
         itself = await http.get(f"http://{hidden[0]}/api/v1/settings", headers={"host": "evil.example"})
 

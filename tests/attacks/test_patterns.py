@@ -14,7 +14,7 @@ def test_patterns_take_linear_time(pattern: str) -> None:
     """A condition over a megabyte that is made to make an engine go back is decided in no time."""
     text = "a" * 1_000_000 + "!"
     condition = encode(matches(input_data("text"), pattern))
-    began = time.monotonic()
+    began = time.thread_time()
 
     assert not is_true(condition, Scope(input={"text": text}))
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 20  # an engine that goes back takes years

@@ -22,6 +22,7 @@ from resolute_slack.signing import WINDOW, problem_of, sign
 from resolute_slack.simulator.clicking import signed
 from tests.clicking import ADA, EDSGER, PATH, Office, office
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 NOW = 1_800_000_000.0
@@ -42,7 +43,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def refused(audit: Path, number: int, since: int) -> list[AuditEntry]:
     """The clicks that were refused since then, as soon as there are so many: they are written after the answer."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(found := [each for each in clicks(audit)[since:] if each.outcome == "refused"]) < number:
             await asyncio.sleep(0.05)
     return found

@@ -7,7 +7,8 @@ import pytest
 from rich.text import Text
 
 from resolute.execution.secrets import Environment
-from resolute_worker.cli.output import say, show, table
+from resolute_worker.cli.output import show, table
+from resolute_worker.cli.saying import say
 from resolute_worker.logs import ConsoleLines, JsonLines
 
 TITLE = "Checkout \x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\r is down"

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 MISSING: Final = "no browser to look at the board with: install chromium (Debian: apt-get install chromium)"
-PATIENCE: Final = 60_000
+PATIENCE: Final = 120_000
 """Milliseconds until something on a page must have happened: a busy machine takes its time."""
 
 Theme = Literal["light", "dark"]

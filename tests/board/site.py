@@ -6,11 +6,11 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx
 from pydantic import SecretStr
@@ -66,6 +66,16 @@ class Browser:
                 if "is still being read" not in answer.text:
                     return answer.text
                 await asyncio.sleep(0.05)
+
+    async def until(self, path: str, *said: str) -> str:
+        """A page as soon as it says all that: Temporal's list of runs lags, and what is read from it does too."""
+        page = ""
+        with suppress(TimeoutError):  # what the page lacks says more
+            async with asyncio.timeout(PATIENCE):
+                while [text for text in said if text not in page]:
+                    page = await self.text(path)
+        assert [] == [text for text in said if text not in page], page
+        return page
 
     async def form_token(self) -> str:
         """What the forms of this browser send."""
@@ -166,7 +176,7 @@ class Site:
 
     async def until(self, run: RunHandle, holds: Callable[[RunDescription], bool]) -> RunDescription:
         """The run as soon as something holds of it."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not holds(found := await describe_run(self.client, run.workflow_id)):
                 await asyncio.sleep(0.05)
         return found
@@ -179,6 +189,23 @@ class Site:
                 any(each.id == step and each.status == status for each in found.report.steps) if found.report else False
             ),
         )
+
+    async def seen(self, how: Literal["running", "waiting", "ended"], *runs: RunHandle) -> None:
+        """Has the board look until it has seen that runs stand so: Temporal's list of runs lags, and announces nothing.
+
+        `waiting` runs have a gate that is open, or a step that is held.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while not {run.workflow_id for run in runs} <= self._in_sight(how):
+                await self.board.poll.anew()
+
+    def _in_sight(self, how: str) -> set[str]:
+        sight = self.board.poll.sight
+        if sight is None:
+            return set()
+        if how == "waiting":
+            return {each.workflow_id for each in (*sight.gates, *sight.standing)}
+        return {each.workflow_id for each in (sight.running if how == "running" else sight.ended)}
 
     async def end(self, *runs: RunHandle) -> None:
         """Cancels runs, and sees them end: a worker that stops with runs at hand leaves them to the collector."""

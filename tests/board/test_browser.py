@@ -59,7 +59,8 @@ async def test_axe_finds_nothing(shown: Shown) -> None:
     await greeted.result()
     await site.at(asking, "approve", "running")
     await site.at(holding, "fragile", "held")
-    await site.board.poll.anew()
+    await site.seen("waiting", asking, holding)
+    await site.seen("ended", greeted)
     pages = [
         "",
         "runs",

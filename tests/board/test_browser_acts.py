@@ -22,7 +22,7 @@ async def asking(shown: Shown) -> RunHandle:
     """A run that waits at its gate, and is on the board."""
     run = await shown.site.start(ASKING)
     await shown.site.at(run, "approve", "running")
-    await shown.site.board.poll.anew()
+    await shown.site.seen("waiting", run)
     return run
 
 

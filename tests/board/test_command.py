@@ -26,7 +26,7 @@ async def test_a_board_by_itself(temporal_client: Client, tmp_path: Path) -> Non
     )
     try:
         assert process.stderr is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not (found := re.search(rb"http://\S+/board/", await process.stderr.readline())):
                 assert process.returncode is None
         async with httpx.AsyncClient(timeout=PATIENCE) as http:
@@ -34,7 +34,7 @@ async def test_a_board_by_itself(temporal_client: Client, tmp_path: Path) -> Non
             first = await http.get(found[0].decode().removesuffix("board/"))
     finally:
         process.terminate()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await process.communicate()
 
     assert (303, "/board/login?to=") == (answer.status_code, answer.headers["location"])
@@ -50,7 +50,7 @@ async def test_a_board_that_nobody_could_enter_does_not_start(temporal_client: C
     process = await asyncio.create_subprocess_exec(
         *COMMAND, "--address", address, "--port", "0", cwd=tmp_path, env=environment, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         _, said = await process.communicate()
 
     assert 2 == process.returncode

@@ -12,6 +12,7 @@ from resolute.execution.secrets import Environment
 from resolute_pagerduty.simulator import Simulator
 from tests.board.flows import GREETING
 from tests.board.site import Site
+from tests.patience import PATIENCE
 
 TITLE = "Checkout is down <script>alert(1)</script>"
 
@@ -19,6 +20,8 @@ TITLE = "Checkout is down <script>alert(1)</script>"
 @pytest.fixture
 async def site(temporal_client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     """A board beside a simulated PagerDuty."""
+    monkeypatch.setattr("resolute_worker.board.duty.FRESH", PATIENCE)
+    monkeypatch.setattr("resolute_worker.board.duty._PATIENCE", PATIENCE)
     async with Simulator.serve(0) as sim:
         for name, value in {
             "PAGERDUTY_API_URL": sim.url,
@@ -56,7 +59,7 @@ async def test_which_runs_touched_an_incident(site: Site) -> None:
     by_id, by_key, other = [
         await site.start(GREETING, {"names": ["a", name]}) for name in (incident.id, "the-pool-is-dry", "the-pool-is")
     ]
-    await site.board.poll.anew()
+    await site.seen("running", by_id, by_key, other)
     async with site.browser("bob") as bob:
         page = await bob.text("pagerduty")
         await by_id.handle.terminate()

@@ -91,6 +91,13 @@ def of_run(run: RunHandle, last: str = "") -> str:
     return f"at={quote(f'run?id={quote(run.workflow_id)}')}&last={last}"
 
 
+async def nobody_watches(site: Site) -> None:
+    """Waits until no run is watched: a server learns a moment later that a browser is gone."""
+    async with asyncio.timeout(PATIENCE):
+        while site.board.watches.followed:
+            await asyncio.sleep(0.02)
+
+
 async def test_a_run_tells_of_each_change(site: Site, server: Server) -> None:
     """A watched run tells of its steps; who has seen the latest version is told nothing until the next one."""
     run = await site.start(SLEEPING)
@@ -104,9 +111,7 @@ async def test_a_run_tells_of_each_change(site: Site, server: Server) -> None:
         assert await first.version()
 
     assert known != following
-    async with asyncio.timeout(30):  # a server learns a moment later that a browser is gone
-        while site.board.watches.followed:
-            await asyncio.sleep(0.02)
+    await nobody_watches(site)
 
 
 async def test_nothing_is_added_to_a_history(site: Site, server: Server) -> None:
@@ -128,6 +133,7 @@ async def test_nothing_is_added_to_a_history(site: Site, server: Server) -> None
 
 async def test_all_watch_by_one_look(site: Site, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pages are open, Temporal is looked at once for all of them, and a run is followed once."""
+    await nobody_watches(site)
     run = await site.start(SLEEPING)
     tasks: set[int] = set()
     async with server.stream(of_run(run)) as first:
@@ -206,7 +212,7 @@ async def test_workflows_of_others_are_no_obstacle(site: Site, server: Server) -
         assert await stream.version()
     await run.handle.cancel()
     async with site.browser("bob") as bob:
-        assert queue in (await bob.get("runs")).text
+        await bob.until("runs", queue)
 
 
 async def test_a_quiet_stream_says_that_it_stands(site: Site, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

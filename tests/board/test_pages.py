@@ -56,7 +56,7 @@ async def test_now_says_what_waits(site: Site) -> None:
     asking, holding = await site.start(ASKING), await site.start(HOLDING)
     await site.at(asking, "approve", "running")
     await site.at(holding, "fragile", "held")
-    await site.board.poll.anew()
+    await site.seen("waiting", asking, holding)
 
     async with site.browser("bob") as bob:
         page = await bob.text("")
@@ -75,8 +75,8 @@ async def test_runs_are_found(site: Site) -> None:
     await run.result()
 
     async with site.browser("bob") as bob:
-        by_flow = await bob.text(f"runs?flow={GREETING.name}&status=completed")
-        by_id = await bob.text(f"runs?q={quote(run.workflow_id)}&since=1h")
+        by_flow = await bob.until(f"runs?flow={GREETING.name}&status=completed", run.workflow_id)
+        by_id = await bob.until(f"runs?q={quote(run.workflow_id)}&since=1h", f">{run.workflow_id}<")
         nothing = await bob.text("runs?flow=of-nobody&status=terminated")
 
     assert run.workflow_id in by_flow
@@ -92,6 +92,8 @@ async def test_runs_that_had_to_do_with_an_incident(site: Site) -> None:
     await ended.result()
     await site.at(going, "nap", "running")
     await site.at(other, "nap", "running")
+    await site.seen("running", going, other)
+    await site.seen("ended", ended)
 
     async with site.browser("bob") as bob:
         page = await bob.text(f"runs?incident={incident}")
@@ -109,6 +111,7 @@ async def test_a_flow_with_its_times(site: Site) -> None:
     """A flow is shown with its plan, its latest runs, how long its steps take, and its versions."""
     run = await site.start(GREETING, {"names": ["a"]})
     await run.result()
+    await site.seen("ended", run)
 
     async with site.browser("bob") as bob:
         page = await bob.text(f"flow?name={GREETING.name}")

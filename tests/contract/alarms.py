@@ -1,15 +1,12 @@
 """Alarms over the runs of a schedule: damped, and told of at least once whatever becomes of a run."""
 
-from datetime import timedelta
 from typing import Any, cast
 
-from resolute import Incident, alarm, during, each, every, flow, not_, one_of, output, previous
+from resolute import Incident, alarm, during, each, flow, not_, one_of, output, previous
 from resolute.plan.alarmed import CheckOutcome
 from resolute.plan.failing import Failure
 from tests.contract.nodes import count, freeze, hum, page, refuse
-from tests.contract.scenario import CANCELLED, Expected, Scenario
-
-HOURLY = every(timedelta(hours=1))
+from tests.contract.scenario import BY_HAND, CANCELLED, Expected, Scenario
 
 counted = count(previous(cast("int", output("counted")))).as_("counted")
 
@@ -67,7 +64,7 @@ muted = alarm(
 SCENARIOS = (
     Scenario(
         "An alarm that is about to be raised asks whether it is muted, and is raised where nobody can say.",
-        flow("alarm-muted").triggered_by(HOURLY).then(counted).then(muted).returns(_told(muted.output)).build(),
+        flow("alarm-muted").triggered_by(BY_HAND).then(counted).then(muted).returns(_told(muted.output)).build(),
         (
             _ended("pending", 1, 0, "muted", frozen="completed"),
             _ended("pending", 2, 0, "muted", frozen="completed"),
@@ -78,7 +75,7 @@ SCENARIOS = (
     ),
     Scenario(
         "An alarm is raised and cleared once, after as many checks as it says, and its incident with it.",
-        flow("alarm-damps").triggered_by(HOURLY).then(counted).then(damped).returns(_told(damped.output)).build(),
+        flow("alarm-damps").triggered_by(BY_HAND).then(counted).then(damped).returns(_told(damped.output)).build(),
         (
             _ended("ok", 0, 1, "quiet"),
             _ended("pending", 1, 0, "pending"),
@@ -94,7 +91,7 @@ SCENARIOS = (
     Scenario(
         "What could not be opened or closed is tried again; what was opened in a run that failed is not opened again.",
         flow("alarm-is-heard")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(counted)
         .then(twice)
         .when(counted.output == 2)
@@ -139,7 +136,7 @@ SCENARIOS = (
     Scenario(
         "A run that is cancelled has not ended well: what it raised is told of again, and not opened again.",
         flow("alarm-cancelled")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(counted)
         .then(cut_off)
         .when(counted.output == 1)
@@ -166,7 +163,7 @@ SCENARIOS = (
     Scenario(
         "Each item of a list is an alarm of its own, and quiet hours are looked at only when one is to be raised.",
         flow("alarm-of-each")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(counted)
         .then(items.as_("hosts"))
         .returns([output("hosts[0].state"), output("hosts[1].state")])

@@ -1,12 +1,11 @@
 """Runs that are cancelled: they undo what they did, whoever cancels them and how often."""
 
-from datetime import timedelta
 from typing import cast
 
-from resolute import every, failure, flow, manual, output, previous
+from resolute import failure, flow, manual, output, previous
 from resolute.plan.failing import Failure
 from tests.contract.nodes import count, double, echo, finish, hum, linger, quick, refuse
-from tests.contract.scenario import CANCELLED, Expected, Scenario
+from tests.contract.scenario import BY_HAND, CANCELLED, Expected, Scenario
 
 START = manual("start")
 
@@ -121,7 +120,7 @@ SCENARIOS = (
     Scenario(
         "A cancelled run of a schedule hands on what it knows, as every other run does.",
         flow("cancelled-and-remembered")
-        .triggered_by(every(timedelta(hours=1)))
+        .triggered_by(BY_HAND)
         .then(counted)
         .when(counted.output < 3)
         .then(hum().as_("at_work"))

@@ -24,6 +24,7 @@ from tests.contract.scenario import Expected, Scenario
 
 START = manual("start")
 SOON = timedelta(milliseconds=20)
+SHORT = timedelta(seconds=1)  # and long enough for a busy machine to call the node within it
 LATER, NEVER = timedelta(minutes=4), timedelta(minutes=5)  # longer than a test waits
 MEGABYTE = 1_000_000
 
@@ -103,7 +104,7 @@ SCENARIOS = (
         "A node that does not answer is given up after its timeout, as often as it is tried.",
         flow("late")
         .triggered_by(START)
-        .then(hang().timeout(timedelta(seconds=0.1)).retry(2, initial=SOON))
+        .then(hang().timeout(SHORT).retry(2, initial=SOON))
         .on_failure(echo(failure().error_type).as_("told"))
         .build(),
         (
@@ -111,22 +112,19 @@ SCENARIOS = (
                 calls=["hang", "told"],
                 attempts={"hang": 2},
                 steps={"hang": "failed", "told": "completed"},
-                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="no answer within 0.1 s"),
+                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="no answer within 1 s"),
             ),
         ),
     ),
     Scenario(
         "A node of the local lane that does not answer is given up in the same words.",
-        flow("late-here")
-        .triggered_by(START)
-        .then(hang().timeout(timedelta(seconds=0.1)).retry(2, initial=SOON).lane("local"))
-        .build(),
+        flow("late-here").triggered_by(START).then(hang().timeout(SHORT).retry(2, initial=SOON).lane("local")).build(),
         (
             Expected(
                 calls=["hang"],
                 attempts={"hang": 2},
                 steps={"hang": "failed"},
-                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="no answer within 0.1 s"),
+                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="no answer within 1 s"),
             ),
         ),
     ),
@@ -134,29 +132,24 @@ SCENARIOS = (
         "All attempts together have a limit, which the first of them may reach.",
         flow("late-altogether")
         .triggered_by(START)
-        .then(hang().timeout(LATER, within=timedelta(seconds=0.3)).retry(2, initial=SOON))
+        .then(hang().timeout(LATER, within=SHORT).retry(2, initial=SOON))
         .build(),
         (
             Expected(
                 calls=["hang"],
                 steps={"hang": "failed"},
-                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="not done within 0.3 s"),
+                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="not done within 1 s"),
             ),
         ),
     ),
     Scenario(
         "A node that promised to give signs of life, and gives none, is given up.",
-        flow("silent")
-        .triggered_by(START)
-        .then(hang().timeout(LATER, heartbeat=timedelta(seconds=0.3)).retry(1))
-        .build(),
+        flow("silent").triggered_by(START).then(hang().timeout(LATER, heartbeat=SHORT).retry(1)).build(),
         (
             Expected(
                 calls=["hang"],
                 steps={"hang": "failed"},
-                failure=Failure(
-                    step="hang", node="hang", error_type="TimeoutError", message="no heartbeat within 0.3 s"
-                ),
+                failure=Failure(step="hang", node="hang", error_type="TimeoutError", message="no heartbeat within 1 s"),
             ),
         ),
     ),

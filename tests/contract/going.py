@@ -37,6 +37,7 @@ from tests.keys import KEYS
 
 _A_MOMENT = 0.01
 _PATIENCE = timedelta(minutes=2)
+_SHORT = timedelta(seconds=2)
 
 
 def always(ended: int) -> bool:
@@ -138,7 +139,7 @@ class InMemory(Going):
 
     def let_time_pass(self) -> None:
         """See `Going.let_time_pass`."""
-        self.ticks = 1
+        self.ticks = max(self.ticks, 0) + 1
 
     async def _interpreter(self) -> Interpreter:
         while not self._interpreters:
@@ -265,6 +266,14 @@ class TemporalPlace(Place):
         """See `Place.begin`."""
         run = await start_run(self.client, flow.plan, task_queue=self.queue, input_data=input_data, keys=KEYS)
         return OnTemporal(self.client, run)
+
+    async def begin_in_short_tasks(self, flow: Flow) -> OnTemporal:
+        """Starts a run whose worker hears within two seconds what came while a quick step is at work."""
+        workflow_id = uuid.uuid4().hex
+        handle: Any = await self.client.start_workflow(
+            flow.name, id=workflow_id, task_queue=self.queue, task_timeout=_SHORT
+        )
+        return OnTemporal(self.client, RunHandle(handle, flow.name))
 
 
 PLACES = ["memory", "memory-continuing", "temporal", "temporal-replaying", "temporal-continuing"]

@@ -1,15 +1,12 @@
 """What a run knows of earlier runs of its flow, however they ended."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, cast
 
-from resolute import State, every, flow, output, previous, text
+from resolute import State, flow, output, previous, text
 from resolute.plan.failing import Failure
 from tests.contract.nodes import count, echo, note, read, refuse
-from tests.contract.scenario import Expected, Scenario
-
-HOURLY = every(timedelta(hours=1))
+from tests.contract.scenario import BY_HAND, Expected, Scenario
 
 reading = read("db-1", 2.0).as_("reading")
 counted = count(previous(cast("int", output("counted")))).as_("counted")
@@ -26,7 +23,7 @@ SCENARIOS = (
     Scenario(
         "The first run knows of none; the next ones read the outputs of the one before, also where returns says else.",
         flow("remembers")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(reading)
         .when(previous(reading.output.load) == reading.output.load)
         .then(echo(previous(reading.output.host)).as_("same"))
@@ -51,7 +48,7 @@ SCENARIOS = (
     Scenario(
         "A decision sees the run before.",
         flow("remembers-to-decide")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(reading)
         .when(knows_the_run_before)
         .then(echo("known").as_("known"))
@@ -76,7 +73,7 @@ SCENARIOS = (
     Scenario(
         "A step that completed in a run that failed is remembered as one of a run that completed.",
         flow("remembers-failed-runs")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(counted)
         .when(counted.output == 2)
         .then(refuse("two"))
@@ -106,7 +103,7 @@ SCENARIOS = (
     Scenario(
         "What was known before a run that failed is known after it, also where no run has ever completed.",
         flow("remembers-across-failures")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(counted)
         .then(refuse(text("{}", counted.output)).as_("refused"))
         .build(),
@@ -122,7 +119,7 @@ SCENARIOS = (
     Scenario(
         "A step that was skipped keeps the value that it had in the last run in which it completed.",
         flow("remembers-skipped-steps")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(counted)
         .when(counted.output == 1)
         .then(echo("paged").as_("page"))

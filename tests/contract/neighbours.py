@@ -95,14 +95,14 @@ SCENARIOS = (
         flow("neighbours-late")
         .triggered_by(START)
         .then(first)
-        .then(hang().timeout(timedelta(seconds=0.1)).retry(1).lane("local").as_("late"))
+        .then(hang().timeout(timedelta(seconds=1)).retry(1).lane("local").as_("late"))
         .then(never)
         .build(),
         (
             Expected(
                 calls=["first", "late", "undo_first"],
                 steps={"first": "completed", "undo_first": "completed", "late": "failed", "never": "pending"},
-                failure=Failure(step="late", node="hang", error_type="TimeoutError", message="no answer within 0.1 s"),
+                failure=Failure(step="late", node="hang", error_type="TimeoutError", message="no answer within 1 s"),
             ),
         ),
     ),

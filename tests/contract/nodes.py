@@ -19,6 +19,7 @@ ALL_ATTEMPTS: defaultdict[str, list[str]] = defaultdict(list)
 """The same by workflow id: of all histories of a run that is continued."""
 
 _CALLED: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
+_CANCELLED: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
 
 
 def note() -> CallContext:
@@ -33,13 +34,18 @@ def note() -> CallContext:
 
 def forget() -> None:
     """Forgets every call, for who makes very many."""
-    for known in (ATTEMPTS, ALL_ATTEMPTS, _CALLED):
+    for known in (ATTEMPTS, ALL_ATTEMPTS, _CALLED, _CANCELLED):
         known.clear()
 
 
 async def called(run_id: str, step: str) -> None:
     """Waits until a step of a run has been called; `run_id` may be its workflow id."""
     await _CALLED[run_id, step].wait()
+
+
+def cancelled(run_id: str, step: str) -> None:
+    """Says that a run has been cancelled while a step was at work."""
+    _CANCELLED[run_id, step].set()
 
 
 class Reading(BaseModel):
@@ -207,9 +213,9 @@ async def finish(value: str) -> str:
 
 @node
 async def linger(value: str) -> str:
-    """Takes a moment, and never hears of a cancel in it."""
-    note()
-    await asyncio.shield(asyncio.sleep(0.3))
+    """Ends when its run has been cancelled meanwhile, of which it never hears itself."""
+    call = note()
+    await _CANCELLED[call.run_id, call.step].wait()
     return value
 
 

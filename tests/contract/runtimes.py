@@ -28,7 +28,7 @@ from resolute.temporal.history.reading import read_history
 from resolute.temporal.history.recorded import Recorded
 from resolute.temporal.history.runs import describe_run
 from resolute.temporal.schedules.change import Release
-from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.control import delete_schedule
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.wire.finding import RunKey
@@ -36,8 +36,9 @@ from resolute.temporal.wire.parts import part_before
 from resolute.temporal.wire.start import start_argument
 from resolute.temporal.workflows.workflow import STATUS_QUERY
 from resolute.writing.flow import Flow
-from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, called
+from tests.contract.nodes import ATTEMPTS, ENVIRONMENT, called, cancelled
 from tests.contract.scenario import Expected, Outcome, Scenario
+from tests.contract.triggering import triggered
 from tests.keys import KEYS
 from tests.patience import PATIENCE
 
@@ -45,16 +46,43 @@ from tests.patience import PATIENCE
 class ScenarioRuntime(ABC):
     """Runs each scenario once, however many tests ask what came of it."""
 
-    def __init__(self) -> None:
-        self._outcomes: dict[str, list[Outcome]] = {}
+    def __init__(self, coming: Sequence[Scenario] = ()) -> None:
+        self._coming = {scenario.flow.name: scenario for scenario in coming}
+        self._free: asyncio.Queue[ScenarioRuntime] = asyncio.Queue()
+        self._free.put_nowait(self)
+        self._runs: dict[str, asyncio.Task[list[Outcome]]] = {}
 
     async def outcomes(self, scenario: Scenario) -> list[Outcome]:
-        """What came of the scenario's runs."""
+        """What came of the scenario's runs. The first to ask of those that are `coming` has all of them begun."""
+        if scenario.flow.name in self._coming:
+            for each in self._coming.values():
+                self._begin(each)
+            self._coming = {}
+        return await asyncio.shield(self._begin(scenario))
+
+    async def all_ended(self) -> None:
+        """Waits until no scenario is at work."""
+        await asyncio.gather(*self._runs.values(), return_exceptions=True)
+
+    async def give_up(self) -> None:
+        """Lets go of the scenarios that nobody asks for any more."""
+        for run in self._runs.values():
+            run.cancel()
+        await self.all_ended()
+
+    def _begin(self, scenario: Scenario) -> asyncio.Task[list[Outcome]]:
         name = scenario.flow.name
-        if name not in self._outcomes:
-            async with asyncio.timeout(PATIENCE):
-                self._outcomes[name] = await self.run(scenario)
-        return self._outcomes[name]
+        if name not in self._runs:
+            self._runs[name] = asyncio.create_task(self._in_turn(scenario))
+        return self._runs[name]
+
+    async def _in_turn(self, scenario: Scenario) -> list[Outcome]:
+        runtime = await self._free.get()
+        try:
+            async with asyncio.timeout(PATIENCE * len(scenario.expected)):
+                return await runtime.run(scenario)
+        finally:
+            self._free.put_nowait(runtime)
 
     @abstractmethod
     async def run(self, scenario: Scenario) -> list[Outcome]:
@@ -92,6 +120,8 @@ class MemoryScenarios(ScenarioRuntime):
             for steps in expected.cancelled_at:
                 await asyncio.gather(*(called(run_id, step) for step in steps))
                 begun[-1].cancel()
+                for step in steps:
+                    cancelled(run_id, step)
             run = await going
             memory = run.memory
             outcomes.append(Outcome(report=run.report, attempts=ATTEMPTS[run_id], error=run.error))
@@ -99,10 +129,25 @@ class MemoryScenarios(ScenarioRuntime):
 
 
 class TemporalScenarios(ScenarioRuntime):
-    """Scenarios on a server, with a worker of their task queue, which may continue each run in further histories."""
+    """Scenarios on a server, with a worker of their task queue, which may continue each run in further histories.
 
-    def __init__(self, client: Client, task_queue: str, *, continues: bool = False) -> None:
-        super().__init__()
+    Others of those that are `coming` run beside them, where most of the time is waited: for timers, retries, cancels.
+    Each has a worker to itself, on one of the task queues `beside`: one that keeps no run in its cache gives up what is
+    at work in one, and does it again, to make room for another.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        task_queue: str,
+        *,
+        continues: bool = False,
+        coming: Sequence[Scenario] = (),
+        beside: Sequence[str] = (),
+    ) -> None:
+        super().__init__(coming)
+        for queue in beside:
+            self._free.put_nowait(TemporalScenarios(client, queue, continues=continues))
         self.continues = continues
         self.client = client
         self.task_queue = task_queue
@@ -119,6 +164,8 @@ class TemporalScenarios(ScenarioRuntime):
         for steps in expected.cancelled_at:
             await asyncio.gather(*(called(run.run_id or "", step) for step in steps))
             await cancel_run(self.client, RunKey(run.workflow_id, run.run_id or ""))
+            for step in steps:
+                cancelled(run.run_id or "", step)
         return await self.outcome(run)
 
     async def start(self, plan: Plan, input_data: Json = None) -> RunHandle:
@@ -132,7 +179,7 @@ class TemporalScenarios(ScenarioRuntime):
         await deploy_schedules(self.client, [_scheduled_flow(flow)], release)
         outcomes: list[Outcome] = []
         for expected in scenario.expected:
-            run = await trigger_schedule(self.client, flow.name)
+            run = await triggered(self.client, flow.name)
             handle: WorkflowHandle[Any, Any] = self.client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
             outcomes.append(await self._ended(RunHandle(handle, flow.name), expected))
         await delete_schedule(self.client, flow.name)  # and with it what the next worker's runs would remember

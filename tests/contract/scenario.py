@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from temporalio.api.history.v1 import HistoryEvent
 
-from resolute import Flow, FlowError
+from resolute import Flow, FlowError, every
 from resolute.plan.failing import Failure
 from resolute.plan.values import Json
 from resolute.running.report import RunReport, RunStatus, StepStatus
 
 CANCELLED = Failure(step="", node="", error_type="RunCancelledError", message="the run was cancelled")
+
+BY_HAND = every(timedelta(days=1000))
+"""The schedule of runs that a test triggers: none of them is due by itself while the tests run."""
 
 Calls = Sequence["str | frozenset[str]"]
 """Steps in the order of their first calls; those in a set are called in any order."""

@@ -2,13 +2,12 @@
 
 from datetime import timedelta
 
-from resolute import budget, cursor, each, every, flow, manual, move, output
+from resolute import budget, cursor, each, flow, manual, move, output
 from resolute.plan.failing import Failure
 from tests.contract.nodes import count, echo, inflate, refuse
-from tests.contract.scenario import Expected, Scenario
+from tests.contract.scenario import BY_HAND, Expected, Scenario
 
 START = manual("start")
-HOURLY = every(timedelta(hours=1))
 A_DAY = timedelta(days=1)
 
 services = echo(["checkout", "search"]).as_("services")
@@ -114,7 +113,7 @@ SCENARIOS = (
     Scenario(
         "A cursor is where the latest run moved it, however it ended; a run that fails before leaves it where it was.",
         flow("cursor")
-        .triggered_by(HOURLY)
+        .triggered_by(BY_HAND)
         .then(tries)
         .then(move(cursor("contract-tries", int), to=tries.output).as_("tried"))
         .when(tries.output == 2)

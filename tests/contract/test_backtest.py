@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from temporalio.client import Client
 
-from resolute import Flow, branch, each, env, every, flow, gate, input_data, manual, node, now, previous, sleep
+from resolute import Flow, branch, each, env, flow, gate, input_data, manual, node, now, previous, sleep
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import FlowError, TerminalError
@@ -22,11 +22,13 @@ from resolute.temporal.history.backtest import Backtest, Verdict
 from resolute.temporal.history.past_runs import past_runs
 from resolute.temporal.history.recorded import Recorded
 from resolute.temporal.schedules.change import Release
-from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.control import delete_schedule
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
+from tests.contract.scenario import BY_HAND
+from tests.contract.triggering import triggered
 from tests.keys import KEYS
 from tests.patience import PATIENCE
 
@@ -199,7 +201,7 @@ def remembering(bad: str = "bad") -> Flow:
     seen = look().as_("seen")
     return (
         flow("backtested-memory")
-        .triggered_by(every(timedelta(days=1000)))  # by hand alone: it is never due while these tests run
+        .triggered_by(BY_HAND)
         .then(seen)
         .when((seen.output == bad) & (previous(seen.output) != bad))
         .then(page("db-1", bad).as_("paged"))
@@ -228,7 +230,7 @@ async def test_memory_goes_from_run_to_run(temporal_client: Client) -> None:
         )
         for seen in ("good", "bad", "bad", "good", "worse", "worse"):
             PAGED.append(seen)
-            run = await trigger_schedule(temporal_client, built.name)
+            run = await triggered(temporal_client, built.name)
             await temporal_client.get_workflow_handle(run.workflow_id, run_id=run.run_id).result()
         await delete_schedule(temporal_client, built.name)
     place = Place(temporal_client)

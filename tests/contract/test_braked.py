@@ -3,21 +3,27 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
-from resolute import NodeError, child, current_call, each, flow, manual, node
+from resolute import NodeError, child, current_call, each, flow, manual, node, text
+from resolute.execution.executor import NodeExecutor
+from resolute.memory.clock import VirtualClock
+from resolute.memory.runtime import run_in_memory
 from resolute.plan.context import check_may_write
-from resolute.plan.errors import BrakedError, NodeFailedError, RunCancelledError
+from resolute.plan.errors import BrakedError, NodeFailedError, RunCancelledError, TerminalError
 from resolute.plan.policies import Retry
-from resolute.running.switches import OFF, Thrown
-from tests.contract.going import PLACES, Going, MemoryPlace, Place, TemporalPlace
+from resolute.running.interpreter import Interpreter
+from resolute.running.switches import OFF, Switches, Thrown
+from tests.contract.going import PLACES, Going, InMemory, MemoryPlace, Place, TemporalPlace
 
 DONE: Counter[str] = Counter()
 TRIED: defaultdict[str, list[int]] = defaultdict(list)
+LEFT: dict[str, tuple[Any, ...]] = {}
 _REFUSE: set[str] = set()
 _THEN_BRAKED: set[str] = set()
 _THEN_PAUSED: set[str] = set()
@@ -77,13 +83,38 @@ async def shaky(what: str) -> str:
         _PLACE[0].switches = BRAKED
         raise NodeError("not yet")
     DONE[what] += 1
-    return f"{what} {call.last_heartbeat}"
+    LEFT[what] = call.last_heartbeat
+    return what
+
+
+@node(retry=Retry(attempts=2, initial=0.01), timeout=timedelta(seconds=3))
+async def silent(what: str) -> list[bool]:
+    """Is never heard of again, and somebody puts the brake on meanwhile. Then it says what it knows of that."""
+    call = current_call()
+    TRIED[what].append(call.attempt)
+    if what in _REFUSE:
+        _REFUSE.remove(what)
+        _PLACE[0].switches = BRAKED
+        await asyncio.Event().wait()
+    return [call.unheard]
+
+
+@node(effect="read", lane="local")
+async def item_of_three(what: str) -> str:
+    """The first gives what it is given, the second is stopped at a write, the third ends where it is cancelled."""
+    TRIED[what].append(current_call().attempt)
+    if what == "b":
+        check_may_write("a write")
+    if what == "c":
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+    return what
 
 
 @node
 async def failing() -> str:
     """Fails for good."""
-    raise NodeFailedError(step="failing", node="failing", error_type="Broken", reason="broken")
+    raise TerminalError("broken")
 
 
 _PLACE: list[Place] = []
@@ -102,6 +133,7 @@ sentence = (
 )
 liar = flow("braked-liar").triggered_by(manual("go")).then(lying("lie").as_("lie")).then(read("end").as_("end")).build()
 retried = flow("braked-retried").triggered_by(manual("go")).then(shaky("shaky").as_("shaky")).build()
+unheard = flow("braked-unheard").triggered_by(manual("go")).then(silent("silent").as_("silent")).build()
 undone = (
     flow("braked-undone")
     .triggered_by(manual("go"))
@@ -119,26 +151,52 @@ neighbours = (
     .then(quick("third").as_("third"))
     .build()
 )
-FLOWS = (sentence, liar, retried, undone, inner, outer, neighbours)
+three = (
+    flow("braked-three")
+    .triggered_by(manual("go"))
+    .then(
+        each(
+            ["a", "b", "c"],
+            lambda item: item_of_three(item).as_("item").on_failure(write(text("undone {}", item)).as_("undo")),
+            at_once=3,
+        ).as_("items")
+    )
+    .build()
+)
+items_undone = (
+    flow("braked-items-undone")
+    .triggered_by(manual("go"))
+    .then(
+        each(
+            ["a", "b"], lambda item: read(item).as_("item").on_failure(shaky(text("undone {}", item)).as_("undo"))
+        ).as_("items")
+    )
+    .then(failing().as_("failing"))
+    .build()
+)
+FLOWS = (sentence, liar, retried, unheard, undone, inner, outer, neighbours, three)
 
 
 @pytest.fixture(params=PLACES)
 async def place(request: pytest.FixtureRequest, temporal_client: Client) -> AsyncIterator[Place]:
     """Every runtime; one forgets each run between two tasks, others continue it behind every step."""
-    DONE.clear()
-    TRIED.clear()
-    _THEN_BRAKED.clear()
-    _THEN_PAUSED.clear()
     continues = request.param.endswith("continuing")
     if request.param.startswith("memory"):
         found: Place = MemoryPlace(continues=continues)
-        _PLACE[:] = [found]
+        _begin_in(found)
         yield found
         return
     server = TemporalPlace(temporal_client, FLOWS, continues=continues, cached=request.param == "temporal")
-    _PLACE[:] = [server]
+    _begin_in(server)
     async with server.worker:
         yield server
+
+
+def _begin_in(place: Place) -> None:
+    """Forgets what the runs of an earlier place have done."""
+    for kept in (DONE, TRIED, LEFT, _REFUSE, _THEN_BRAKED, _THEN_PAUSED):
+        kept.clear()
+    _PLACE[:] = [place]
 
 
 async def test_writes_wait_for_the_brake_and_are_done_once(place: Place) -> None:
@@ -190,9 +248,57 @@ async def test_a_retry_goes_on_from_where_the_brake_stopped_it(place: Place) -> 
     run.let_time_pass()
     await run.stands(lambda standing: "stopped" in standing)
     await _released(place, run)
+    await run.result()
+
+    assert ([1, 2], ("seen",)) == (TRIED["shaky"], LEFT["shaky"])
+
+
+async def test_what_nobody_heard_of_is_known_behind_the_brake(place: Place) -> None:
+    """An attempt that may have written, and was never heard of, stays in doubt while a switch stops the call."""
+    _REFUSE.add("silent")
+    run = await place.begin(unheard)
+    run.let_time_pass()  # the time that the attempt has
+    run.let_time_pass()  # the pause behind it
+    await run.stands(lambda standing: "stopped" in standing)
+    await _released(place, run)
     result: Any = await run.result()
 
-    assert ([1, 2], "shaky ('seen',)") == (TRIED["shaky"], result["shaky"])
+    assert ([1, 2], [True]) == (TRIED["silent"], result["silent"])
+
+
+async def test_a_paused_run_makes_no_call_that_was_stopped(place: Place) -> None:
+    """A call that waits for the brake waits for the end of a pause of its own run as well, and is then made once."""
+    place.switches = BRAKED
+    run = await place.begin(undone)
+    await run.stands(lambda standing: "stopped" in standing)
+    await run.say("pause")
+    await _released(place, run)
+    await run.stands(lambda standing: "stopped" not in standing and "paused" in standing)
+    for _ in range(50):  # what is ready now has its turn
+        await asyncio.sleep(0)
+    before = dict(DONE)
+    await run.say("resume")
+    await run.result()
+
+    assert {} == before
+    assert {"one": 1, "two": 1} == DONE
+
+
+@pytest.mark.parametrize("continues", [False, True])
+async def test_a_cancelled_run_undoes_every_item_that_has_ended(*, continues: bool) -> None:
+    """Where a switch stops one of several items as the run is cancelled, those that end all the same are undone."""
+    place = MemoryPlace(continues=continues)  # on Temporal the cancel takes seconds to reach a local activity
+    _begin_in(place)
+    place.switches = BRAKED
+    run = await place.begin(three)
+    while set(TRIED) != set("abc"):
+        await asyncio.sleep(0.01)
+    await run.cancel()
+    await run.stands(lambda standing: standing.get("stopped", {}).get("undoing") is True)
+    await _released(place, run)
+    with pytest.raises(RunCancelledError):
+        await run.result()
+    assert {"undone a": 1, "undone c": 1} == DONE
 
 
 async def test_a_cancelled_run_undoes_its_work_when_the_brake_is_off(place: Place) -> None:
@@ -207,6 +313,42 @@ async def test_a_cancelled_run_undoes_its_work_when_the_brake_is_off(place: Plac
     with pytest.raises(RunCancelledError):
         await run.result()
     assert (1, 0) == (DONE["undone"], DONE["two"])
+
+
+async def test_an_undo_step_of_an_item_goes_on_from_where_the_brake_stopped_it() -> None:
+    """Also in another history its attempts are counted on, and the next is told what the one before the brake left."""
+    place, once = MemoryPlace(continues=False), ["when it is stopped"]
+    _begin_in(place)
+    _REFUSE.add("undone b")
+    run = InMemory(items_undone, place.environment, None, lambda _: bool(TRIED["undone b"] and once and once.pop()))
+    run.let_time_pass()
+    await run.stands(lambda standing: "stopped" in standing)
+    await _released(place, run)
+    with pytest.raises(NodeFailedError):
+        await run.result()
+
+    assert [] == once
+    assert {"undone b": [1, 2], "undone a": [1]} == TRIED
+    assert {"undone b": ("seen",), "undone a": ()} == LEFT
+
+
+async def test_a_run_that_is_cancelled_while_it_asks_about_the_brake_makes_no_call() -> None:
+    """Where the answer is that the brake is off, a run that was cancelled meanwhile does not go on all the same."""
+    place, interpreters, looks = MemoryPlace(continues=False), list[Interpreter](), iter([BRAKED])
+    _begin_in(place)
+
+    def look() -> Switches:
+        if (switches := next(looks, None)) is not None:
+            return switches
+        interpreters[-1].cancel()
+        return OFF
+
+    place.environment.switches = look
+    executor = NodeExecutor.for_flows([undone], environment=place.environment)
+    run = await run_in_memory(undone.plan, executor, clock=VirtualClock(), begun=interpreters.append)
+
+    assert isinstance(run.error, RunCancelledError)
+    assert {} == DONE
 
 
 @pytest.mark.parametrize("paused", [inner.name, outer.name, ""])

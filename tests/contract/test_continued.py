@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from resolute import branch, every, failure, flow, manual, output, previous
+from resolute import branch, failure, flow, manual, output, previous
 from resolute.memory.runtime import run_in_memory
 from resolute.running.outcomes import outcomes_from
 from resolute.temporal.activities.activities import Activities
@@ -21,12 +21,14 @@ from resolute.temporal.client.rerun import prepare_rerun
 from resolute.temporal.history.runs import RunDescription, RunSummary, describe_run, list_runs
 from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
 from resolute.temporal.wire.finding import find_run
+from resolute.temporal.wire.parts import histories
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.flow import Flow
 from tests.contract.conftest import behind_every_step
 from tests.contract.ends import MEGABYTE
 from tests.contract.nodes import ATTEMPTS, called, count, double, echo, hum, inflate, quick, refuse, stumble
 from tests.contract.runtimes import executor_of
+from tests.contract.scenario import BY_HAND
 from tests.keys import KEYS
 from tests.patience import PATIENCE
 
@@ -92,7 +94,10 @@ async def _run(client: Client, task_queue: str, started: Flow, keys: PlanKeys = 
 
 
 async def _parts(client: Client, run: RunHandle) -> list[str]:
-    return [part.run_id async for part in client.list_workflows(f"WorkflowId = '{run.workflow_id}'")]
+    """The run ids of a run's histories, which say it themselves: Temporal's list lags behind."""
+    latest = (await client.get_workflow_handle(run.workflow_id).describe()).run_id
+    parts = await histories(client, run.workflow_id, latest, most=100)
+    return [part[0].workflow_execution_started_event_attributes.original_execution_run_id for part in parts]
 
 
 async def test_it_is_listed_and_found_once(temporal_client: Client) -> None:
@@ -102,9 +107,7 @@ async def test_it_is_listed_and_found_once(temporal_client: Client) -> None:
         run = await _run(temporal_client, queue, steps)
         await run.result()
         found: list[RunDescription] = []
-        parts: list[str] = []
-        async for part in temporal_client.list_workflows(f"WorkflowId = '{run.workflow_id}'"):
-            parts.append(part.run_id)
+        parts = await _parts(temporal_client, run)
         for run_id in parts:
             key = await find_run(temporal_client, run.workflow_id, run_id)
             found.append(await describe_run(temporal_client, key.workflow_id, key.run_id))
@@ -257,7 +260,7 @@ async def test_memory_without_an_earlier_run() -> None:
     counted = count(None).as_("counted")
     remembers = (
         flow("remembers-nothing-yet")
-        .triggered_by(every(timedelta(hours=1)))
+        .triggered_by(BY_HAND)
         .then(counted)
         .then(echo(previous(counted.output)).as_("before"))
         .build()

@@ -1,5 +1,6 @@
 """Dry runs and shadows, in memory and on Temporal: what reads is done, what writes is not, and the run says so."""
 
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -42,6 +43,7 @@ from resolute.temporal.trust.belief import Belief
 from resolute.temporal.trust.seals import NO_KEYS, PlanKeys
 from resolute.temporal.worker import temporal_worker
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 WRITTEN: Final[dict[str, list[str]]] = defaultdict(list)
 """What was written, by the flow that did it."""
@@ -279,11 +281,14 @@ async def test_a_list_of_runs_says_which_are_dry(temporal_client: Client, runner
         return  # one engine shows it
     for plan in (PLAIN.plan, PLAIN.plan.in_mode("dry"), SHADOW.plan):
         await runner.run(plan)
-    listed = await list_runs(temporal_client, task_queue=runner.queue)
+    expected = {(PLAIN.name, "live"), (PLAIN.name, "dry"), (SHADOW.name, "shadow")}
+    listed: set[tuple[str, Mode]] = set()
+    async with asyncio.timeout(PATIENCE):
+        while not {flow for flow, _ in expected} <= {flow for flow, _ in listed} or len(listed) < len(expected):
+            listed = {(run.flow, run.mode) for run in await list_runs(temporal_client, task_queue=runner.queue)}
+            await asyncio.sleep(0.05)  # Temporal's list lags behind, and announces nothing
 
-    assert {(PLAIN.name, "live"), (PLAIN.name, "dry"), (SHADOW.name, "shadow")} <= {
-        (run.flow, run.mode) for run in listed
-    }
+    assert expected <= listed
 
 
 async def test_a_seal_of_a_dry_call_is_none_of_a_live_one() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -36,9 +37,12 @@ SEEDS = (*range(9), 13)  # in 5, 6 and 13 gates are decided while their run move
 EVERYWHERE = (13, 75)  # with many kinds in them, and few safe points
 MANY_SEEDS = range(300)
 AT_ONCE = 40
+WITHOUT_CACHES = 4
+"""Workers without a cache."""
 _PATIENCE = 1200
 """Seconds that say that a run hangs: at length, forty deep runs at a time share a machine that may be busy."""
 
+pytestmark = pytest.mark.timeout(_PATIENCE)
 every_outer = pytest.mark.parametrize("outer", BLOCKS)
 
 
@@ -71,25 +75,34 @@ STOPS: Final[Mapping[str, Callable[[], list[Generated]]]] = {
 
 @dataclass(frozen=True)
 class Engine:
-    """A worker on a server. Without a cache it takes one run at a time; else calls in the local lane come again."""
+    """Workers on a server. `places` are their task queues, each as often as it takes runs at the same time.
+
+    Without a cache a worker takes one run at a time; else calls in the local lane come again.
+    """
 
     client: Client
-    task_queue: str
+    places: asyncio.Queue[str]
     cases: Sequence[Generated]
     stops: Sequence[Generated]
-    at_once: int
+    caches: bool
+
+    async def came(self, case: Generated) -> Came:
+        """Runs a flow, as soon as there is a place."""
+        place = await self.places.get()
+        try:
+            return await on_temporal(case, self.client, place, _PATIENCE)
+        finally:
+            self.places.put_nowait(place)
 
     async def same(self, cases: Iterable[Generated]) -> None:
         """Runs flows, each of which has to end as it does in memory."""
-        places = asyncio.Semaphore(self.at_once)
 
         async def compared(case: Generated) -> str:
             expected = await in_memory(case)
-            async with places:
-                try:
-                    came = await on_temporal(case, self.client, self.task_queue, _PATIENCE)
-                except TimeoutError as late:
-                    return str(late)
+            try:
+                came = await self.came(case)
+            except TimeoutError as late:
+                return str(late)
             said = expected.difference(came)
             if said:
                 said = expected.difference(await without_repeats(case, came, self.client))
@@ -100,11 +113,9 @@ class Engine:
 
     async def stopped(self, cases: Iterable[Generated]) -> None:
         """Runs flows that are stopped before their end, each of which has to undo what it has done."""
-        places = asyncio.Semaphore(self.at_once)
 
         async def run(case: Generated) -> None:
-            async with places:
-                _as_stopped(case, await on_temporal(case, self.client, self.task_queue, _PATIENCE))
+            _as_stopped(case, await self.came(case))
 
         await asyncio.gather(*map(run, cases))
 
@@ -114,17 +125,23 @@ async def engine(request: pytest.FixtureRequest, temporal_client: Client) -> Asy
     """A worker with and without a cache, and with histories that end with each step."""
     # The plans come with the runs, so the worker needs the nodes alone.
     known = generated("every-kind", [Piece(word, ((Piece("call"),),) * kind.blocks) for word, kind in EVERY.items()])
-    name, caches = f"every-kind-{uuid.uuid4().hex[:8]}", "replaying" not in request.param
-    worker = temporal_worker(
-        temporal_client,
-        Activities([known.flow], executor_of([known.flow]), KEYS),
-        task_queue=name,
-        graceful_shutdown=timedelta(0),
-        max_cached_workflows=1000 if caches else 0,
-        full=after_each if "continued" in request.param else never,
-    )
-    async with worker:
-        yield Engine(temporal_client, name, CASES[request.param](), STOPS[request.param](), AT_ONCE if caches else 1)
+    caches = "replaying" not in request.param
+    queues = [f"every-kind-{uuid.uuid4().hex[:8]}" for _ in range(1 if caches else WITHOUT_CACHES)]
+    places: asyncio.Queue[str] = asyncio.Queue()
+    async with AsyncExitStack() as stack:
+        for queue in queues:
+            worker = temporal_worker(
+                temporal_client,
+                Activities([known.flow], executor_of([known.flow]), KEYS),
+                task_queue=queue,
+                graceful_shutdown=timedelta(0),
+                max_cached_workflows=1000 if caches else 0,
+                full=after_each if "continued" in request.param else never,
+            )
+            await stack.enter_async_context(worker)
+            for _ in range(AT_ONCE if caches else 1):
+                places.put_nowait(queue)
+        yield Engine(temporal_client, places, CASES[request.param](), STOPS[request.param](), caches)
 
 
 @every_outer
@@ -196,7 +213,7 @@ async def test_deeper_at_length(engine: Engine) -> None:
     """Many flows by chance."""
     for case in map(deeper, MANY_SEEDS):
         _as_foretold(case, await in_memory(case))
-    seeds = MANY_SEEDS if engine.at_once > 1 else MANY_SEEDS[:50]
+    seeds = MANY_SEEDS if engine.caches else MANY_SEEDS[:50]
     await engine.same(map(deeper, seeds))
     await engine.stopped(map(stopped, seeds))
 

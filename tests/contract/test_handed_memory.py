@@ -8,28 +8,28 @@ from typing import Any, cast
 import pytest
 from temporalio.client import WorkflowHandle
 
-from resolute import Flow, every, flow, output, previous, schedule
+from resolute import Flow, flow, output, previous, schedule
 from resolute.plan.plan import Plan
 from resolute.plan.triggers import Schedule
 from resolute.temporal.client.client import RunHandle
 from resolute.temporal.history.runs import list_runs
 from resolute.temporal.schedules.change import Release
-from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.control import delete_schedule
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.wire.start import start_argument
 from resolute.temporal.workflows import newer
 from tests.contract.nodes import called, count, double, echo, hum, read
 from tests.contract.runtimes import TemporalScenarios
-from tests.contract.scenario import Outcome
+from tests.contract.scenario import BY_HAND, Outcome
+from tests.contract.triggering import triggered
 from tests.keys import KEYS, PAYLOAD_KEY, encrypting
 from tests.patience import PATIENCE
 
 NAME = "handed-on"
-HOURLY = every(timedelta(hours=1))
 
 counted = count(previous(cast("int", output("counted")))).as_("counted")
-counting = flow(NAME).triggered_by(HOURLY).then(counted).build()
+counting = flow(NAME).triggered_by(BY_HAND).then(counted).build()
 
 
 class Scheduled:
@@ -49,7 +49,7 @@ class Scheduled:
 
     async def start(self) -> RunHandle:
         """Starts the schedule's next run."""
-        run = await trigger_schedule(self.temporal.client, NAME)
+        run = await triggered(self.temporal.client, NAME)
         handle: WorkflowHandle[Any, Any] = self.temporal.client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         return RunHandle(handle, NAME)
 
@@ -113,7 +113,7 @@ async def test_a_run_that_cannot_begin_loses_nothing(scheduled: Scheduled, monke
 async def test_an_edited_model_is_null_with_a_warning(scheduled: Scheduled) -> None:
     """What the step came to before its type was changed is not read any more, and the run says so."""
     before = read("db-1", 2.0).as_("counted")
-    await scheduled.run(flow(NAME).triggered_by(HOURLY).then(before).returns(previous(before.output.load)).build())
+    await scheduled.run(flow(NAME).triggered_by(BY_HAND).then(before).returns(previous(before.output.load)).build())
 
     edited = await scheduled.run(counting)
     after = await scheduled.run(counting)
@@ -127,7 +127,7 @@ async def test_an_edited_model_is_null_with_a_warning(scheduled: Scheduled) -> N
 async def test_a_terminated_run_hands_nothing_on(scheduled: Scheduled) -> None:
     """The next run knows what the terminated one knew when it began."""
     await scheduled.run(counting)
-    await scheduled.deploy(flow(NAME).triggered_by(HOURLY).then(counted).then(hum().as_("at_work")).build().plan)
+    await scheduled.deploy(flow(NAME).triggered_by(BY_HAND).then(counted).then(hum().as_("at_work")).build().plan)
     run = await scheduled.start()
     async with asyncio.timeout(PATIENCE):
         await called(run.run_id or "", "at_work")

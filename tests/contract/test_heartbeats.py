@@ -16,33 +16,38 @@ from temporalio.client import Client
 from resolute import Flow, FlowError, NodeError, Retry, current_call, flow, manual, node
 from resolute.execution.executor import NodeExecutor
 from resolute.memory.runtime import run_in_memory
+from resolute.plan.context import CallContext
+from resolute.plan.values import Json, JsonObject
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.activities.loops import NodeLoops
 from resolute.temporal.client.client import RunHandle, start_run
 from resolute.temporal.wire import activity, heartbeats
 from resolute.temporal.worker import temporal_worker
 from resolute.writing.node import Node
+from tests.patience import PATIENCE
 
-PATIENCE = 20
-"""Seconds. On a server without signs of life everything here takes a minute."""
+SILENT = 4.0
+"""Seconds after which a worker counts as lost here: long beside the time for which a busy machine stands still."""
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker counts as lost after 2 seconds, so that a test shows it in little more."""
+    """A worker counts as lost after 4 seconds, so that a test shows it in little more."""
     for module in (heartbeats, activity):
-        monkeypatch.setattr(module, "SIGN_OF_LIFE", 2.0)
+        monkeypatch.setattr(module, "SIGN_OF_LIFE", SILENT)
     for name, value in (("EVERY", 0.3), ("_LATE", 0.5), ("_LOOK", 0.1)):
         monkeypatch.setattr(heartbeats, name, value)
 
 
 @asynccontextmanager
-async def started(client: Client, step: Node[Any], *, apart: bool = True) -> AsyncGenerator[RunHandle]:
+async def started(
+    client: Client, step: Node[Any], *, apart: bool = True, executor: type[NodeExecutor] = NodeExecutor
+) -> AsyncGenerator[RunHandle]:
     """A run of one step, with a worker for it. Nodes run on loops of their own (`apart`), or on that of the test."""
     written: Flow = flow(f"alive-{uuid.uuid4().hex[:6]}").triggered_by(manual("go")).then(step.as_("step")).build()
     queue = uuid.uuid4().hex
     async with asyncio.timeout(PATIENCE), NodeLoops() as loops:
-        served = Activities([written], NodeExecutor.for_flows([written]), loops=loops if apart else None)
+        served = Activities([written], executor.for_flows([written]), loops=loops if apart else None)
         async with temporal_worker(client, served, task_queue=queue, graceful_shutdown=timedelta(0)):
             yield await start_run(client, written.plan, task_queue=queue)
 
@@ -72,7 +77,8 @@ async def test_a_cancelled_run_reaches_its_nodes(temporal_client: Client, kind: 
             told.set()
             raise
 
-    async with started(temporal_client, linger_async() if kind == "async" else linger()) as run:
+    step = linger_async() if kind == "async" else linger()
+    async with started(temporal_client, step.timeout(timedelta(hours=1))) as run:  # no timeout is what cancels it
         await asyncio.to_thread(begun.wait)
         await run.handle.cancel()
         with pytest.raises(FlowError, match="cancelled"):
@@ -90,7 +96,7 @@ async def test_a_blocked_event_loop_is_no_dead_worker(temporal_client: Client, a
     @node
     async def block() -> str:
         attempts.append(current_call().attempt)
-        time.sleep(5)  # the mistake that this is about
+        time.sleep(SILENT + 2)  # the mistake that this is about
         return "done"
 
     async with started(temporal_client, block(), apart=apart) as run:
@@ -103,7 +109,7 @@ async def test_an_attempt_knows_whether_the_one_before_it_was_heard_of(temporal_
     """One that hung has said nothing of its end, one that failed has; and all of them share one clock."""
     seen: list[tuple[int, bool, float]] = []
 
-    @node(timeout=timedelta(seconds=1.5), retry=Retry(attempts=3, initial=0.1, maximum=0.1))
+    @node(timeout=timedelta(seconds=4), retry=Retry(attempts=3, initial=0.1, maximum=0.1))
     async def try_again() -> None:
         call = current_call()
         seen.append((call.attempt, call.unheard, time.monotonic() + call.clock_offset))
@@ -123,6 +129,32 @@ async def test_an_attempt_knows_whether_the_one_before_it_was_heard_of(temporal_
     clock = [at for _, _, at in seen]
     assert [(1, False), (2, True), (3, False)] == [(attempt, unheard) for attempt, unheard, _ in seen]
     assert sorted(clock) == clock
+
+
+async def test_a_worker_without_the_node_hears_nothing_of_the_attempt_before(temporal_client: Client) -> None:
+    """An attempt whose worker does not know the node leaves the doubt about the one before it to the next one."""
+    seen: list[tuple[int, bool]] = []
+    gone = False
+
+    @node(timeout=timedelta(seconds=3), retry=Retry(attempts=3, initial=0.1, maximum=0.1))
+    async def try_again() -> None:
+        seen.append((current_call().attempt, current_call().unheard))
+        if current_call().attempt == 1:
+            await asyncio.Event().wait()
+
+    class Older(NodeExecutor):
+        async def execute(self, call: CallContext, arguments: JsonObject) -> Json:
+            nonlocal gone
+            if call.attempt == 2:
+                gone = True
+                return await NodeExecutor([]).execute(call, arguments)
+            return await super().execute(call, arguments)
+
+    async with started(temporal_client, try_again(), executor=Older) as run:
+        await run.result()
+
+    assert gone
+    assert [(1, False), (3, True)] == seen
 
 
 @pytest.mark.usefixtures("quick")
@@ -151,8 +183,8 @@ async def test_the_silence_of_a_node_with_a_heartbeat_of_its_own_counts(temporal
     async def silent() -> None:
         await asyncio.Event().wait()
 
-    async with started(temporal_client, silent().timeout(heartbeat=timedelta(seconds=2)).retry(1)) as run:
-        with pytest.raises(FlowError, match="no heartbeat within 2 s"):
+    async with started(temporal_client, silent().timeout(heartbeat=timedelta(seconds=SILENT)).retry(1)) as run:
+        with pytest.raises(FlowError, match="no heartbeat within 4 s"):
             await run.result()
 
 
@@ -165,9 +197,9 @@ async def test_a_node_knows_how_long_it_is_waited_for(temporal_client: Client) -
         call = current_call()
         left.extend(each - time.monotonic() for each in (call.deadline, call.last_deadline))
 
-    async with started(temporal_client, look().timeout(timedelta(seconds=30))) as run:
+    async with started(temporal_client, look().timeout(timedelta(hours=3))) as run:
         await run.result()
-    async with started(temporal_client, look().timeout(timedelta(seconds=30), within=timedelta(seconds=20))) as run:
+    async with started(temporal_client, look().timeout(timedelta(hours=3), within=timedelta(hours=2))) as run:
         await run.result()
 
-    assert [30, math.inf, 20, 20] == [each if math.isinf(each) else round(each + 0.4) for each in left]
+    assert [3, math.inf, 2, 2] == [each if math.isinf(each) else round(each / 3600) for each in left]

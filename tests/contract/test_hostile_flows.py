@@ -17,6 +17,7 @@ from tests.contract.hostile import hostile_flow, hostile_input, told
 from tests.contract.runtimes import MemoryScenarios, ScenarioRuntime, TemporalScenarios, executor_of
 from tests.contract.scenario import Expected, Scenario
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 FEW = 24
 MANY = 1000
@@ -83,7 +84,7 @@ async def _differences(engines: Engines, seeds: range) -> dict[int, str]:
 async def _end(runtime: ScenarioRuntime, seed: int) -> str:
     scenario = Scenario("It ends.", hostile_flow(seed), (Expected(calls=[], steps={}),), hostile_input(seed))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             (outcome,) = await runtime.run(scenario)
     except PayloadTooLargeError:
         return "not begun"

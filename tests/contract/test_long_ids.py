@@ -88,7 +88,8 @@ async def test_a_long_id_is_retried(temporal_client: Client, task_queue: str) ->
     key, step = await retry_run(temporal_client, RunKey(run.workflow_id, run.run_id or ""))
     result = await temporal_client.get_workflow_handle(key.workflow_id, run_id=key.run_id).result()
 
-    assert f"{PATH}{'a' * 200}[0].{'w' * 90}" == step
+    # Whichever of the two has failed first.
+    assert step in [f"{PATH}{'a' * 200}[{number}].{'w' * 90}" for number in (0, 1)]
     assert {"f" * 200: [[[[[["x", "x"]]]]]]} == result
 
 

@@ -17,7 +17,6 @@ from resolute import (
     FlowBuilder,
     FlowError,
     alarm,
-    every,
     flow,
     input_data,
     manual,
@@ -39,7 +38,7 @@ from resolute.temporal.client.mutes import Muting
 from resolute.temporal.client.rerun import prepare_rerun, start_rerun
 from resolute.temporal.history.runs import describe_run
 from resolute.temporal.schedules.change import Release
-from resolute.temporal.schedules.control import delete_schedule, trigger_schedule
+from resolute.temporal.schedules.control import delete_schedule
 from resolute.temporal.schedules.schedules import deploy_schedules
 from resolute.temporal.schedules.spec import ScheduledFlow
 from resolute.temporal.wire.finding import RunKey
@@ -47,6 +46,8 @@ from resolute.temporal.wire.start import start_argument
 from resolute.temporal.worker import temporal_worker
 from tests.contract.conftest import behind_every_step
 from tests.contract.nodes import called, count, echo, hum, read, refuse
+from tests.contract.scenario import BY_HAND
+from tests.contract.triggering import triggered
 from tests.keys import KEYS
 from tests.patience import PATIENCE
 
@@ -172,12 +173,12 @@ async def test_edits(runs: Runs) -> None:
 async def test_a_schedule_beside_other_runs(runs: Runs) -> None:
     """A flow with a schedule and manual runs has one memory, which begins with what the schedule had handed on."""
     name = named()
-    alone = flow(name).triggered_by(every(timedelta(hours=1))).then(counted).build()
-    both = flow(name).triggered_by(every(timedelta(hours=1))).triggered_by(manual("now")).then(counted).build()
+    alone = flow(name).triggered_by(BY_HAND).then(counted).build()
+    both = flow(name).triggered_by(BY_HAND).triggered_by(manual("now")).then(counted).build()
 
     async def scheduled(built: Flow) -> Json:
         await _deploy(runs, built)
-        run = await trigger_schedule(runs.client, name)
+        run = await triggered(runs.client, name)
         handle = runs.client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         return (await runs.report(RunHandle(cast("Any", handle), name))).step("counted").output
 

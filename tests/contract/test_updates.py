@@ -30,6 +30,7 @@ from resolute.running.messages import EVENT, Message
 from resolute.running.shared.asking import Asking
 from resolute.temporal.activities.activities import Activities
 from resolute.temporal.client.client import RunHandle, start_run
+from resolute.temporal.client.gates import open_gates_in
 from resolute.temporal.client.sharing import ask_shared_once
 from resolute.temporal.wire.finding import RunKey
 from resolute.temporal.wire.messages import NoAnswerYetError, ask_run, tell_run
@@ -130,6 +131,14 @@ async def _begun(client: Client, queue: str) -> tuple[RunHandle, RunKey]:
     return run, RunKey(run.workflow_id, run.run_id or "")
 
 
+async def _at_its_gate(client: Client, queue: str) -> tuple[RunHandle, RunKey]:
+    """A run that takes a decision: before its gate is open it refuses one for good."""
+    run, key = await _begun(client, queue)
+    while not await open_gates_in(client, key):
+        await asyncio.sleep(0.02)
+    return run, key
+
+
 def _refusing(client: Client, refusal: Callable[[], RPCError], times: int = 3) -> tuple[Client, Refusing]:
     config = client.config()
     config["interceptors"] = [by := Refusing(refusal, times)]
@@ -152,7 +161,9 @@ async def test_a_decision_at_the_end_of_a_history(temporal_client: Client) -> No
     armed = threading.Event()
     async with _worker(temporal_client, full) as queue:
         run, key = await _begun(temporal_client, queue)
-        while (await _part_of(temporal_client, run)) == run.run_id:
+        while (part := await _part_of(temporal_client, run)) == run.run_id or not await open_gates_in(
+            temporal_client, RunKey(run.workflow_id, part)
+        ):
             await asyncio.sleep(0.02)
         armed.set()
         decided = asyncio.create_task(ask_run(temporal_client, key, approval(), KEYS, patience=PATIENCE))
@@ -175,12 +186,13 @@ async def test_a_run_is_asked_again(answer: str, temporal_client: Client) -> Non
     """A message that Temporal refuses for the moment is sent again under its id, and taken once."""
     client, refused = _refusing(temporal_client, ANSWERS[answer])
     async with _worker(temporal_client) as queue:
-        run, key = await _begun(temporal_client, queue)
+        run, key = await _at_its_gate(temporal_client, queue)
         decided: Any = await ask_run(client, key, approval(), KEYS, patience=PATIENCE)
         await run.result()
 
     assert decided["approved"] is True
-    assert [refused.update_ids[0]] * 4 == refused.update_ids
+    assert {refused.update_ids[0]} == set(refused.update_ids)
+    assert 4 <= len(refused.update_ids)  # a server that is busy refuses one more
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -192,14 +204,15 @@ async def test_what_is_shared_is_asked_again(answer: str, temporal_client: Clien
         taken: Any = await ask_shared_once(client, queue, question, keys=KEYS, asked="one")
 
     assert (True, 1) == (taken["granted"], taken["left"])
-    assert [refused.update_ids[0]] * 4 == refused.update_ids
+    assert {refused.update_ids[0]} == set(refused.update_ids)
+    assert 4 <= len(refused.update_ids)
 
 
 async def test_who_asks_is_told_in_the_log(temporal_client: Client, caplog: pytest.LogCaptureFixture) -> None:
     """Who waits for a run that cannot take a message is told so, once."""
     client, _ = _refusing(temporal_client, not_ready, times=4)
     async with _worker(temporal_client) as queue:
-        run, key = await _begun(temporal_client, queue)
+        run, key = await _at_its_gate(temporal_client, queue)
         await ask_run(client, key, message := approval(), KEYS, patience=PATIENCE)
 
     said = [record.getMessage() for record in caplog.records if record.name == "resolute.temporal.wire.updates"]

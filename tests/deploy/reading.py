@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from tests.house.reading import ROOT
+from tests.patience import PATIENCE
 
 DEPLOY: Final = ROOT / "deploy"
 KUBERNETES: Final = DEPLOY / "kubernetes"
@@ -64,7 +65,7 @@ def renderer() -> list[str] | None:
 def rendered(overlay: str) -> tuple[Document, ...]:
     """The objects that an overlay makes."""
     command = [*(renderer() or ()), str(KUBERNETES / overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     return tuple(each for each in yaml.safe_load_all(done.stdout) if each)
 
 

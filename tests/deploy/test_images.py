@@ -17,6 +17,7 @@ from tests.deploy.reading import DEPLOY, Document, documents, problems
 from tests.deploy.settings import is_secret, known, settings_of
 from tests.house.reading import ROOT
 from tests.house.test_package import pinned, wishes
+from tests.patience import PATIENCE
 
 HADOLINT = Path(sys.executable).with_name("hadolint")
 COMPOSE = ("compose.yaml", "compose.cluster.yaml")
@@ -44,7 +45,7 @@ def test_the_dockerfile_has_no_findings() -> None:
     """hadolint, with shellcheck inside, finds nothing in it, and does find what is wrong in another."""
     wrong = "FROM python\nRUN cd /x && pip install resolute\n"
     found, other = (
-        subprocess.run([HADOLINT, "-"], input=text, capture_output=True, text=True, timeout=60, check=False)
+        subprocess.run([HADOLINT, "-"], input=text, capture_output=True, text=True, timeout=PATIENCE, check=False)
         for text in ((DEPLOY / "Dockerfile").read_text(), wrong)
     )
 

@@ -14,6 +14,7 @@ from resolute_worker.cli.app import USAGE, app
 from resolute_worker.life import OVERTIME
 from tests.deploy.reading import DEPLOY
 from tests.deploy.settings import known, settings_of
+from tests.patience import PATIENCE
 
 UNITS = DEPLOY / "systemd"
 NAMES = sorted(path.name for path in UNITS.iterdir())
@@ -53,7 +54,7 @@ def verified(folder: Path, name: str, **changed: str) -> list[str]:
             text = text.replace(ours, everywhere)
         (folder / each).write_text(text)
     command = ["systemd-analyze", "verify", "--recursive-errors=no", folder / name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     # Other units of the machine may have their own faults.
     return [line for line in done.stderr.splitlines() if "resolute" in line]
 
@@ -78,7 +79,7 @@ def test_the_worker_is_shut_in() -> None:
         ["systemd-analyze", "security", "--offline=true", "--threshold=20", UNITS / "resolute.service"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

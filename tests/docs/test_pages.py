@@ -15,6 +15,8 @@ from resolute_worker.cli.app import app
 from resolute_worker.discovery import discover
 from tests.docs.pages import Block, Page, misspoken, pages
 from tests.house.reading import ROOT
+from tests.patience import PATIENCE
+from tests.worker.processes import resolute
 
 PAGES = pages()
 named = pytest.mark.parametrize("page", PAGES, ids=[page.path.stem for page in PAGES])
@@ -35,7 +37,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """A process in a folder with the files of a page."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
     return subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
 
 
@@ -107,15 +109,15 @@ def test_commands_of_a_page_are_commands(page: Page) -> None:
 
 
 @named
-def test_commands_of_a_page_work(page: Page, tmp_path: Path) -> None:
+async def test_commands_of_a_page_work(page: Page, tmp_path: Path) -> None:
     """Commands that need no server do, in a folder with the files of the page, what it says."""
     written(page, tmp_path)
     (tmp_path / "flows").symlink_to(ROOT / "flows")
     for line, words in page.commands():
         if words[0] == "resolute" and words[1] in OFFLINE:
-            done = run(tmp_path, "-c", "from resolute_worker.cli import main; main()", *words[1:])
+            code, _, said = await resolute(*words[1:], folder=tmp_path)
 
-            assert 0 == done.returncode, f"{page.path.name}:{line} {done.stderr}"
+            assert 0 == code, f"{page.path.name}:{line} {said}"
 
 
 @named

@@ -27,6 +27,7 @@ from resolute_pagerduty.models.outputs import (
 from resolute_pagerduty.simulator import Clock, Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from resolute_worker import Worker
+from tests.patience import PATIENCE
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -53,7 +54,7 @@ class Account:
 
     def watches(self, example: Flow) -> FlowTester:
         """A tester for a flow of an example."""
-        return FlowTester(example, env=ENVIRONMENT, providers=[self._provider], start=NOON)
+        return FlowTester(example, env=ENVIRONMENT, providers=[self._provider], start=NOON, patience=PATIENCE)
 
     async def does(self, step: Node[M]) -> M:
         """What one operation answers, as the type that its example promises."""

@@ -22,6 +22,7 @@ from tests.flows.test_failover import ASKED, Patroni
 from tests.flows.test_health_checks import database, says
 from tests.flows.town import CHANNEL, Town
 from tests.house.reading import ROOT
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import standing_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -69,6 +70,7 @@ class World:
             env=env,
             providers=[self.pagerduty, self.town.slack],
             start=NOON,
+            patience=PATIENCE,
         )
         if flow.name == "failover" and mode == "live":
             tester.decides("approve", approved=True, by="chen@harbour.example")

@@ -21,6 +21,7 @@ from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
 from resolute_worker.serving.server import HttpServer
 from tests.flows.town import CHANNEL, Town
+from tests.patience import PATIENCE
 
 ASKED = {"candidate": "db-2", "reason": "db-1 gets a new disk"}
 
@@ -91,7 +92,7 @@ async def place(town: Town) -> AsyncGenerator[Place]:
             "ESCALATION_POLICY": sim.world.payments_policy,
             "SLACK_CHANNEL": CHANNEL,
         }
-        tester = FlowTester(failover, env=env, providers=[provider, town.slack])
+        tester = FlowTester(failover, env=env, providers=[provider, town.slack], patience=PATIENCE)
         tester.answer("health", Health(status="healthy", message="takes connections", component="db"))
         yield Place(patroni, town, tester)
 

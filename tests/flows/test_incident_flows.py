@@ -14,8 +14,8 @@ from resolute.testing import FlowTester
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Clock, Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
-from tests.flows.test_health_checks import closed_port
 from tests.flows.town import CHANNEL, Town
+from tests.patience import PATIENCE
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -36,7 +36,8 @@ async def pagerduty(sim: Simulator) -> AsyncIterator[PagerDuty]:
 
 def in_town(flow: Flow, town: Town, pagerduty: PagerDuty, **env: str) -> FlowTester:
     """A tester whose nodes do their work for real."""
-    return FlowTester(flow, env={"SLACK_CHANNEL": CHANNEL} | env, providers=[pagerduty, town.slack], start=NOON)
+    given = {"SLACK_CHANNEL": CHANNEL} | env
+    return FlowTester(flow, env=given, providers=[pagerduty, town.slack], start=NOON, patience=PATIENCE)
 
 
 def delivery(sim: Simulator) -> Any:
@@ -52,9 +53,11 @@ def delivery(sim: Simulator) -> Any:
     }
 
 
-async def test_an_incident_gets_its_diagnostics(town: Town, sim: Simulator, pagerduty: PagerDuty) -> None:
+async def test_an_incident_gets_its_diagnostics(
+    town: Town, sim: Simulator, pagerduty: PagerDuty, closed_port: int
+) -> None:
     """What was seen when it began stands in a note, once, and in the channel."""
-    targets = f"{town.url}/health tcp://127.0.0.1:{closed_port()}"
+    targets = f"{town.url}/health tcp://127.0.0.1:{closed_port}"
     sim.faults.add(action="reset", method="POST", path="/incidents/*/notes", after=True)
 
     run = await in_town(incident_response, town, pagerduty, DIAGNOSTIC_TARGETS=targets).run(delivery(sim))

@@ -12,16 +12,16 @@ from flows.common.metrics import IncidentMetrics, PushError, calculate_metrics, 
 from resolute_pagerduty.models.account import Metrics
 from resolute_pagerduty.models.base import Reference
 from resolute_pagerduty.models.incidents import Incident
-from tests.flows.test_health_checks import closed_port, database, says
+from tests.flows.test_health_checks import database, says
 from tests.flows.town import Town, call_node
 
 DAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-async def test_every_target_is_probed(town: Town) -> None:
+async def test_every_target_is_probed(town: Town, closed_port: int) -> None:
     """HTTP and TCP targets are probed at once; those that do not answer come first in the summary."""
     async with database(says(b"")) as address:
-        away = f"tcp://127.0.0.1:{closed_port()}"
+        away = f"tcp://127.0.0.1:{closed_port}"
         targets = f"{town.url}/health, tcp://{address}\n{town.url}/nowhere {away}"
         found = Diagnostics.model_validate(await call_node(gather_diagnostics, {"targets": targets}))
 
@@ -31,7 +31,8 @@ async def test_every_target_is_probed(town: Town) -> None:
     assert found.summary.startswith("2 of 4 targets do not answer well:\n- FAILED ")
 
 
-async def test_a_target_that_hangs_is_found_out(town: Town) -> None:
+@pytest.mark.usefixtures("short_probes")
+async def test_a_target_that_hangs_is_found_out() -> None:
     """A probe waits for so long and no longer."""
 
     async def hang(reader: Any, writer: Any) -> None:
@@ -122,9 +123,9 @@ async def test_figures_reach_the_gateway(town: Town) -> None:
     assert "incident_mttr_seconds 600.0" in town.pushed[0]
 
 
-async def test_a_gateway_that_is_away_is_tried_again() -> None:
+async def test_a_gateway_that_is_away_is_tried_again(closed_port: int) -> None:
     """Nobody at the door is trouble that passes."""
     metrics = calculate_metrics.__wrapped__([]).model_dump(mode="json")
 
     with pytest.raises(PushError):
-        await call_node(push_metrics, {"metrics": metrics, "gateway_url": f"http://127.0.0.1:{closed_port()}"})
+        await call_node(push_metrics, {"metrics": metrics, "gateway_url": f"http://127.0.0.1:{closed_port}"})

@@ -17,8 +17,9 @@ from resolute.testing import FlowTester, TestedRun
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.testing import simulated_config
-from tests.flows.test_health_checks import closed_port, database, says
+from tests.flows.test_health_checks import database, says
 from tests.flows.town import CHANNEL, Town
+from tests.patience import PATIENCE
 
 ILL = JSONResponse({"status": "critical", "message": "pool exhausted", "component": "checkout", "metrics": {"free": 0}})
 WELL = JSONResponse({"status": "healthy", "message": "all is well", "component": "checkout"})
@@ -42,7 +43,7 @@ class Watch:
             "PAGERDUTY_ROUTING_KEY": self.sim.world.routing_key,
             "ESCALATION_POLICY": self.sim.world.payments_policy,
         }
-        return FlowTester(flow, env=env | self.env, providers=[self.pagerduty, self.town.slack])
+        return FlowTester(flow, env=env | self.env, providers=[self.pagerduty, self.town.slack], patience=PATIENCE)
 
     def incidents(self) -> list[tuple[str, str, str]]:
         """Key, title and status of every incident."""
@@ -166,9 +167,9 @@ async def test_a_dead_channel_does_not_hide_the_failure(watch: Watch) -> None:
     assert "RefusedError" == run.report.compensation_failures[0].error_type
 
 
-async def test_a_database_that_goes_away_and_comes_back(watch: Watch) -> None:
+async def test_a_database_that_goes_away_and_comes_back(watch: Watch, closed_port: int) -> None:
     """One incident, opened while it takes no connections and resolved when it does."""
-    watch.env = {"DATABASE_ADDRESS": f"127.0.0.1:{closed_port()}"}
+    watch.env = {"DATABASE_ADDRESS": f"127.0.0.1:{closed_port}"}
     away = completed(await watch.tester(database_monitor).run())
     assert ["db-health-check"] == [key for key, _, _ in watch.incidents()]
     assert "cannot be reached" in watch.incidents()[0][1]

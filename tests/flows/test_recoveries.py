@@ -27,6 +27,7 @@ from resolute_pagerduty.testing import simulated_config
 from tests.docs.pages import Page
 from tests.flows.town import CHANNEL, Town
 from tests.house.reading import ROOT
+from tests.patience import PATIENCE
 
 
 def of_the_readme() -> Flow:
@@ -94,7 +95,7 @@ class World:
             "PAGERDUTY_ROUTING_KEY": self.sim.world.routing_key,
             "ESCALATION_POLICY": self.sim.world.payments_policy,
         }
-        return FlowTester(flow, env=env, providers=[self.pagerduty, self.town.slack])
+        return FlowTester(flow, env=env, providers=[self.pagerduty, self.town.slack], patience=PATIENCE)
 
     def incidents(self, key: str) -> list[str]:
         """The status of each incident of a key."""

@@ -32,7 +32,9 @@ from resolute import (
 )
 from resolute.plan.errors import ExpressionError
 from resolute.plan.hours import is_during
+from resolute.plan.plan import INTERPRETER
 from resolute.running.evaluate import Scope
+from resolute.running.ledger import check_of
 from resolute.running.notebook import FORGOTTEN, MOST_ENTRIES
 from resolute.running.recall import MEMORY_LIMIT
 from resolute.running.truth import truth_of
@@ -196,6 +198,30 @@ async def test_an_edge_is_seen_until_a_run_that_saw_it_has_ended_well() -> None:
 
     raised, cleared, neither = (True, False), (False, True), (False, False)
     assert [raised, raised, raised, neither, cleared, cleared, neither] == seen
+
+
+@pytest.mark.parametrize("interpreter", [4, INTERPRETER])
+async def test_a_page_that_a_person_skips_has_paged_nobody(interpreter: int) -> None:
+    """The check is held, and says who has skipped what; nothing is tried again until the alarm is cleared."""
+    watched = alarm("watched", bad=measured > 90, incident=opening())
+    built = flow("watch", when_stuck="hold").triggered_by(every(MINUTE)).then(load).then(watched).build()
+    built = replace(built, plan=built.plan.model_copy(update={"interpreter": interpreter}))
+    tester = FlowTester(built)
+    checks: list[tuple[str, str, str]] = []
+
+    for value, fails in ((95, "watched_raise"), (95, ""), (40, "watched_clear"), (40, "")):
+        if fails:
+            tester.fails(fails, TerminalError("no key"))
+            tester.when_held(fails, skip=None)
+        ended = await check(tester, value)
+        entry = check_of(built.plan, ended.report, at=tester.clock.now(), began_at=tester.clock.now())
+        checks.append((ended.result["watched"]["outcome"], entry.outcome, entry.said))
+
+    held = ("held", "held")
+    skipped = [(*held, "test has skipped watched_raise"), (*held, "test has skipped watched_clear")]
+    before = [("paged", "paged", ""), ("resolved", "resolved", "")]
+    page, resolve = skipped if interpreter == INTERPRETER else before
+    assert [page, ("damped", "damped", ""), resolve, ("quiet", "quiet", "")] == checks
 
 
 async def test_one_alarm_for_each_item() -> None:

@@ -9,9 +9,10 @@ import pytest
 from resolute.temporal.activities.crossing import Crossing
 
 
-def ready_on(loop: asyncio.AbstractEventLoop) -> list[object]:
-    """What the loop is about to call: asyncio does not say it otherwise."""
-    return list(cast("Any", loop)._ready)
+def ready_for(crossing: Crossing) -> list[object]:
+    """What its loop is about to call of it: asyncio does not say it otherwise."""
+    ready: list[Any] = list(cast("Any", crossing.loop)._ready)
+    return [handle for handle in ready if getattr(handle._callback, "__self__", None) is crossing]
 
 
 async def test_what_comes_while_the_loop_is_busy_wakes_it_once() -> None:
@@ -28,11 +29,10 @@ async def test_what_comes_while_the_loop_is_busy_wakes_it_once() -> None:
         for number in range(100):
             crossing.call(take, number)
 
-    before = len(ready_on(loop))
     thread = threading.Thread(target=call)
     thread.start()
     thread.join()  # the loop is busy until here
-    woken = len(ready_on(loop)) - before
+    woken = len(ready_for(crossing))
     await all_here.wait()
 
     assert list(range(100)) == seen
@@ -42,12 +42,14 @@ async def test_what_comes_while_the_loop_is_busy_wakes_it_once() -> None:
 async def test_each_of_the_calls_comes_to_its_end_by_itself() -> None:
     """A call that raises is the loop's to report, and keeps none of the others from being made."""
     loop, told, done = asyncio.get_running_loop(), list[str](), asyncio.Event()
+    usual, crossing = loop.get_exception_handler(), Crossing(loop)
     loop.set_exception_handler(lambda _, context: told.append(type(context["exception"]).__name__))
-    crossing = Crossing(loop)
-
-    crossing.call(int, "no number")
-    crossing.call(done.set)
-    await done.wait()
+    try:
+        crossing.call(int, "no number")
+        crossing.call(done.set)
+        await done.wait()
+    finally:
+        loop.set_exception_handler(usual)  # of the loop that other tests run on
 
     assert ["ValueError"] == told
 

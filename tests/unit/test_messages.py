@@ -2,6 +2,7 @@
 
 import pytest
 
+from resolute.plan.plan import INTERPRETER
 from resolute.running.messages import MOST_KEPT, Inbox, Listener, Message, MessageRefusedError, message_from
 
 
@@ -18,7 +19,7 @@ def refuse(message: Message) -> None:
 
 def test_a_message_is_taken_once() -> None:
     """A second copy gets the answer of the first and changes nothing."""
-    inbox, taken = Inbox(), list[Message]()
+    inbox, taken = Inbox(INTERPRETER), list[Message]()
 
     def take(message: Message) -> int:
         taken.append(message)
@@ -31,7 +32,7 @@ def test_a_message_is_taken_once() -> None:
 
 def test_what_nobody_listens_for() -> None:
     """An event is kept until somebody picks it; all else is refused, with what is open."""
-    inbox = Inbox()
+    inbox = Inbox(INTERPRETER)
     inbox.listen("gate:open", Listener(refuse, lambda _: None))
     inbox.take(said("event:deployed", "1"))
 
@@ -45,7 +46,7 @@ def test_what_nobody_listens_for() -> None:
 
 def test_the_bound_of_kept_events() -> None:
     """A run that nobody listens in keeps so many events, and says that it takes no more."""
-    inbox = Inbox()
+    inbox = Inbox(INTERPRETER)
     for number in range(MOST_KEPT):
         inbox.take(said("event:e", str(number)))
 
@@ -55,7 +56,7 @@ def test_the_bound_of_kept_events() -> None:
 
 def test_messages_survive_a_new_history() -> None:
     """Kept events and known ids are carried on."""
-    before, after = Inbox(), Inbox()
+    before, after = Inbox(INTERPRETER), Inbox(INTERPRETER)
     before.take(said("event:e", "1"))
     after.restore(before.as_json())
 
@@ -73,7 +74,7 @@ def test_what_is_no_message(data: object) -> None:
 
 def test_a_message_that_comes_early_survives_histories() -> None:
     """A message for a step that has not taken up its work yet waits for it, through as many histories as that takes."""
-    first, taken = Inbox(), list[Message]()
+    first, taken = Inbox(INTERPRETER), list[Message]()
     first.listen("gate:open", Listener(refuse, lambda _: None))
     second = _continued(first)
     second.take(said("gate:open", "1"))
@@ -86,7 +87,7 @@ def test_a_message_that_comes_early_survives_histories() -> None:
 
 def test_a_message_while_a_run_moves() -> None:
     """Who waits for an answer is told to ask again, and does not wait for ever; what is only signalled goes along."""
-    first, taken = Inbox(), list[Message]()
+    first, taken = Inbox(INTERPRETER), list[Message]()
     first.listen("gate:open", Listener(refuse, lambda _: None))
     second = _continued(first)
 
@@ -101,6 +102,6 @@ def test_a_message_while_a_run_moves() -> None:
 
 
 def _continued(inbox: Inbox) -> Inbox:
-    after = Inbox()
+    after = Inbox(INTERPRETER)
     after.restore(inbox.as_json())
     return after

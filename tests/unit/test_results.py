@@ -52,7 +52,7 @@ def test_a_saga_undoes_in_reverse() -> None:
     def call(name: str, *undo: str) -> Call:
         return Call(id=name, node="n", undo=tuple(Call(id=inner, node="n") for inner in undo))
 
-    saga = Saga()
+    saga = Saga(keeps_parts=True)
     for step in (call("a", "a1", "a2"), call("b"), call("c", "c1")):
         saga.completed(step, top_frame(Kept()))
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from resolute import Event, FlowBuildError, env, flow, manual, node, signal, wait_for
 from resolute.memory.clock import START, StuckError
-from resolute.plan.plan import Plan
+from resolute.plan.plan import INTERPRETER, Plan
 from resolute.running.messages import EVENT, MOST_BYTES, Inbox, Message, MessageRefusedError
 from resolute.testing import FlowTester
 from resolute.writing.diagram import outline
@@ -122,7 +122,7 @@ async def test_a_kept_event_that_does_not_fit() -> None:
 
 def test_the_bytes_of_kept_events() -> None:
     """What a run keeps is bounded in bytes too, and the bound is said."""
-    inbox = Inbox()
+    inbox = Inbox(INTERPRETER)
     inbox.take(Message(to=EVENT + "e", word="tell", id="1", data="x" * (MOST_BYTES - 100)))
 
     with pytest.raises(MessageRefusedError, match="up to 1,000,000 bytes of events"):

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from tests.patience import PATIENCE
+from tests.worker.ready import ready
+
 RESOLUTE: Final = str(Path(sys.executable).with_name("resolute"))
-PATIENCE: Final = 60.0
 LONGEST_LINE: Final = 16 * 1024 * 1024
 """Bytes; nobody would read on behind a longer one, and the process would stand still as soon as its pipe is full."""
 
@@ -52,11 +54,9 @@ class Process:
         def found() -> list[str]:
             return [line for line in self.lines if all(text in line for text in containing)]
 
-        def over() -> bool:
-            return self._reader.done() or self.process.returncode is not None
-
+        # What a process has printed may still be on its way when it has ended.
         async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: len(found()) >= count or over())
+            await self._news.wait_for(lambda: len(found()) >= count or self._reader.done())
         lines = found()
         assert len(lines) >= count, f"it ended without {containing!r}:\n{self.output}"
         return lines
@@ -126,19 +126,12 @@ async def at_work(flows: str, folder: Path, address: str) -> AsyncGenerator[dict
 
 
 async def resolute(*arguments: str, folder: Path, **variables: str) -> tuple[int, str, str]:
-    """Runs a command that ends by itself: its exit code, what it printed, and what it said on stderr."""
-    process = await asyncio.create_subprocess_exec(
-        RESOLUTE,
-        *arguments,
-        cwd=folder,
-        env=environment(variables),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(PATIENCE):
-        printed, said = await process.communicate()
-    return process.returncode or 0, printed.decode(), said.decode()
+    """Runs a command that ends by itself: its exit code, what it printed, and what it said on stderr.
+
+    See `Ready`: it has loaded its modules before it begins. What `started` starts loads them itself.
+    """
+    made = ready(RESOLUTE, tuple(environment({}).items()))
+    return await made.run(arguments, folder, environment(variables), PATIENCE)
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

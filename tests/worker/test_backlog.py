@@ -8,6 +8,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from resolute import Flow, flow, manual, node
@@ -16,12 +19,13 @@ from resolute_worker import Settings, Worker
 from resolute_worker.backlog import Backlog, waiting_places
 from tests.patience import PATIENCE
 
-FREE = threading.Event()
+FREE, HELD = threading.Event(), threading.Event()
 
 
 @node
 def hold() -> str:
-    FREE.wait(30)
+    HELD.set()
+    FREE.wait(PATIENCE)
     return "done"
 
 
@@ -45,6 +49,16 @@ async def serving(client: Client, task_queue: str) -> AsyncGenerator[None]:
         await task
 
 
+async def wait(client: Client, task_queue: str, kind: TaskQueueType.ValueType, count: int) -> None:
+    """Waits until so many tasks wait: Temporal puts them there one after the other."""
+    asked = DescribeTaskQueueRequest(
+        namespace="default", task_queue=TaskQueue(name=task_queue), task_queue_type=kind, report_stats=True
+    )
+    async with asyncio.timeout(PATIENCE):
+        while (await client.workflow_service.describe_task_queue(asked)).stats.approximate_backlog_count != count:
+            await asyncio.sleep(0.05)
+
+
 async def lines(backlog: Backlog, caplog: pytest.LogCaptureFixture, level: int, words: str) -> list[str]:
     """The lines of a level with these words, once there are any."""
     async with asyncio.timeout(PATIENCE):
@@ -58,10 +72,13 @@ async def test_nodes_that_wait_for_a_place_are_said(client: Client, caplog: pyte
     """More nodes than a worker has places for: one line says how many wait, since when and what helps; one the end."""
     caplog.set_level(logging.INFO, "resolute_worker.backlog")
     task_queue = f"backlog-{uuid.uuid4().hex[:8]}"
-    backlog = Backlog(client, waiting_places(task_queue, [], 1), late=1.0)
+    backlog = Backlog(client, waiting_places(task_queue, [], 1), late=1.0, clock=lambda: 0.0)
     FREE.clear()
+    HELD.clear()
     async with serving(client, task_queue):
         runs = [await start_run(client, holding().plan, task_queue=task_queue) for _ in range(3)]
+        assert await asyncio.to_thread(HELD.wait, PATIENCE)
+        await wait(client, task_queue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY, 2)
         (waiting,) = await lines(backlog, caplog, logging.WARNING, "nodes wait")
         await backlog.look()
         FREE.set()
@@ -84,6 +101,7 @@ async def test_runs_that_wait_for_a_worker_are_said(client: Client, caplog: pyte
     backlog = Backlog(client, waiting_places(task_queue, [], 1), late=0.5)
     for _ in range(2):
         await start_run(client, holding().plan, task_queue=task_queue)
+    await wait(client, task_queue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, 2)
 
     (waiting,) = await lines(backlog, caplog, logging.WARNING, "runs wait")
 

@@ -18,6 +18,7 @@ from resolute_worker.cli.app import run
 from resolute_worker.discovery import discover
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEYS
+from tests.worker.listing import listed
 
 FLOW = """
 from pydantic import BaseModel
@@ -55,6 +56,7 @@ async def test_an_edit_is_held_against_past_runs(
         for load in (1, 4, 7):
             started = await start_run(client, flow.plan, task_queue=queue, input_data={"load": load}, keys=KEYS)
             await started.result()
+            await listed(client, started.workflow_id, status="Completed")
 
     async def backtest(threshold: int, *options: str) -> tuple[int, str]:
         edited = tmp_path / f"edited_{threshold}.py"

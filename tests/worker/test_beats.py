@@ -112,16 +112,22 @@ async def test_a_missing_beat_starts_one_run_and_its_return_another(client: Clie
         heard = [await ask(one), await ask(other, method="HEAD"), await ask(other, method="POST", content=b"log " * 99)]
         assert [200] * 3 == [each.status_code for each in heard]
         assert {"status": "heard", "flows": [{"flow": built.name, "status": "heard"}]} == heard[0].json()
-        (missed,) = await runs_of(client, built, 1)
-        assert ("missing", PATH, 0, 0) == (missed.state, missed.path, missed.reminder, missed.deaf_seconds)
-        assert missed.last_beat is not None
-        assert missed.due == missed.last_beat + timedelta(seconds=1)
         # Longer than another beat takes to be missed: the outage is still the same.
         await eventually(lambda: _has_missed(client, built, 3))
+        due = (await beat_of(client, built)).due
         await ask(one)
-        runs = await runs_of(client, built, 2)
-        assert ["missing", "recovered"] == [each.state for each in runs[:2]]
-        assert missed.due == runs[1].due
+        runs: list[MissedBeat] = []
+
+        async def is_over() -> bool:  # a busy machine may have had another outage between the beats above
+            runs[:] = [each for each in await runs_of(client, built, 2) if each.due == due]
+            return len(runs) >= 2
+
+        await eventually(is_over)
+        assert ["missing", "recovered"] == [each.state for each in runs]
+        missed = runs[0]
+        assert (PATH, 0, 0) == (missed.path, missed.reminder, missed.deaf_seconds)
+        assert missed.last_beat is not None
+        assert missed.due == missed.last_beat + timedelta(seconds=1)
         assert runs[1].missed >= 3
 
 
@@ -254,14 +260,18 @@ async def test_a_stopped_heartbeat_hears_and_its_runs_wait(client: Client, word:
                 return [(run.status, bool(run.paused or run.stopped)) for run in runs] == [("running", True)]
 
             await eventually(waits)
+            before = (await beat_of(client, built.build())).last_beat
             assert 200 == (await ask(worker)).status_code
-            assert "up" == (await beat_of(client, built.build())).state
+            after = (await beat_of(client, built.build())).last_beat
+            assert before is not None
+            assert after is not None
+            assert before < after
             assert [] == written
         finally:
             await change_switches(client, NO_KEYS, lambda _: OFF)
         await worker.switches.look(timedelta(seconds=PATIENCE))
         missed = await runs_of(client, built.build(), 1)
-    assert written[:1] == missed[:1]
+    assert missed[0] in written  # the beat after it may be missed by now as well, and its run be the quicker one
     assert "missing" == missed[0].state
 
 

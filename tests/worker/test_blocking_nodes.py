@@ -56,7 +56,7 @@ async def test_a_node_that_blocks_is_named_and_holds_up_nobody_else(tmp_path: Pa
         url = await worker.url()
         _, printed, _ = await resolute("run", "blocking", "--no-wait", "--json", folder=tmp_path, **place)
         blocked = json.loads(printed)["run"]
-        said = json.loads(await worker.line("blocks the event loop"))
+        said = json.loads(await worker.line("blocks the event loop", '"stuck"'))
         alive = await http.get(f"{url}/livez")
         hooked = await http.post(f"{url}/hook", json={})
         code, _, errors = await resolute("run", "by-hand", folder=tmp_path, **place)

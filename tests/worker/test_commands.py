@@ -3,14 +3,18 @@
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
 
 from resolute_worker.embedded import EmbeddedServer
+from tests.patience import PATIENCE
+from tests.worker.listing import listed
 from tests.worker.processes import resolute, started
 
 FLOWS = """
@@ -116,9 +120,10 @@ async def test_a_mistake_in_the_call_is_one_line(folder: Path, arguments: tuple[
 @pytest.mark.parametrize("command", [("runs",), ("run", "greeting", "--input", '{"name": "Ada"}'), ("worker",)])
 async def test_an_unreachable_temporal_is_one_line(folder: Path, command: tuple[str, ...]) -> None:
     """Where no server answers: code 2, and one line that says where was looked and what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    code, _, said = await resolute(*command, folder=folder, TEMPORAL_ADDRESS=address, RESOLUTE_HTTP_PORT="0")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and does not listen: nobody else takes the port, and nobody answers at it
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        code, _, said = await resolute(*command, folder=folder, TEMPORAL_ADDRESS=address, RESOLUTE_HTTP_PORT="0")
     (line,) = said.strip().splitlines()
 
     assert 2 == code
@@ -240,7 +245,7 @@ async def test_a_client_certificate_that_cannot_be_read_is_one_line(folder: Path
     assert "nowhere.pem" in said
 
 
-async def test_runs_are_started_followed_and_shown(folder: Path, server: EmbeddedServer) -> None:
+async def test_runs_are_started_followed_and_shown(folder: Path, server: EmbeddedServer, client: Client) -> None:
     """A run that completes ends with 0 and its result; one that fails with 1 and why; a wrong input with 2."""
     place = {"TEMPORAL_ADDRESS": server.address, "RESOLUTE_TASK_QUEUE": uuid4().hex, "RESOLUTE_HTTP_PORT": "0"}
     async with started("worker", folder=folder, **place) as worker:
@@ -257,6 +262,7 @@ async def test_runs_are_started_followed_and_shown(folder: Path, server: Embedde
 
     assert [0, 1, 2, 0, 2, 2, 0] == [good[0], failed[0], wrong[0], scheduled[0], unknown[0], beside[0], code]
     assert "no flow 'greting' on this worker (did you mean 'greeting'?)" in unknown[2]
+    assert re.search(r"started by hand, run greting/\S+ is cancelled instead", " ".join(unknown[2].split()))
     assert "is started by its schedule and takes no input: leave it out" in beside[2]
     assert {"words": "hello Ada, 30"} == json.loads(good[1])["result"]
     assert {
@@ -269,13 +275,14 @@ async def test_runs_are_started_followed_and_shown(folder: Path, server: Embedde
     assert {"words": "hello clock, 1"} == json.loads(scheduled[1])["result"]
 
     run = json.loads(failed[1])["run"]
+    await listed(client, run, status="Failed")
     shown = await resolute("show", run, folder=folder, **place)
-    listed = await resolute("runs", "failing", "--status", "failed", "--json", folder=folder, **place)
+    found = await resolute("runs", "failing", "--status", "failed", "--json", folder=folder, **place)
 
     assert 0 == shown[0]
     assert "✗ door: refuse" in shown[1]
     assert "TerminalError: the door is shut" in shown[1]
-    assert run in [each["workflow_id"] for each in json.loads(listed[1])]
+    assert run in [each["workflow_id"] for each in json.loads(found[1])]
 
 
 async def test_a_run_is_shown_while_its_worker_is_down(folder: Path, server: EmbeddedServer) -> None:
@@ -310,8 +317,11 @@ async def test_schedules_are_listed_paused_and_resumed(folder: Path, server: Emb
         await worker.url()
 
     async def entry() -> dict[str, object]:
-        _, printed, _ = await resolute("schedules", "--json", folder=folder, **place)
-        return next(each for each in json.loads(printed) if each["flow"] == "ticking-alone")
+        async with asyncio.timeout(PATIENCE):
+            while True:  # Temporal's list lags behind
+                _, printed, _ = await resolute("schedules", "--json", folder=folder, **place)
+                if found := [each for each in json.loads(printed) if each["flow"] == "ticking-alone"]:
+                    return found[0]
 
     before = await entry()
     paused = await resolute("schedules", "pause", "ticking-alone", "--note", "holidays", folder=folder, **place)

@@ -133,6 +133,7 @@ async def test_a_worker_of_a_named_set_removes_what_the_set_deployed(
     async with started("worker", folder=before, **named) as worker:
         await worker.line("task queue")
         await worker.stopped()
+    await listed(client, name, other)
     async with started("worker", folder=after, **named) as worker:
         await worker.line("task queue")
         await worker.stopped()

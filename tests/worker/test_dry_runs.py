@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from temporalio.client import Client, WorkflowHandle
 
-from resolute import Flow, every, flow, input_data, manual, node, previous
+from resolute import Flow, flow, input_data, manual, node, previous, schedule
 from resolute.execution.executor import NodeExecutor
 from resolute.execution.secrets import Environment
 from resolute.plan.errors import InvalidInputError
@@ -52,7 +52,7 @@ def page(now: str, before: str | None) -> str:
 
 def watch(**how: Any) -> Flow:
     seen = look().as_("seen")
-    written = flow("dry-watch", **how).triggered_by(every(timedelta(hours=1)))
+    written = flow("dry-watch", **how).triggered_by(schedule("0 0 29 2 *"))
     return written.then(seen).then(page(seen.output, previous(seen.output)).as_("paged")).build()
 
 

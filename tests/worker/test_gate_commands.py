@@ -48,7 +48,7 @@ async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not listed:
             _, shown, said = await resolute("gates", "--json", folder=folder, **variables)
-            listed = json.loads(shown)
+            listed = [each for each in json.loads(shown) if each["run"] == run]  # others' runs are on this server too
             assert "more gates" not in said
     assert [(run, "approve", "Go?", 2)] == [(each["run"], each["gate"], each["ask"], each["quorum"]) for each in listed]
 
@@ -68,7 +68,8 @@ async def test_gates_are_listed_and_decided(place: dict[str, str]) -> None:
     run_shown = await resolute("show", run, folder=folder, **variables)
 
     assert "approved by ada at" in run_shown[1]
-    assert "no gate waits for a decision" in (await resolute("gates", folder=folder, **variables))[1]
+    # Temporal may list a run for a moment longer, but its history says what has been decided.
+    assert "no gate waits for a decision" in (await resolute("gates", "asks", folder=folder, **variables))[1]
 
 
 async def test_the_list_says_that_there_are_more(place: dict[str, str]) -> None:

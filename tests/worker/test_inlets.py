@@ -231,7 +231,9 @@ async def test_the_routing_key_is_no_part_of_the_run(client: Client) -> None:
     taken = flow(f"taken-{uuid4().hex[:6]}").triggered_by(pagerduty.events_api()).then(keep([1]).as_("kept")).build()
     async with serving(client, taken, sim=Simulator()) as worker:
         answers = [await post(worker, "/v2/enqueue", json.dumps(EVENT).encode()) for _ in range(2)]
-        runs = [run async for run in client.list_workflows(f"WorkflowType = '{taken.name}'")]
+        async with asyncio.timeout(PATIENCE):
+            while not (runs := [run async for run in client.list_workflows(f"WorkflowType = '{taken.name}'")]):
+                await asyncio.sleep(0.05)  # the list lags behind
         histories = [
             (await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()).to_json() for run in runs
         ]

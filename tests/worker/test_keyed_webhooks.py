@@ -1,5 +1,6 @@
 """Deliveries with a key, over HTTP: what happens to each is answered, and the run in progress can be told of it."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -140,14 +141,23 @@ async def test_a_start_by_command_takes_its_turn(place: dict[str, Any]) -> None:
     first = await command(place, "run", "queued", "--input", json.dumps({"id": name}), "--no-wait")
     listed = await command(place, "lines", "queued", "--json")
     second = await command(place, "run", "queued", "--input", json.dumps({"id": name}), "--json")
-    waits = await command(place, "lines", "queued", "--json")
     run = f"queued/key/{name}"
-    for _ in range(2):
-        assert 0 == (await command(place, "tell", run, "closed", json.dumps({"id": name})))[0]
+    waits: list[dict[str, Any]] = []
+    async with asyncio.timeout(PATIENCE):
+        while not waits:  # Temporal's list lags behind
+            waits = json.loads((await command(place, "lines", "queued", "--json"))[1])
+    begun = json.loads((await command(place, "show", run, "--json"))[1])
+    told = [await command(place, "tell", run, "closed", json.dumps({"id": name}))]
+    async with asyncio.timeout(PATIENCE):  # the one that waits has its turn once the first has ended
+        while (shown := json.loads((await command(place, "show", run, "--json"))[1]))["run_id"] == begun["run_id"]:
+            pass
+    told.append(await command(place, "tell", run, "closed", json.dumps({"id": name})))
 
     outcome = json.loads(ran[1])
     assert (f"turns/key/{name}", {"noted": "hello"}) == (outcome["run"], outcome["result"])
     assert 0 == first[0]
     assert [] == json.loads(listed[1])
     assert "queued" == json.loads(second[1])["result"]["became"]
-    assert [(run, 1)] == [(each["run"], len(each["waiting"])) for each in json.loads(waits[1])]
+    assert [(run, 1)] == [(each["run"], len(each["waiting"])) for each in waits]
+    assert "running" == shown["status"]
+    assert [0, 0] == [code for code, _ in told], told

@@ -21,6 +21,7 @@ from resolute_worker.keys import (
 )
 from resolute_worker.settings import Settings, load_settings
 from tests.keys import KEY
+from tests.worker.listing import listed
 from tests.worker.processes import resolute, started
 
 FLOW = """
@@ -129,6 +130,7 @@ async def test_a_command_runs_what_is_deployed(tmp_path: Path) -> None:
         place = {"TEMPORAL_ADDRESS": await worker.temporal()}
         file.write_text(FLOW.replace("BEFORE", "AFTER"))
         deployed = await resolute("run", "greeting", "--json", folder=tmp_path, **place)
+        await listed(await Client.connect(place["TEMPORAL_ADDRESS"]), json.loads(deployed[1])["run"])
         local = await resolute("run", "greeting", "--local", "--json", folder=tmp_path, **place)
         file.unlink()
         again = await resolute("run", "greeting", "--json", folder=tmp_path, **place)

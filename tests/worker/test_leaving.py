@@ -91,7 +91,7 @@ async def test_no_task_is_lost_when_a_worker_leaves(client: Client) -> None:
                 await asyncio.sleep(0.01)
         worker, running = workers.pop(0)
         await _is_known(worker)
-        answers = await leave([worker], running)
+        answers = await leave([worker], running, within=PATIENCE)
         await asyncio.wait([running])
         workers.append(await _at_work(client, queue))
         assert answers

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
 
 from resolute_worker.embedded import EmbeddedServer
+from tests.worker.listing import listed
 from tests.worker.processes import Process, resolute, started
 
 FLOWS = """
@@ -57,7 +59,7 @@ async def _lines(
     worker, folder, place = running
     _, printed, _ = await resolute("run", flow, "--json", folder=folder, **place)
     run = json.loads(printed)["run"]
-    await worker.line(last)
+    await worker.line(last, run)
     return run, [line for line in map(json.loads, worker.lines) if line.get("run") == run]
 
 
@@ -73,14 +75,15 @@ async def test_an_authors_lines_say_whose_they_are(worker: Running) -> None:
     assert "shop.stock" == told["counting shoes"]["logger"]
 
 
-async def test_a_list_of_runs_says_who_started_them(worker: Running) -> None:
+async def test_a_list_of_runs_says_who_started_them(worker: Running, client: Client) -> None:
     """A run that was asked for at a terminal is told from those of schedules, webhooks and agents."""
     run, _ = await _lines(worker, "counting", "run completed")
     _, folder, place = worker
-    _, listed, _ = await resolute("runs", "counting", "--json", folder=folder, **place)
+    await listed(client, run)
+    _, printed, _ = await resolute("runs", "counting", "--json", folder=folder, **place)
     shown = await resolute("show", run, folder=folder, **place)
 
-    assert {"request"} == {each["started_by"] for each in json.loads(listed)}
+    assert {"request"} == {each["started_by"] for each in json.loads(printed)}
     assert "started by request" in shown[1]
 
 

@@ -36,6 +36,7 @@ from resolute_worker.deploying import Load
 from resolute_worker.process import running
 from resolute_worker.settings import Settings
 from tests.keys import KEYS
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ async def agent_of(
 
 
 def durable_on(temporal: Temporal, **changes: Any) -> Durable:
-    usual = Durable(client=temporal, task_queue=f"agents-{uuid4().hex[:8]}", keys=KEYS, patience=30, size=30_000)
+    usual = Durable(client=temporal, task_queue=f"agents-{uuid4().hex[:8]}", keys=KEYS, patience=PATIENCE, size=30_000)
     return replace(usual, **changes)
 
 
@@ -325,7 +326,7 @@ async def test_without_a_worker_the_call_waits_to_be_done(sim: Simulator, tempor
         before = await agent.call("pagerduty_add_note", **call)
     async with (
         worker_for(durable, provider_for(sim, tmp_path)),
-        agent_of(provider, durable=replace(durable, patience=30)) as agent,
+        agent_of(provider, durable=replace(durable, patience=PATIENCE)) as agent,
     ):
         after = await agent.call("pagerduty_add_note", **call)
         shown = await agent.call("run_status", run=before.value["run"])

@@ -11,8 +11,6 @@ from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from tests.worker.terminal import Command, command, fresh
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Simulator]:
@@ -42,7 +40,8 @@ def log(tmp_path: Path) -> Path:
         {"flow": "tidy", "run": "run-c", "step": "note", "method": "POST", "outcome": "unknown"},
         {"flow": "agent", "run": "run-d", "step": "note", "outcome": "refused", "error": "NotGrantedError"},
     ]
-    times = [(NOW - timedelta(hours=hours)).isoformat() for hours in (5, 4, 3, 2, 1)]
+    now = datetime.now(UTC)
+    times = [(now - timedelta(hours=hours)).isoformat() for hours in (5, 4, 3, 2, 1)]
     file = tmp_path / "some.jsonl"
     lines = [json.dumps({"time": time, **usual, **entry}) for time, entry in zip(times, entries, strict=True)]
     file.write_text("\n".join(lines) + "\n")

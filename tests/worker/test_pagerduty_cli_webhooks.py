@@ -9,6 +9,7 @@ import pytest
 from resolute_pagerduty.simulator import Limits, Simulator
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_pagerduty.webhooks import EVENT_TYPES
+from tests.patience import PATIENCE
 from tests.providers.simulator.receiver import listening
 from tests.worker.terminal import Command, command, fresh
 
@@ -95,7 +96,7 @@ def test_a_ping_arrives(webhooks: Command, sim: Simulator) -> None:
 
         assert 0 == webhooks("ping", subscription.id).code
 
-        sim.wait_for(lambda: bool(receiver.received))
+        sim.wait_for(lambda: bool(receiver.received), PATIENCE)
     assert b"pagey.ping" in receiver.received[0].body
 
 
@@ -109,7 +110,7 @@ def test_what_pagerduty_disabled_is_shown_and_repaired(webhooks: Command, sim: S
         repaired = webhooks("repair", "--json")
         again = webhooks("repair")
 
-        sim.wait_for(lambda: bool(receiver.received))
+        sim.wait_for(lambda: bool(receiver.received), PATIENCE)
     assert "disabled by PagerDuty" in next(line for line in listed.printed.splitlines() if broken.id in line)
     assert "delivers" in next(line for line in listed.printed.splitlines() if fine.id in line)
     assert "resolute pagerduty webhooks repair" in listed.said

@@ -18,6 +18,7 @@ from resolute.temporal.wire.finding import find_run
 from resolute.temporal.worker import temporal_worker
 from resolute_worker.cli.app import run
 from tests.keys import KEYS
+from tests.worker.listing import listed
 from tests.worker.processes import resolute
 
 HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
@@ -82,6 +83,7 @@ async def test_the_latest_runs_are_replayed_and_saved(temporal_client: Client, t
         await ended.result()
         while (await waiting.handle.describe()).history_length <= 3:
             await asyncio.sleep(0.05)
+        await listed(temporal_client, ended.workflow_id, waiting.workflow_id)
     place = {"TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host, "RESOLUTE_TASK_QUEUE": queue}
     code, printed, _ = await resolute("replay", "--last", "5", "--save", "kept", "--json", folder=tmp_path, **place)
     await waiting.handle.terminate()

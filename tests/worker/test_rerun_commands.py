@@ -24,6 +24,7 @@ from resolute_worker.cli.app import run as command
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEY, KEYS
 from tests.patience import PATIENCE
+from tests.worker.listing import listed
 from tests.worker.terminal import Ended
 
 BROKEN: list[str] = []
@@ -144,6 +145,7 @@ async def test_a_rerun_from_a_turn(shell: Shell, client: Client) -> None:
 async def test_reruns_in_bulk(shell: Shell, client: Client) -> None:
     """All failed runs of a flow are shown first, and each is started; what cannot be taken up is left out, and said."""
     first, second = [await shell.fail("outer", "after") for _ in "12"]
+    await listed(client, first, second, status="Failed")
     selected = ("--flow", "outer", "--status", "failed", "--since", "2h")
     asked = await shell("rerun", *selected)
     assert (2, []) == (asked.code, CALLS)
@@ -214,7 +216,7 @@ async def test_who_starts_it(shell: Shell) -> None:
     run = await shell.fail("asking", "one")
     again = (await shell("rerun", run, "--by", "ada", "--json")).json["run"]
     async with asyncio.timeout(PATIENCE):
-        while not (await shell("gates", "asking", "--json")).json:
+        while again not in [each["run"] for each in (await shell("gates", "asking", "--json")).json]:
             await asyncio.sleep(0.05)
     refused = await shell("approve", again, "approve", "--by", "ada")
     approved = await shell("approve", again, "approve", "--by", "grace")

@@ -1,5 +1,6 @@
 """Commands that find a run, cancel it, or try its failed step again."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -9,6 +10,8 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from resolute_worker.embedded import EmbeddedServer
+from tests.patience import PATIENCE
+from tests.worker.listing import listed
 from tests.worker.processes import at_work, resolute
 
 FLOWS = """
@@ -87,9 +90,10 @@ async def _ended(client: Client, run: str, folder: Path, place: dict[str, str]) 
     return shown["status"], shown["report"]["result"]
 
 
-async def test_what_was_undone_is_not_tried_again(folder: Path, place: dict[str, str]) -> None:
+async def test_what_was_undone_is_not_tried_again(folder: Path, place: dict[str, str], client: Client) -> None:
     """A run whose undo steps have run cannot go on from its middle, and the reason is said."""
     failed = await resolute("run", "undone-door", "--json", folder=folder, **place)
+    await listed(client, json.loads(failed[1])["run"])
     code, _, said = await resolute("retry", "undone-door", folder=folder, **place)
 
     assert (1, 2) == (failed[0], code)
@@ -111,11 +115,12 @@ async def test_a_run_is_cancelled(folder: Path, place: dict[str, str], client: C
     assert "only a failed run can be retried" in retried[2]
 
 
-async def test_a_run_is_found_by_what_a_person_knows(folder: Path, place: dict[str, str]) -> None:
+async def test_a_run_is_found_by_what_a_person_knows(folder: Path, place: dict[str, str], client: Client) -> None:
     """A flow's name is its latest run, the beginning of an id is enough, and one that fits several names them."""
     first, second = [
         json.loads((await resolute("run", "undone-door", "--json", folder=folder, **place))[1])["run"] for _ in "12"
     ]
+    await listed(client, first, second)
     latest = await resolute("show", "undone-door", "--json", folder=folder, **place)
     prefix = await resolute("show", first[:-3], "--json", folder=folder, **place)
     several = await resolute("show", "undone-door/", folder=folder, **place)
@@ -127,13 +132,14 @@ async def test_a_run_is_found_by_what_a_person_knows(folder: Path, place: dict[s
     assert "see `resolute runs`" in nothing[2]
 
 
-async def test_a_run_is_taken_up_again(folder: Path, place: dict[str, str]) -> None:
+async def test_a_run_is_taken_up_again(folder: Path, place: dict[str, str], client: Client) -> None:
     """Rerun starts a run that keeps completed steps, in bulk too, and says what it leaves out; try runs one step."""
     (folder / "activity.count").unlink(missing_ok=True)
     (folder / "activity.mended").unlink(missing_ok=True)
     code, out, _ = await resolute("run", "activity-door", "--json", folder=folder, **place)
     failed = json.loads(out)["run"]
     assert 1 == code
+    await listed(client, failed, status="Failed")
 
     (folder / "activity.mended").touch()
     code, out, said = await resolute("rerun", failed, "--json", folder=folder, **place)
@@ -155,10 +161,12 @@ async def test_a_dry_run_writes_nothing_and_says_what_it_would_have_done(folder:
     """Every step is made but those that may write, and `show` says that the run was dry."""
     (folder / "undone.count").unlink(missing_ok=True)
     code, out, said = await resolute("run", "undone-door", "--dry-run", folder=folder, **place)
-    _, shown, _ = await resolute("show", "undone-door", folder=folder, **place)
+    shown = ""
+    async with asyncio.timeout(PATIENCE):
+        while "a dry run: nothing was written" not in shown:  # until this run is the latest that is listed
+            _, shown, _ = await resolute("show", "undone-door", folder=folder, **place)
 
     assert (0, False) == (code, (folder / "undone.count").exists()), said
     assert "It would have done:" in out
     assert "counted  count(name='undone.count')  (it may change something)" in out
-    assert "a dry run: nothing was written" in shown
     assert "not done: it may change something; its output is made up" in shown

@@ -28,7 +28,7 @@ async def nap(seconds: float) -> float:
     await asyncio.sleep(seconds)
     return seconds
 
-@node(retry=Retry(attempts=0), heartbeat=timedelta(seconds=20))
+@node(retry=Retry(attempts=0), heartbeat=timedelta(minutes=2))
 async def crawl() -> None:
     current_call().heartbeat("page", 7)
     await asyncio.Event().wait()

@@ -79,7 +79,7 @@ async def test_a_used_up_budget(client: Client, caplog: pytest.LogCaptureFixture
     """It is said once, pages once, is seen by every worker, and is over when there is room again."""
     caplog.set_level(logging.INFO, "resolute_worker.watch.watcher")
     name = uuid4().hex[:8]
-    asks = flow_of("asks", budget(name, at_most=1, per=timedelta(seconds=8)).as_("asked"))
+    asks = flow_of("asks", budget(name, at_most=1, per=timedelta(seconds=15)).as_("asked"))
     async with (
         Simulator.serve() as sim,
         PagerDuty(config_for(sim)) as accounts,

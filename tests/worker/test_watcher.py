@@ -118,9 +118,9 @@ async def test_a_worker_that_stops_is_noticed(own: Client) -> None:
     async with Simulator.serve() as sim, PagerDuty(config_for(sim)) as accounts:
         pager = PagerDutyPager(accounts, SecretStr(WORLD.routing_key), "default")
         watcher = Watcher(own, list, pager=pager, **QUICKLY)
-        watching = asyncio.create_task(watcher.watch())
         async with at_work(own, tested):
             pass
+        watching = asyncio.create_task(watcher.watch())
         await _until(lambda: "stopped" in [finding.kind for finding in watcher.open])
         await _until(lambda: [each.status for each in sim.incidents()] == ["triggered"])
         async with at_work(own, tested):

@@ -1,5 +1,6 @@
 """Commands about the ledger, on runs of a real server."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +13,15 @@ from resolute import Flow, every, flow, input_data, manual, node
 from resolute.execution.secrets import Environment
 from resolute.temporal.client.client import start_run
 from resolute.temporal.history.ledger import ledger
-from resolute.temporal.schedules.control import pause_schedule
+from resolute.temporal.schedules.control import describe_schedule, pause_schedule
 from resolute_pagerduty.simulator import Simulator
 from resolute_worker.deploying import Load
 from resolute_worker.embedded import EmbeddedServer
 from resolute_worker.process import running
 from resolute_worker.settings import Settings
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import config_for
+from tests.worker.listing import listed
 from tests.worker.processes import resolute
 
 
@@ -62,6 +65,7 @@ async def test_why_it_paged_and_why_it_did_not(client: Client, server: EmbeddedS
             run = await start_run(client, tested.plan, task_queue=settings.task_queue, input_data={"status": status})
             await client.get_workflow_handle(run.workflow_id).result()
             ids.append(run.workflow_id)
+    await listed(client, *ids, status="Completed")
 
     place = {"TEMPORAL_ADDRESS": server.address}
     lines = json.loads((await resolute("why", tested.name, "--json", folder=tmp_path, **place))[1])
@@ -89,6 +93,9 @@ async def test_a_time_without_a_run_has_a_line(client: Client) -> None:
     load = Load(flows=(tested,), released=datetime(2026, 1, 1, tzinfo=UTC))
     async with running(load, settings=settings, environment=Environment({}), client=client):
         await pause_schedule(client, tested.name, "maintenance of the shop")
+        async with asyncio.timeout(PATIENCE):
+            while not (await describe_schedule(client, tested.name)).paused:
+                await asyncio.sleep(0.05)  # until then it may start one more run
         paused_at = datetime.now(UTC)
 
     found = await ledger(client, tested.name, since=paused_at, until=paused_at + timedelta(seconds=30))

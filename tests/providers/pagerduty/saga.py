@@ -145,11 +145,12 @@ class Left:
     @classmethod
     def by(cls, sim: Simulator, name: str) -> Left:
         """Looks for what a run has made: an incident counts as long as it is not resolved."""
-        state = sim.account.state
+        with sim.account.changed:  # a request that was given up may still be carried out
+            windows = list(sim.account.state.windows.values())
         incidents = [each for each in sim.incidents() if each.title == name]
         notes = [note.content for each in incidents for note in each.notes]
         found = {
-            "window": sum(each.description == name and each.end > sim.clock.now() for each in state.windows.values()),
+            "window": sum(each.description == name and each.end > sim.clock.now() for each in windows),
             "opened": sum(each.status != "resolved" for each in incidents),
             "handed_over": sum(note.startswith(f"{name}: over") for note in notes),
         }

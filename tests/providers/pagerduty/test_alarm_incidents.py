@@ -14,6 +14,7 @@ from resolute.testing import FlowTester, TestedRun
 from resolute_pagerduty.simulator.resources import Incident
 from resolute_pagerduty.simulator.world import WORLD
 from resolute_worker.paging import paging
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import Bench
 
 Deed = Callable[[Bench, Incident], Awaitable[Any]]
@@ -87,7 +88,7 @@ async def write(bench: Bench, incident: Incident) -> None:
 
 async def test_one_incident_for_one_alarm(bench: Bench) -> None:
     """It is opened when the alarm is raised, resolved when it is cleared, and nothing is sent in between."""
-    tester = FlowTester(watching(), providers=[bench.provider])
+    tester = FlowTester(watching(), providers=[bench.provider], patience=PATIENCE)
 
     said = await checks(bench, tester, "ok", "bad", "bad", "bad", "ok", "bad", "ok", "ok", "ok")
 
@@ -113,7 +114,7 @@ def event_of(request: Any) -> str:
 )
 async def test_what_a_person_has_taken_over_stays_open(bench: Bench, touch: Deed, how: str) -> None:
     """Whoever is at work on an incident is not overruled: a note says that all is well, once, and it stays open."""
-    tester = FlowTester(watching(unless_touched=True), providers=[bench.provider])
+    tester = FlowTester(watching(unless_touched=True), providers=[bench.provider], patience=PATIENCE)
     await checks(bench, tester, "bad", "bad")
     (incident,) = bench.sim.incidents("triggered")
     await touch(bench, incident)
@@ -129,7 +130,7 @@ async def test_what_a_person_has_taken_over_stays_open(bench: Bench, touch: Deed
 
 async def test_what_nobody_has_touched_is_resolved(bench: Bench) -> None:
     """Notes of flows, and what PagerDuty does by itself, are no sign of a person."""
-    tester = FlowTester(watching(unless_touched=True), providers=[bench.provider])
+    tester = FlowTester(watching(unless_touched=True), providers=[bench.provider], patience=PATIENCE)
     await checks(bench, tester, "bad", "bad")
     (incident,) = bench.sim.incidents("triggered")
     await bench.run(pagerduty.add_note, incident_id=incident.id, content="Collected diagnostics", step="note")
@@ -142,7 +143,7 @@ async def test_what_nobody_has_touched_is_resolved(bench: Bench) -> None:
 
 async def test_a_maintenance_window_mutes(bench: Bench) -> None:
     """While a window is open nobody is paged; what is open is resolved as always, what is still bad pages after it."""
-    tester = FlowTester(watching(mute=True), providers=[bench.provider])
+    tester = FlowTester(watching(mute=True), providers=[bench.provider], patience=PATIENCE)
     before = await checks(bench, tester, "bad", "bad")
     now = bench.sim.clock.now()
     await bench.run(
@@ -169,7 +170,7 @@ async def test_a_maintenance_window_mutes(bench: Bench) -> None:
 @pytest.mark.parametrize("when_stuck", ["fail", "hold"])
 async def test_nobody_waits_for_a_window_that_cannot_be_read(bench: Bench, when_stuck: Literal["fail", "hold"]) -> None:
     """If PagerDuty does not say whether there is a window, people are told within a minute, and the report says so."""
-    tester = FlowTester(watching(mute=True, when_stuck=when_stuck), providers=[bench.provider])
+    tester = FlowTester(watching(mute=True, when_stuck=when_stuck), providers=[bench.provider], patience=PATIENCE)
     bench.sim.faults.add(action="status", status=503, path="/maintenance_windows", times=None)
 
     pending, paged = await runs(bench, tester, "bad", "bad")
@@ -182,7 +183,7 @@ async def test_nobody_waits_for_a_window_that_cannot_be_read(bench: Bench, when_
 
 async def test_what_somebody_resolved_is_opened_again(bench: Bench) -> None:
     """While it is bad, an incident is triggered again after a time, which pages only where it had been resolved."""
-    tester = FlowTester(watching(reopen_after=timedelta(minutes=3)), providers=[bench.provider])
+    tester = FlowTester(watching(reopen_after=timedelta(minutes=3)), providers=[bench.provider], patience=PATIENCE)
     await checks(bench, tester, "bad", "bad")
     still_open = await runs(bench, tester, "bad", "bad", "bad")
     (incident,) = bench.sim.incidents()
@@ -199,7 +200,7 @@ async def test_what_somebody_resolved_is_opened_again(bench: Bench) -> None:
 
 async def test_what_somebody_resolved_stays_so(bench: Bench) -> None:
     """Unless the flow says otherwise, whoever resolves an incident has decided that it pages nobody again."""
-    tester = FlowTester(watching(), providers=[bench.provider])
+    tester = FlowTester(watching(), providers=[bench.provider], patience=PATIENCE)
     await checks(bench, tester, "bad", "bad")
     (incident,) = bench.sim.incidents()
     await bench.run(pagerduty.update_incident, id=incident.id, status="resolved")

@@ -19,6 +19,7 @@ from resolute.providing.audit_file import LineFile
 from resolute_pagerduty import PagerDuty, errors
 from resolute_pagerduty.simulator import Simulator
 from resolute_pagerduty.simulator.world import WORLD
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import Bench, config_for
 
 FULL = Path("/dev/full")
@@ -88,7 +89,7 @@ async def test_a_request_that_was_cut_off_is_in_the_log(sim: Simulator, tmp_path
     async with PagerDuty(config_for(sim), audit_log=log) as provider:
         bench = Bench(sim, provider)
         sent = asyncio.create_task(bench.run(pagerduty.trigger_event, summary="s", source="s", severity="info"))
-        await sim.until(lambda: not sim.faults.pending())
+        await sim.until(lambda: not sim.faults.pending(), PATIENCE)
         sent.cancel()
         await asyncio.gather(sent, return_exceptions=True)
         (found,) = read_audit(log)

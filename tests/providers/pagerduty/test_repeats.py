@@ -1,6 +1,7 @@
 """Every write, with its answer lost after PagerDuty carried it out: the next attempt does no harm."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 import resolute_pagerduty as pagerduty
+from resolute import FlowBuildError, flow, manual
 from resolute.writing.node import NodeFactory
 from resolute_pagerduty import errors
 from resolute_pagerduty.nodes import FACTORIES
@@ -221,6 +223,57 @@ async def test_a_worker_that_died_while_sending_is_not_followed_by_another(bench
         await bench.run(BY_NAME[name], attempt=2, **given)
 
     assert 0 == AT_MOST_ONCE[name](bench.sim)
+
+
+@pytest.mark.parametrize("name", AT_MOST_ONCE)
+async def test_a_worker_of_which_nothing_was_heard_is_not_followed_by_another(bench: Bench, tmp_path: Path, name: str):
+    """An attempt whose worker died may have sent, also where its word that it is sending never arrived."""
+    given = GIVEN[name](bench.sim, tmp_path)
+
+    with pytest.raises(errors.UncertainOutcomeError, match="an earlier attempt may have sent"):
+        await bench.run(BY_NAME[name], attempt=2, unheard=True, **given)
+
+    assert 0 == AT_MOST_ONCE[name](bench.sim)
+
+
+@pytest.mark.parametrize("name", AT_MOST_ONCE)
+async def test_a_person_has_sent_again_what_may_have_been_done(bench: Bench, tmp_path: Path, name: str):
+    """Who has such a step tried again could look whether it was done: it is sent, and by that order once only."""
+    given = GIVEN[name](bench.sim, tmp_path)
+    bench.beats.append(({"request": "sending"},))
+    lose_the_answer(bench, BY_NAME[name], "reset")
+
+    with pytest.raises(errors.UncertainOutcomeError, match="may have been done"):
+        await bench.run(BY_NAME[name], attempt=2, earlier=1, unheard=True, **given)
+    with pytest.raises(errors.UncertainOutcomeError, match="an earlier attempt may have sent"):
+        await bench.run(BY_NAME[name], attempt=3, earlier=1, **given)
+
+    assert 1 == AT_MOST_ONCE[name](bench.sim)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+async def test_what_leaves_word_says_so_of_itself(bench: Bench, tmp_path: Path, name: str):
+    """A node that needs its heartbeat to be safe is declared as one: so it is kept out of the local lane."""
+    with suppress(errors.BadRequestError):  # what a user's key alone may ask
+        await bench.run(BY_NAME[name], **GIVEN[name](bench.sim, tmp_path))
+    definition = BY_NAME[name].definition
+
+    assert definition.leaves_word or not bench.beats or definition.effect == "read"
+
+
+def test_what_would_be_sent_twice_is_kept_out_of_the_local_lane():
+    """There a killed attempt is made again as the first one: build() lets only in what a key makes safe."""
+    change = pagerduty.send_change_event(summary="deployed").lane("local").as_("change")
+    note = pagerduty.add_note(incident_id="PT4KHLK", content="x").lane("local").as_("note")
+    page = pagerduty.trigger_event(summary="Slow", source="db", severity="critical").lane("local").as_("page")
+
+    with pytest.raises(FlowBuildError) as refused:
+        flow("deploys").triggered_by(manual("start")).then(page).then(change.on_failure(note)).build()
+
+    places = [problem.place for problem in refused.value.problems]
+    assert ["then[1] 'change'", "then[1].on_failure[0] 'note'"] == places
+    assert {'use .lane("activity")'} == {problem.hint for problem in refused.value.problems}
+    assert "'pagerduty.SendChangeEvent' may do its work twice in the local lane" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", AT_MOST_ONCE)

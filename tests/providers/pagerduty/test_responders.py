@@ -72,6 +72,20 @@ async def test_an_equal_request_of_another_step_does_not_stand_in(bench: Bench) 
     assert (False, 2) == (output.created, len(incident.responder_requests))
 
 
+@pytest.mark.parametrize(("request_was", "created"), [("answered", True), ("lost", False)])
+async def test_what_came_while_a_step_was_held_is_its_own_only_in_doubt(
+    bench: Bench, request_was: str, created: bool
+) -> None:
+    """A person has the step tried again: an equal request is taken for its own only where its answer was lost."""
+    incident = bench.sim.add_incident("Slow", WORLD.service)
+    await bench.run(pagerduty.request_responders, incident_id=incident.id, step="other", **HELP)
+    bench.beats.append(({"request": request_was, "newest": "0"},))
+
+    output = await bench.run(pagerduty.request_responders, incident_id=incident.id, attempt=2, earlier=1, **HELP)
+
+    assert (created, 1 + created) == (output.created, len(incident.responder_requests))
+
+
 async def test_a_request_that_was_not_carried_out_is_made_by_the_repeat(bench: Bench) -> None:
     """The connection broke before PagerDuty did anything: the repeat finds nothing and asks."""
     incident = bench.sim.add_incident("Slow", WORLD.service)
@@ -83,15 +97,18 @@ async def test_a_request_that_was_not_carried_out_is_made_by_the_repeat(bench: B
 
 
 async def test_where_requests_are_not_shown_nobody_is_asked_twice() -> None:
-    """An earlier attempt may have asked, and the incident does not tell: the step fails and says so."""
+    """An earlier attempt may have asked, and the incident does not tell: the step fails, until a person says retry."""
     with Simulator.serve(behaviour=Behaviour(abilities=frozenset())) as sim:
         async with pagerduty.PagerDuty(config_for(sim)) as provider:
             bench, incident = Bench(sim, provider), sim.add_incident("Slow", WORLD.service)
             bench.beats.append(({"request": "lost", "newest": "0"},))
             with pytest.raises(errors.UncertainOutcomeError, match="may have asked the responders"):
                 await bench.run(pagerduty.request_responders, incident_id=incident.id, attempt=2, **HELP)
+            unsent = bench.sent("POST")
+            with pytest.raises(errors.MissingAbilityError):  # as PagerDuty itself says: it was asked
+                await bench.run(pagerduty.request_responders, incident_id=incident.id, attempt=3, earlier=2, **HELP)
 
-    assert [] == bench.sent("POST")
+    assert (0, 1) == (len(unsent), len(bench.sent("POST")))
 
 
 @pytest.mark.parametrize("wrapped", [True, False])

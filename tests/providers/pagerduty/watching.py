@@ -22,6 +22,7 @@ from resolute.running.recall import Memory
 from resolute_pagerduty import PagerDuty
 from resolute_pagerduty.simulator import Clock, Limits, Simulator
 from resolute_pagerduty.simulator.resources import Incident
+from tests.patience import PATIENCE
 from tests.providers.pagerduty.harness import config_for
 
 BEGAN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -169,6 +170,7 @@ class Watch:
                 run_id=f"run-{next(self.numbers)}",
                 begun=executor.begun.append,
                 full=lambda ended: continued and ended >= 1,
+                patience=PATIENCE,
             )
         )
         stopped = asyncio.ensure_future(executor.terminated.wait())

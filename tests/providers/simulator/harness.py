@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from resolute_pagerduty.simulator import Simulator
+from tests.patience import PATIENCE
 from tests.providers.openapi.validator import validate_response
 
 Pairs = Iterable[tuple[str, str]]
@@ -30,7 +31,8 @@ class Api:
         """Send a request and return the answer, after it has been validated."""
         headers = {**self._headers, **({} if method == "GET" else self._from)}
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        async with httpx.AsyncClient(transport=self.sim.transport(), base_url=self.sim.url) as client:
+        transport = self.sim.transport()
+        async with httpx.AsyncClient(transport=transport, base_url=self.sim.url, timeout=PATIENCE) as client:
             answer = await client.request(method, path, params=list(query), content=content, headers=headers)
         assert answer.headers["x-request-id"]
         validate_response(method, path, answer.status_code, answer.json() if answer.content else None)

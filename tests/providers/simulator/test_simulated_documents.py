@@ -53,7 +53,9 @@ VALUES = st.recursive(
 WRITES = [name for name in OPERATIONS if not name.startswith("GET")]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(name=st.sampled_from(WRITES), body=VALUES, identity=st.sampled_from(["1", "PSVCPAY", "PNOTHING"]))
 async def test_no_body_breaks_it(sim: Simulator, name: str, body: object, identity: str):
     """Whatever JSON is sent to whatever operation, the answer is one of the official ones and never a crash."""
@@ -75,7 +77,9 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=STEPS)
 async def test_an_incident_is_always_consistent(sim: Simulator, steps: list[str]):
     """After any sequence of events, changes and waiting, the fields of every incident agree with one another."""

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from resolute_pagerduty.simulator import Fault, Limits, Options, Simulator, seeding
+from resolute_pagerduty.simulator import Fault, Limits, Options, Pace, Simulator, seeding
 from tests.patience import PATIENCE
 from tests.providers.simulator.harness import Api, token
 
@@ -32,13 +32,13 @@ async def served(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Simulato
     if request.param == "socket":
         async with (
             Simulator.serve(limits=Limits.none()) as sim,
-            httpx.AsyncClient(base_url=sim.url, headers=headers, timeout=0.3) as client,
+            httpx.AsyncClient(base_url=sim.url, headers=headers, timeout=PATIENCE) as client,
         ):
             yield sim, client
     else:
         sim = Simulator(limits=Limits.none())
         async with httpx.AsyncClient(
-            transport=sim.transport(), base_url=sim.url, headers=headers, timeout=0.3
+            transport=sim.transport(), base_url=sim.url, headers=headers, timeout=PATIENCE
         ) as client:
             yield sim, client
 
@@ -95,7 +95,8 @@ async def test_an_answer_that_never_comes(served: Served, action: str, error: ty
     sim.faults.add(action=action, method="POST", path="/incidents/*/notes", after=after)
 
     with pytest.raises(error):
-        await client.post(f"/incidents/{incident.id}/notes", json=NOTE)
+        await client.post(f"/incidents/{incident.id}/notes", json=NOTE, timeout=httpx.Timeout(PATIENCE, read=0.3))
+    await sim.until(lambda: len(sim.requests) == 1, PATIENCE)  # a slow machine takes longer than its client waits
 
     assert notes == len(incident.notes)
     assert (None, action) == (sim.requests[-1].status, sim.requests[-1].fault)
@@ -148,17 +149,17 @@ async def test_a_simulator_that_stops_lets_go_whoever_waits():
 
         def wait() -> None:
             try:
-                httpx.get(f"{sim.url}/services", timeout=30)
+                httpx.get(f"{sim.url}/services", timeout=PATIENCE)
             except httpx.HTTPError as error:
                 errors.append(error)
 
         waiting = threading.Thread(target=wait)
         waiting.start()
-        await sim.until(lambda: len(sim.requests) == 1)
-    waiting.join(5)
+        await sim.until(lambda: len(sim.requests) == 1, PATIENCE)
+    waiting.join(PATIENCE)
 
     assert not waiting.is_alive()
-    assert 1 == len(errors)
+    assert [False] == [isinstance(error, httpx.TimeoutException) for error in errors]
 
 
 def curl(sim: Simulator, method: str, path: str, body: object = None) -> Any:
@@ -174,19 +175,20 @@ def curl(sim: Simulator, method: str, path: str, body: object = None) -> Any:
 
 def test_everything_can_be_done_by_curl():
     """Faults, clock, logs, deliveries and reset, for a client that blocks and in no test framework."""
-    with Simulator.serve() as sim:
+    with Simulator.serve(pace=Pace(timeout=PATIENCE)) as sim:
         world = curl(sim, "GET", "")
         curl(sim, "POST", "/clock", {"freeze_at": "2026-03-02T12:00:00Z", "advance_seconds": 90})
         clock = curl(sim, "GET", "/clock")
         curl(sim, "POST", "/faults", {"action": "rate_limit", "path": "/teams"})
         waiting = curl(sim, "GET", "/faults")["faults"]
-        limited = httpx.get(f"{sim.url}/teams", headers={"Authorization": token(world["account_key"])})
+        key = {"Authorization": token(world["account_key"])}
+        limited = httpx.get(f"{sim.url}/teams", headers=key, timeout=PATIENCE)
         sim.add_webhook(f"{sim.url}/hook")
         sim.trigger("Disk full", routing_key=world["routing_key"])
-        sim.wait_for(lambda: sim.deliveries and sim.deliveries[0].state == "dropped")
+        sim.wait_for(lambda: sim.deliveries and sim.deliveries[0].state == "dropped", PATIENCE)
         [delivery] = curl(sim, "GET", "/deliveries")["deliveries"]
         curl(sim, "POST", f"/deliveries/{delivery['id']}/redeliver")
-        sim.wait_for(lambda: len(sim.deliveries[0].attempts) == 2)
+        sim.wait_for(lambda: len(sim.deliveries[0].attempts) == 2, PATIENCE)
         seen = [(each["method"], each["path"], each["status"]) for each in curl(sim, "GET", "/requests")["requests"]]
         curl(sim, "POST", "/clock", {"frozen": False})
         curl(sim, "POST", "/reset")
@@ -305,9 +307,9 @@ def test_running_it_until_it_is_told_to_stop():
     with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        answer = httpx.get(f"{url}/_simulator")
+        answer = httpx.get(f"{url}/_simulator", timeout=PATIENCE)
         process.terminate()
-        code = process.wait(10)
+        code = process.wait(PATIENCE)
 
     assert (200, 0) == (answer.status_code, code)
     assert Options() == Options(port=0, rate_limit=960)

@@ -143,6 +143,14 @@ async def test_a_dry_run_is_in_the_log(sim: Simulator, tmp_path: Path) -> None:
     assert [("refused", "DryRunError")] == [(each.outcome, each.error) for each in log(path)]
 
 
+def test_what_posts_leaves_word_of_it() -> None:
+    """Whatever posts a message needs its heartbeat to post it once: so build() keeps it out of the local lane."""
+    posting = {each.definition.name for each in FACTORIES if "/chat.postMessage" in each.definition.facts["operation"]}
+
+    assert {"slack.Ask", "slack.PostMessage", "slack.Reply", "slack.MessagePerson", "slack.MessagePeople"} == posting
+    assert posting == {each.definition.name for each in FACTORIES if each.definition.leaves_word}
+
+
 def test_nodes_share_a_queue(sim: Simulator) -> None:
     """All nodes start by one rate, which all workers share, and which is that of the workspace."""
     provider = Slack(simulated_config(sim).model_copy(update={"requests_per_minute": 120}))

@@ -15,6 +15,7 @@ from resolute.writing.kinds.gate import Notify
 from resolute_slack import Slack, errors
 from resolute_slack.simulator import Simulator
 from resolute_slack.testing import simulated_config
+from tests.patience import PATIENCE
 from tests.providers.slack.harness import Bench
 
 
@@ -69,7 +70,7 @@ async def test_a_test_sees_what_is_asked(sim: Simulator) -> None:
         on_timeout="approve",
     )
     async with Slack(simulated_config(sim)) as provider:
-        await FlowTester(asked, providers=[provider]).run()
+        await FlowTester(asked, providers=[provider], patience=PATIENCE).run()
 
     assert [["button-of-approve"] * 2] * 2 == [
         [button["value"] for button in message.buttons] for message in sim.messages("#ops")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,6 +45,16 @@ class _Seen:
 async def open_runs(client: Client) -> int:
     """How many runs have not ended."""
     return (await client.count_workflows(f"ExecutionStatus = 'Running' AND ({_QUERY})")).count
+
+
+async def failures(client: Client) -> Counter[str]:
+    """Why runs failed, and how many of each flow."""
+    why: Counter[str] = Counter()
+    async for run in client.list_workflows(f"ExecutionStatus = 'Failed' AND ({_QUERY})"):
+        history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        failure = history.events[-1].workflow_execution_failed_event_attributes.failure
+        why[f"{run.workflow_type}: {failure.message[:300]}"] += 1
+    return why
 
 
 async def evidence(client: Client, sim: Simulator) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,14 +34,18 @@ _ASK_A_BUDGET: Final = 100
 """Of so many runs, those that ask a budget ask the same one."""
 
 
-def cases_of(seed: int, runs: int, incident: str) -> Iterator[tuple[str, JsonObject]]:
+INCIDENT_FOR: Final = 1_000
+"""So many runs add their notes to the same incident, which takes at most 2,000 of them."""
+
+
+def cases_of(seed: int, runs: int, incidents: Sequence[str]) -> Iterator[tuple[str, JsonObject]]:
     """What is started, one after the other: flows by their names, and their inputs."""
     chance = random.Random(seed)
     for number in range(runs):
         (flow,) = chance.choices([*_OFTEN], [*_OFTEN.values()])
         fails = flow == "undone" and chance.random() < 0.5
         key = str(number // _ASK_A_BUDGET) if flow == "spent" else chance.choice("abc")
-        yield flow, {"number": number, "key": key, "incident": incident, "fails": fails}
+        yield flow, {"number": number, "key": key, "incident": incidents[number // INCIDENT_FOR], "fails": fails}
 
 
 @dataclass

@@ -26,8 +26,8 @@ from tests.soak.chaos.disk import small_disk
 from tests.soak.chaos.faults import Chaos
 from tests.soak.chaos.figures import load
 from tests.soak.chaos.flows import OURS, SOURCE, WATCHED
-from tests.soak.chaos.seen import evidence, open_runs
-from tests.soak.chaos.starts import Starts, cases_of, come_and_go, stands
+from tests.soak.chaos.seen import evidence, failures, open_runs
+from tests.soak.chaos.starts import INCIDENT_FOR, Starts, cases_of, come_and_go, stands
 from tests.soak.chaos.wire import wired
 
 RUNS: Final = int(os.environ.get("CHAOS_RUNS", "400"))
@@ -62,7 +62,7 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
             EmbeddedServer(disk.path / "state", port=0) as server,
             wired(server.port) as wire,
         ):
-            incident = sim.add_incident("Everything", sim.world.service)
+            incidents = [sim.add_incident("Everything", sim.world.service).id for _ in range(0, RUNS, INCIDENT_FOR)]
             sim.engine.requests = deque()  # all of them, however many runs there are
             at = {
                 "PAGERDUTY_API_URL": sim.url,
@@ -75,7 +75,7 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
                 client, over = await Client.connect(server.address), asyncio.Event()
                 chaos = Chaos(SEED, workers, server, wire, clock, disk)
                 starts = Starts(client, workers, {name: found[name] for name in OURS if name in found})
-                cases = list(cases_of(SEED, RUNS, incident.id))
+                cases = list(cases_of(SEED, RUNS, incidents))
                 async with asyncio.TaskGroup() as group:
                     group.create_task(chaos.rage(over))
                     group.create_task(come_and_go(tmp_path, SEED, over))
@@ -84,6 +84,7 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
                 clock.step(0)
                 await _ended(client)
                 pace, seen = len(cases) / (monotonic() - began), await evidence(client, sim)
+                why = await failures(client)
     counted = Counter(run.flow for run in seen.runs)
     print(  # noqa: T201  # the figures, which `make soak ARGS=-s` shows
         f"seed {SEED}: {len(seen.runs)} runs {dict(counted)}, {len(seen.effects)} effects, {len(seen.checks)} checks "
@@ -92,6 +93,8 @@ async def test_whatever_happens_to_processes_what_must_hold_holds(tmp_path: Path
         f"{monotonic() - began:.0f} s, {pace:.1f} starts a second, {load()}; "
         f"slowest run {max(run.ended - run.began for run in seen.runs):.1f} s"
     )
+    for reason, times in why.most_common(20):
+        print(f"  failed {times} times: {reason}")  # noqa: T201  # as the figures above
 
     assert [] == [str(each) for each in broken(seen)]
     failing = sum(case["fails"] is True for _, case in cases)
