@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,11 @@ def deploy_flow(path: str, *, name: str = "deploys", **options: Any) -> Flow:
 
 @asynccontextmanager
 async def serving(
-    client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS, **given: Any
+    client: Client, *flows: Flow, variables: Mapping[str, str] = SECRETS, shutdown_seconds: float = 1, **given: Any
 ) -> AsyncGenerator[Running]:
     """A worker that serves the webhooks of flows on a free port."""
     load = Load(flows=flows, released=datetime(2026, 1, 1, tzinfo=UTC))
-    settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=1, **given)
+    settings = Settings(task_queue=uuid4().hex, http_port=0, shutdown_seconds=shutdown_seconds, **given)
     async with running(load, settings=settings, environment=Environment(variables), client=client) as worker:
         yield worker
 
@@ -248,15 +248,15 @@ async def test_a_missing_secret_takes_nothing(client: Client) -> None:
 async def test_while_temporal_is_away_the_sender_is_asked_to_come_again(tmp_path: Path) -> None:
     """503 with Retry-After while the server is down; ready says no, live says yes; afterwards all goes on by itself."""
     body = b'{"service": "api"}'
-    async with (
-        EmbeddedServer(tmp_path, port=0) as first,
-        serving(await Client.connect(first.address), deploy_flow("/away")) as worker,
-    ):
-        await first.__aexit__(None, None, None)
-        away = await post(worker, "/away", body)
-        async with httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http:
-            ready, live = await http.get("/readyz"), await http.get("/livez")
-        async with EmbeddedServer(tmp_path, port=first.port):
+    async with AsyncExitStack() as servers:  # the second one stays until the worker has left it
+        first = await servers.enter_async_context(EmbeddedServer(tmp_path, port=0))
+        client, longer = await Client.connect(first.address), 2 * PATIENCE  # until polls that failed are tried again
+        async with serving(client, deploy_flow("/away"), shutdown_seconds=longer) as worker:
+            await first.__aexit__(None, None, None)
+            away = await post(worker, "/away", body)
+            async with httpx.AsyncClient(base_url=worker.http.url, timeout=PATIENCE) as http:
+                ready, live = await http.get("/readyz"), await http.get("/livez")
+            await servers.enter_async_context(EmbeddedServer(tmp_path, port=first.port))
             async with asyncio.timeout(PATIENCE):
                 while (back := await post(worker, "/away", body)).status_code == 503:
                     pass  # the connection is not there again yet, and the sender comes again as it was asked to
