@@ -58,6 +58,7 @@ def provider_for(sim: Simulator, folder: Path, **options: Any) -> PagerDuty:
         routing_key=SecretStr(WORLD.routing_key),
         api_url=sim.url,
         events_url=sim.events_url,
+        settle_seconds=2,
     )
     return PagerDuty(config, audit_log=folder / "audit.jsonl", **options)
 
