@@ -11,6 +11,7 @@ WORKERS ?= 4
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+COMPILE := $(BIN)/python -m compileall -qq resolute providers worker || true
 
 # PagerDuty's own programs stand beside the environment, because they want libraries of their own.
 MCP_SERVER := .venv-peers
@@ -44,10 +45,10 @@ help: ## list these targets
 demo: $(READY) ## run one incident from alert to resolution: real Temporal, simulated PagerDuty
 	@$(BIN)/resolute demo $(ARGS)
 
-# Tests start several hundred processes, each of which would otherwise compile the packages again. Tests of one file
-# share servers, so they stay together and in order.
+# Processes that are started would otherwise compile the packages again, each of them. Tests of one file share servers,
+# so they stay together and in order.
 test: $(READY) ## run the tests
-	@$(BIN)/python -m compileall -qq resolute providers worker || true
+	@$(COMPILE)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## check format, lint and types
@@ -61,6 +62,7 @@ dev: $(READY) ## run flows/ locally with Temporal and webhooks, reloading on cha
 	@$(BIN)/resolute dev flows/ $(ARGS)
 
 bench: $(READY) $(if $(findstring peers,$(ARGS)),$(DBOS)/.ready $(PREFECT)/.ready) ## measure speed and memory, as ratios within one run
+	@$(COMPILE)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: $(READY) ## take the README's pictures of the board, from the demo, with this machine's chromium

