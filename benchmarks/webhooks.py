@@ -56,18 +56,21 @@ alerts = (
 
 
 class Sender:
-    """One connection to the worker, that sends one delivery at a time."""
+    """One connection to the worker, that sends one delivery at a time. One that was idle for long is opened again."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._port, self._reader, self._writer = port, reader, writer
 
     @classmethod
     async def opened(cls, port: int) -> Self:
         """A sender that is connected."""
-        return cls(*await asyncio.open_connection(HOST, port))
+        return cls(port, *await asyncio.open_connection(HOST, port))
 
     async def send(self, number: int) -> int:
         """The status of the answer to a delivery."""
+        if self._reader.at_eof():
+            self.close()
+            self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
         body = json.dumps({"service": "checkout", "number": number}).encode()
         head = f"POST /hooks/alerts HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
