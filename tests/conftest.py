@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Generator
@@ -30,8 +31,11 @@ settings.load_profile("suite")
 def pytest_configure(config: pytest.Config) -> None:
     """All processes of a session order sets alike, because they have to find the same tests with the same names.
 
-    What the SDK's core logs of servers that tests have stopped would bury what they say themselves.
+    What the SDK's core logs of servers that tests have stopped would bury what they say themselves. A session that was
+    started in the background ignores Ctrl-C, and so would what it starts: here tests send it.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     if config.getoption("numprocesses", None):
         os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
