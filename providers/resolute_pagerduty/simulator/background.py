@@ -18,7 +18,7 @@ async def run(engine: Engine) -> None:
         with suppress(RuntimeError):  # The loop has been closed: there is nobody left to wake.
             loop.call_soon_threadsafe(wake.set)
 
-    engine.deliverer.on_work = work
+    engine.deliverer.on_work = engine.account.on_timer = work
     engine.account.clock.on_change(work)
     try:
         async with httpx.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client:  # noqa: S113 - bounded by the deliverer
@@ -34,21 +34,21 @@ async def run(engine: Engine) -> None:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), _pause(engine))
     finally:
-        engine.deliverer.on_work = _nobody
+        engine.deliverer.on_work = engine.account.on_timer = _nobody
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _nobody() -> None:
-    """Webhooks wait until somebody works again."""
+    """Webhooks and timers wait until somebody works again."""
 
 
 def _pause(engine: Engine) -> float | None:
     """Return how long nothing will happen by itself; None if not before the clock is moved."""
-    moments: list[datetime] = [
-        moment for moment in (engine.deliverer.next_due(), engine.account.next_timer()) if moment is not None
-    ]
+    with engine.account.changed:
+        timer = engine.account.next_timer()
+    moments: list[datetime] = [moment for moment in (engine.deliverer.next_due(), timer) if moment is not None]
     clock = engine.account.clock
     if not moments or clock.frozen:
         return None

@@ -126,6 +126,7 @@ class Account:
         revision: Grows with every change of an incident.
         generation: Grows when something that other objects show by name has changed.
         changed: The lock around all of it; it is notified after every request and delivery.
+        on_timer: Called when a timer is set that is due before all others.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class Account:
         self.last_number = 0
         self.changed = Condition()
         self.listeners: list[Callable[[Emission], None]] = []
+        self.on_timer: Callable[[], None] = lambda: None
         self._moment: datetime | None = None
         self._timers: list[tuple[datetime, int, Callable[[], object]]] = []
         self._timer_count = 0
@@ -182,6 +184,8 @@ class Account:
         """Do something once the clock has reached a moment."""
         self._timer_count += 1
         heappush(self._timers, (moment, self._timer_count, action))
+        if self._timers[0][1] == self._timer_count:
+            self.on_timer()
 
     def next_timer(self) -> datetime | None:
         """Return when the next timer is due."""

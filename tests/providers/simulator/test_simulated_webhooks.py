@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from resolute_pagerduty.simulator import Clock, Limits, Pace, Simulator, signature
+from resolute_pagerduty.simulator import Behaviour, Clock, Limits, Pace, Simulator, signature
 from resolute_pagerduty.simulator.webhooks import EVENT_TYPES
 from tests.patience import PATIENCE
 from tests.providers.simulator.harness import Api, token
@@ -417,6 +417,18 @@ async def test_a_timer_tells_without_any_request(receiver: Receiver):
         await sim.until(lambda: len(receiver.received) == 2, PATIENCE)
 
     assert ["incident.triggered", "incident.resolved"] == [event["event_type"] for event in told(receiver)]
+
+
+async def test_an_event_that_is_applied_later_is_told_without_another_request(receiver: Receiver):
+    """Whoever waits for the next thing to fall due hears of one that was set after that."""
+    async with Simulator.serve(pace=PATIENT, behaviour=Behaviour(event_delay=0.2)) as sim:
+        sim.add_webhook(receiver.url, events=["incident.triggered"])
+        sim.add_incident("The first one", sim.world.service)
+        await sim.until(lambda: receiver.received and sim.webhooks.idle, PATIENCE)
+        await Api(sim, None).event("trigger", "k")
+        await sim.until(lambda: len(receiver.received) == 2, PATIENCE)
+
+    assert ["incident.triggered"] * 2 == [event["event_type"] for event in told(receiver)]
 
 
 async def test_any_official_event_can_be_announced(sim: Simulator, api: Api, receiver: Receiver):
