@@ -31,11 +31,12 @@ settings.load_profile("suite")
 def pytest_configure(config: pytest.Config) -> None:
     """All processes of a session order sets alike, because they have to find the same tests with the same names.
 
-    What the SDK's core logs of servers that tests have stopped would bury what they say themselves. A session that was
-    started in the background ignores Ctrl-C, and so would what it starts: here tests send it.
+    What the SDK's core logs of servers that tests have stopped would bury what they say themselves. A session in the
+    background, or under nohup, ignores signals that its tests send, and so would what they start.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     if config.getoption("numprocesses", None):
         os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
