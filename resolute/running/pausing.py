@@ -149,8 +149,7 @@ class Pausing:
     def lift(self, message_id: str = "lifted") -> None:
         """Ends all pauses: the run is cancelled, and undoes its work."""
         if self._paused:
-            self.end()
-            self._pass_on(Message(to=PAUSING, word=RESUME, id=message_id))
+            self._resume(Message(to=PAUSING, word=RESUME, id=message_id))
 
     def _check(self, message: Message) -> None:
         if message.word not in (PAUSE, RESUME):
@@ -190,22 +189,32 @@ class Pausing:
             data = cast("JsonObject", message.data or {})
             since = str(data.get("since") or self._run.runtime.now().isoformat())
             self.pause(source, {"by": message.by, "since": since, "reason": str(data.get("reason") or "")})
-        else:
-            self.end(*((source,) if source == _PARENT else (_OWN, _PARENT)))
-        if not (self._keeps_the_latest and message.word == RESUME and self._is_paused_itself):
             self._pass_on(message)
+        else:
+            self._resume(message, *((source,) if source == _PARENT else (_OWN, _PARENT)))
         return {"paused": bool(self._paused)}
 
-    @property
-    def _is_paused_itself(self) -> bool:
-        """Whether it is paused by more than switches, which those that it has started meet themselves."""
-        return _OWN in self._paused or _PARENT in self._paused
+    def _resume(self, message: Message, *sources: str) -> None:
+        """Ends pauses, here and in what a step has started, which is told first.
+
+        Temporal's core tells a run of an output and of a message behind it at once or one after the other, depending on
+        how much of the history is there. What the run does then has to come in one order: told first, it always does.
+        """
+        if not self._keeps_the_latest:
+            self.end(*sources)
+            self._pass_on(message)
+            return
+        # Those that were started meet the pauses of switches themselves.
+        if not any(source in self._paused for source in (_OWN, _PARENT) if sources and source not in sources):
+            self._pass_on(message)
+        self.end(*sources)
 
     def _pass_on(self, message: Message) -> None:
         """A run that a step has started is at work for that step, and paused with it."""
         self._passed_on += 1  # a run that a step has started ends in the same history, so it knows of no other count
         data = {**cast("JsonObject", message.data or {}), "from": _PARENT, "number": self._passed_on}
-        if (own := self._paused.get(_OWN) or self._paused.get(_PARENT)) is not None:
+        own = self._paused.get(_OWN) or self._paused.get(_PARENT)
+        if own is not None and (message.word == PAUSE or not self._keeps_the_latest):
             data["since"] = own["since"]
         self._run.runtime.tell_children(
             Message(to=PAUSING, word=message.word, id=f"{message.id}/child", data=data, by=message.by)
