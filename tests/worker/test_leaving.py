@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -30,6 +28,7 @@ from resolute.temporal.worker import temporal_worker
 from resolute_worker.embedded import EmbeddedServer
 from tests.keys import KEY, KEYS
 from tests.patience import PATIENCE
+from tests.servers import frozen
 from tests.worker.processes import started
 
 RUNS: Final = 16
@@ -127,12 +126,8 @@ async def test_a_worker_waits_no_longer_than_it_may(tmp_path: Path) -> None:
     async with EmbeddedServer(tmp_path / "state", port=0) as server:
         worker, running = await _at_work(await Client.connect(server.address), uuid4().hex)
         await _is_known(worker)
-        os.kill(server.pid or 0, signal.SIGSTOP)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                answers = await leave([worker], running, within=leaving_within(1))
-        finally:
-            os.kill(server.pid or 0, signal.SIGCONT)
+        async with frozen(server.pid or 0), asyncio.timeout(PATIENCE):
+            answers = await leave([worker], running, within=leaving_within(1))
         await asyncio.wait([running])
 
     assert not answers

@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
-import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -42,6 +40,7 @@ from resolute_worker.serving import deliveries
 from resolute_worker.serving.seldom import LINES
 from resolute_worker.settings import Settings
 from tests.patience import PATIENCE
+from tests.servers import frozen
 
 SECRETS = {"HOOK_SECRET": "signing-secret-value", "TOKEN": "bearer-token-value"}
 SIGNED = hmac_sha256(secret("HOOK_SECRET"), header="X-Signature")
@@ -339,16 +338,6 @@ async def test_a_path_of_the_health_endpoints_is_refused(client: Client) -> None
             pass
 
 
-@asynccontextmanager
-async def frozen(server: EmbeddedServer) -> AsyncGenerator[None]:
-    """A Temporal server that is there and does not answer, for the length of an `async with`."""
-    os.kill(server.pid or 0, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid or 0, signal.SIGCONT)
-
-
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that gives no delivery up by itself for as long as a test lasts."""
@@ -369,7 +358,7 @@ async def test_more_deliveries_than_the_bound_are_refused_at_once(
     """While as many deliveries are in flight as the worker takes, the next gets 503 and Retry-After in no time."""
     bodies = [json.dumps({"service": f"api-{number}"}).encode() for number in range(3)]
     async with serving(client, deploy_flow("/busy"), max_deliveries=2) as worker:
-        async with frozen(server):
+        async with frozen(server.pid or 0):
             first = [asyncio.create_task(post(worker, "/busy", body)) for body in bodies[:2]]
             await until_in_flight(worker, 2)
             refused = await post(worker, "/busy", bodies[2])
@@ -386,7 +375,7 @@ async def test_more_deliveries_than_the_bound_are_refused_at_once(
 async def test_a_delivery_whose_sender_left_is_given_up(server: EmbeddedServer, client: Client, patient: None) -> None:
     """Nothing goes on working for a sender who has hung up: its place is free at once."""
     body = b'{"service": "api"}'
-    async with serving(client, deploy_flow("/left")) as worker, frozen(server):
+    async with serving(client, deploy_flow("/left")) as worker, frozen(server.pid or 0):
         leaving = asyncio.create_task(post(worker, "/left", body))
         await until_in_flight(worker, 1)
         leaving.cancel()
