@@ -122,12 +122,17 @@ async def test_a_worker_that_stops_is_noticed(own: Client) -> None:
             pass
         watching = asyncio.create_task(watcher.watch())
         await _until(lambda: "stopped" in [finding.kind for finding in watcher.open])
-        await _until(lambda: [each.status for each in sim.incidents()] == ["triggered"])
+        await _until(lambda: paged(sim) == ["triggered"])
         async with at_work(own, tested):
-            await _until(lambda: [each.status for each in sim.incidents()] == ["resolved"])
+            await _until(lambda: paged(sim) == ["resolved"])
         watching.cancel()
 
-        assert [tested.name in each.title for each in sim.incidents()] == [True]
+        assert ["resolved"] == paged(sim)
+
+
+def paged(sim: Simulator) -> list[str]:
+    """What has become of the pages for a worker that is gone; a busy machine may be paged for as well."""
+    return [each.status for each in sim.incidents() if "no worker takes up run watched-" in each.title]
 
 
 async def test_the_sign_of_life_falls_silent_with_temporal(tmp_path: Path) -> None:
